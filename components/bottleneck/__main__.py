@@ -1,0 +1,41 @@
+"""The step `bottleneck` as a command."""
+
+import argparse
+from pathlib import Path
+
+from components.bottleneck.bottleneck import bottleneck
+from components.common.backbone import DEFAULT_ARCHITECTURE
+from components.common.step import add_options, run_command
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m components.bottleneck",
+        description="Compute one feature vector and the ImageNet scores per photo.",
+    )
+    parser.add_argument(
+        "--images", type=Path, nargs="+", required=True, help="datasets of clean photos"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="bottlenecks to write")
+    add_options(
+        parser,
+        ("architecture", DEFAULT_ARCHITECTURE, "mobilenet_WIDTH_SIZE"),
+        ("weights", "", "a weights file; found by itself by default"),
+        ("cache_dir", "", "where networks and vectors are kept; the user's cache by default"),
+    )
+    run_command("bottleneck", parser, _command)
+
+
+def _command(options: argparse.Namespace) -> None:
+    bottleneck(
+        options.images,
+        options.output,
+        architecture=options.architecture,
+        weights=options.weights,
+        cache_dir=options.cache_dir,
+    )
+
+
+if __name__ == "__main__":
+    main()

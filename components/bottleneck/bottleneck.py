@@ -1,0 +1,42 @@
+"""Step `bottleneck`: one feature vector and the ImageNet scores per photo, computed once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.common import backbone, bottlenecks
+from components.common.backbone import DEFAULT_ARCHITECTURE
+from components.common.dataset import Dataset, stream_all
+from components.common.files import default_cache_dir
+from components.common.step import step
+
+
+@step("bottleneck")
+def bottleneck(
+    sources: Sequence[Path],
+    output: Path,
+    *,
+    architecture: str = DEFAULT_ARCHITECTURE,
+    weights: str = "",
+    cache_dir: str = "",
+) -> None:
+    """Run the pretrained network over datasets, on LiteRT; TensorFlow is not imported here.
+
+    Args:
+        sources: datasets of clean photos.
+        output: directory of the bottlenecks to write.
+        architecture: one of the sixteen MobileNet v1.
+        weights: a weights file; by default the pretrained ImageNet weights are looked for.
+        cache_dir: where converted networks and earlier vectors are kept; by default the user's
+            cache folder.
+
+    Raises:
+        InputError: unknown architecture, or a dataset that is none.
+        WorkError: the pretrained weights are not to be had.
+    """
+    backbone.parse_architecture(architecture)
+    datasets = [Dataset(source) for source in sources]
+    cache = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
+    network = backbone.load_backbone(architecture, cache, weights)
+    result = bottlenecks.compute(network, stream_all(datasets), cache)
+    labels = {photo.sha256: photo.label for dataset in datasets for photo in dataset.photos}
+    bottlenecks.save(result, output, [labels[sha256] for sha256 in result.sha256])

@@ -1,0 +1,37 @@
+"""KFP interface of the step `bottleneck`."""
+
+from typing import List
+
+from kfp import dsl
+
+from components.settings import TRAIN_IMAGE
+
+
+@dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
+def bottleneck(
+    images: dsl.Input[List[dsl.Dataset]],
+    architecture: str,
+    weights: str,
+    cache_dir: str,
+    bottlenecks: dsl.Output[dsl.Artifact],
+) -> None:
+    """Compute one feature vector and the ImageNet scores per photo.
+
+    Args:
+        images: Datasets of clean photos.
+        architecture: One of the sixteen MobileNet v1, such as mobilenet_1.0_224.
+        weights: Weights file; empty to look for the pretrained ones.
+        cache_dir: Where networks and earlier vectors are kept; empty for the user's cache folder.
+        bottlenecks: Vectors and scores, keyed by content.
+    """
+    from pathlib import Path
+
+    from components.bottleneck.bottleneck import bottleneck
+
+    bottleneck(
+        [Path(dataset.path) for dataset in images],
+        Path(bottlenecks.path),
+        architecture=architecture,
+        weights=weights,
+        cache_dir=cache_dir,
+    )

@@ -1,0 +1,174 @@
+"""Step `clean`: is this file a usable photograph? Judged by its content, never by its name."""
+
+import collections
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from components.common import images
+from components.common.dataset import Dataset, DatasetWriter, Photo
+from components.common.errors import InputError
+from components.common.images import BadPhoto, CleanPhoto
+from components.common.step import Progress, step, warn
+
+MIN_BYTES = 20_000  # the tutorial's "at least 20 KB": smaller photos show too little
+SUSPICIOUS_BYTES = 2_000  # below this a file is no photo at all, whatever its header says
+THREADS = 2
+AHEAD = 32  # photos judged ahead of the one being written: bounds memory
+
+# Notices that hosts serve in place of a photo that is gone, by MD5: the Flickr placeholder, and
+# other junk seen in ImageNet downloads.
+PLACEHOLDER_MD5 = frozenset(
+    {
+        "880a7a58e05d3e83797f27573bb6d35c",
+        "596246739a83bb45e30e13437e0810d9",
+        "969e595182a947c7fdaaef4a34401760",
+        "af5db09e39ca35d8930b4e59962e09e5",
+    }
+)
+# A notice is one flat tone with a line of text. Real photos, even of a white puffball in fog, have
+# less than half of their pixels within 2 grey levels of the commonest one.
+PLACEHOLDER_FLAT_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one file: a clean photo, or the reason why there is none."""
+
+    photo: Photo
+    source: bytes
+    clean: CleanPhoto | None = None
+    reason: str = ""
+
+
+@step("clean")
+def clean(
+    source: Path,
+    output: Path,
+    rejects: Path,
+    *,
+    min_bytes: int = MIN_BYTES,
+    suspicious_bytes: int = SUSPICIOUS_BYTES,
+) -> None:
+    """Sort a dataset into usable photos, as upright JPEGs without EXIF, and rejects with reasons.
+
+    Args:
+        source: dataset as downloaded.
+        output: dataset of usable photos to write.
+        rejects: dataset of rejected files, bytes as they were, to write.
+        min_bytes: smallest file that is taken.
+        suspicious_bytes: below this the reason is "suspicious_size" instead of "too_few_bytes".
+
+    Raises:
+        InputError: a class has no usable photo.
+    """
+    dataset = Dataset(source)
+    reasons: collections.Counter[str] = collections.Counter()
+    kept: collections.Counter[str] = collections.Counter()
+    progress = Progress(f"clean {', '.join(dataset.labels)}", len(dataset.photos))
+    with DatasetWriter(output) as good, DatasetWriter(rejects) as bad:
+        seen: set[tuple[str, str]] = set()
+        for verdict in progress.over(_judge_all(dataset, min_bytes, suspicious_bytes)):
+            verdict = _without_duplicates(verdict, seen)
+            if verdict.clean is None:
+                reasons[verdict.reason] += 1
+                rejected = dataclasses.replace(verdict.photo, reason=verdict.reason)
+                bad.add(rejected, verdict.source, extension=images.extension(verdict.source))
+            else:
+                kept[verdict.photo.label] += 1
+                good.add(_row(verdict.photo, verdict.clean), verdict.clean.data)
+        # Inside the block: an error here leaves neither dataset behind.
+        _check_every_class(dataset, kept, reasons)
+    if reasons:
+        listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        classes = ", ".join(dataset.labels)
+        warn(f"{classes}: {reasons.total()} of {len(dataset.photos)} files rejected ({listed})")
+
+
+def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
+    """The photo as datasets store it.
+
+    Raises:
+        BadPhoto: it is not usable; `reason` says why.
+    """
+    if hashlib.md5(data, usedforsecurity=False).hexdigest() in PLACEHOLDER_MD5:
+        raise BadPhoto("placeholder")
+    if len(data) < suspicious_bytes:
+        raise BadPhoto("suspicious_size", f"{len(data)} bytes")
+    photo = images.to_clean_jpeg(data)
+    if is_placeholder(photo.data):
+        raise BadPhoto("placeholder")
+    if len(data) < min_bytes:
+        raise BadPhoto("too_few_bytes", f"{len(data)} bytes")
+    return photo
+
+
+def is_placeholder(jpeg: bytes) -> bool:
+    """True where nearly all pixels have the same tone: a notice, or a blank picture."""
+    grey = cv2.cvtColor(images.decode(jpeg, 64), cv2.COLOR_RGB2GRAY)
+    counts = np.bincount(grey.ravel(), minlength=256)
+    commonest = int(counts.argmax())
+    flat = counts[max(0, commonest - 2) : commonest + 3].sum()
+    return bool(flat >= PLACEHOLDER_FLAT_SHARE * grey.size)
+
+
+def phash(jpeg: bytes) -> str:
+    """The 64-bit perceptual hash of a photo, as 16 hexadecimal digits (imagehash.phash)."""
+    import imagehash
+    from PIL import Image
+
+    return str(imagehash.phash(Image.fromarray(images.decode(jpeg, 64))))
+
+
+def _judge_all(dataset: Dataset, min_bytes: int, suspicious_bytes: int) -> Iterator[Verdict]:
+    """Verdicts in the order of the dataset, judged by threads a little ahead."""
+
+    def verdict(photo: Photo, data: bytes) -> Verdict:
+        try:
+            good = judge(data, min_bytes=min_bytes, suspicious_bytes=suspicious_bytes)
+        except BadPhoto as bad:
+            return Verdict(photo, data, reason=bad.reason)
+        return Verdict(dataclasses.replace(photo, phash=phash(good.data)), data, good)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        waiting: collections.deque[Future[Verdict]] = collections.deque()
+        for photo, data in dataset.stream():
+            waiting.append(pool.submit(verdict, photo, data))
+            if len(waiting) >= AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _without_duplicates(verdict: Verdict, seen: set[tuple[str, str]]) -> Verdict:
+    """The verdict, or a rejection where the class already has a photo of the same bytes."""
+    if verdict.clean is None:
+        return verdict
+    stored = hashlib.sha256(verdict.clean.data).hexdigest()
+    key = (verdict.photo.label, stored)
+    if key in seen:
+        return dataclasses.replace(verdict, clean=None, reason="exact_duplicate")
+    seen.add(key)
+    return verdict
+
+
+def _row(photo: Photo, clean_photo: CleanPhoto) -> Photo:
+    return dataclasses.replace(photo, width=clean_photo.width, height=clean_photo.height)
+
+
+def _check_every_class(
+    dataset: Dataset, kept: collections.Counter[str], reasons: Iterable[str]
+) -> None:
+    for label in dataset.labels:
+        if not kept[label]:
+            listed = ", ".join(sorted(set(reasons)))
+            raise InputError(
+                f"the class {label!r} has no usable photo: all of its files were rejected "
+                f"({listed}): add photos, or lower --min_bytes"
+            )

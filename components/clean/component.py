@@ -1,0 +1,27 @@
+"""KFP interface of the step `clean`."""
+
+from kfp import dsl
+
+from components.settings import DATA_IMAGE
+
+
+@dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
+def clean(
+    images: dsl.Input[dsl.Dataset],
+    min_bytes: int,
+    cleaned: dsl.Output[dsl.Dataset],
+    rejects: dsl.Output[dsl.Dataset],
+) -> None:
+    """Sort files into usable photographs and rejects.
+
+    Args:
+        images: Photos as they were found.
+        min_bytes: Smallest file that is taken.
+        cleaned: Usable photos, as upright JPEGs without EXIF.
+        rejects: Rejected files with their reasons.
+    """
+    from pathlib import Path
+
+    from components.clean.clean import clean
+
+    clean(Path(images.path), Path(cleaned.path), Path(rejects.path), min_bytes=min_bytes)

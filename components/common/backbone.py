@@ -1,0 +1,188 @@
+"""MobileNet v1 as a feature extractor on LiteRT: features and ImageNet scores, no TensorFlow here.
+
+A backbone is converted once (components/common/convert.py, in a process of its own because it
+needs TensorFlow) and cached under the key of everything that its output depends on.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common import images, weights
+from components.common.errors import InputError, WorkError
+
+ARCHITECTURES = tuple(
+    f"mobilenet_{alpha}_{size}"
+    for alpha in ("1.0", "0.75", "0.50", "0.25")
+    for size in (224, 192, 160, 128)
+)
+DEFAULT_ARCHITECTURE = "mobilenet_1.0_224"
+ENGINE = "litert-fp32-xnnpack"
+# Change it when convert.py makes something else of the same weights.
+CONVERSION = "1"
+# The last layer before pooling in keras.applications.MobileNet.
+FEATURE_LAYER = "conv_pw_13_relu"
+MODEL_FILE = "backbone.tflite"
+DESCRIPTION_FILE = "backbone.json"
+THREADS = 2
+CONVERT_TIMEOUT_S = 900
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One of the sixteen MobileNet v1 networks (Howard et al. 2017, arXiv:1704.04861)."""
+
+    name: str
+    alpha: float  # width multiplier
+    size: int  # pixels of the square input
+
+    @property
+    def bottleneck_size(self) -> int:
+        """Length of the pooled feature vector."""
+        return int(1024 * self.alpha)
+
+
+def parse_architecture(name: str) -> Architecture:
+    """The architecture called `name`.
+
+    Raises:
+        InputError: there is none of that name; the message lists all sixteen.
+    """
+    found = re.fullmatch(r"mobilenet_(1\.0|0\.75|0\.50|0\.25)_(224|192|160|128)", name)
+    if not found:
+        raise InputError(
+            f"unknown architecture {name!r}: expected mobilenet_WIDTH_SIZE with WIDTH 1.0, 0.75, "
+            f"0.50 or 0.25 and SIZE 224, 192, 160 or 128, such as {DEFAULT_ARCHITECTURE}"
+        )
+    return Architecture(name, float(found[1]), int(found[2]))
+
+
+@dataclass(frozen=True)
+class BackboneKey:
+    """Everything that a bottleneck's value depends on, beside the photo: the cache key."""
+
+    architecture: str
+    input_size: int
+    weights_sha256: str
+    engine: str = ENGINE
+    conversion: str = CONVERSION
+    decoder: str = images.DECODER
+    preprocessing: str = images.PREPROCESSING
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the fields, for file names."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def make_interpreter(model: Path) -> Callable[..., dict[str, NDArray[np.float32]]]:
+    """Load a LiteRT model; returns its one signature as a function of named arrays.
+
+    Outputs are read by name: their order in the file is not that of the model.
+
+    Raises:
+        InputError: the file is missing or is no LiteRT model.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    if not model.is_file():
+        raise InputError(f"{model} is missing: this is no complete model directory")
+    try:
+        interpreter = Interpreter(model_path=str(model), num_threads=THREADS)
+        signature = interpreter.get_signature_runner()
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"{model} is no LiteRT model that can be loaded: {error}") from error
+    runner: Callable[..., dict[str, NDArray[np.float32]]] = signature
+    return runner
+
+
+class Backbone:
+    """A converted backbone, ready to run on the CPU.
+
+    Args:
+        directory: where `backbone.tflite` and `backbone.json` are.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.key = BackboneKey(**json.loads((directory / DESCRIPTION_FILE).read_text()))
+        self.architecture = parse_architecture(self.key.architecture)
+        self._run = make_interpreter(directory / MODEL_FILE)
+
+    def __call__(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Features and ImageNet probabilities of a batch.
+
+        Args:
+            batch: float32 array of shape (N, size, size, 3), RGB, -1 to 1.
+
+        Returns:
+            bottlenecks, float32 (N, D), and ImageNet probabilities, float32 (N, 1000).
+        """
+        outputs = self._run(input=batch)
+        return outputs["bottleneck"], outputs["imagenet"]
+
+
+def load_backbone(architecture: str, cache_dir: Path, given_weights: str = "") -> Backbone:
+    """The backbone from the cache, converted first where it is not there yet.
+
+    Raises:
+        InputError: unknown architecture, or `given_weights` is no weights file for it.
+        WorkError: the weights are not to be had, or the conversion failed.
+    """
+    parsed = parse_architecture(architecture)
+    cached = weights.cached_file(parsed.name, cache_dir, given_weights)
+    if cached is None or not (directory := _directory(parsed, cached, cache_dir)).is_dir():
+        _convert_in_another_process(parsed.name, cache_dir, given_weights)
+        cached = weights.cached_file(parsed.name, cache_dir, given_weights)
+        if cached is None:
+            raise WorkError(f"the conversion of {architecture} left no weights in {cache_dir}")
+        directory = _directory(parsed, cached, cache_dir)
+    return Backbone(directory)
+
+
+def key_of(architecture: Architecture, weights_sha256: str) -> BackboneKey:
+    """The cache key of an architecture with these weights."""
+    return BackboneKey(architecture.name, architecture.size, weights_sha256)
+
+
+def key_directory(key: BackboneKey, cache_dir: Path) -> Path:
+    """Where the converted backbone of this key lives."""
+    return cache_dir / "backbones" / f"{key.architecture}-{key.digest[:16]}"
+
+
+def _directory(architecture: Architecture, cached: Path, cache_dir: Path) -> Path:
+    sha256 = weights.read_weights(cached).sha256
+    return key_directory(key_of(architecture, sha256), cache_dir)
+
+
+def _convert_in_another_process(architecture: str, cache_dir: Path, given_weights: str) -> None:
+    command = [sys.executable, "-m", "components.common.convert", architecture]
+    command += ["--cache_dir", str(cache_dir), "--weights", given_weights]
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=CONVERT_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        message = _error_message(done.stderr)
+        raise (InputError if done.returncode == InputError.exit_status else WorkError)(message)
+
+
+def _error_message(stderr: str) -> str:
+    """The message after "convert: error:", or the last lines of whatever went wrong."""
+    _, found, message = stderr.rpartition("convert: error: ")
+    if found:
+        return message.strip()
+    return "the backbone could not be converted:\n" + "\n".join(stderr.strip().splitlines()[-8:])

@@ -1,0 +1,196 @@
+"""The bottlenecks artifact: a feature vector and ImageNet scores per photo, keyed by content."""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from components.common import images
+from components.common.backbone import DESCRIPTION_FILE, Backbone, BackboneKey
+from components.common.dataset import Photo
+from components.common.errors import InputError
+from components.common.files import atomic_directory, write_file
+from components.common.step import Progress
+
+VECTORS = "bottlenecks.npy"
+SCORES = "imagenet.npy"
+INDEX = "index.parquet"
+DECODE_THREADS = 2
+CHUNK = 16  # photos decoded ahead and run at once; larger batches fall out of the CPU cache
+
+
+@dataclass(frozen=True)
+class Bottlenecks:
+    """Vectors of N photos.
+
+    Attributes:
+        sha256: of each photo as stored, the key of its row.
+        vectors: float32, shape (N, D), pooled features.
+        scores: float16, shape (N, 1000), ImageNet probabilities.
+        key: what the vectors depend on beside the photo.
+    """
+
+    sha256: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    scores: NDArray[np.float16]
+    key: BackboneKey
+
+    def rows(self, photos: Sequence[Photo]) -> NDArray[np.intp]:
+        """The row of each photo.
+
+        Raises:
+            InputError: a photo has no vector here: the two artifacts are of different runs.
+        """
+        position = {sha256: row for row, sha256 in enumerate(self.sha256)}
+        missing = [photo.path for photo in photos if photo.sha256 not in position]
+        if missing:
+            raise InputError(
+                f"{len(missing)} photos have no bottleneck (the first is {missing[0]!r}): "
+                "these bottlenecks were made from other photos"
+            )
+        return np.array([position[photo.sha256] for photo in photos], dtype=np.intp)
+
+
+def compute(
+    backbone: Backbone, photos: Iterable[tuple[Photo, bytes]], cache_dir: Path | None = None
+) -> Bottlenecks:
+    """The bottlenecks of photos, those already in the cache looked up.
+
+    Photos with the same bytes share one row. Decoding runs on threads beside the network.
+
+    Args:
+        backbone: the network.
+        photos: rows with their bytes; read once, one chunk in memory at a time.
+        cache_dir: where earlier vectors are kept by content; None for none.
+    """
+    cache = _Cache(backbone.key, cache_dir)
+    size = backbone.architecture.size
+    progress = Progress("bottlenecks")
+    with ThreadPoolExecutor(DECODE_THREADS) as pool:
+        for chunk in _chunks(cache.missing(photos, progress)):
+            inputs = pool.map(lambda one: images.model_input(one[1], size), chunk)
+            vectors, scores = backbone(np.stack(list(inputs)))
+            cache.add([photo.sha256 for photo, _ in chunk], vectors, scores)
+            progress.advance(len(chunk))
+    result, fresh = cache.collect()
+    progress.finish(f"{len(result.sha256)} photos, {fresh} computed now")
+    return result
+
+
+class _Cache:
+    """Vectors by content: rows asked for in this run, and where they come from."""
+
+    def __init__(self, key: BackboneKey, cache_dir: Path | None) -> None:
+        self.key = key
+        self._folder = cache_dir / "bottlenecks" / key.digest if cache_dir else None
+        self._order: dict[str, None] = {}
+        self._known: dict[str, tuple[NDArray[np.float32], NDArray[np.float16]]] = {}
+        self._fresh: list[str] = []
+        for part in sorted(self._folder.glob("*.npz")) if self._folder else []:
+            self._load(part)
+
+    def _load(self, part: Path) -> None:
+        try:
+            with np.load(part, allow_pickle=False) as stored:
+                names = [bytes(name).decode() for name in stored["sha256"]]
+                vectors, scores = stored["vectors"], stored["scores"]
+            if len(vectors) != len(names) or len(scores) != len(names):
+                raise ValueError("its arrays differ in length")
+        except Exception:  # numpy and zipfile raise many types on a damaged file
+            part.unlink(missing_ok=True)  # a cache: what is damaged is computed again
+            return
+        self._known.update(zip(names, zip(vectors, scores, strict=True), strict=True))
+
+    def missing(
+        self, photos: Iterable[tuple[Photo, bytes]], progress: Progress
+    ) -> Iterable[tuple[Photo, bytes]]:
+        """The photos that must be computed, each content once."""
+        for photo, data in photos:
+            if photo.sha256 in self._order:
+                continue
+            self._order[photo.sha256] = None
+            if photo.sha256 in self._known:
+                progress.advance()
+            else:
+                yield photo, data
+
+    def add(
+        self, names: list[str], vectors: NDArray[np.float32], scores: NDArray[np.float32]
+    ) -> None:
+        half = scores.astype(np.float16)
+        self._known.update(zip(names, zip(vectors, half, strict=True), strict=True))
+        self._fresh += names
+
+    def collect(self) -> tuple[Bottlenecks, int]:
+        """All rows asked for, in the order of asking; what is new goes into the cache."""
+        if self._folder and self._fresh:
+            self._save(self._folder)
+        names = tuple(self._order)
+        if not names:
+            raise InputError("there are no photos to compute bottlenecks of")
+        vectors = np.stack([self._known[name][0] for name in names])
+        scores = np.stack([self._known[name][1] for name in names])
+        return Bottlenecks(names, vectors, scores, self.key), len(self._fresh)
+
+    def _save(self, folder: Path) -> None:
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            sha256=np.array([name.encode() for name in self._fresh], dtype="S64"),
+            vectors=np.stack([self._known[name][0] for name in self._fresh]),
+            scores=np.stack([self._known[name][1] for name in self._fresh]),
+        )
+        name = hashlib.sha256("".join(self._fresh).encode()).hexdigest()[:16]
+        write_file(folder / f"{name}.npz", buffer.getvalue(), what="the bottleneck cache")
+
+
+def save(bottlenecks: Bottlenecks, path: Path, labels: Sequence[str]) -> None:
+    """Write the artifact; `labels` names the class of each row."""
+    with atomic_directory(path, what="the bottlenecks", marker=DESCRIPTION_FILE) as temporary:
+        np.save(temporary / VECTORS, bottlenecks.vectors)
+        np.save(temporary / SCORES, bottlenecks.scores)
+        index = pa.table({"sha256": list(bottlenecks.sha256), "label": list(labels)})
+        pq.write_table(index, temporary / INDEX)
+        description = json.dumps(asdict(bottlenecks.key), indent=2, sort_keys=True)
+        (temporary / DESCRIPTION_FILE).write_text(description + "\n")
+
+
+def load(path: Path) -> Bottlenecks:
+    """Read the artifact.
+
+    Raises:
+        InputError: a file is missing, damaged or does not fit the others.
+    """
+    if not (path / DESCRIPTION_FILE).is_file():
+        raise InputError(f"{path} holds no bottlenecks: there is no {DESCRIPTION_FILE} in it")
+    try:
+        key = BackboneKey(**json.loads((path / DESCRIPTION_FILE).read_text()))
+        vectors = np.load(path / VECTORS, allow_pickle=False)
+        scores = np.load(path / SCORES, allow_pickle=False)
+        names = pq.read_table(path / INDEX).column("sha256").to_pylist()
+    except (ValueError, TypeError, OSError, EOFError, KeyError, pa.ArrowException) as error:
+        raise InputError(f"the bottlenecks in {path} cannot be read: {error}") from error
+    if vectors.dtype != np.float32 or vectors.ndim != 2 or not np.isfinite(vectors).all():
+        raise InputError(f"{path / VECTORS} is no finite float32 matrix")
+    if not len(vectors) == len(scores) == len(names):
+        raise InputError(f"the files of {path} differ in length: they are of different runs")
+    return Bottlenecks(tuple(names), vectors, scores, key)
+
+
+def _chunks(items: Iterable[tuple[Photo, bytes]]) -> Iterable[list[tuple[Photo, bytes]]]:
+    chunk: list[tuple[Photo, bytes]] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,110 @@
+"""Convert a backbone to LiteRT, once: `python -m components.common.convert mobilenet_1.0_224`.
+
+The only way from weights to features; a process of its own, so that steps which only run the
+backbone never import TensorFlow.
+"""
+
+import argparse
+import json
+import logging
+import os
+import tempfile
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.common import backbone, weights, weights_sources
+from components.common.files import atomic_directory, default_cache_dir
+from components.common.step import run_command
+
+if TYPE_CHECKING:
+    import keras
+
+
+def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") -> Path:
+    """Put the LiteRT form of an architecture into the cache and return its directory.
+
+    The model's signature: `input` float32 (N, size, size, 3) to `bottleneck` float32 (N, D) and
+    `imagenet` float32 (N, 1000), probabilities.
+    """
+    architecture = backbone.parse_architecture(architecture_name)
+    found = weights_sources.obtain(architecture, cache_dir, given_weights)
+    key = backbone.key_of(architecture, found.sha256)
+    directory = backbone.key_directory(key, cache_dir)
+    if directory.is_dir():
+        return directory
+    import keras
+
+    mobilenet = weights_sources.build_mobilenet(architecture)
+    weights.apply_to_keras(found, mobilenet)
+    features = mobilenet.get_layer(backbone.FEATURE_LAYER).output
+    outputs = {
+        "bottleneck": keras.layers.GlobalAveragePooling2D(name="bottleneck")(features),
+        "imagenet": mobilenet.output,
+    }
+    model = keras.Model(mobilenet.input, outputs)
+    with atomic_directory(
+        directory, what="the converted backbone", marker=backbone.DESCRIPTION_FILE
+    ) as temporary:
+        (temporary / backbone.MODEL_FILE).write_bytes(to_litert(model, architecture.size))
+        description = json.dumps(asdict(key), indent=2, sort_keys=True)
+        (temporary / backbone.DESCRIPTION_FILE).write_text(description + "\n")
+    return directory
+
+
+def to_litert(model: "keras.Model", size: int) -> bytes:
+    """A Keras model with a dictionary of outputs as float32 LiteRT, outputs under their names.
+
+    Goes through a SavedModel: `from_keras_model` prints a hundred lines.
+    """
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        archive = keras_archive(model, size)
+        archive.write_out(folder, verbose=False)
+        converted: bytes = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+    return converted
+
+
+def keras_archive(model: "keras.Model", size: int) -> "keras.export.ExportArchive":
+    """An export archive whose serving signature takes `input`, float32 (N, size, size, 3)."""
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(
+        "serve",
+        lambda batch: model(batch, training=False),
+        input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32, name="input")],
+    )
+    return archive
+
+
+def quiet_tensorflow() -> None:
+    """Keep TensorFlow's chatter out of the log. Call before TensorFlow is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Also one order of summation on every processor: the same weights give the same numbers.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    warnings.filterwarnings("ignore", module="tensorflow|keras")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
+    parser.add_argument("architecture")
+    parser.add_argument("--cache_dir", type=Path, default=default_cache_dir())
+    parser.add_argument("--weights", default="", help="a Keras .h5 or our .npz weights file")
+    quiet_tensorflow()
+    run_command(
+        "convert",
+        parser,
+        lambda options: print(convert(options.architecture, options.cache_dir, options.weights)),
+    )
+
+
+if __name__ == "__main__":
+    main()

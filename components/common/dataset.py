@@ -1,0 +1,328 @@
+"""The dataset artifact: photographs in tar shards, described by one manifest.
+
+A dataset is a directory with `manifest.parquet` and `images-00000.tar`, `images-00001.tar`, …
+Untarring every shard gives a folder per class. The manifest holds the byte offset of each photo,
+so one can be read at random without unpacking anything. docs/artifacts.md describes the format.
+"""
+
+import dataclasses
+import hashlib
+import io
+import re
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.common.errors import InputError
+from components.common.files import atomic_directory
+
+FORMAT = "wild-mushrooms-dataset"
+FORMAT_VERSION = "1"
+MANIFEST = "manifest.parquet"
+SHARD_BYTES = 128 * 1024 * 1024
+# A manifest row takes well under 1 KB; this bounds what a stranger's manifest can make us read.
+MANIFEST_MAX_BYTES = 2 * 1024**3
+PHOTO_MAX_BYTES = 256 * 1024 * 1024
+
+SCHEMA = pa.schema(
+    [
+        ("label", pa.string()),
+        ("path", pa.string()),
+        ("shard", pa.string()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("sha256", pa.string()),
+        ("source_sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("phash", pa.string()),
+        ("source", pa.string()),
+        ("source_url", pa.string()),
+        ("author", pa.string()),
+        ("licence", pa.string()),
+        ("observation", pa.string()),
+        ("group", pa.string()),
+        ("split", pa.string()),
+        ("flags", pa.list_(pa.string())),
+        ("reason", pa.string()),
+    ],
+    metadata={"format": FORMAT, "format_version": FORMAT_VERSION},
+)
+
+_SHARD_NAME = re.compile(r"images-\d{5}\.tar")
+_MEMBER_NAME = re.compile(r"[^/\0]+/[0-9a-f]{16}(-\d+)?\.[a-z0-9]{2,4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One row of the manifest. Text fields are empty, and sizes 0, where nothing is known yet."""
+
+    label: str
+    path: str = ""  # member name in the shard: <label>/<sha256 prefix>.jpg
+    shard: str = ""
+    offset: int = 0  # of the first byte of the photo in its shard
+    size: int = 0  # bytes
+    sha256: str = ""  # of the bytes as stored
+    source_sha256: str = ""  # of the bytes as fetched
+    width: int = 0  # pixels
+    height: int = 0  # pixels
+    phash: str = ""  # 64-bit perceptual hash, 16 hexadecimal digits
+    source: str = ""
+    source_url: str = ""
+    author: str = ""
+    licence: str = ""
+    observation: str = ""  # photos of one observation show the same specimen
+    group: str = ""  # photos of one group stay in one part
+    split: str = ""
+    flags: tuple[str, ...] = ()
+    reason: str = ""  # why a reject was rejected
+
+
+def check_label(label: str) -> str:
+    """Return `label` if it can name a class, which is also a folder and a line of a text file.
+
+    Raises:
+        InputError: it is empty, longer than 100 characters, starts with a dot, or holds a slash,
+            a backslash or a control character.
+    """
+    if (
+        not label
+        or label != label.strip()
+        or len(label) > 100
+        or label.startswith(".")
+        or any(character in "/\\" or not character.isprintable() for character in label)
+    ):
+        raise InputError(
+            f"{label!r} cannot be a class name: use 1 to 100 printable characters, no slash or "
+            "backslash, no leading dot, no space at either end"
+        )
+    return label
+
+
+class DatasetWriter(AbstractContextManager["DatasetWriter"]):
+    """Writes a dataset; it appears under its name when the block ends without error.
+
+    Example:
+        >>> with DatasetWriter(Path("photos")) as writer:
+        ...     photo = writer.add(Photo(label="daisy"), data, extension="jpg")
+    """
+
+    def __init__(self, path: Path, *, shard_bytes: int = SHARD_BYTES) -> None:
+        self.path = Path(path)
+        self._shard_bytes = shard_bytes
+        self._photos: list[Photo] = []
+        self._names: set[str] = set()
+        self._shard = ""
+        self._shards = 0
+        self._tar: tarfile.TarFile | None = None
+        self._directory = atomic_directory(self.path, what="the dataset", marker=MANIFEST)
+
+    def __enter__(self) -> "DatasetWriter":
+        self._temporary = self._directory.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._close_shard()
+            if error is None:
+                write_manifest(self._photos, self._temporary / MANIFEST)
+        except BaseException as late:
+            self._directory.__exit__(type(late), late, late.__traceback__)
+            raise
+        self._directory.__exit__(kind, error, traceback)
+
+    def add(self, photo: Photo, data: bytes, *, extension: str = "jpg") -> Photo:
+        """Append one photo; returns its row with path, shard, offset, size and sha256 filled in."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        name = self._member_name(check_label(photo.label), sha256, extension)
+        if self._tar is None or self._tar.offset >= self._shard_bytes:
+            self._open_shard()
+        assert self._tar is not None
+        member = tarfile.TarInfo(name)
+        member.size = len(data)
+        self._tar.addfile(member, io.BytesIO(data))
+        stored = dataclasses.replace(
+            photo,
+            path=name,
+            shard=self._shard,
+            offset=self._tar.offset - _padded(len(data)),
+            size=len(data),
+            sha256=sha256,
+            source_sha256=photo.source_sha256 or sha256,
+        )
+        self._photos.append(stored)
+        return stored
+
+    def _member_name(self, label: str, sha256: str, extension: str) -> str:
+        name = f"{label}/{sha256[:16]}.{extension}"
+        copies = 1
+        while name in self._names:
+            copies += 1
+            name = f"{label}/{sha256[:16]}-{copies}.{extension}"
+        self._names.add(name)
+        return name
+
+    def _open_shard(self) -> None:
+        self._close_shard()
+        self._shard = f"images-{self._shards:05d}.tar"
+        self._shards += 1
+        # Closed by _close_shard: the shard stays open over many calls.
+        self._tar = tarfile.open(self._temporary / self._shard, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
+
+    def _close_shard(self) -> None:
+        if self._tar is not None:
+            self._tar.close()
+
+
+def write_manifest(photos: Sequence[Photo], path: Path) -> None:
+    """Write rows as parquet; list order is kept."""
+    columns = {
+        name: pa.array([getattr(photo, name) for photo in photos], type=SCHEMA.field(name).type)
+        for name in SCHEMA.names
+    }
+    pq.write_table(pa.table(columns, schema=SCHEMA), path, compression="zstd")
+
+
+class Dataset:
+    """Reads a dataset artifact and checks what it reads against the manifest.
+
+    Args:
+        path: the dataset's directory.
+
+    Raises:
+        InputError: it is no dataset, of another version, or its manifest names things that it must
+            not (another folder, a link, bytes outside a shard).
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.photos = _read_manifest(self.path)
+        self._check_places()
+
+    @property
+    def labels(self) -> list[str]:
+        """The class names, sorted."""
+        return sorted({photo.label for photo in self.photos})
+
+    def read(self, photo: Photo) -> bytes:
+        """The bytes of one photo, by its offset.
+
+        Raises:
+            InputError: the bytes are not those that the manifest describes.
+        """
+        with open(self.path / photo.shard, "rb") as shard:
+            shard.seek(photo.offset)
+            return self._checked(photo, shard.read(photo.size))
+
+    def stream(self) -> Iterator[tuple[Photo, bytes]]:
+        """Every photo with its bytes, in the order of the shards, one photo in memory at a time.
+
+        Raises:
+            InputError: a shard holds anything but the photos that the manifest lists.
+        """
+        by_shard: dict[str, dict[int, Photo]] = {}
+        for photo in self.photos:
+            by_shard.setdefault(photo.shard, {})[photo.offset] = photo
+        for shard in sorted(by_shard):
+            yield from self._stream_shard(shard, by_shard[shard])
+
+    def _stream_shard(
+        self, shard: str, expected: dict[int, Photo]
+    ) -> Iterator[tuple[Photo, bytes]]:
+        place = self.path / shard
+        seen = 0
+        try:
+            with tarfile.open(place, "r:") as tar:
+                for member in tar:
+                    if not member.isreg():
+                        raise InputError(f"{place}: {member.name!r} is a link or a special file")
+                    photo = expected.get(member.offset_data)
+                    if photo is None or (photo.path, photo.size) != (member.name, member.size):
+                        raise InputError(f"{place}: {member.name!r} is not what the manifest lists")
+                    tar.fileobj.seek(member.offset_data)
+                    yield photo, self._checked(photo, tar.fileobj.read(member.size))
+                    seen += 1
+        except tarfile.TarError as error:
+            raise InputError(f"{place} is damaged ({error}): make the dataset again") from error
+        if seen != len(expected):
+            raise InputError(f"{place} holds {seen} photos, the manifest lists {len(expected)}")
+
+    def _checked(self, photo: Photo, data: bytes) -> bytes:
+        if len(data) != photo.size or hashlib.sha256(data).hexdigest() != photo.sha256:
+            raise InputError(
+                f"{self.path / photo.shard}: the bytes of {photo.path!r} are not those that the "
+                "manifest describes (sha256 differs): make the dataset again"
+            )
+        return data
+
+    def _check_places(self) -> None:
+        sizes: dict[str, int] = {}
+        for photo in self.photos:
+            where = f"{self.path / MANIFEST}: photo {photo.path!r}"
+            if not _SHARD_NAME.fullmatch(photo.shard):
+                raise InputError(f"{where} names the shard {photo.shard!r}, not images-NNNNN.tar")
+            if (
+                not _MEMBER_NAME.fullmatch(photo.path)
+                or photo.path != f"{photo.label}/{photo.path.rpartition('/')[2]}"
+                or photo.label in (".", "..")
+            ):
+                raise InputError(f"{where} is not named <label>/<sha256 prefix>.<type>")
+            if photo.shard not in sizes:
+                sizes[photo.shard] = _shard_size(self.path / photo.shard)
+            if (
+                photo.offset < 0
+                or not 0 <= photo.size <= PHOTO_MAX_BYTES
+                or photo.offset + photo.size > sizes[photo.shard]
+            ):
+                raise InputError(f"{where} lies outside its shard: the dataset is damaged")
+
+
+def _read_manifest(path: Path) -> list[Photo]:
+    manifest = path / MANIFEST
+    if not manifest.is_file() or manifest.is_symlink():
+        raise InputError(f"{path} is no dataset: there is no {MANIFEST} in it")
+    if manifest.stat().st_size > MANIFEST_MAX_BYTES:
+        raise InputError(f"{manifest} is larger than {MANIFEST_MAX_BYTES} bytes")
+    try:
+        metadata = pq.read_schema(manifest).metadata or {}
+        version = metadata.get(b"format_version", b"none").decode(errors="replace")
+        if metadata.get(b"format") != FORMAT.encode() or version != FORMAT_VERSION:
+            raise InputError(
+                f"{manifest} has format version {version!r}; this program reads {FORMAT} "
+                f"{FORMAT_VERSION}: make the dataset again with this version"
+            )
+        table = pq.read_table(manifest)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{manifest} cannot be read: {error}") from error
+    if not table.schema.equals(SCHEMA) or any(column.null_count for column in table.columns):
+        raise InputError(f"{manifest} has other columns than a dataset's: make the dataset again")
+    rows = table.to_pylist()
+    return [Photo(**{**row, "flags": tuple(row["flags"])}) for row in rows]
+
+
+def _shard_size(shard: Path) -> int:
+    if shard.is_symlink() or not shard.is_file():
+        raise InputError(f"{shard} is missing or is no regular file: the dataset is damaged")
+    return shard.stat().st_size
+
+
+def _padded(size: int) -> int:
+    """`size` rounded up to tar's blocks of 512 bytes."""
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
+def stream_all(datasets: Iterable[Dataset]) -> Iterator[tuple[Photo, bytes]]:
+    """Every photo of several datasets, one dataset after another."""
+    for dataset in datasets:
+        yield from dataset.stream()

@@ -1,0 +1,100 @@
+"""Writing artifacts so that each is whole or absent."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from components.common.errors import InputError, WorkError
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """True when `error` says that the disk or the quota is full.
+
+    Libraries that write through C++ (TensorFlow, HDF5) raise their own types, with the system's
+    text in the message, so the text is looked at too.
+    """
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return True
+    text = str(error)
+    return "No space left on device" in text or f"errno = {errno.ENOSPC}" in text
+
+
+@contextmanager
+def naming_full_disk(what: str, path: Path) -> Iterator[None]:
+    """Turn a full disk into a `WorkError` that names what was being written, and where."""
+    try:
+        yield
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        raise WorkError(
+            f"no space left on the disk while writing {what} to {path}: "
+            "free some space, or choose another disk, and run again; nothing half-written was kept"
+        ) from error
+
+
+@contextmanager
+def atomic_directory(path: Path, *, what: str, marker: str) -> Iterator[Path]:
+    """Yield a temporary sibling of `path` that takes its name when the block ends without error.
+
+    Args:
+        path: final place of the directory. An earlier artifact of the same kind is replaced.
+        what: the artifact's name for messages, such as "the dataset".
+        marker: a file that every artifact of this kind holds; an existing directory that is not
+            empty and lacks it is somebody's own data, and is never touched.
+
+    Raises:
+        InputError: `path` exists and is not an artifact of this kind.
+        WorkError: the disk is full.
+    """
+    path = Path(os.path.abspath(path))
+    if path.exists() and not (path / marker).is_file() and (path.is_file() or any(path.iterdir())):
+        raise InputError(
+            f"{path} exists and is not an earlier output of this step (no {marker} in it): "
+            f"choose another place for {what}, or remove it"
+        )
+    temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    with naming_full_disk(what, path):
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            yield temporary
+            _replace_directory(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace_directory(new: Path, path: Path) -> None:
+    """Give `new` the name `path`; what stood there goes only once the new one is in place."""
+    if not path.exists():
+        new.rename(path)
+        return
+    old = path.with_name(f".{path.name}.old-{os.getpid()}")
+    path.rename(old)
+    new.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_file(path: Path, data: bytes | str, *, what: str) -> None:
+    """Write one file so that it is whole or absent. Text is stored as UTF-8.
+
+    Raises:
+        WorkError: the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    with naming_full_disk(what, path):
+        try:
+            temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def default_cache_dir() -> Path:
+    """The user's cache folder for this project (XDG base directories)."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "wild-mushrooms"

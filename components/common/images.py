@@ -1,0 +1,269 @@
+"""Probing and decoding photographs: the one decoder, in training and in serving.
+
+JPEGs go through simplejpeg (libjpeg-turbo) in strict mode, other formats through Pillow. Nothing
+is decoded before its header said how large it is.
+"""
+
+import io
+import re
+import warnings
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps
+
+# Part of every cache key: change it when decoded pixels change.
+DECODER = "simplejpeg-scaled+cv2-linear-1"
+# TF-slim preprocessing, as retrain.py applied it: the whole picture is squeezed into the square.
+PREPROCESSING = "x/127.5-1"
+
+MAX_PIXELS = 100_000_000  # a 100-megapixel photo; a 12,000 x 12,000 bomb has 144
+MIN_SIDE = 32  # pixels
+JPEG_QUALITY = 95
+EXIF_ORIENTATION = 0x0112
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"BM", "bmp"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+)
+EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
+CONVERTIBLE = ("PNG", "WEBP", "GIF", "BMP", "TIFF")
+# Within entropy-coded data FF is followed by 00 or a restart marker; anything else is a marker.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+class BadPhoto(Exception):
+    """These bytes are no usable photograph; `reason` is one word for the manifest."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class CleanPhoto:
+    """A photograph as datasets store it."""
+
+    data: bytes  # a JPEG without EXIF, upright
+    width: int  # pixels
+    height: int  # pixels
+
+
+def sniff(data: bytes) -> str:
+    """The type by the first bytes: "jpeg", "png", "gif", "bmp", "tiff", "webp", "html" or ""."""
+    for magic, kind in _MAGIC:
+        if data.startswith(magic):
+            return kind
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    start = data[:256].lstrip().lower()
+    return "html" if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")) else ""
+
+
+def extension(data: bytes) -> str:
+    """The file name extension that fits the content, "bin" where it is unknown."""
+    kind = sniff(data)
+    return EXTENSIONS.get(kind, kind) or "bin"
+
+
+def jpeg_size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels from the header alone.
+
+    Raises:
+        BadPhoto: the header is damaged, or the picture is larger than `MAX_PIXELS` or tiny.
+    """
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=True)
+    except ValueError as error:
+        raise BadPhoto("damaged_header", str(error)) from error
+    _check_size(width, height)
+    return width, height
+
+
+def check_jpeg(data: bytes) -> None:
+    """Decode strictly at 1/8 in grey: every byte is read, few pixels are made.
+
+    Raises:
+        BadPhoto: the data is cut, has holes, or was otherwise damaged.
+    """
+    width, height = jpeg_size(data)
+    try:
+        simplejpeg.decode_jpeg(
+            data, "GRAY", min_height=-(-height // 8), min_width=-(-width // 8), strict=True
+        )
+    except ValueError as error:
+        raise BadPhoto("damaged", str(error)) from error
+
+
+def decode(data: bytes, min_side: int = 0) -> NDArray[np.uint8]:
+    """Decode any supported photo, JPEGs at the smallest of 1/1, 1/2, 1/4, 1/8 that suffices.
+
+    Args:
+        data: the encoded file.
+        min_side: pixels that height and width must still have, 0 for the full size.
+
+    Returns:
+        uint8 array of shape (height, width, 3), RGB, upright.
+
+    Raises:
+        BadPhoto: it is no photo, or it is damaged.
+    """
+    if sniff(data) != "jpeg" or needs_conversion(data):
+        data = to_clean_jpeg(data).data
+    width, height = jpeg_size(data)
+    factor = 8
+    # Never 5/8 and its like: libjpeg-turbo is slower there than at full size.
+    while factor > 1 and (not min_side or min(width, height) // factor < min_side):
+        factor //= 2
+    try:
+        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            data, "RGB", min_height=-(-height // factor), min_width=-(-width // factor), strict=True
+        )
+    except ValueError as error:
+        raise BadPhoto("damaged", str(error)) from error
+    return pixels
+
+
+def model_input(data: bytes, size: int) -> NDArray[np.float32]:
+    """A photo as MobileNet takes it.
+
+    Returns:
+        float32 array of shape (size, size, 3), RGB, -1 to 1.
+
+    Raises:
+        BadPhoto: it is no photo, or it is damaged.
+    """
+    pixels = cv2.resize(decode(data, size), (size, size), interpolation=cv2.INTER_LINEAR)
+    scaled: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)
+    return scaled
+
+
+def encode(pixels: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
+    """Encode a uint8 RGB array of shape (height, width, 3) as JPEG."""
+    data: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB", "420")
+    return data
+
+
+def thumbnail(data: bytes, side: int) -> bytes:
+    """A small JPEG whose longer side has at most `side` pixels."""
+    pixels = decode(data, side)
+    scale = side / max(pixels.shape[:2])
+    if scale < 1:
+        width, height = (max(1, round(pixels.shape[axis] * scale)) for axis in (1, 0))
+        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    return encode(pixels, quality=80)
+
+
+def to_clean_jpeg(data: bytes) -> CleanPhoto:
+    """The photo as a JPEG that is upright, in sRGB, and tells nothing but its pixels.
+
+    A plain JPEG keeps its compressed pixels; only its metadata is cut out. Anything else is
+    decoded and stored at quality 95: other formats (a GIF's first frame), CMYK, a colour profile
+    other than sRGB, a JPEG that must be turned.
+
+    Raises:
+        BadPhoto: unknown type, damaged, larger than `MAX_PIXELS`, or smaller than `MIN_SIDE`.
+    """
+    kind = sniff(data)
+    if kind == "jpeg":
+        check_jpeg(data)
+        if not needs_conversion(data):
+            stripped = strip_metadata(data)
+            return CleanPhoto(stripped, *jpeg_size(stripped))
+    elif kind in ("", "html"):
+        raise BadPhoto("html" if kind else "unknown_type")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
+                _check_size(*image.size)
+                upright = _to_srgb(ImageOps.exif_transpose(image))
+        except BadPhoto:
+            raise
+        except Exception as error:  # Pillow raises a dozen types on damaged files
+            raise BadPhoto("damaged", f"{type(error).__name__}: {error}") from error
+    stored = encode(np.asarray(upright))
+    return CleanPhoto(stored, *upright.size)
+
+
+def needs_conversion(data: bytes) -> bool:
+    """True for a JPEG whose pixels must change: turned, not RGB or grey, or a foreign profile."""
+    if b"Exif\0" not in data[:65536] and b"ICC_PROFILE\0" not in data[:65536]:
+        return bool(simplejpeg.decode_jpeg_header(data, strict=False)[2] in ("CMYK", "YCCK"))
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            turned = image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
+            profile = image.info.get("icc_profile")
+            return turned or image.mode == "CMYK" or bool(profile and not _is_srgb(profile))
+    except Exception:  # unreadable metadata is cut out; the pixels were checked already
+        return False
+
+
+def strip_metadata(data: bytes) -> bytes:
+    """Cut EXIF, comments, profiles and trailing bytes out of a JPEG; its pixels stay as they are.
+
+    Keeps APP0 (JFIF) and APP14 (Adobe: says how colours are coded). ITU T.81, annex B.
+
+    Raises:
+        BadPhoto: the marker structure is broken.
+    """
+    kept = [data[:2]]
+    position = 2
+    while True:
+        found = _MARKER.search(data, position)
+        if not found:
+            raise BadPhoto("damaged", "no end-of-image marker")
+        start, code = found.start(), data[found.start() + 1]
+        if start > position:  # entropy-coded data of the scan before
+            kept.append(data[position:start])
+        if code == 0xD9:
+            kept.append(b"\xff\xd9")
+            return b"".join(kept)
+        length = int.from_bytes(data[start + 2 : start + 4], "big")
+        end = start + 2 + length
+        if length < 2 or end > len(data):
+            raise BadPhoto("damaged", "a segment runs past the end")
+        if code in (0xE0, 0xEE) or not (0xE0 <= code <= 0xEF or code == 0xFE):
+            kept.append(data[start:end])
+        position = end
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise BadPhoto("too_many_pixels", f"{width} x {height}")
+    if min(width, height) < MIN_SIDE:
+        raise BadPhoto("too_few_pixels", f"{width} x {height}")
+
+
+def _is_srgb(profile: bytes) -> bool:
+    return b"sRGB" in profile or b"s\0R\0G\0B" in profile
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """The picture as 8-bit sRGB, transparency on white."""
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I;16") or image.mode == "I":
+        pixels = np.asarray(image).astype(np.float64)
+        image = Image.fromarray((pixels / max(pixels.max(), 65535) * 255).astype(np.uint8))
+    if profile and not _is_srgb(profile) and image.mode in ("RGB", "CMYK", "L"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            target = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+            if converted is not None:
+                return converted
+        except ImageCms.PyCMSError:
+            pass  # a broken profile: the plain conversion below
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,159 @@
+"""The model artifact: reading it, and predicting with it without TensorFlow."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common import backbone, images
+from components.common.errors import InputError
+
+FORMAT = "wild-mushrooms-model"
+FORMAT_VERSION = 1
+DESCRIPTION = "model.json"
+DESCRIPTION_MAX_BYTES = 1024 * 1024
+LITERT = "model.tflite"
+KERAS = "model.keras"
+SAVED_MODEL = "saved_model"
+LABELS = "retrained_labels.txt"
+
+# Names of the LiteRT signature's outputs.
+SCORES = "final_result"
+BOTTLENECK = "bottleneck"
+FEATURES = "features"
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What `model.json` says.
+
+    Attributes:
+        classes: class names in the order of the scores.
+        architecture: of the backbone.
+        input_size: pixels of the square input.
+        weights_sha256: of the pretrained weights.
+        head_sha256: of the trained head's weights and biases.
+        manifest_sha256: of the training dataset's manifest.
+        temperature: divides the logits; None while it has not been fitted.
+        unknown_threshold: below this score the answer is "none of these"; None while not fitted.
+        recipe: the options that it was trained with.
+        photos: number of photos by part and class.
+        rendered: True where it was trained on rendered pictures instead of photographs.
+        version: of this program.
+    """
+
+    classes: tuple[str, ...]
+    architecture: str
+    input_size: int
+    weights_sha256: str
+    head_sha256: str
+    manifest_sha256: str
+    version: str
+    decoder: str = images.DECODER
+    preprocessing: str = images.PREPROCESSING
+    temperature: float | None = None
+    unknown_threshold: float | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    photos: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    rendered: bool = False
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the model says of a batch of N photos.
+
+    Attributes:
+        probabilities: float32, shape (N, classes).
+        bottlenecks: float32, shape (N, D).
+        features: float32, shape (N, h, w, D), the last feature map before pooling.
+    """
+
+    probabilities: NDArray[np.float32]
+    bottlenecks: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+def read_description(directory: Path) -> ModelDescription:
+    """Read and check `model.json`.
+
+    Raises:
+        InputError: the directory is no model of this program, or of another format version.
+    """
+    path = directory / DESCRIPTION
+    if not path.is_file():
+        problem = f"there is no {DESCRIPTION} in it" if directory.is_dir() else "no such directory"
+        raise InputError(f"{directory} is no model directory: {problem}")
+    if path.stat().st_size > DESCRIPTION_MAX_BYTES:
+        raise InputError(f"{path} is larger than {DESCRIPTION_MAX_BYTES} bytes")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("format") != FORMAT or content.get("format_version") != FORMAT_VERSION:
+            raise InputError(
+                f"{path} has format {content.get('format')!r} version "
+                f"{content.get('format_version')!r}; this program reads {FORMAT} {FORMAT_VERSION}"
+            )
+        description = ModelDescription(**{**content, "classes": tuple(content["classes"])})
+        backbone.parse_architecture(description.architecture)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    return description
+
+
+class Model:
+    """A trained model, run by LiteRT on the CPU.
+
+    Args:
+        directory: the model artifact.
+
+    Raises:
+        InputError: it is no model directory.
+    """
+
+    def __init__(self, directory: Path | str) -> None:
+        self.directory = Path(directory)
+        self.description = read_description(self.directory)
+        self._run = backbone.make_interpreter(self.directory / LITERT)
+
+    def __call__(self, batch: NDArray[np.float32]) -> Scores:
+        """Scores of a batch, float32 of shape (N, size, size, 3), RGB, -1 to 1."""
+        outputs = self._run(input=batch)
+        return Scores(outputs[SCORES], outputs[BOTTLENECK], outputs[FEATURES])
+
+    def predict(self, photos: Iterable[bytes], *, batch: int = 16) -> Iterator[NDArray[np.float32]]:
+        """Class probabilities, float32 of shape (classes,), for each encoded photo in order.
+
+        Raises:
+            BadPhoto: one of them is no usable photo.
+        """
+        size = self.description.input_size
+        with ThreadPoolExecutor(backbone.THREADS) as pool:
+            for chunk in _chunks(photos, batch):
+                inputs = list(pool.map(lambda data: images.model_input(data, size), chunk))
+                yield from self(np.stack(inputs)).probabilities
+
+
+def top_k(
+    probabilities: NDArray[np.float32], classes: Iterable[str], count: int
+) -> list[tuple[str, float]]:
+    """The `count` likeliest classes with their probabilities, likeliest first."""
+    names = list(classes)
+    order = np.argsort(-probabilities, kind="stable")[:count]
+    return [(names[index], float(probabilities[index])) for index in order]
+
+
+def _chunks(photos: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    for data in photos:
+        chunk.append(data)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,230 @@
+"""Groups and parts: which photos belong together, and which part each group goes to.
+
+The parts are filled by quota, not by chance. Within a class, groups are ranked by SHA-1 of their
+observation (or of the bytes as fetched), and the parts take whole groups in that order, so that a
+file's name, its place and the other classes change nothing.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from components.common.dataset import Photo
+from components.common.errors import InputError
+
+TRAINING, VALIDATION, TEST, DEMO, SURPLUS = "training", "validation", "test", "demo", "surplus"
+PARTS = (TRAINING, VALIDATION, TEST, DEMO)
+
+# Bits of a 64-bit perceptual hash in which copies of one photo may differ, and how alike their
+# bottlenecks must be besides.
+NEAR_HASH_BITS = 8
+NEAR_COSINE = 0.95
+HASH_ROWS = 1024  # rows compared at once: bounds memory at HASH_ROWS x N bytes
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How many photos of one class go into each part."""
+
+    training: int
+    validation: int
+    test: int
+    demo: int
+
+    def items(self) -> list[tuple[str, int]]:
+        """Parts with their counts, in the order in which they are filled."""
+        return [
+            (DEMO, self.demo),
+            (TEST, self.test),
+            (VALIDATION, self.validation),
+            (TRAINING, self.training),
+        ]
+
+
+def quota_for(
+    photos: int,
+    *,
+    train_per_class: int,
+    demo_per_class: int,
+    validation_percentage: int,
+    testing_percentage: int,
+) -> Quota:
+    """Divide `photos` photos of a class; with fewer than asked for, in the same proportion.
+
+    Percentages are of the photos for retraining; each part that is asked for gets at least one.
+    """
+    wanted = train_per_class + demo_per_class
+    total = min(photos, wanted)
+    demo = _share(total, demo_per_class, wanted)
+    retraining = total - demo
+    test = _share(retraining, testing_percentage, 100)
+    validation = _share(retraining, validation_percentage, 100)
+    return Quota(retraining - test - validation, validation, test, demo)
+
+
+def _share(total: int, part: int, whole: int) -> int:
+    return max(1, (2 * total * part + whole) // (2 * whole)) if part else 0
+
+
+def near_copies(phashes: Sequence[str], vectors: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Pairs of rows that show the same photo: close perceptual hashes, confirmed by bottlenecks.
+
+    Args:
+        phashes: 16 hexadecimal digits each.
+        vectors: float32, shape (N, D), the bottlenecks of the same photos.
+
+    Returns:
+        Pairs (i, j) with i < j.
+    """
+    hashes = np.array([int(phash, 16) for phash in phashes], dtype=np.uint64)
+    lengths = np.linalg.norm(vectors, axis=1)
+    pairs = []
+    for start in range(0, len(hashes), HASH_ROWS):
+        block = hashes[start : start + HASH_ROWS, None]
+        close = np.bitwise_count(block ^ hashes[None, :]) <= NEAR_HASH_BITS
+        for row, other in np.argwhere(close):
+            left, right = start + int(row), int(other)
+            if left < right:
+                cosine = vectors[left] @ vectors[right] / (lengths[left] * lengths[right] + 1e-12)
+                if cosine >= NEAR_COSINE:
+                    pairs.append((left, right))
+    return pairs
+
+
+def group_photos(photos: Sequence[Photo], pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Connected groups of rows: photos of one observation, of one content, and the given pairs.
+
+    Returns:
+        Lists of row numbers, each sorted, ordered by their first row.
+    """
+    parent = list(range(len(photos)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    first: dict[str, int] = {}
+    joined = list(pairs)
+    for row, photo in enumerate(photos):
+        for key in (photo.observation, photo.sha256, photo.source_sha256):
+            if key:
+                joined.append((first.setdefault(key, row), row))
+    for left, right in joined:
+        low, high = sorted((root(left), root(right)))
+        parent[high] = low
+    groups: dict[int, list[int]] = {}
+    for row in range(len(photos)):
+        groups.setdefault(root(row), []).append(row)
+    return list(groups.values())
+
+
+def group_key(photos: Sequence[Photo]) -> str:
+    """The rank of a group, 40 hexadecimal digits: SHA-1 of its observation or first content."""
+    names = [photo.observation or photo.source_sha256 for photo in photos]
+    return hashlib.sha1(min(names).encode(), usedforsecurity=False).hexdigest()
+
+
+def assign(
+    label: str,
+    groups: Mapping[str, int],
+    quota: Quota,
+    placed: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Give each group of a class a part.
+
+    Args:
+        label: the class, for messages.
+        groups: size in photos of each group, by its key.
+        quota: photos wanted in each part.
+        placed: the part of groups that an earlier run placed; they stay where they were.
+
+    Returns:
+        The part of each group; groups beyond the quota get "surplus".
+
+    Raises:
+        InputError: the class has too few groups for every part to have one.
+    """
+    needed = [part for part, count in quota.items() if count or part == TRAINING]
+    if len(groups) < len(needed):
+        raise InputError(
+            f"class {label!r} has {len(groups)} different photos; {len(needed)} are needed so that "
+            f"each of {', '.join(needed)} has one: add photos, or set --demo_per_class, "
+            "--testing_percentage or --validation_percentage to 0"
+        )
+    left = dict(quota.items())
+    parts: dict[str, str] = {}
+    for key, part in (placed or {}).items():
+        if key in groups:
+            parts[key] = part
+            left[part] = left.get(part, 0) - groups[key]
+    for key in sorted(set(groups) - set(parts)):
+        # The first part that still has room for the whole group; a large group of copies goes to
+        # the training part rather than fill a part that is measured.
+        otherwise = TRAINING if left[TRAINING] > 0 else SURPLUS
+        part = next((name for name, room in left.items() if room >= groups[key]), otherwise)
+        parts[key] = part
+        left[part] = left.get(part, 0) - groups[key]
+    _fill_empty_parts(label, groups, needed, parts, placed or {})
+    return parts
+
+
+def _fill_empty_parts(
+    label: str,
+    groups: Mapping[str, int],
+    needed: Sequence[str],
+    parts: dict[str, str],
+    placed: Mapping[str, str],
+) -> None:
+    """Move the smallest free group into each part that was asked for and got none."""
+    for wanted in needed:
+        if wanted in parts.values():
+            continue
+        filled = list(parts.values())
+        movable = [
+            key
+            for key in sorted(parts, key=lambda key: (groups[key], key))
+            if key not in placed and (parts[key] == SURPLUS or filled.count(parts[key]) > 1)
+        ]
+        if not movable:
+            raise InputError(
+                f"class {label!r} has no group left for its {wanted} part: the ledger has placed "
+                "all of them: add photos, or run without the ledger"
+            )
+        parts[movable[0]] = wanted
+
+
+LEDGER_SCHEMA = pa.schema([("label", pa.string()), ("group", pa.string()), ("split", pa.string())])
+
+
+def write_ledger(rows: Iterable[tuple[str, str, str]], path: Path) -> None:
+    """Write (label, group, split) rows: what a later run needs to leave every photo in its part."""
+    columns = list(zip(*sorted(rows), strict=True)) or [(), (), ()]
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    pq.write_table(pa.table(arrays, schema=LEDGER_SCHEMA), path)
+
+
+def read_ledger(path: Path) -> dict[tuple[str, str], str]:
+    """The part of each (label, group) of an earlier run.
+
+    Raises:
+        InputError: the file is missing, no ledger, or names a part that there is not.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path} is no ledger of an earlier run: {error}") from error
+    if not table.schema.equals(LEDGER_SCHEMA):
+        raise InputError(f"{path} is no ledger: expected the columns label, group, split")
+    rows = table.to_pylist()
+    for row in rows:
+        if row["split"] not in (*PARTS, SURPLUS):
+            raise InputError(f"{path} names the part {row['split']!r}: expected one of {PARTS}")
+    return {(row["label"], row["group"]): row["split"] for row in rows}

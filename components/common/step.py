@@ -1,0 +1,194 @@
+"""What every step does beside its work: progress, warnings, and errors that a person can use.
+
+A step runs in three places: as a command in a terminal, under the KFP executor with its output in
+a pipe, and inside a test. `run_step` and `Progress` say the same things in each: lines in the log,
+and, where the variable `MUSHROOM_EVENTS` names a file, one JSON object a line for whoever draws
+the progress display (components/runner/display.py).
+"""
+
+import argparse
+import functools
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+from components.common.errors import InputError, WorkError
+from components.common.files import is_disk_full
+
+EVENTS_VARIABLE = "MUSHROOM_EVENTS"
+LOG_INTERVAL_S = 30.0
+DISPLAY_INTERVAL_S = 0.2
+
+log = logging.getLogger("components")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+def emit(event: str, **fields: object) -> None:
+    """Append one event to the file named by MUSHROOM_EVENTS; without it, do nothing.
+
+    One write call with O_APPEND for each event, so that steps running at once never mix lines.
+    """
+    path = os.environ.get(EVENTS_VARIABLE)
+    if not path:
+        return
+    line = json.dumps({"event": event, "pid": os.getpid(), **fields}, default=str) + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+def warn(message: str) -> None:
+    """Log a warning and hand it to the run's summary."""
+    log.warning("warning: %s", message)
+    emit("warning", message=message)
+
+
+def configure_logging() -> None:
+    """Send this package's messages to standard error, once."""
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+
+
+def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Mark a function as a pipeline step: its start, end and failure become events.
+
+    Under the KFP executor an `InputError` or `WorkError` ends the process with its exit status and
+    one message instead of a traceback; called from Python it is raised.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            in_executor = os.environ.get("_KFP_RUNTIME") == "true"
+            if in_executor:
+                configure_logging()
+            started = time.monotonic()
+            emit("started", step=name)
+            try:
+                result = function(*args, **kwargs)
+            except Exception as error:
+                known = explain(error)
+                status = known.exit_status if known else 1
+                message = str(known) if known else f"{type(error).__name__}: {error}"
+                emit("failed", step=name, message=message, exit_status=status)
+                if known and in_executor:
+                    fail(known, name)
+                if known and known is not error:
+                    raise known from error
+                raise
+            emit("finished", step=name, seconds=round(time.monotonic() - started, 3))
+            return result
+
+        return wrapper
+
+    return decorate
+
+
+def explain(error: BaseException) -> InputError | WorkError | None:
+    """The error as one that a person can use, or None for a fault of ours."""
+    if isinstance(error, InputError | WorkError):
+        return error
+    if is_disk_full(error):
+        return WorkError(f"no space left on the disk: {error}")
+    if isinstance(error, MemoryError):
+        return WorkError("out of memory: give the step more, or fewer photos at once")
+    if isinstance(error, PermissionError | FileNotFoundError | NotADirectoryError):
+        return InputError(f"{error.strerror}: {error.filename}")
+    return None
+
+
+def fail(error: InputError | WorkError, name: str) -> NoReturn:
+    """Print the message and leave with the error's exit status."""
+    print(f"{name}: error: {error}", file=sys.stderr, flush=True)
+    raise SystemExit(error.exit_status)
+
+
+def run_command(
+    name: str, parser: argparse.ArgumentParser, command: Callable[[argparse.Namespace], object]
+) -> NoReturn:
+    """Run a step as a command: parse, work, and leave with 0, 1 or 2 (never a user's traceback)."""
+    configure_logging()
+    options = parser.parse_args()
+    try:
+        status = command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away: no error of anybody's.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except Exception as error:
+        known = explain(error)
+        if known is None:
+            raise
+        fail(known, name)
+    raise SystemExit(status if isinstance(status, int) else 0)
+
+
+class Progress:
+    """Counts through long work: on a terminal, in a log every 30 s, and as events for a parent.
+
+    Example:
+        >>> for photo in Progress("clean daisy", total=3).over(["a", "b", "c"]):
+        ...     pass
+    """
+
+    def __init__(self, what: str, total: int | None = None) -> None:
+        self.what = what
+        self.total = total
+        self.done = 0
+        self._last_event = 0.0
+        self._last_line = time.monotonic()
+        self._terminal = sys.stderr.isatty()
+
+    def over(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield each of `items`, counting one for each that was worked on."""
+        for item in items:
+            yield item
+            self.advance()
+        self.finish()
+
+    def advance(self, count: int = 1) -> None:
+        """Count `count` more pieces of work as done."""
+        self.done += count
+        now = time.monotonic()
+        if now - self._last_event >= DISPLAY_INTERVAL_S:
+            self._last_event = now
+            emit("progress", what=self.what, done=self.done, total=self.total)
+            if self._terminal:
+                print(f"\r{self._line()}", end="\x1b[K", file=sys.stderr, flush=True)
+        if not self._terminal and now - self._last_line >= LOG_INTERVAL_S:
+            self._last_line = now
+            log.info(self._line())
+
+    def finish(self, summary: str | None = None) -> None:
+        """Say how it ended: `summary`, or the count."""
+        emit("progress", what=self.what, done=self.done, total=self.total)
+        if self._terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        log.info(f"{self.what}: {summary}" if summary else self._line())
+
+    def _line(self) -> str:
+        return f"{self.what}: {self.done}" + (f" of {self.total}" if self.total else "")
+
+
+def add_options(parser: argparse.ArgumentParser, *options: tuple[str, Any, str]) -> None:
+    """Add `(name, default, help)` options; the type is the default's, and the help shows it."""
+    for name, default, text in options:
+        shown = f"{text} (default: {default!r})" if default not in ("", None) else text
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=shown)

@@ -1,0 +1,37 @@
+"""The step `evaluate` as a command."""
+
+import argparse
+from pathlib import Path
+
+from components.common.step import run_command
+from components.evaluate.evaluate import evaluate
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m components.evaluate",
+        description="Measure a model on the test part and the demo photos.",
+    )
+    parser.add_argument("--model_dir", type=Path, required=True, help="the model")
+    parser.add_argument("--training", type=Path, required=True, help="dataset with a test part")
+    parser.add_argument("--demo", type=Path, required=True, help="dataset of demo photos")
+    parser.add_argument("--metrics", type=Path, required=True, help="metrics.json to write")
+    parser.add_argument("--report", type=Path, required=True, help="report.html to write")
+    run_command("evaluate", parser, _command)
+
+
+def _command(options: argparse.Namespace) -> None:
+    result = evaluate(
+        options.model_dir, options.training, options.demo, options.metrics, options.report
+    )
+    for part in result.parts:
+        share = part.accuracy
+        print(
+            f"{part.name}: {share.count} of {share.total} right, {share.value:.3f} "
+            f"({share.low:.3f} to {share.high:.3f})"
+        )
+
+
+if __name__ == "__main__":
+    main()

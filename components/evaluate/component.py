@@ -1,0 +1,41 @@
+"""KFP interface of the step `evaluate`."""
+
+from kfp import dsl
+
+from components.settings import TRAIN_IMAGE
+
+
+@dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
+def evaluate(
+    model: dsl.Input[dsl.Model],
+    training: dsl.Input[dsl.Dataset],
+    demo: dsl.Input[dsl.Dataset],
+    metrics: dsl.Output[dsl.Metrics],
+    confusion: dsl.Output[dsl.ClassificationMetrics],
+    report: dsl.Output[dsl.HTML],
+) -> None:
+    """Measure the model on the test part and the demo photos.
+
+    Args:
+        model: The model.
+        training: Dataset whose test part is used.
+        demo: Held-out demo photos.
+        metrics: Accuracies with their 95 % intervals.
+        confusion: Confusion matrix of all held-out photos.
+        report: Self-contained page.
+    """
+    from pathlib import Path
+
+    from components.evaluate.evaluate import evaluate, figures
+
+    evaluation = evaluate(
+        Path(model.path),
+        Path(training.path),
+        Path(demo.path),
+        Path(metrics.path),
+        Path(report.path),
+    )
+    measured = figures(evaluation)
+    confusion.log_confusion_matrix(measured.pop("classes"), measured.pop("confusion"))
+    for name, value in measured.items():
+        metrics.log_metric(name, value)

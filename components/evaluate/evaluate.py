@@ -1,0 +1,140 @@
+"""Step `evaluate`: how good is the model, on photos that it never saw? It only measures."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.common import images
+from components.common.dataset import Dataset, Photo
+from components.common.errors import InputError
+from components.common.files import write_file
+from components.common.model import Model, ModelDescription
+from components.common.splits import DEMO, TEST
+from components.common.step import Progress, step
+from components.evaluate import report
+from components.evaluate.measure import PartFigures, measure_part
+
+THUMBNAIL_SIDE = 160  # pixels
+MAX_MISCLASSIFIED = 200  # shown in the report: bounds its size
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The model's answer to one photo of known class."""
+
+    photo: Photo
+    part: str
+    predicted: str
+    probabilities: tuple[float, ...]  # in the model's order of classes
+    thumbnail: bytes = b""  # JPEG; only of misclassified photos
+
+    @property
+    def right(self) -> bool:
+        """True where the predicted class is the photo's."""
+        return self.predicted == self.photo.label
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the predicted class."""
+        return max(self.probabilities)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that the report shows."""
+
+    model: ModelDescription
+    parts: tuple[PartFigures, ...]
+    misclassified: tuple[Answer, ...]  # the most confident mistakes first
+
+    @property
+    def overall(self) -> PartFigures:
+        """All held-out photos together: the last of the parts."""
+        return self.parts[-1]
+
+
+@step("evaluate")
+def evaluate(model_dir: Path, training: Path, demo: Path, metrics: Path, html: Path) -> Evaluation:
+    """Measure the model on the test part and the demo photos.
+
+    Args:
+        model_dir: the model.
+        training: dataset whose test part is used.
+        demo: dataset of the held-out demo photos.
+        metrics: JSON file of figures to write, finite numbers only.
+        html: self-contained report to write.
+
+    Raises:
+        InputError: no model, no photos, or photos of classes that the model does not know.
+    """
+    model = Model(model_dir)
+    classes = model.description.classes
+    answers = [
+        *_answers(model, Dataset(training), TEST),
+        *_answers(model, Dataset(demo), DEMO),
+    ]
+    if not answers:
+        raise InputError("there are no test photos and no demo photos to measure the model on")
+    parts = [
+        _measure(name, classes, [answer for answer in answers if answer.part == name])
+        for name in (TEST, DEMO)
+    ]
+    parts.append(_measure("held out", classes, answers))
+    wrong = sorted(
+        (answer for answer in answers if not answer.right),
+        key=lambda answer: (-answer.confidence, answer.photo.sha256),
+    )
+    result = Evaluation(model.description, tuple(parts), tuple(wrong[:MAX_MISCLASSIFIED]))
+    write_file(metrics, json.dumps(figures(result), indent=2) + "\n", what="the metrics")
+    write_file(html, report.render(result), what="the report")
+    return result
+
+
+def figures(evaluation: Evaluation) -> dict[str, Any]:
+    """The metrics file: accuracies with their intervals, and the confusion of all held-out photos.
+
+    `accuracy` is over test and demo photos together, `accuracy_low` and `accuracy_high` its 95 %
+    Wilson interval.
+    """
+    overall = evaluation.overall
+    result: dict[str, Any] = {
+        "accuracy": overall.accuracy.value,
+        "accuracy_low": overall.accuracy.low,
+        "accuracy_high": overall.accuracy.high,
+        "macro_recall": sum(one.recall.value for one in overall.classes) / len(overall.classes),
+    }
+    for part in evaluation.parts:
+        name = part.name.replace(" ", "_")
+        result[f"{name}_accuracy"] = part.accuracy.value
+        result[f"{name}_accuracy_low"] = part.accuracy.low
+        result[f"{name}_accuracy_high"] = part.accuracy.high
+        result[f"{name}_photos"] = part.accuracy.total
+    result["classes"] = list(evaluation.model.classes)
+    result["confusion"] = overall.confusion.tolist()
+    return result
+
+
+def _answers(model: Model, dataset: Dataset, part: str) -> list[Answer]:
+    """The model's answers to the photos of one part, with thumbnails of the mistakes."""
+    photos = [photo for photo in dataset.photos if photo.split == part]
+    unknown = sorted({photo.label for photo in photos} - set(model.description.classes))
+    if unknown:
+        raise InputError(f"the model does not know the classes {unknown} of {dataset.path}")
+    classes: Sequence[str] = model.description.classes
+    answers = []
+    progress = Progress(f"evaluate {part}", len(photos))
+    predictions = progress.over(model.predict(dataset.read(photo) for photo in photos))
+    for photo, probabilities in zip(photos, predictions, strict=True):
+        predicted = classes[int(probabilities.argmax())]
+        small = b""
+        if predicted != photo.label:
+            small = images.thumbnail(dataset.read(photo), THUMBNAIL_SIDE)
+        answers.append(Answer(photo, part, predicted, tuple(map(float, probabilities)), small))
+    return answers
+
+
+def _measure(name: str, classes: Sequence[str], answers: Sequence[Answer]) -> PartFigures:
+    true = [answer.photo.label for answer in answers]
+    return measure_part(name, classes, true, [answer.predicted for answer in answers])

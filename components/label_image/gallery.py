@@ -1,0 +1,152 @@
+"""gallery.html: the demo photos with the model's answers, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+
+from components.common import images
+from components.common.images import BadPhoto
+from components.common.report import (
+    attribution,
+    bars,
+    escape,
+    notices,
+    page,
+    percent,
+    picture,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from components.label_image.label_image import Gallery, Labelled
+
+TOP_K = 3
+# A page of 1,500 photos stays below 5 MB: that leaves its thumbnails 2.6 MB before base64.
+THUMBNAILS_MAX_BYTES = 2_600_000
+# Longer side in pixels and JPEG quality, tried in this order.
+SMALLER = ((128, 70), (96, 60), (80, 55), (64, 50), (48, 40))
+
+SCRIPT = """
+const filter = document.getElementById("filter");
+const groups = Array.from(document.querySelectorAll(".group"));
+function apply() {
+  const answer = filter.querySelector("input:checked").value;
+  const chosen = filter.querySelector("select").value;
+  let total = 0, shown = 0;
+  for (const group of groups) {
+    let visible = 0;
+    for (const card of group.querySelectorAll(".card")) {
+      const fits = answer === "all" || card.classList.contains(answer);
+      card.hidden = !(fits && (chosen === "all" || chosen === group.id));
+      visible += card.hidden ? 0 : 1;
+      total += 1;
+    }
+    group.hidden = visible === 0;
+    shown += visible;
+  }
+  document.getElementById("count").textContent = shown + " of " + total + " photos shown";
+}
+filter.addEventListener("change", apply);
+filter.hidden = false;
+apply();
+"""
+
+
+def render(gallery: Gallery) -> str:
+    """The gallery as one self-contained HTML file."""
+    photos = gallery.photos
+    top = notices(rendered=gallery.model.rendered)
+    title = "What does the model see?"
+    subtitle = "The demo photos, kept from the training, with the model's answers."
+    if not photos:
+        return page(title, subtitle, f'{top}<p class="panel">There are no demo photos.</p>')
+    given = [photo.thumbnail for photo in photos]
+    thumbnails = _thumbnails(given)
+    layout = "cards tiles" if thumbnails is given else "cards tiles dense"
+    by_class: dict[str, list[tuple[Labelled, bytes]]] = {}
+    for photo, thumbnail in zip(photos, thumbnails, strict=True):
+        by_class.setdefault(photo.label, []).append((photo, thumbnail))
+    labels = sorted(by_class)
+    groups = (
+        f'<section class="group" id="class-{index}">\n'
+        f"{_heading(label, by_class[label], known=label in gallery.model.classes)}\n"
+        f'<ul class="{layout}">\n{_cards(by_class[label])}\n</ul>\n</section>'
+        for index, label in enumerate(labels)
+    )
+    body = [top, _headline(photos), _filter(labels), *groups]
+    return page(title, subtitle, "\n".join(body), script=SCRIPT)
+
+
+def _headline(photos: Sequence[Labelled]) -> str:
+    right = sum(photo.right for photo in photos)
+    return f"""<section class="panel hero" aria-label="Result">
+<p><strong>{right} of {len(photos)} demo photos right: {percent(right / len(photos))}</strong></p>
+<p class="scale">How sure one may be of such a figure is in the report of the evaluation.</p>
+</section>"""
+
+
+def _filter(labels: Sequence[str]) -> str:
+    """The controls, hidden until the script, which they need, shows them."""
+    answers = "".join(
+        f'<label><input type="radio" name="answer" value="{value}"{checked}> {text}</label>'
+        for value, text, checked in (
+            ("all", "All", " checked"),
+            ("right", "Right", ""),
+            ("wrong", "Wrong", ""),
+        )
+    )
+    options = "".join(
+        f'<option value="class-{index}">{escape(label)}</option>'
+        for index, label in enumerate(labels)
+    )
+    return f"""<div class="filter" id="filter" role="search" aria-label="Filter the photos" hidden>
+<fieldset><legend>Answers</legend>{answers}</fieldset>
+<label>Class <select><option value="all">all</option>{options}</select></label>
+<output id="count" aria-live="polite"></output>
+</div>"""
+
+
+def _heading(label: str, photos: Sequence[tuple[Labelled, bytes]], *, known: bool) -> str:
+    right = sum(photo.right for photo, _ in photos)
+    note = "" if known else ", a class that the model does not know"
+    return f"<h2>{escape(label)} <small>{right} of {len(photos)} right{note}</small></h2>"
+
+
+def _cards(photos: Sequence[tuple[Labelled, bytes]]) -> str:
+    return "\n".join(_card(photo, thumbnail) for photo, thumbnail in photos)
+
+
+def _card(photo: Labelled, thumbnail: bytes) -> str:
+    # A right answer is the class that the group is named for.
+    answer = "" if photo.right else f": {escape(photo.predicted)}"
+    about = attribution(photo.path, photo.author, photo.licence, photo.source_url)
+    return (
+        f'<li class="card {"right" if photo.right else "wrong"}">'
+        f"{picture(thumbnail, f'Photo of {photo.label}')}<div>"
+        f'<h3 class="verdict">{verdict(photo.right)}{answer}, {percent(photo.top[0][1])}</h3>'
+        f"{bars(photo.top[:TOP_K], photo.label)}{about}</div></li>"
+    )
+
+
+def _thumbnails(given: Sequence[bytes]) -> Sequence[bytes]:
+    """The thumbnails as given, or all of them smaller where together they are too large."""
+    thumbnails = given
+    for side, quality in SMALLER:
+        if sum(map(len, thumbnails)) <= THUMBNAILS_MAX_BYTES:
+            break
+        thumbnails = [_smaller(thumbnail, side, quality) for thumbnail in given]
+    return thumbnails
+
+
+def _smaller(thumbnail: bytes, side: int, quality: int) -> bytes:
+    try:
+        pixels = images.decode(thumbnail)
+    except BadPhoto:  # none, or a strip of a few pixels: small as it is
+        return thumbnail
+    scale = min(1.0, side / max(pixels.shape[:2]))
+    width, height = (max(1, round(pixels.shape[axis] * scale)) for axis in (1, 0))
+    resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return images.encode(resized, quality)  # type: ignore[arg-type]

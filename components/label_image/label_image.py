@@ -1,0 +1,152 @@
+"""Step `label_image`: which species is on this photo? On the demo photos, and on any photo."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.common import images
+from components.common.errors import InputError
+from components.common.files import naming_full_disk, write_file
+from components.common.images import BadPhoto
+from components.common.model import Model, ModelDescription, top_k
+from components.common.step import Progress, step
+
+TOP_K = 5
+THUMBNAIL_SIDE = 200  # pixels
+PHOTO_MAX_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One photo with the answer.
+
+    Attributes:
+        path: member name in its dataset.
+        label: true class.
+        top: likeliest classes with probabilities, likeliest first.
+        thumbnail: JPEG.
+        author, licence, source_url: whose photo it is.
+    """
+
+    path: str
+    label: str
+    top: tuple[tuple[str, float], ...]
+    thumbnail: bytes
+    author: str
+    licence: str
+    source_url: str
+
+    @property
+    def predicted(self) -> str:
+        """The likeliest class."""
+        return self.top[0][0]
+
+    @property
+    def right(self) -> bool:
+        """True where the likeliest class is the true one."""
+        return self.predicted == self.label
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What gallery.html shows."""
+
+    model: ModelDescription
+    photos: tuple[Labelled, ...]
+
+
+@step("label_image")
+def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> Gallery:
+    """Label the held-out demo photos.
+
+    Args:
+        model_dir: the model.
+        demo: dataset of demo photos.
+        predictions: parquet file to write: path, label, predicted, probability, right.
+        html: self-contained gallery to write.
+
+    Raises:
+        InputError: no model or no dataset.
+    """
+    from components.common.dataset import Dataset  # pyarrow: not needed to label one photo
+    from components.label_image import gallery
+
+    model = Model(model_dir)
+    dataset = Dataset(demo)
+    progress = Progress("label demo photos", len(dataset.photos))
+    scores = progress.over(model.predict(dataset.read(photo) for photo in dataset.photos))
+    labelled = []
+    for photo, probabilities in zip(dataset.photos, scores, strict=True):
+        top = top_k(probabilities, model.description.classes, TOP_K)
+        small = images.thumbnail(dataset.read(photo), THUMBNAIL_SIDE)
+        about = (photo.author, photo.licence, photo.source_url)
+        labelled.append(Labelled(photo.path, photo.label, tuple(top), small, *about))
+    result = Gallery(model.description, tuple(labelled))
+    _write_predictions(result, predictions)
+    write_file(html, gallery.render(result), what="the gallery")
+    return result
+
+
+def label_photo(model_dir: Path, photo: Path, *, top: int = TOP_K) -> list[str]:
+    """The answer to one photo, as lines: `label (score=0.89511)`, likeliest first.
+
+    The first line tells how long the network took, as label_image.py did.
+
+    Raises:
+        InputError: no model, or no photo that can be read.
+    """
+    data = read_photo(photo)
+    model = Model(model_dir)
+    try:
+        pixels = images.model_input(data, model.description.input_size)
+    except BadPhoto as bad:
+        raise InputError(f"{photo} is no usable photo ({bad})") from bad
+    started = time.perf_counter()
+    probabilities = model(pixels[np.newaxis]).probabilities[0]
+    seconds = time.perf_counter() - started
+    answers = top_k(probabilities, model.description.classes, top)
+    return [
+        f"Evaluation time (1-image): {seconds:.3f}s",
+        "",
+        *(f"{label} (score={score:0.5f})" for label, score in answers),
+    ]
+
+
+def read_photo(path: Path) -> bytes:
+    """The bytes of a photo file.
+
+    Raises:
+        InputError: it is missing, no file, empty, or larger than any photo.
+    """
+    if not path.is_file():
+        raise InputError(f"no photo at {path}")
+    size = path.stat().st_size
+    if not 0 < size <= PHOTO_MAX_BYTES:
+        raise InputError(f"{path} has {size} bytes: expected 1 to {PHOTO_MAX_BYTES}")
+    return path.read_bytes()
+
+
+def _write_predictions(gallery: Gallery, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns: dict[str, Sequence[object]] = {
+        "path": [photo.path for photo in gallery.photos],
+        "label": [photo.label for photo in gallery.photos],
+        "predicted": [photo.predicted for photo in gallery.photos],
+        "probability": [photo.top[0][1] for photo in gallery.photos],
+        "right": [photo.right for photo in gallery.photos],
+    }
+    types = [pa.string(), pa.string(), pa.string(), pa.float64(), pa.bool_()]
+    arrays = [pa.array(values, kind) for values, kind in zip(columns.values(), types, strict=True)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with naming_full_disk("the predictions", path):
+        temporary = path.with_name(f".{path.name}.partial")
+        try:
+            pq.write_table(pa.table(arrays, names=list(columns)), temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)

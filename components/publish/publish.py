@@ -1,0 +1,87 @@
+"""Step `publish`: is the model good enough? Then copy it to where it is served from."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from components.common import model
+from components.common.errors import InputError
+from components.common.files import atomic_directory, write_file
+from components.common.step import log, step
+
+MIN_ACCURACY = 0.6
+PUBLISH, HOLD = "publish", "hold"
+LATEST = "latest.json"
+METRICS = "metrics.json"
+VERSION_DIGITS = 12
+
+
+@step("decide")
+def decide(metrics: Path, min_accuracy: float = MIN_ACCURACY) -> str:
+    """Say "publish" when the accuracy's 95 % interval lies above `min_accuracy`, else "hold".
+
+    The lower bound decides: 9 right of 10 is no proof of 80 %.
+
+    Raises:
+        InputError: no metrics file, or a `min_accuracy` outside 0 to 1.
+    """
+    if not 0 <= min_accuracy <= 1:
+        raise InputError(f"--min_accuracy is {min_accuracy}: expected 0 to 1")
+    figures = read_metrics(metrics)
+    decision = PUBLISH if figures["accuracy_low"] >= min_accuracy else HOLD
+    log.info(
+        "accuracy %.3f, lower bound %.3f, wanted %.3f: %s",
+        figures["accuracy"],
+        figures["accuracy_low"],
+        min_accuracy,
+        decision,
+    )
+    return decision
+
+
+@step("publish")
+def publish(model_dir: Path, metrics: Path, publish_dir: Path, *, name: str) -> Path:
+    """Copy the model to `publish_dir/name/version/` and point `latest.json` at it, last.
+
+    The version is the head's hash: the same model published twice is the same version, and a
+    version is never overwritten.
+
+    Returns:
+        The folder of the version.
+
+    Raises:
+        InputError: no model, no metrics, or a name that is no plain folder name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise InputError(f"--name is {name!r}: expected letters, digits, dots, dashes, underscores")
+    description = model.read_description(model_dir)
+    figures = read_metrics(metrics)
+    version = description.head_sha256[:VERSION_DIGITS]
+    target = publish_dir / name / version
+    if not (target / model.DESCRIPTION).is_file():
+        with atomic_directory(target, what="the published model", marker=model.DESCRIPTION) as new:
+            shutil.copytree(model_dir, new, dirs_exist_ok=True)
+            (new / METRICS).write_text(json.dumps(figures, indent=2) + "\n")
+    pointer = {"version": version, "accuracy": figures["accuracy"]}
+    write_file(
+        publish_dir / name / LATEST, json.dumps(pointer, indent=2) + "\n", what="the pointer"
+    )
+    return target
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The figures of `evaluate`.
+
+    Raises:
+        InputError: the file is missing or holds no accuracy with its interval.
+    """
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text())
+        low, accuracy = figures["accuracy_low"], figures["accuracy"]
+        if not 0 <= low <= accuracy <= 1:
+            raise ValueError(f"accuracy_low {low} and accuracy {accuracy} make no sense")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no metrics file of the step evaluate: {error}") from error
+    return figures

@@ -1,0 +1,128 @@
+"""Running the pipeline on this machine: a child process does it, this one talks to the person."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from components.common.errors import InputError, WorkError
+from components.common.step import EVENTS_VARIABLE
+from components.runner import summary
+from components.runner.display import Display, EventReader
+from components.runner.options import Request
+
+EXECUTE_COMMAND = "_execute"
+LATEST = "latest"
+POLL_S = 0.1
+STOP_S = 10.0
+
+
+def run_locally(request: Request, pipeline_file: Path) -> int:
+    """Run the pipeline and print what came of it.
+
+    Args:
+        request: the run.
+        pipeline_file: pipeline.py, which runs itself in the child process.
+
+    Returns:
+        0.
+
+    Raises:
+        InputError: a step found the input unusable.
+        WorkError: a step failed; the message says which, why, and where the log is.
+    """
+    console = Console(stderr=False, highlight=False)
+    started = time.monotonic()
+    classes = request.arguments["classes"]
+    console.print(
+        f"{len(classes)} classes: {', '.join(classes)}", markup=False, soft_wrap=True, style="bold"
+    )
+    log_file = request.run_dir / "log.txt"
+    with Display(len(classes), console) as display:
+        status = _run_child(request, pipeline_file, log_file, display)
+    if status or display.failure:
+        raise _failure(display, status, log_file)
+    outputs = json.loads((request.run_dir / "outputs.json").read_text())
+    _link_outputs(request.run_dir, outputs)
+    elapsed = time.monotonic() - started
+    summary.show(request, outputs, display.warnings, elapsed, console)
+    return 0
+
+
+def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: Display) -> int:
+    """Start the child, follow its events until it ends, and return its exit status."""
+    events = request.run_dir / "events.jsonl"
+    request_file = request.run_dir / "request.json"
+    request.write(request_file)
+    environment = {
+        **os.environ,
+        EVENTS_VARIABLE: str(events),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(pipeline_file.parent), os.environ.get("PYTHONPATH")])
+        ),
+    }
+    reader = EventReader(events)
+    with open(log_file, "wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, str(pipeline_file), EXECUTE_COMMAND, str(request_file)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # so that an interrupt ends the steps too, in _stop
+        )
+        try:
+            while child.poll() is None:
+                for event in reader.read():
+                    display.show(event)
+                display.tick()
+                time.sleep(POLL_S)
+        except BaseException:
+            _stop(child)
+            raise
+    for event in reader.read():
+        display.show(event)
+    return child.returncode
+
+
+def _stop(child: "subprocess.Popen[bytes]") -> None:
+    """End the child and every step it started."""
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, sent)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_S)
+            return
+
+
+def _failure(display: Display, status: int, log_file: Path) -> InputError | WorkError:
+    """The error that the run ends with."""
+    event = display.failure
+    if event is None:
+        tail = log_file.read_text(errors="replace").strip().splitlines()[-5:]
+        return WorkError(
+            f"the pipeline ended with status {status} before any step failed; the log {log_file} "
+            "ends with:\n  " + "\n  ".join(tail)
+        )
+    message = f"step {event['step']}: {event['message']}\n  the whole log: {log_file}"
+    usage = event["exit_status"] == InputError.exit_status
+    return InputError(message) if usage else WorkError(message)
+
+
+def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:
+    """Give what a person opens a short name in the run's folder, and the run the name `latest`."""
+    for page in ("report", "gallery"):
+        shutil.copyfile(outputs[page], run_dir / f"{page}.html")
+    for name in ("model", "logs", "training", "demo"):
+        (run_dir / name).symlink_to(os.path.relpath(outputs[name], run_dir))
+    latest = run_dir.parent / LATEST
+    temporary = run_dir.parent / f".{LATEST}.{os.getpid()}"
+    temporary.symlink_to(run_dir.name)
+    temporary.replace(latest)

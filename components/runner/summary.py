@@ -1,0 +1,154 @@
+"""The end of a run: what came out, how good it is, where to look, and what to try next."""
+
+import collections
+import json
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from components.common.dataset import Dataset
+from components.common.splits import PARTS
+from components.publish.publish import LATEST, PUBLISH
+from components.runner.options import Request
+
+MAX_WARNINGS = 12
+
+
+def show(
+    request: Request,
+    outputs: Mapping[str, str],
+    warnings: Sequence[str],
+    seconds: float,
+    console: Console,
+) -> None:
+    """Print the summary and keep it as `summary.json` in the run's folder."""
+    metrics = json.loads(Path(outputs["metrics"]).read_text())
+    counts = _count(outputs)
+    published = _published(request, outputs["decision"])
+    content = {
+        "seconds": round(seconds, 1),
+        "photos": counts,
+        "metrics": metrics,
+        "decision": outputs["decision"],
+        "published": published,
+        "warnings": list(warnings),
+    }
+    (request.run_dir / "summary.json").write_text(json.dumps(content, indent=2) + "\n")
+    console.print()
+    console.print(_photo_table(counts))
+    _print_warnings(warnings, console)
+    for name, text in _lines(request, metrics, outputs["decision"], published, seconds):
+        console.print(f"{name:<10} {text}", markup=False, soft_wrap=True)
+    console.print()
+    console.print("Next:", style="bold")
+    for command, meaning in _next_commands(request):
+        console.print(f"  {command}", markup=False, soft_wrap=True)
+        console.print(f"      {meaning}", markup=False, style="dim", soft_wrap=True)
+
+
+def _count(outputs: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Photos used, by class and part."""
+    counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    for name in ("training", "demo"):
+        for photo in Dataset(outputs[name]).photos:
+            counts[photo.label][photo.split] += 1
+    return {label: {part: counts[label][part] for part in PARTS} for label in sorted(counts)}
+
+
+def _published(request: Request, decision: str) -> str:
+    """The folder of the published version, empty if the model was held back."""
+    if decision != PUBLISH:
+        return ""
+    root = Path(request.arguments["publish_dir"]) / request.arguments["name"]
+    return str(root / json.loads((root / LATEST).read_text())["version"])
+
+
+def _photo_table(counts: Mapping[str, Mapping[str, int]]) -> Table:
+    table = Table(title="Photos used", title_justify="left", box=None, header_style="dim")
+    table.add_column("class")
+    for part in PARTS:
+        table.add_column(part, justify="right")
+    for label, parts in counts.items():
+        table.add_row(label, *(str(parts[part]) for part in PARTS))
+    return table
+
+
+def _print_warnings(warnings: Sequence[str], console: Console) -> None:
+    if not warnings:
+        return
+    console.print()
+    console.print(f"{len(warnings)} warnings:", style="yellow")
+    for warning in warnings[:MAX_WARNINGS]:
+        console.print(f"  {warning}", markup=False, soft_wrap=True)
+    if len(warnings) > MAX_WARNINGS:
+        console.print(f"  … and {len(warnings) - MAX_WARNINGS} more in the log", markup=False)
+    console.print()
+
+
+def _lines(
+    request: Request,
+    metrics: Mapping[str, Any],
+    decision: str,
+    published: str,
+    seconds: float,
+) -> list[tuple[str, str]]:
+    run_dir = request.run_dir
+    low, wanted = metrics["accuracy_low"], request.arguments["min_accuracy"]
+    if decision == PUBLISH:
+        verdict = f"{_short(published)} (lower bound {low:.2f} reaches {wanted:.2f})"
+    else:
+        verdict = f"no: held back, the lower bound {low:.2f} is below {wanted:.2f}"
+    lines = [
+        ("accuracy", _accuracy("held_out", metrics)),
+        ("  test", _accuracy("test", metrics)),
+        ("  demo", _accuracy("demo", metrics)),
+        ("published", verdict),
+        ("report", _short(run_dir / "report.html")),
+        ("gallery", _short(run_dir / "gallery.html")),
+        ("model", _short(run_dir / "model")),
+        ("logs", _short(run_dir / "logs")),
+        ("time", f"{seconds:.0f} s; the steps' own words are in {_short(run_dir / 'log.txt')}"),
+    ]
+    if request.arguments["source"] == "sample":
+        lines.insert(
+            0, ("NOTE", "the sample's pictures are rendered: nothing here is about real mushrooms")
+        )
+    return lines
+
+
+def _accuracy(part: str, metrics: Mapping[str, Any]) -> str:
+    photos = metrics[f"{part}_photos"]
+    if not photos:
+        return "no photos"
+    return (
+        f"{metrics[f'{part}_accuracy']:.3f} of {photos} photos it never saw "
+        f"(95 % interval {metrics[f'{part}_accuracy_low']:.3f} "
+        f"to {metrics[f'{part}_accuracy_high']:.3f})"
+    )
+
+
+def _next_commands(request: Request) -> list[tuple[str, str]]:
+    model = shlex.quote(_short(request.run_dir / "model"))
+    commands = [
+        ("make tensorboard", "the training's curves"),
+        (
+            f".venv/bin/python -m components.label_image --model_dir {model} --image PHOTO",
+            "what is on a photo of yours",
+        ),
+    ]
+    if request.arguments["source"] == "sample":
+        commands.append(
+            ("make run IMAGES=~/photos", "the same on real photos: one folder per class")
+        )
+    return commands
+
+
+def _short(path: Path | str) -> str:
+    """The path as seen from here, if that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith("..") else str(path)

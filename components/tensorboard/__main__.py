@@ -1,0 +1,28 @@
+"""The step `tensorboard` as a command."""
+
+import argparse
+from pathlib import Path
+
+from components.common.step import run_command
+from components.tensorboard.tensorboard import tensorboard
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m components.tensorboard",
+        description="Write the link that the KFP run page makes a TensorBoard button of. "
+        "To look at logs on this machine: make tensorboard",
+    )
+    parser.add_argument("--logs", required=True, help="gs://, s3:// or local place of the logs")
+    parser.add_argument("--image", required=True, help="image that TensorBoard is started from")
+    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    run_command(
+        "tensorboard",
+        parser,
+        lambda options: tensorboard(options.logs, options.output, image=options.image),
+    )
+
+
+if __name__ == "__main__":
+    main()

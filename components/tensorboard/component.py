@@ -1,0 +1,25 @@
+"""KFP interface of the step `tensorboard`."""
+
+from kfp import dsl
+
+from components.settings import DATA_IMAGE
+
+
+@dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
+def tensorboard(
+    logs: dsl.Input[dsl.Artifact],
+    image: str,
+    mlpipeline_ui_metadata: dsl.Output[dsl.Artifact],
+) -> None:
+    """Link the training's logs to the run page's "Start TensorBoard" button.
+
+    Args:
+        logs: TensorBoard logs.
+        image: Image that TensorBoard is started from.
+        mlpipeline_ui_metadata: The viewer's description; the frontend goes by this name.
+    """
+    from pathlib import Path
+
+    from components.tensorboard.tensorboard import tensorboard
+
+    tensorboard(logs.uri, Path(mlpipeline_ui_metadata.path), image=image)

@@ -1,0 +1,234 @@
+"""The pipeline: photos in, a trained and explained classifier out.
+
+python pipeline.py run          on this machine
+python pipeline.py compile      for a cluster, into build/
+python pipeline.py --help       everything else
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, List, NamedTuple
+
+from kfp import compiler, dsl, local
+
+from components import settings
+from components.bottleneck.component import bottleneck
+from components.clean.component import clean
+from components.common.step import run_command
+from components.curate.component import curate
+from components.download.component import download
+from components.evaluate.component import evaluate
+from components.label_image.component import label_image
+from components.publish.component import decide, publish
+from components.retrain.component import retrain
+from components.runner import options as run_options
+from components.runner.local import EXECUTE_COMMAND, run_locally
+from components.runner.options import Request
+from components.tensorboard.component import tensorboard
+
+PIPELINE_NAME = "wild-mushrooms"
+GPU_STEPS = ("bottleneck", "retrain")
+# KFP passes the name of each output to its task; these are what the run's summary links.
+Outputs = NamedTuple(
+    "Outputs",
+    [
+        ("training", dsl.Dataset),
+        ("demo", dsl.Dataset),
+        ("model", dsl.Model),
+        ("logs", dsl.Artifact),
+        ("metrics", dsl.Metrics),
+        ("report", dsl.HTML),
+        ("gallery", dsl.HTML),
+        ("decision", str),
+    ],
+)
+
+
+def sized(task: dsl.PipelineTask, name: str, *, gpu: bool) -> dsl.PipelineTask:
+    """Give a task its CPU, memory and, in the GPU pipeline, its accelerator."""
+    resources = settings.RESOURCES[name]
+    task.set_cpu_request(resources.cpu).set_cpu_limit(resources.cpu)
+    task.set_memory_request(resources.memory).set_memory_limit(resources.memory)
+    if gpu and name in GPU_STEPS:
+        # A limit without a type would compile silently and schedule no GPU.
+        task.set_accelerator_type(settings.ACCELERATOR)
+        task.set_accelerator_limit(resources.gpus)
+    return task
+
+
+def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
+    """The pipeline's graph.
+
+    Args:
+        gpu: schedule `bottleneck` and `retrain` on a GPU.
+        parallelism: classes downloaded at once; 1 for sources that limit requests per client.
+    """
+
+    @dsl.pipeline(
+        name=PIPELINE_NAME,
+        description="Gather, clean and split photos, retrain MobileNet on them, and measure it.",
+    )
+    def wild_mushrooms(
+        classes: List[str],
+        source: str = run_options.DEFAULTS["source"],
+        image_dir: str = run_options.DEFAULTS["image_dir"],
+        per_class: int = run_options.DEFAULTS["per_class"],
+        min_bytes: int = run_options.DEFAULTS["min_bytes"],
+        train_per_class: int = run_options.DEFAULTS["train_per_class"],
+        demo_per_class: int = run_options.DEFAULTS["demo_per_class"],
+        validation_percentage: int = run_options.DEFAULTS["validation_percentage"],
+        testing_percentage: int = run_options.DEFAULTS["testing_percentage"],
+        architecture: str = run_options.DEFAULTS["architecture"],
+        weights: str = run_options.DEFAULTS["weights"],
+        cache_dir: str = run_options.DEFAULTS["cache_dir"],
+        how_many_training_steps: int = run_options.DEFAULTS["how_many_training_steps"],
+        learning_rate: float = run_options.DEFAULTS["learning_rate"],
+        train_batch_size: int = run_options.DEFAULTS["train_batch_size"],
+        validation_batch_size: int = run_options.DEFAULTS["validation_batch_size"],
+        test_batch_size: int = run_options.DEFAULTS["test_batch_size"],
+        eval_step_interval: int = run_options.DEFAULTS["eval_step_interval"],
+        min_accuracy: float = run_options.DEFAULTS["min_accuracy"],
+        publish_dir: str = run_options.DEFAULTS["publish_dir"],
+        name: str = run_options.DEFAULTS["name"],
+        seed: int = run_options.DEFAULTS["seed"],
+    ) -> Outputs:
+        with dsl.ParallelFor(classes, parallelism=parallelism) as label:
+            found = download(
+                label=label, source=source, image_dir=image_dir, per_class=per_class, seed=seed
+            )
+            usable = clean(images=found.outputs["images"], min_bytes=min_bytes)
+        # The compiler changes a Collected as it goes: each consumer needs its own.
+        vectors = bottleneck(
+            images=dsl.Collected(usable.outputs["cleaned"]),
+            architecture=architecture,
+            weights=weights,
+            cache_dir=cache_dir,
+        )
+        selected = curate(
+            images=dsl.Collected(usable.outputs["cleaned"]),
+            bottlenecks=vectors.outputs["bottlenecks"],
+            train_per_class=train_per_class,
+            demo_per_class=demo_per_class,
+            validation_percentage=validation_percentage,
+            testing_percentage=testing_percentage,
+        )
+        trained = retrain(
+            training=selected.outputs["training"],
+            bottlenecks=vectors.outputs["bottlenecks"],
+            how_many_training_steps=how_many_training_steps,
+            learning_rate=learning_rate,
+            train_batch_size=train_batch_size,
+            validation_batch_size=validation_batch_size,
+            test_batch_size=test_batch_size,
+            eval_step_interval=eval_step_interval,
+            seed=seed,
+            weights=weights,
+            cache_dir=cache_dir,
+        )
+        link = tensorboard(logs=trained.outputs["logs"], image=settings.TENSORBOARD_IMAGE)
+        measured = evaluate(
+            model=trained.outputs["model"],
+            training=selected.outputs["training"],
+            demo=selected.outputs["demo"],
+        )
+        labelled = label_image(model=trained.outputs["model"], demo=selected.outputs["demo"])
+        decision = decide(metrics=measured.outputs["metrics"], min_accuracy=min_accuracy)
+        with dsl.If(decision.output == "publish", name="good enough"):
+            published = publish(
+                model=trained.outputs["model"],
+                metrics=measured.outputs["metrics"],
+                publish_dir=publish_dir,
+                name=name,
+            )
+        for task in (found, usable, vectors, selected, trained, link, measured, labelled):
+            sized(task, task.name, gpu=gpu)
+        for task in (decision, published):
+            sized(task, task.name, gpu=gpu)
+        return Outputs(
+            training=selected.outputs["training"],
+            demo=selected.outputs["demo"],
+            model=trained.outputs["model"],
+            logs=trained.outputs["logs"],
+            metrics=measured.outputs["metrics"],
+            report=measured.outputs["report"],
+            gallery=labelled.outputs["gallery"],
+            decision=decision.output,
+        )
+
+    return wild_mushrooms  # type: ignore[no-any-return]
+
+
+def compile_all(directory: Path) -> list[Path]:
+    """Write `pipeline-cpu.yaml` and `pipeline-gpu.yaml` and return their paths."""
+    directory.mkdir(parents=True, exist_ok=True)
+    written = []
+    for kind in ("cpu", "gpu"):
+        path = directory / f"pipeline-{kind}.yaml"
+        compiler.Compiler().compile(build(gpu=kind == "gpu"), str(path))
+        written.append(path)
+    return written
+
+
+def execute(request_file: Path) -> None:
+    """Run the pipeline in this process, which the caller started for it alone.
+
+    After parallel loops kfp.local leaves `print` and the root logger patched, and it writes
+    hundreds of lines: neither is for the process that talks to a person.
+    """
+    warnings.filterwarnings("ignore", module="kfp")
+    logging.getLogger("kfp").setLevel(logging.WARNING)
+    request = Request.read(request_file)
+    local.init(
+        local.SubprocessRunner(use_venv=False), pipeline_root=str(request.run_dir / "artifacts")
+    )
+    outputs = build(gpu=False, parallelism=request.parallelism)(**request.arguments).outputs
+    places: Mapping[str, str] = {
+        name: getattr(value, "path", value) for name, value in outputs.items()
+    }
+    (request.run_dir / "outputs.json").write_text(json.dumps(dict(places), indent=2) + "\n")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="pipeline.py", description="Photos in, a trained and explained classifier out."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run everything on this machine")
+    run_options.add_to(run)
+    compiled = commands.add_parser("compile", help="write build/pipeline-{cpu,gpu}.yaml")
+    compiled.add_argument("--output_dir", type=Path, default=Path("build"))
+    commands.add_parser("submit", help="run on a cluster (not yet: compile and upload instead)")
+    hidden = commands.add_parser(EXECUTE_COMMAND)
+    hidden.add_argument("request", type=Path)
+    run_command("pipeline.py", parser, _dispatch)
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
+    if arguments.command == "run":
+        return run_locally(run_options.request(arguments), Path(__file__).resolve())
+    if arguments.command == EXECUTE_COMMAND:
+        execute(arguments.request)
+        # kfp.local may leave threads behind; everything is written, so leave at once.
+        sys.stdout.flush()
+        os._exit(0)
+    if arguments.command == "submit":
+        print(
+            "submit does not exist yet: run `make compile` and upload build/pipeline-cpu.yaml or "
+            "build/pipeline-gpu.yaml in the Kubeflow Pipelines page",
+            file=sys.stderr,
+        )
+        return 1
+    for path in compile_all(arguments.output_dir):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    main()

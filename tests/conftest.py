@@ -1,0 +1,83 @@
+"""Fixtures that several tests share: real photographs, a filled cache, and one whole run."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+SMALL_ARCHITECTURE = "mobilenet_1.0_128"
+
+
+@pytest.fixture(scope="session")
+def shared_photos() -> Path:
+    """Folder of real photographs; tests that want them skip, loudly, where it is missing."""
+    folder = SHARED / "photos"
+    if not folder.is_dir():
+        pytest.skip("the real photographs of ../shared/photos are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def backbone_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with the converted networks of this machine's own, and no bottlenecks yet."""
+    from components.common.backbone import load_backbone
+    from components.common.files import default_cache_dir
+
+    own = default_cache_dir()
+    load_backbone(SMALL_ARCHITECTURE, own)
+    cache = tmp_path_factory.mktemp("cache")
+    for folder in ("weights", "backbones"):
+        (cache / folder).symlink_to(own / folder)
+    return cache
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished `pipeline.py run`."""
+
+    directory: Path
+    stdout: str
+    stderr: str
+    returncode: int
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What summary.json says."""
+        content: dict[str, Any] = json.loads((self.directory / "summary.json").read_text())
+        return content
+
+
+def run_pipeline(runs: Path, cache: Path, *options: str) -> Run:
+    """Run the whole pipeline as a person would, in a process of its own."""
+    command = [sys.executable, str(ROOT / "pipeline.py"), "run", "--runs_dir", str(runs)]
+    done = subprocess.run(
+        [*command, "--cache_dir", str(cache), *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env={**os.environ, "COLUMNS": "120"},
+    )
+    latest = [path for path in sorted(runs.glob("2*")) if path.is_dir()]
+    return Run(latest[-1] if latest else runs, done.stdout, done.stderr, done.returncode)
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory, backbone_cache: Path) -> Run:
+    """One whole run on a small sample with the small network."""
+    run = run_pipeline(
+        tmp_path_factory.mktemp("runs"),
+        backbone_cache,
+        *("--per_class", "20", "--architecture", SMALL_ARCHITECTURE),
+        *("--how_many_training_steps", "500"),
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run

@@ -1,0 +1,197 @@
+import base64
+import hashlib
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+
+from components.common import images
+from components.common.model import ModelDescription
+from components.common.report import RENDERED, WARNING
+from components.label_image import gallery
+from components.label_image.label_image import Gallery, Labelled
+
+CLASSES = ("daisy", "rose", "tulip")
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+VOID = {"img", "input", "meta"}
+
+
+class Page(HTMLParser):
+    """Elements and text of a page; fails where tags do not balance."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] not in ("style", "script"):
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def jpeg(seed: int = 0, side: int = 60) -> bytes:
+    """Coarse random blobs: about as hard to compress as a photo."""
+    noise = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), np.uint8)
+    pixels = cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
+    return images.encode(pixels.astype(np.uint8), 80)
+
+
+def description(*, rendered: bool = False) -> ModelDescription:
+    return ModelDescription(
+        classes=CLASSES,
+        architecture="mobilenet_v1_1.0_224",
+        input_size=224,
+        weights_sha256="a1" * 32,
+        head_sha256="b2" * 32,
+        manifest_sha256="c3" * 32,
+        version="1.2.3",
+        rendered=rendered,
+    )
+
+
+def labelled(label: str, answer: str, thumbnail: bytes | None = None) -> Labelled:
+    others = [one for one in CLASSES if one != answer]
+    return Labelled(
+        path=f"{label}/0123456789abcdef.jpg",
+        label=label,
+        top=((answer, 0.75), (others[0], 0.2), (others[1], 0.05)),
+        thumbnail=jpeg() if thumbnail is None else thumbnail,
+        author="Ann Photographer",
+        licence="CC-BY-4.0",
+        source_url="https://example.org/photo/1",
+    )
+
+
+def example(*, rendered: bool = False) -> Gallery:
+    """Three of four right."""
+    answers = (("rose", "rose"), ("daisy", "daisy"), ("daisy", "tulip"), ("rose", "rose"))
+    photos = tuple(labelled(label, answer) for label, answer in answers)
+    return Gallery(description(rendered=rendered), photos)
+
+
+def test_photos_are_counted_and_grouped_by_true_class() -> None:
+    page = Page(gallery.render(example()))
+    assert "3 of 4 demo photos right: 75 %" in page.text
+    assert page.text.index("daisy 1 of 2 right") < page.text.index("rose 2 of 2 right")
+    assert len([one for one in page.all("section") if one.get("class") == "group"]) == 2
+
+
+def test_right_and_wrong_are_told_by_word_icon_and_border() -> None:
+    page = Page(gallery.render(example()))
+    cards = [one["class"] for one in page.all("li") if "card" in (one.get("class") or "")]
+    assert sorted(cards) == ["card right"] * 3 + ["card wrong"]  # type: ignore[type-var]
+    assert page.text.count("Right, 75 %") == 3
+    assert page.text.count("Wrong: tulip, 75 %") == 1
+    assert [one["href"] for one in page.all("use")].count("#no") == 1
+
+
+def test_top_three_are_listed_with_the_true_class_marked() -> None:
+    page = Page(gallery.render(example()))
+    assert "tulip75 %True: daisy20 %rose5 %" in page.text
+
+
+def test_attribution_is_given_for_each_photo() -> None:
+    page = Page(gallery.render(example()))
+    line = "0123456789abcdef.jpg · by Ann Photographer · CC-BY-4.0 · example.org"
+    assert page.text.count(line) == 4
+    assert len(page.all("a")) == 4
+
+
+def test_every_picture_has_an_alternative_text() -> None:
+    page = Page(gallery.render(example()))
+    alternatives = [picture["alt"] for picture in page.all("img")]
+    assert alternatives == ["Photo of daisy"] * 2 + ["Photo of rose"] * 2
+
+
+def test_without_script_everything_is_shown_and_the_filter_is_not() -> None:
+    hidden = [
+        one.get("id") for _, one in Page(gallery.render(example())).elements if "hidden" in one
+    ]
+    assert hidden == ["filter"]
+
+
+def test_filter_is_made_of_native_controls_and_a_live_count() -> None:
+    page = Page(gallery.render(example()))
+    assert [one["value"] for one in page.all("input")] == ["all", "right", "wrong"]
+    assert {one["type"] for one in page.all("input")} == {"radio"}
+    assert [one["value"] for one in page.all("option")] == ["all", "class-0", "class-1"]
+    groups = [one.get("id") for one in page.all("section") if one.get("class") == "group"]
+    assert groups == ["class-0", "class-1"]
+    assert page.all("output") == [{"id": "count", "aria-live": "polite"}]
+
+
+def test_policy_matches_the_inline_script() -> None:
+    source = gallery.render(example())
+    script = source.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in source
+    assert " style=" not in source
+
+
+def test_strangers_text_is_only_text() -> None:
+    photo = Labelled(
+        path=f"{HOSTILE}/1.jpg",
+        label=HOSTILE,
+        top=((HOSTILE, 0.6), ("rose", 0.4)),
+        thumbnail=jpeg(),
+        author=HOSTILE,
+        licence=HOSTILE,
+        source_url=f"javascript:alert(1)//{HOSTILE}",
+    )
+    page = Page(gallery.render(Gallery(description(), (photo, labelled("rose", "rose")))))
+    assert page.all("script") == [{}]
+    assert len(page.all("img")) == 2
+    assert [link["href"] for link in page.all("a")] == ["https://example.org/photo/1"]
+    assert not [name for _, attributes in page.elements for name in attributes if name[:2] == "on"]
+    assert "a class that the model does not know" in page.text
+
+
+def test_rendered_notice_only_for_models_of_rendered_pictures() -> None:
+    assert RENDERED not in Page(gallery.render(example())).text
+    assert RENDERED in Page(gallery.render(example(rendered=True))).text
+    assert WARNING in Page(gallery.render(example())).text
+
+
+def test_empty_demo_set_says_so() -> None:
+    page = Page(gallery.render(Gallery(description(), ())))
+    assert "There are no demo photos." in page.text
+    assert WARNING in page.text
+    assert not page.all("script")
+
+
+def test_photo_without_thumbnail_is_shown_without_one() -> None:
+    page = Page(gallery.render(Gallery(description(), (labelled("rose", "rose", b""),))))
+    assert "no picture" in page.text
+    assert not page.all("img")
+
+
+def test_few_photos_keep_their_thumbnails_as_given() -> None:
+    source = gallery.render(Gallery(description(), (labelled("rose", "rose", jpeg(7, 200)),)))
+    assert base64.b64encode(jpeg(7, 200)).decode() in source
+
+
+def test_1500_photos_stay_below_5_megabytes() -> None:
+    thumbnails = [jpeg(seed, 200) for seed in range(20)]
+    assert 1500 * len(thumbnails[0]) > 2 * gallery.THUMBNAILS_MAX_BYTES
+    photos = tuple(labelled("rose", "daisy", thumbnails[i % 20]) for i in range(1500))
+    source = gallery.render(Gallery(description(), photos))
+    assert len(source.encode()) < 5_000_000
+    assert source.count("<img ") == 1500

@@ -1,0 +1,137 @@
+"""The compiled pipelines, read back as a cluster would read them."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components import settings
+
+ROOT = Path(__file__).parents[1]
+IMAGES = {
+    "bottleneck": settings.TRAIN_IMAGE,
+    "clean": settings.DATA_IMAGE,
+    "curate": settings.DATA_IMAGE,
+    "decide": settings.DATA_IMAGE,
+    "download": settings.DATA_IMAGE,
+    "evaluate": settings.TRAIN_IMAGE,
+    "label-image": settings.DATA_IMAGE,
+    "publish": settings.DATA_IMAGE,
+    "retrain": settings.TRAIN_IMAGE,
+    "tensorboard": settings.DATA_IMAGE,
+}
+OUTPUTS = {
+    "download": {"images": "Dataset"},
+    "clean": {"cleaned": "Dataset", "rejects": "Dataset"},
+    "bottleneck": {"bottlenecks": "Artifact"},
+    "curate": {
+        "training": "Dataset",
+        "demo": "Dataset",
+        "rejects": "Dataset",
+        "ledger": "Artifact",
+    },
+    "retrain": {"model": "Model", "logs": "Artifact"},
+    "evaluate": {
+        "metrics": "Metrics",
+        "confusion": "ClassificationMetrics",
+        "report": "HTML",
+    },
+    "label-image": {"predictions": "Artifact", "gallery": "HTML"},
+    "tensorboard": {"mlpipeline_ui_metadata": "Artifact"},
+}
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("build")
+    command = [sys.executable, str(ROOT / "pipeline.py"), "compile", "--output_dir", str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return {
+        kind: next(iter(yaml.safe_load_all((folder / f"pipeline-{kind}.yaml").read_text())))
+        for kind in ("cpu", "gpu")
+    }
+
+
+def executors(pipeline: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = pipeline["deploymentSpec"]["executors"]
+    return {name.removeprefix("exec-"): entry["container"] for name, entry in found.items()}
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_every_executor_runs_in_our_image_and_installs_nothing(
+    compiled: dict[str, dict[str, Any]], kind: str
+) -> None:
+    found = executors(compiled[kind])
+    assert {name: container["image"] for name, container in found.items()} == IMAGES
+    for container in found.values():
+        assert "pip install" not in " ".join(container["command"] + container["args"])
+
+
+def test_gpu_file_gives_bottleneck_and_retrain_an_accelerator_with_type_and_count(
+    compiled: dict[str, dict[str, Any]],
+) -> None:
+    with_accelerator = {
+        name: container["resources"]["accelerator"]
+        for name, container in executors(compiled["gpu"]).items()
+        if "accelerator" in container["resources"]
+    }
+    assert set(with_accelerator) == {"bottleneck", "retrain"}
+    for accelerator in with_accelerator.values():
+        assert accelerator["resourceType"] == "nvidia.com/gpu"
+        assert accelerator["resourceCount"] == "1"
+
+
+def test_cpu_file_asks_for_no_accelerator(compiled: dict[str, dict[str, Any]]) -> None:
+    for name, container in executors(compiled["cpu"]).items():
+        assert "accelerator" not in container["resources"], name
+        assert container["resources"]["resourceCpuLimit"], name
+        assert container["resources"]["resourceMemoryLimit"], name
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_every_artifact_has_the_type_of_the_design(
+    compiled: dict[str, dict[str, Any]], kind: str
+) -> None:
+    components = compiled[kind]["components"]
+    found = {
+        name: {
+            key: artifact["artifactType"]["schemaTitle"].removeprefix("system.")
+            for key, artifact in components[f"comp-{name}"]["outputDefinitions"]["artifacts"].items()
+        }
+        for name in OUTPUTS
+    }
+    assert found == OUTPUTS
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_classes_are_a_list_parameter_and_the_rest_has_defaults(
+    compiled: dict[str, dict[str, Any]], kind: str
+) -> None:
+    parameters = compiled[kind]["root"]["inputDefinitions"]["parameters"]
+    assert parameters.pop("classes")["parameterType"] == "LIST"
+    assert {name for name, entry in parameters.items() if not entry.get("isOptional")} == set()
+    assert parameters["how_many_training_steps"]["defaultValue"] == 4000
+    assert parameters["architecture"]["defaultValue"] == "mobilenet_1.0_224"
+
+
+def test_classes_are_downloaded_one_at_a_time_by_default(
+    compiled: dict[str, dict[str, Any]],
+) -> None:
+    loop = compiled["cpu"]["root"]["dag"]["tasks"]["for-loop-1"]
+    assert loop["iteratorPolicy"]["parallelismLimit"] == 1
+
+
+def test_submit_says_that_it_does_not_exist_yet() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "pipeline.py"), "submit"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "does not exist yet" in done.stderr
+    assert "make compile" in done.stderr
