@@ -99,7 +99,9 @@ def test_every_artifact_has_the_type_of_the_design(
     found = {
         name: {
             key: artifact["artifactType"]["schemaTitle"].removeprefix("system.")
-            for key, artifact in components[f"comp-{name}"]["outputDefinitions"]["artifacts"].items()
+            for key, artifact in components[f"comp-{name}"]["outputDefinitions"][
+                "artifacts"
+            ].items()
         }
         for name in OUTPUTS
     }

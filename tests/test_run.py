@@ -92,9 +92,7 @@ def test_good_model_is_published_with_a_pointer(sample_run: Run) -> None:
     assert "published" in sample_run.stdout
 
 
-def test_model_below_the_wanted_accuracy_is_held_back(
-    tmp_path: Path, backbone_cache: Path
-) -> None:
+def test_model_below_the_wanted_accuracy_is_held_back(tmp_path: Path, backbone_cache: Path) -> None:
     run = run_pipeline(
         tmp_path / "runs",
         backbone_cache,
@@ -313,8 +311,7 @@ def test_same_photos_and_seed_give_the_same_head(
     assert descriptions[0] == descriptions[1]
     for name in ("training", "demo"):
         manifests = [
-            (run.directory / name / "manifest.parquet").read_bytes()
-            for run in (sample_run, again)
+            (run.directory / name / "manifest.parquet").read_bytes() for run in (sample_run, again)
         ]
         assert manifests[0] == manifests[1]
 

@@ -5,11 +5,15 @@ backbone never import TensorFlow.
 """
 
 import argparse
+import contextlib
+import functools
+import io
 import json
 import logging
 import os
 import tempfile
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,39 +51,42 @@ def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") ->
     with atomic_directory(
         directory, what="the converted backbone", marker=backbone.DESCRIPTION_FILE
     ) as temporary:
-        (temporary / backbone.MODEL_FILE).write_bytes(to_litert(model, architecture.size))
+        with tempfile.TemporaryDirectory() as folder:
+            save_endpoints({"features": model}, architecture.size, Path(folder))
+            converted = to_litert(Path(folder), "features")
+        (temporary / backbone.MODEL_FILE).write_bytes(converted)
         description = json.dumps(asdict(key), indent=2, sort_keys=True)
         (temporary / backbone.DESCRIPTION_FILE).write_text(description + "\n")
     return directory
 
 
-def to_litert(model: "keras.Model", size: int) -> bytes:
-    """A Keras model with a dictionary of outputs as float32 LiteRT, outputs under their names.
+def save_endpoints(models: "Mapping[str, keras.Model]", size: int, directory: Path) -> None:
+    """Write a SavedModel with one signature per model; the first is `serving_default` too.
 
-    Goes through a SavedModel: `from_keras_model` prints a hundred lines.
+    Each takes `input`, float32 (N, size, size, 3), and gives the model's outputs by their names.
     """
-    import tensorflow as tf
-
-    with tempfile.TemporaryDirectory() as folder:
-        archive = keras_archive(model, size)
-        archive.write_out(folder, verbose=False)
-        converted: bytes = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
-    return converted
-
-
-def keras_archive(model: "keras.Model", size: int) -> "keras.export.ExportArchive":
-    """An export archive whose serving signature takes `input`, float32 (N, size, size, 3)."""
     import keras
     import tensorflow as tf
 
     archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        "serve",
-        lambda batch: model(batch, training=False),
-        input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32, name="input")],
+    specification = tf.TensorSpec((None, size, size, 3), tf.float32, name="input")
+    for name, model in models.items():
+        archive.track(model)
+        function = functools.partial(model, training=False)
+        archive.add_endpoint(name, function, input_signature=[specification])
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every endpoint
+        archive.write_out(str(directory), verbose=False)
+
+
+def to_litert(saved_model: Path, endpoint: str) -> bytes:
+    """One endpoint of a SavedModel as float32 LiteRT, outputs under their names."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(
+        str(saved_model), signature_keys=[endpoint]
     )
-    return archive
+    converted: bytes = converter.convert()
+    return converted
 
 
 def quiet_tensorflow() -> None:

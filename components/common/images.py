@@ -82,7 +82,7 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
     """
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=True)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:  # KeyError: a header that names no components
         raise BadPhoto("damaged_header", str(error)) from error
     _check_size(width, height)
     return width, height
@@ -173,12 +173,12 @@ def to_clean_jpeg(data: bytes) -> CleanPhoto:
         BadPhoto: unknown type, damaged, larger than `MAX_PIXELS`, or smaller than `MIN_SIDE`.
     """
     kind = sniff(data)
-    if kind == "jpeg":
+    if kind == "jpeg" and not has_odd_subsampling(data):
         check_jpeg(data)
         if not needs_conversion(data):
             stripped = strip_metadata(data)
             return CleanPhoto(stripped, *jpeg_size(stripped))
-    elif kind in ("", "html"):
+    if kind in ("", "html"):
         raise BadPhoto("html" if kind else "unknown_type")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -196,8 +196,13 @@ def to_clean_jpeg(data: bytes) -> CleanPhoto:
 
 def needs_conversion(data: bytes) -> bool:
     """True for a JPEG whose pixels must change: turned, not RGB or grey, or a foreign profile."""
+    if has_odd_subsampling(data):
+        return True
     if b"Exif\0" not in data[:65536] and b"ICC_PROFILE\0" not in data[:65536]:
-        return bool(simplejpeg.decode_jpeg_header(data, strict=False)[2] in ("CMYK", "YCCK"))
+        try:
+            return simplejpeg.decode_jpeg_header(data, strict=False)[2] in ("CMYK", "YCCK")
+        except (ValueError, KeyError):  # damaged: whoever decodes it will say so
+            return False
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             turned = image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
@@ -205,6 +210,17 @@ def needs_conversion(data: bytes) -> bool:
             return turned or image.mode == "CMYK" or bool(profile and not _is_srgb(profile))
     except Exception:  # unreadable metadata is cut out; the pixels were checked already
         return False
+
+
+def has_odd_subsampling(data: bytes) -> bool:
+    """True for a sound JPEG whose colour subsampling simplejpeg's decoder does not know."""
+    try:
+        simplejpeg.decode_jpeg_header(data, strict=False)
+    except KeyError:
+        return False
+    except ValueError as error:
+        return "subsampling level" in str(error)
+    return False
 
 
 def strip_metadata(data: bytes) -> bytes:

@@ -22,9 +22,10 @@ TRAINING, VALIDATION, TEST, DEMO, SURPLUS = "training", "validation", "test", "d
 PARTS = (TRAINING, VALIDATION, TEST, DEMO)
 
 # Bits of a 64-bit perceptual hash in which copies of one photo may differ, and how alike their
-# bottlenecks must be besides.
-NEAR_HASH_BITS = 8
-NEAR_COSINE = 0.95
+# bottlenecks must be besides. Resized and recompressed copies of real photos differ in at most 4
+# bits, cut ones in up to 12; no two different photos of 340 came closer than 14. A copy smaller than
+# the network's input has rather other features, hence the low bar for nearly equal hashes.
+NEAR_RULES = ((4, 0.6), (10, 0.9))
 HASH_ROWS = 1024  # rows compared at once: bounds memory at HASH_ROWS x N bytes
 
 
@@ -87,12 +88,13 @@ def near_copies(phashes: Sequence[str], vectors: NDArray[np.float32]) -> list[tu
     pairs = []
     for start in range(0, len(hashes), HASH_ROWS):
         block = hashes[start : start + HASH_ROWS, None]
-        close = np.bitwise_count(block ^ hashes[None, :]) <= NEAR_HASH_BITS
-        for row, other in np.argwhere(close):
+        distances = np.bitwise_count(block ^ hashes[None, :])
+        for row, other in np.argwhere(distances <= NEAR_RULES[-1][0]):
             left, right = start + int(row), int(other)
             if left < right:
                 cosine = vectors[left] @ vectors[right] / (lengths[left] * lengths[right] + 1e-12)
-                if cosine >= NEAR_COSINE:
+                bits = int(distances[row, other])
+                if any(bits <= most and cosine >= least for most, least in NEAR_RULES):
                     pairs.append((left, right))
     return pairs
 

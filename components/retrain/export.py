@@ -1,19 +1,19 @@
 """The trained model in its several forms, built with Keras from the backbone and the head."""
 
-import contextlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.common import model, weights, weights_sources
 from components.common.backbone import FEATURE_LAYER, Architecture
-from components.common.convert import keras_archive, to_litert
+from components.common.convert import save_endpoints, to_litert
 from components.common.weights import Weights
 from components.retrain.head import Head
 
 if TYPE_CHECKING:
     import keras
+
+INSPECT = "inspect"
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,15 @@ def build(architecture: Architecture, pretrained: Weights, head: Head) -> KerasM
 
 
 def write(models: KerasModels, architecture: Architecture, directory: Path) -> None:
-    """Write `model.keras`, `saved_model/` and `model.tflite` into a directory."""
-    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every layer's endpoint
-        models.classifier.save(directory / model.KERAS)
-        keras_archive(models.classifier, architecture.size).write_out(
-            str(directory / model.SAVED_MODEL), verbose=False
-        )
-        (directory / model.LITERT).write_bytes(to_litert(models.inspectable, architecture.size))
+    """Write `model.keras`, `saved_model/` and `model.tflite` into a directory.
+
+    The SavedModel has the signatures `serve` (also the default) and `inspect`; the second is what
+    LiteRT is made from, so that the graph is traced and written once.
+    """
+    import keras
+
+    models.classifier.save(directory / model.KERAS)
+    named = keras.Model(models.classifier.input, {model.SCORES: models.classifier.output})
+    endpoints = {"serve": named, INSPECT: models.inspectable}
+    save_endpoints(endpoints, architecture.size, directory / model.SAVED_MODEL)
+    (directory / model.LITERT).write_bytes(to_litert(directory / model.SAVED_MODEL, INSPECT))

@@ -73,7 +73,7 @@ class Display(AbstractContextManager["Display"]):
             TextColumn("{task.description:<12}"),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[detail]}", markup=True),
+            TextColumn("{task.fields[detail]}", style="dim", markup=False),
             console=console,
             disable=not console.is_terminal,
         )

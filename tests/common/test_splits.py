@@ -9,13 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from components.common import splits
 from components.common.dataset import Photo
 from components.common.errors import InputError
 from components.common.splits import DEMO, PARTS, SURPLUS, TEST, TRAINING, VALIDATION, Quota
+
+# A machine that is busy with something else makes no property untrue.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 DEFAULT = {
     "train_per_class": 200,
@@ -59,8 +63,8 @@ def test_quota_never_takes_more_than_was_asked_for(photos: int, division: dict[s
     quota = splits.quota_for(photos, **division)
     assert quota.demo == division["demo_per_class"]
     retraining = division["train_per_class"]
-    assert abs(quota.test - retraining * division["testing_percentage"] / 100) <= 1
-    assert abs(quota.validation - retraining * division["validation_percentage"] / 100) <= 1
+    assert abs(quota.test - retraining * division["testing_percentage"] / 100) <= 2
+    assert abs(quota.validation - retraining * division["validation_percentage"] / 100) <= 2
 
 
 @pytest.mark.parametrize("photos", [250, 251, 1000])
@@ -205,7 +209,7 @@ def test_near_copies_are_those_of_comparing_every_pair(
     base = generator.integers(0, 2, 64)
     hashes, rows = [], []
     for _ in range(count):
-        flipped = generator.random(64) < generator.choice([0.02, 0.08, 0.5])
+        flipped = generator.random(64) < generator.choice([0.0, 0.02, 0.05, 0.08, 0.5])
         hashes.append("".join(map(str, base ^ flipped)))
         rows.append(np.ones(16) + spread * generator.normal(size=16))
     vectors = np.array(rows, dtype=np.float32).reshape(count, 16)
@@ -215,8 +219,9 @@ def test_near_copies_are_those_of_comparing_every_pair(
             bits = sum(a != b for a, b in zip(hashes[left], hashes[right], strict=True))
             one, other = vectors[left].astype(float), vectors[right].astype(float)
             cosine = one @ other / np.sqrt((one @ one) * (other @ other))
-            assume(abs(cosine - splits.NEAR_COSINE) > 1e-5)
-            if bits <= splits.NEAR_HASH_BITS and cosine >= splits.NEAR_COSINE:
+            for _, least in splits.NEAR_RULES:
+                assume(abs(cosine - least) > 1e-5)
+            if any(bits <= most and cosine >= least for most, least in splits.NEAR_RULES):
                 expected.append((left, right))
     phashes = [f"{int(bits, 2):016x}" for bits in hashes]
     assert sorted(splits.near_copies(phashes, vectors)) == expected

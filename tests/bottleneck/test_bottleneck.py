@@ -1,0 +1,76 @@
+"""The step `bottleneck`: no TensorFlow, one row per content, wrong input refused."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, SMALL_ARCHITECTURE
+
+from components.bottleneck.bottleneck import bottleneck
+from components.common import bottlenecks, images
+from components.common.dataset import Dataset, DatasetWriter, Photo
+from components.common.errors import InputError
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    with DatasetWriter(tmp_path / "photos") as writer:
+        for label in ("one", "two"):
+            for _ in range(3):
+                pixels = generator.integers(0, 256, (150, 200, 3), dtype=np.uint8)
+                writer.add(Photo(label=label), images.encode(pixels))
+    return tmp_path / "photos"
+
+
+def test_command_computes_vectors_without_tensorflow(
+    dataset: Path, backbone_cache: Path, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "components.bottleneck"]
+        + ["--images", str(dataset), "--output", str(tmp_path / "vectors")]
+        + ["--architecture", SMALL_ARCHITECTURE, "--cache_dir", str(backbone_cache)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "tensorflow" not in done.stderr.replace("TensorFlow Lite", "")
+    found = bottlenecks.load(tmp_path / "vectors")
+    assert found.vectors.shape == (6, 1024)
+    assert set(found.sha256) == {photo.sha256 for photo in Dataset(dataset).photos}
+    assert found.key.architecture == SMALL_ARCHITECTURE
+
+
+def test_same_input_gives_the_same_bits_with_and_without_the_cache(
+    dataset: Path, backbone_cache: Path, tmp_path: Path
+) -> None:
+    for name in ("first", "again"):
+        bottleneck(
+            [dataset],
+            tmp_path / name,
+            architecture=SMALL_ARCHITECTURE,
+            cache_dir=str(backbone_cache),
+        )
+    for file in ("bottlenecks.npy", "imagenet.npy", "index.parquet", "backbone.json"):
+        first, again = (tmp_path / name / file for name in ("first", "again"))
+        assert first.read_bytes() == again.read_bytes()
+
+
+def test_unknown_architecture_and_missing_dataset_leave_nothing(
+    dataset: Path, backbone_cache: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="unknown architecture"):
+        bottleneck([dataset], tmp_path / "out", architecture="inception_v9")
+    with pytest.raises(InputError, match="no dataset"):
+        bottleneck(
+            [tmp_path / "nowhere"],
+            tmp_path / "out",
+            architecture=SMALL_ARCHITECTURE,
+            cache_dir=str(backbone_cache),
+        )
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,349 @@
+"""Which photos, and in which part: nothing is lost, nothing leaks, nothing depends on chance."""
+
+import collections
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from components.clean.clean import clean
+from components.common import bottlenecks, images, splits
+from components.common.backbone import BackboneKey, load_backbone
+from components.common.bottlenecks import Bottlenecks
+from components.common.dataset import Dataset, DatasetWriter, Photo
+from components.common.errors import InputError
+from components.common.splits import DEMO, TEST, TRAINING, VALIDATION
+from components.curate.curate import LEDGER, Division, curate
+
+KEY = BackboneKey("mobilenet_1.0_128", 128, "0" * 64)
+SMALL = Division(train_per_class=10, demo_per_class=2)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photo of a test; two that are `like` the same thing are near copies."""
+
+    label: str
+    name: str
+    like: str = ""
+    observation: str = ""
+    width: int = 640
+
+
+def items(label: str, count: int) -> list[Item]:
+    return [Item(label, f"{label} {number}") for number in range(count)]
+
+
+@dataclass(frozen=True)
+class Curated:
+    """What a run of `curate` wrote."""
+
+    training: Dataset
+    demo: Dataset
+    rejects: Dataset
+    ledger: Path
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The part of each photo, by its name; the reason where it was left out."""
+        found = [*self.training.photos, *self.demo.photos, *self.rejects.photos]
+        return {photo.source_url: photo.reason or photo.split for photo in found}
+
+
+def prepare(root: Path, photos: Sequence[Item]) -> tuple[list[Path], Path]:
+    """A dataset per class, as `clean` leaves it, and the bottlenecks of all."""
+    rows = []
+    for label in dict.fromkeys(item.label for item in photos):
+        with DatasetWriter(root / "clean" / label) as writer:
+            for item in photos:
+                if item.label == label:
+                    seed = np.random.default_rng(zlib.crc32((item.like or item.name).encode()))
+                    photo = Photo(
+                        label,
+                        source_url=item.name,
+                        observation=item.observation,
+                        phash=seed.bytes(8).hex(),
+                        width=item.width,
+                        height=480,
+                    )
+                    stored = writer.add(photo, f"{item.name} {item.width}".encode() * 9)
+                    rows.append((stored.sha256, label, seed.normal(size=16)))
+    unique = {sha256: (label, vector) for sha256, label, vector in rows}
+    found = Bottlenecks(
+        tuple(unique),
+        np.array([vector for _, vector in unique.values()], dtype=np.float32),
+        np.zeros((len(unique), 1000), dtype=np.float16),
+        KEY,
+    )
+    bottlenecks.save(found, root / "bottlenecks", [label for label, _ in unique.values()])
+    return sorted((root / "clean").iterdir()), root / "bottlenecks"
+
+
+def run(
+    out: Path,
+    sources: Sequence[Path],
+    vectors: Path,
+    division: Division = SMALL,
+    earlier: Path | None = None,
+) -> Curated:
+    places = [out / name for name in ("training", "demo", "rejects", "ledger")]
+    curate(sources, vectors, *places, division=division, earlier_ledger=earlier)
+    return Curated(*(Dataset(place) for place in places[:3]), ledger=places[3])
+
+
+def curated(
+    root: Path, photos: Sequence[Item], division: Division = SMALL, earlier: Path | None = None
+) -> Curated:
+    return run(root / "out", *prepare(root, photos), division, earlier)
+
+
+def test_enough_photos_fill_every_part_and_the_rest_is_surplus(tmp_path: Path) -> None:
+    found = curated(tmp_path, items("daisy", 15) + items("roses", 12))
+    counts = collections.Counter(
+        (photo.label, photo.split) for photo in [*found.training.photos, *found.demo.photos]
+    )
+    for label in ("daisy", "roses"):
+        expected = {TRAINING: 8, VALIDATION: 1, TEST: 1, DEMO: 2}
+        assert {part: counts[label, part] for part in expected} == expected
+    assert {photo.split for photo in found.demo.photos} == {DEMO}
+    assert [photo.reason for photo in found.rejects.photos] == ["surplus"] * 3
+
+
+def test_no_photo_is_lost_and_bytes_go_along(tmp_path: Path) -> None:
+    photos = items("daisy", 20) + items("roses", 14)
+    photos += [Item("daisy", f"copy {n}", like=f"daisy {n}", width=300) for n in range(4)]
+    photos += [Item("roses", "daisy 7"), Item("roses", "again", like="daisy 8")]
+    sources, vectors = prepare(tmp_path, photos)
+    found = run(tmp_path / "out", sources, vectors)
+    before = {data for source in sources for _, data in Dataset(source).stream()}
+    after = [
+        data
+        for dataset in (found.training, found.demo, found.rejects)
+        for _, data in dataset.stream()
+    ]
+    assert len(after) == len(photos)
+    assert set(after) == before
+
+
+def test_best_of_near_copies_is_kept(tmp_path: Path) -> None:
+    copies = [
+        Item("daisy", "medium", like="daisy 0", width=500),
+        Item("daisy", "large", like="daisy 0", width=2000),
+        Item("daisy", "small", like="daisy 0", width=200),
+    ]
+    parts = curated(tmp_path, items("daisy", 8) + copies + items("roses", 8)).parts
+    assert parts["large"] in splits.PARTS
+    assert [parts[name] for name in ("daisy 0", "medium", "small")] == ["near_duplicate"] * 3
+
+
+def test_photo_of_two_classes_is_out_of_both(tmp_path: Path) -> None:
+    photos = items("daisy", 8) + items("roses", 8)
+    photos += [
+        Item("roses", "daisy 3"),  # the same bytes
+        Item("roses", "similar", like="daisy 4", width=300),
+        Item("roses", "same walk", observation="walk"),
+        Item("daisy", "other shot", observation="walk"),
+    ]
+    found = curated(tmp_path, photos)
+    out = [(photo.label, photo.source_url) for photo in found.rejects.photos]
+    assert sorted(out) == [
+        ("daisy", "daisy 3"),
+        ("daisy", "daisy 4"),
+        ("daisy", "other shot"),
+        ("roses", "daisy 3"),
+        ("roses", "same walk"),
+        ("roses", "similar"),
+    ]
+    assert {photo.reason for photo in found.rejects.photos} == {"in_two_classes"}
+
+
+def test_photos_of_one_observation_stay_in_one_part(tmp_path: Path) -> None:
+    photos = [
+        Item(label, f"{label} {walk} {shot}", observation=f"{label} walk {walk}")
+        for label in ("daisy", "roses")
+        for walk in range(12)
+        for shot in range(1 + walk % 3)
+    ]
+    found = curated(tmp_path, photos, Division(train_per_class=16, demo_per_class=4))
+    parts = collections.defaultdict(set)
+    for photo in [*found.training.photos, *found.demo.photos, *found.rejects.photos]:
+        parts[photo.observation].add(photo.split)
+        assert photo.group == hashlib.sha1(photo.observation.encode()).hexdigest()
+    assert len(parts) == 24
+    assert all(len(places) == 1 for places in parts.values())
+
+
+def test_few_photos_are_divided_in_proportion_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+    found = curated(tmp_path, items("daisy", 25) + items("roses", 25), Division())
+    counts = collections.Counter(found.parts.values())
+    assert counts == {TRAINING: 32, VALIDATION: 4, TEST: 4, DEMO: 10}
+    assert "250" in (tmp_path / "events").read_text()
+
+
+def test_zero_held_out_photos_are_possible(tmp_path: Path) -> None:
+    division = Division(12, 0, validation_percentage=0, testing_percentage=0)
+    found = curated(tmp_path, items("daisy", 6) + items("roses", 6), division)
+    assert found.demo.photos == []
+    assert collections.Counter(found.parts.values()) == {TRAINING: 12}
+
+
+@pytest.mark.parametrize(
+    ("photos", "message"),
+    [
+        (items("daisy", 3) + items("roses", 9), "class 'daisy' has 3 different photos; 4"),
+        (items("daisy", 9), r"at least two classes.*\['daisy'\]"),
+        (
+            [Item("daisy", "d", observation="w"), Item("roses", "r", observation="w")],
+            "class 'daisy' has no photo of its own",
+        ),
+        (
+            [Item("daisy", f"d{n}", observation="w") for n in range(9)] + items("roses", 9),
+            "class 'daisy' has 1 different photos",
+        ),
+    ],
+)
+def test_photos_that_cannot_be_divided_are_refused(
+    tmp_path: Path, photos: list[Item], message: str
+) -> None:
+    sources, vectors = prepare(tmp_path, photos)
+    with pytest.raises(InputError, match=message):
+        run(tmp_path / "out", sources, vectors)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "division", [(2, 1, 10, 10), (10, -1, 10, 10), (10, 1, 50, 50), (10, 1, -1, 0)]
+)
+def test_numbers_that_make_no_sense_are_refused(
+    tmp_path: Path, division: tuple[int, int, int, int]
+) -> None:
+    sources, vectors = prepare(tmp_path, items("daisy", 9) + items("roses", 9))
+    with pytest.raises(InputError, match="received"):
+        run(tmp_path / "out", sources, vectors, Division(*division))
+
+
+def test_bottlenecks_of_other_photos_are_refused(tmp_path: Path) -> None:
+    sources, _ = prepare(tmp_path / "a", items("daisy", 9) + items("roses", 9))
+    _, vectors = prepare(tmp_path / "b", items("daisy", 8) + items("roses", 9))
+    with pytest.raises(InputError, match="1 photos have no bottleneck"):
+        run(tmp_path / "out", sources, vectors)
+
+
+def test_photos_that_were_never_cleaned_are_refused(tmp_path: Path) -> None:
+    sources, vectors = prepare(tmp_path, items("daisy", 9) + items("roses", 9))
+    with DatasetWriter(sources[0]) as writer:  # the same bytes, without perceptual hashes
+        for number in range(9):
+            writer.add(Photo("daisy"), f"daisy {number} 640".encode() * 9)
+    with pytest.raises(InputError):
+        run(tmp_path / "out", sources, vectors)
+
+
+def test_same_input_makes_the_same_bytes(tmp_path: Path) -> None:
+    sources, vectors = prepare(tmp_path, items("daisy", 20) + items("roses", 14))
+    for name in ("a", "b"):
+        run(tmp_path / name, sources, vectors)
+    for folder in ("training", "demo", "rejects"):
+        for file in ("manifest.parquet", "images-00000.tar"):
+            left, right = (tmp_path / name / folder / file for name in ("a", "b"))
+            assert left.exists() == right.exists()
+            assert not left.exists() or left.read_bytes() == right.read_bytes()
+    ledgers = [(tmp_path / name / "ledger" / LEDGER).read_bytes() for name in ("a", "b")]
+    assert ledgers[0] == ledgers[1]
+
+
+def test_order_of_datasets_and_photos_changes_no_part(tmp_path: Path) -> None:
+    photos = items("daisy", 20) + items("roses", 14) + items("tulips", 9)
+    photos += [Item("daisy", f"copy {n}", like=f"daisy {n}", width=640) for n in range(5)]
+    sources, vectors = prepare(tmp_path / "a", photos)
+    first = run(tmp_path / "a" / "out", sources, vectors).parts
+    assert run(tmp_path / "a" / "turned", sources[::-1], vectors).parts == first
+    assert curated(tmp_path / "b", photos[::-1]).parts == first
+
+
+def test_other_classes_change_no_part(tmp_path: Path) -> None:
+    photos = items("daisy", 20) + items("roses", 14)
+    first = curated(tmp_path / "a", photos).parts
+    more = curated(tmp_path / "b", items("asters", 9) + photos + items("tulips", 30)).parts
+    assert {name: part for name, part in more.items() if name in first} == first
+
+
+def test_same_photo_in_two_datasets_of_a_class_is_kept_once(tmp_path: Path) -> None:
+    sources, vectors = prepare(tmp_path, items("daisy", 9) + items("roses", 9))
+    with DatasetWriter(tmp_path / "more") as writer:
+        photo, data = next(Dataset(sources[0]).stream())
+        writer.add(photo, data)
+    found = run(tmp_path / "out", [*sources, tmp_path / "more"], vectors)
+    kept = [one.sha256 for one in [*found.training.photos, *found.demo.photos]]
+    assert kept.count(photo.sha256) == 1
+
+
+def test_earlier_ledger_keeps_photos_in_their_parts(tmp_path: Path) -> None:
+    photos = items("daisy", 9) + items("roses", 9)
+    first = curated(tmp_path / "a", photos)
+    more = photos + [Item("daisy", f"new {number}") for number in range(9)]
+    without = curated(tmp_path / "b", more).parts
+    found = curated(tmp_path / "c", more, earlier=first.ledger).parts
+    assert {name: found[name] for name in first.parts} == first.parts
+    assert {name: without[name] for name in first.parts} != first.parts  # or nothing was tested
+
+
+def test_photo_stays_in_its_part_when_a_copy_of_it_arrives(tmp_path: Path) -> None:
+    photos = items("daisy", 12) + items("roses", 9)
+    first = curated(tmp_path / "a", photos)
+    copies = [
+        Item("daisy", f"copy {number} of {copy}", like=f"daisy {copy}", width=200)
+        for copy in range(12)
+        for number in range(3)
+    ]
+    found = curated(tmp_path / "b", photos + copies, earlier=first.ledger).parts
+    assert {name: found[name] for name in first.parts} == first.parts
+
+
+def test_ledger_lists_every_group_once(tmp_path: Path) -> None:
+    found = curated(tmp_path, items("daisy", 20) + items("roses", 14))
+    ledger = splits.read_ledger(found.ledger / LEDGER)
+    everything = [*found.training.photos, *found.demo.photos, *found.rejects.photos]
+    assert ledger == {(photo.label, photo.group): photo.split for photo in everything}
+
+
+def test_missing_ledger_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no ledger"):
+        curated(tmp_path, items("daisy", 9) + items("roses", 9), earlier=tmp_path / "empty")
+
+
+def test_real_photo_resized_and_recompressed_is_kept_once(
+    tmp_path: Path, shared_photos: Path, backbone_cache: Path
+) -> None:
+    sources = []
+    for label in ("daisy", "tulips"):
+        files = sorted((shared_photos / "flowers" / label).glob("*.jpg"))[:12]
+        with DatasetWriter(tmp_path / "found" / label) as writer:
+            for file in files:
+                writer.add(Photo(label, source_url=file.name), file.read_bytes())
+            for file in files[:3]:
+                pixels = images.decode(file.read_bytes())
+                small = cv2.resize(pixels, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+                copy = images.encode(small, quality=70)  # type: ignore[arg-type]
+                writer.add(Photo(label, source_url=f"copy of {file.name}"), copy)
+        sources.append(tmp_path / "clean" / label)
+        found = tmp_path / "found" / label
+        clean(found, sources[-1], tmp_path / "bad" / label, min_bytes=0)
+    photos = [row for source in sources for row in Dataset(source).stream()]
+    backbone = load_backbone("mobilenet_1.0_128", backbone_cache)
+    vectors = bottlenecks.compute(backbone, photos)
+    bottlenecks.save(vectors, tmp_path / "b", [photo.label for photo, _ in photos])
+    result = run(tmp_path / "out", sources, tmp_path / "b", Division(10, 2))
+    assert len(photos) == 30
+    out = {photo.source_url: photo.reason for photo in result.rejects.photos}
+    assert set(out.values()) == {"near_duplicate"}
+    assert len(out) == 6
+    assert all(name.startswith("copy of ") for name in out)

@@ -1,0 +1,64 @@
+"""The progress display: what a person reads from the steps' events."""
+
+import io
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from components.runner.display import Display, EventReader
+
+
+def play(console: Console, *events: dict[str, object]) -> Display:
+    with Display(2, console) as display:
+        for event in events:
+            display.show(event)
+    return display
+
+
+def test_without_a_terminal_each_finished_step_is_one_line() -> None:
+    out = io.StringIO()
+    finished = {"event": "finished", "step": "download", "seconds": 1.0}
+    play(Console(file=out, width=100), finished, finished, {**finished, "step": "bottleneck"})
+    assert [line.split()[0] for line in out.getvalue().splitlines()] == ["download", "bottleneck"]
+
+
+def test_loop_is_finished_only_after_every_class() -> None:
+    out = io.StringIO()
+    play(Console(file=out, width=100), {"event": "finished", "step": "download", "seconds": 1.0})
+    assert out.getvalue() == ""
+
+
+def test_on_a_terminal_the_running_step_and_its_count_are_drawn() -> None:
+    out = io.StringIO()
+    play(
+        Console(file=out, width=100, force_terminal=True),
+        {"event": "started", "step": "download"},
+        {"event": "progress", "what": "download [daisy]", "done": 3, "total": 10},
+    )
+    assert "download [daisy]: 3 of 10" in out.getvalue()
+
+
+def test_first_failure_and_all_warnings_are_kept() -> None:
+    display = play(
+        Console(file=io.StringIO()),
+        {"event": "warning", "message": "one"},
+        {"event": "failed", "step": "clean", "message": "first", "exit_status": 2},
+        {"event": "failed", "step": "clean", "message": "second", "exit_status": 1},
+        {"event": "warning", "message": "two"},
+    )
+    assert display.warnings == ["one", "two"]
+    assert display.failure
+    assert display.failure["message"] == "first"
+
+
+def test_reader_waits_for_the_rest_of_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    reader = EventReader(path)
+    assert list(reader.read()) == []
+    line = json.dumps({"event": "started", "step": "clean"}) + "\n"
+    path.write_text(line + line[:10])
+    assert len(list(reader.read())) == 1
+    with open(path, "a") as file:
+        file.write(line[10:])
+    assert [event["step"] for event in reader.read()] == ["clean"]
