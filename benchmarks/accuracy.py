@@ -83,7 +83,8 @@ def cross_validate(
             predicted[held_out] = fit(vectors[rest], labels[rest], vectors[held_out], repeat)
         recalls.append(float(recall_score(labels, predicted, average="macro")))
     print(
-        f"  {name:<34} {np.mean(recalls):.3f}   {min(recalls):.3f} to {max(recalls):.3f}", flush=True
+        f"  {name:<34} {np.mean(recalls):.3f}   {min(recalls):.3f} to {max(recalls):.3f}",
+        flush=True,
     )
     return recalls
 

@@ -178,8 +178,14 @@ def load(path: Path) -> Bottlenecks:
         names = pq.read_table(path / INDEX).column("sha256").to_pylist()
     except (ValueError, TypeError, OSError, EOFError, KeyError, pa.ArrowException) as error:
         raise InputError(f"the bottlenecks in {path} cannot be read: {error}") from error
-    if vectors.dtype != np.float32 or vectors.ndim != 2 or not np.isfinite(vectors).all():
-        raise InputError(f"{path / VECTORS} is no finite float32 matrix")
+    for name, array, dtype in ((VECTORS, vectors, np.float32), (SCORES, scores, np.float16)):
+        if (
+            not isinstance(array, np.ndarray)
+            or array.dtype != dtype
+            or array.ndim != 2
+            or not np.isfinite(array).all()
+        ):
+            raise InputError(f"{path / name} is no finite {np.dtype(dtype)} matrix")
     if not len(vectors) == len(scores) == len(names):
         raise InputError(f"the files of {path} differ in length: they are of different runs")
     return Bottlenecks(tuple(names), vectors, scores, key)

@@ -95,12 +95,13 @@ def check_label(label: str) -> str:
         not label
         or label != label.strip()
         or len(label) > 100
+        or len(label.encode(errors="replace")) > 255  # the most that a file name may have
         or label.startswith(".")
         or any(character in "/\\" or not character.isprintable() for character in label)
     ):
         raise InputError(
-            f"{label!r} cannot be a class name: use 1 to 100 printable characters, no slash or "
-            "backslash, no leading dot, no space at either end"
+            f"{label!r} cannot be a class name: use 1 to 100 printable characters (at most 255 "
+            "bytes), no slash or backslash, no leading dot, no space at either end"
         )
     return label
 
@@ -268,6 +269,11 @@ class Dataset:
 
     def _check_places(self) -> None:
         sizes: dict[str, int] = {}
+        places = {(photo.shard, photo.offset) for photo in self.photos}
+        if len(places) != len(self.photos):
+            raise InputError(f"{self.path / MANIFEST} lists a photo twice: the dataset is damaged")
+        for label in {photo.label for photo in self.photos}:
+            check_label(label)
         for photo in self.photos:
             where = f"{self.path / MANIFEST}: photo {photo.path!r}"
             if not _SHARD_NAME.fullmatch(photo.shard):
@@ -275,7 +281,6 @@ class Dataset:
             if (
                 not _MEMBER_NAME.fullmatch(photo.path)
                 or photo.path != f"{photo.label}/{photo.path.rpartition('/')[2]}"
-                or photo.label in (".", "..")
             ):
                 raise InputError(f"{where} is not named <label>/<sha256 prefix>.<type>")
             if photo.shard not in sizes:
@@ -303,6 +308,7 @@ def _read_manifest(path: Path) -> list[Photo]:
                 f"{FORMAT_VERSION}: make the dataset again with this version"
             )
         table = pq.read_table(manifest)
+        table.validate(full=True)  # strings that are no UTF-8
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{manifest} cannot be read: {error}") from error
     if not table.schema.equals(SCHEMA) or any(column.null_count for column in table.columns):

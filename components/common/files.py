@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ def is_disk_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return True
     text = str(error)
-    return "No space left on device" in text or f"errno = {errno.ENOSPC}" in text
+    short = re.search(r"\d+ requested and \d+ written", text)  # numpy.save: no error number
+    return "No space left on device" in text or f"errno = {errno.ENOSPC}" in text or bool(short)
 
 
 @contextmanager
@@ -50,7 +52,7 @@ def atomic_directory(path: Path, *, what: str, marker: str) -> Iterator[Path]:
         InputError: `path` exists and is not an artifact of this kind.
         WorkError: the disk is full.
     """
-    path = Path(os.path.abspath(path))
+    path = Path(os.path.realpath(path))  # a link stays, what it points to is replaced
     if path.exists() and not (path / marker).is_file() and (path.is_file() or any(path.iterdir())):
         raise InputError(
             f"{path} exists and is not an earlier output of this step (no {marker} in it): "
@@ -74,7 +76,11 @@ def _replace_directory(new: Path, path: Path) -> None:
         return
     old = path.with_name(f".{path.name}.old-{os.getpid()}")
     path.rename(old)
-    new.rename(path)
+    try:
+        new.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -84,10 +90,10 @@ def write_file(path: Path, data: bytes | str, *, what: str) -> None:
     Raises:
         WorkError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
     with naming_full_disk(what, path):
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(data.encode() if isinstance(data, str) else data)
             temporary.replace(path)
         finally:

@@ -21,7 +21,12 @@ DECODER = "simplejpeg-scaled+cv2-linear-1"
 PREPROCESSING = "x/127.5-1"
 
 MAX_PIXELS = 100_000_000  # a 100-megapixel photo; a 12,000 x 12,000 bomb has 144
+MAX_SIDE = 65_500  # pixels; libjpeg stores no more
 MIN_SIDE = 32  # pixels
+# `_check_size` judges by MAX_PIXELS before anything is decoded; Pillow's own limit is lower. Its
+# warnings are silenced once, here: `warnings.catch_warnings` is not safe in threads.
+Image.MAX_IMAGE_PIXELS = None
+warnings.filterwarnings("ignore", module=r"PIL\.")
 JPEG_QUALITY = 95
 EXIF_ORIENTATION = 0x0112
 
@@ -180,16 +185,14 @@ def to_clean_jpeg(data: bytes) -> CleanPhoto:
             return CleanPhoto(stripped, *jpeg_size(stripped))
     if kind in ("", "html"):
         raise BadPhoto("html" if kind else "unknown_type")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
-                _check_size(*image.size)
-                upright = _to_srgb(ImageOps.exif_transpose(image))
-        except BadPhoto:
-            raise
-        except Exception as error:  # Pillow raises a dozen types on damaged files
-            raise BadPhoto("damaged", f"{type(error).__name__}: {error}") from error
+    try:
+        with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
+            _check_size(*image.size)
+            upright = _to_srgb(ImageOps.exif_transpose(image))
+    except BadPhoto:
+        raise
+    except Exception as error:  # Pillow raises a dozen types on damaged files
+        raise BadPhoto("damaged", f"{type(error).__name__}: {error}") from error
     stored = encode(np.asarray(upright))
     return CleanPhoto(stored, *upright.size)
 
@@ -198,7 +201,7 @@ def needs_conversion(data: bytes) -> bool:
     """True for a JPEG whose pixels must change: turned, not RGB or grey, or a foreign profile."""
     if has_odd_subsampling(data):
         return True
-    if b"Exif\0" not in data[:65536] and b"ICC_PROFILE\0" not in data[:65536]:
+    if b"Exif\0" not in data and b"ICC_PROFILE\0" not in data:
         try:
             return simplejpeg.decode_jpeg_header(data, strict=False)[2] in ("CMYK", "YCCK")
         except (ValueError, KeyError):  # damaged: whoever decodes it will say so
@@ -253,7 +256,7 @@ def strip_metadata(data: bytes) -> bytes:
 
 
 def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise BadPhoto("too_many_pixels", f"{width} x {height}")
     if min(width, height) < MIN_SIDE:
         raise BadPhoto("too_few_pixels", f"{width} x {height}")

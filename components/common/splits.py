@@ -23,10 +23,10 @@ PARTS = (TRAINING, VALIDATION, TEST, DEMO)
 
 # Bits of a 64-bit perceptual hash in which copies of one photo may differ, and how alike their
 # bottlenecks must be besides. Resized and recompressed copies of real photos differ in at most 4
-# bits, cut ones in up to 12; no two different photos of 340 came closer than 14. A copy smaller than
-# the network's input has rather other features, hence the low bar for nearly equal hashes.
+# bits, cut ones in up to 12; no two different photos of 340 came closer than 14. A copy smaller
+# than the network's input has rather other features: hence the low bar for nearly equal hashes.
 NEAR_RULES = ((4, 0.6), (10, 0.9))
-HASH_ROWS = 1024  # rows compared at once: bounds memory at HASH_ROWS x N bytes
+HASH_ROWS = 1024  # rows compared at once: bounds memory at 9 x HASH_ROWS x N bytes
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,14 @@ def quota_for(
     """
     wanted = train_per_class + demo_per_class
     total = min(photos, wanted)
-    demo = _share(total, demo_per_class, wanted)
+    # Each part leaves one photo for every part after it; the training part comes last.
+    after = 1 + bool(testing_percentage) + bool(validation_percentage)
+    demo = min(_share(total, demo_per_class, wanted), max(1, total - after))
     retraining = total - demo
     test = _share(retraining, testing_percentage, 100)
+    test = min(test, max(1, retraining - 1 - bool(validation_percentage)))
     validation = _share(retraining, validation_percentage, 100)
+    validation = min(validation, max(1, retraining - test - 1))
     return Quota(retraining - test - validation, validation, test, demo)
 
 
@@ -83,6 +87,8 @@ def near_copies(phashes: Sequence[str], vectors: NDArray[np.float32]) -> list[tu
     Returns:
         Pairs (i, j) with i < j.
     """
+    if "" in phashes:
+        raise InputError("these photos have no perceptual hash: they were not made by `clean`")
     hashes = np.array([int(phash, 16) for phash in phashes], dtype=np.uint64)
     lengths = np.linalg.norm(vectors, axis=1)
     pairs = []
@@ -130,8 +136,13 @@ def group_photos(photos: Sequence[Photo], pairs: Iterable[tuple[int, int]]) -> l
 
 def group_key(photos: Sequence[Photo]) -> str:
     """The rank of a group, 40 hexadecimal digits: SHA-1 of its observation or first content."""
-    names = [photo.observation or photo.source_sha256 for photo in photos]
-    return hashlib.sha1(min(names).encode(), usedforsecurity=False).hexdigest()
+    return group_keys(photos)[0]
+
+
+def group_keys(photos: Sequence[Photo]) -> list[str]:
+    """The key of a group, then those that it had while its first photos were not there yet."""
+    names = sorted({photo.observation or photo.source_sha256 for photo in photos})
+    return [hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest() for name in names]
 
 
 def assign(
@@ -214,7 +225,7 @@ def write_ledger(rows: Iterable[tuple[str, str, str]], path: Path) -> None:
 
 
 def read_ledger(path: Path) -> dict[tuple[str, str], str]:
-    """The part of each (label, group) of an earlier run.
+    """The part of each (label, group) that an earlier run placed; its surplus is free again.
 
     Raises:
         InputError: the file is missing, no ledger, or names a part that there is not.
@@ -229,4 +240,5 @@ def read_ledger(path: Path) -> dict[tuple[str, str], str]:
     for row in rows:
         if row["split"] not in (*PARTS, SURPLUS):
             raise InputError(f"{path} names the part {row['split']!r}: expected one of {PARTS}")
-    return {(row["label"], row["group"]): row["split"] for row in rows}
+    parts = {(row["label"], row["group"]): row["split"] for row in rows}
+    return {key: part for key, part in parts.items() if part != SURPLUS}

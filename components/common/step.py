@@ -105,7 +105,9 @@ def explain(error: BaseException) -> InputError | WorkError | None:
         return WorkError(f"no space left on the disk: {error}")
     if isinstance(error, MemoryError):
         return WorkError("out of memory: give the step more, or fewer photos at once")
-    if isinstance(error, PermissionError | FileNotFoundError | NotADirectoryError):
+    if isinstance(
+        error, PermissionError | FileNotFoundError | NotADirectoryError | IsADirectoryError
+    ):
         return InputError(f"{error.strerror}: {error.filename}")
     return None
 

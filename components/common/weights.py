@@ -111,7 +111,15 @@ def read_weights(path: Path) -> Weights:
                 if int(index) != len(layer):
                     raise ValueError(f"array {key!r} is out of order")
                 layer.append(np.asarray(arrays[key], dtype=np.float32))
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise InputError(f"{path} holds no weights ({error}): remove it and run again") from error
     return Weights.of(layers)
 

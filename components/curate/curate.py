@@ -76,7 +76,8 @@ def curate(
     """
     division.check()
     datasets = [Dataset(source) for source in sources]
-    photos = [photo for dataset in datasets for photo in dataset.photos]
+    # The same photo in two datasets of a class has the same name in both.
+    photos = list({(one.label, one.path): one for data in datasets for one in data.photos}.values())
     labels = sorted({photo.label for photo in photos})
     if len(labels) < 2:
         raise InputError(f"a classifier needs at least two classes, these photos have {labels}")
@@ -89,8 +90,12 @@ def curate(
         DatasetWriter(rejects) as reject_writer,
         atomic_directory(ledger, what="the ledger", marker=LEDGER) as ledger_folder,
     ):
+        written = set()
         for photo, data in progress.over(stream_all(datasets)):
             row = rows[photo.label, photo.path]
+            if (row.label, row.path) in written:
+                row = dataclasses.replace(row, split="", reason="exact_duplicate")
+            written.add((row.label, row.path))
             if row.reason or row.split == SURPLUS:
                 reject_writer.add(row, data)
             else:
@@ -118,6 +123,7 @@ def place(
     copies = {max(pair, key=lambda row: _best_first(photos[row])) for pair in pairs}
     rows: dict[tuple[str, str], Photo] = {}
     by_label: dict[str, list[list[Photo]]] = collections.defaultdict(list)
+    earlier: dict[str, dict[str, str]] = collections.defaultdict(dict)
     for members in splits.group_photos(photos, pairs):
         group = [photos[row] for row in members]
         key = splits.group_key(group)
@@ -131,8 +137,12 @@ def place(
                 if photo.path in worse:
                     rows[photo.label, photo.path] = _reject(photo, "near_duplicate")
             by_label[group[0].label].append([one for one in group if one.path not in worse])
+            label = group[0].label
+            known = [(label, name) for name in splits.group_keys(group) if (label, name) in placed]
+            if known:
+                earlier[label][key] = placed[known[0]]
     for label in sorted({photo.label for photo in photos}):
-        for photo in _divide(label, by_label[label], division, placed):
+        for photo in _divide(label, by_label[label], division, earlier[label]):
             rows[photo.label, photo.path] = photo
     _tell(rows.values(), division)
     return rows
@@ -147,7 +157,7 @@ def _divide(
     label: str,
     groups: Sequence[Sequence[Photo]],
     division: Division,
-    placed: Mapping[tuple[str, str], str],
+    earlier: Mapping[str, str],
 ) -> list[Photo]:
     """The photos of one class with their part."""
     sizes = {group[0].group: len(group) for group in groups}
@@ -157,7 +167,6 @@ def _divide(
             f"the class {label!r} has no photo of its own: all of them also stand in another class"
         )
     quota = splits.quota_for(count, **dataclasses.asdict(division))
-    earlier = {key: part for key in sizes if (part := placed.get((label, key)))}
     parts = splits.assign(label, sizes, quota, earlier)
     return [
         dataclasses.replace(

@@ -68,7 +68,10 @@ def read_class(image_dir: Path, label: str) -> Iterator[tuple[Photo, bytes]]:
     files = photo_files(folder)
     if not files:
         raise InputError(f"{folder} holds no photos ({', '.join(SUFFIXES)})")
-    others = [path for path in folder.iterdir() if path not in set(files)]
+    if all(path.stat().st_size > MAX_FILE_BYTES for path in files):
+        raise InputError(f"all photos in {folder} are larger than {MAX_FILE_BYTES} bytes")
+    visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    others = [path for path in visible if path not in set(files)]
     if others:
         warn(f"{folder}: {len(others)} files are not named like photos, such as {others[0].name}")
     for path in files:

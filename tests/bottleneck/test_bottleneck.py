@@ -29,9 +29,11 @@ def test_command_computes_vectors_without_tensorflow(
     dataset: Path, backbone_cache: Path, tmp_path: Path
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "components.bottleneck"]
-        + ["--images", str(dataset), "--output", str(tmp_path / "vectors")]
-        + ["--architecture", SMALL_ARCHITECTURE, "--cache_dir", str(backbone_cache)],
+        [
+            *(sys.executable, "-X", "importtime", "-m", "components.bottleneck"),
+            *("--images", str(dataset), "--output", str(tmp_path / "vectors")),
+            *("--architecture", SMALL_ARCHITECTURE, "--cache_dir", str(backbone_cache)),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -70,9 +70,11 @@ def test_name_that_is_no_folder_name_is_refused(sample_run: Run, tmp_path: Path,
 def test_command_is_exit_1_when_held_back(sample_run: Run, tmp_path: Path) -> None:
     metrics = write_metrics(tmp_path / "metrics", 0.5, 0.6)
     done = subprocess.run(
-        [sys.executable, "-m", "components.publish"]
-        + ["--model_dir", str(sample_run.directory / "model"), "--metrics", str(metrics)]
-        + ["--publish_dir", str(tmp_path / "out"), "--min_accuracy", "0.7"],
+        [
+            *(sys.executable, "-m", "components.publish"),
+            *("--model_dir", str(sample_run.directory / "model"), "--metrics", str(metrics)),
+            *("--publish_dir", str(tmp_path / "out"), "--min_accuracy", "0.7"),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

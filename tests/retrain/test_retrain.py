@@ -74,7 +74,9 @@ def test_labels_and_description_name_the_classes_in_order(sample_run: Run) -> No
 def test_tensorboard_finds_both_runs_and_both_tags(sample_run: Run) -> None:
     from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
-    multiplexer = EventMultiplexer(size_guidance={"tensors": 0}).AddRunsFromDirectory(str(sample_run.directory / "logs"))
+    multiplexer = EventMultiplexer(size_guidance={"tensors": 0}).AddRunsFromDirectory(
+        str(sample_run.directory / "logs")
+    )
     multiplexer.Reload()
     assert set(multiplexer.Runs()) == {"train", "validation"}
     for run in ("train", "validation"):
