@@ -16,6 +16,9 @@ SOURCE ?=
 IMAGES ?=
 ARCHITECTURE ?=
 WEIGHTS ?=
+# What `make tensorboard` shows, and where.
+RUN ?= runs/latest
+PORT ?= 6006
 # Any other option of `pipeline.py run`: make run ARGS='--min_accuracy 0.8'
 ARGS ?=
 RUN_OPTIONS := $(if $(SOURCE),--source "$(SOURCE)") \
@@ -28,7 +31,7 @@ help:  ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  with: IMAGES=folder  SOURCE=sample|folder  ARCHITECTURE=mobilenet_1.0_128"
-	@echo "        WEIGHTS=file  ARGS='any option of pipeline.py run'"
+	@echo "        WEIGHTS=file  ARGS='any option of pipeline.py run'  RUN=runs/…  PORT=6006"
 
 .PHONY: setup
 setup: $(VENV)/.installed  ## make the virtual environment (other targets do it by themselves)
@@ -72,8 +75,9 @@ compile: setup  ## build/pipeline-cpu.yaml and build/pipeline-gpu.yaml, for a cl
 
 .PHONY: tensorboard
 tensorboard: setup  ## the training curves of the last run, at http://localhost:6006
-	@test -d runs/latest/logs || { echo "make: no run yet: make run" >&2; exit 2; }
-	@$(VENV)/bin/tensorboard --logdir runs/latest/logs --bind_all=false
+	@test -d "$(RUN)/logs" || { echo "make: no run at $(RUN): make run" >&2; exit 2; }
+	@TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 \
+	$(VENV)/bin/tensorboard --logdir "$(RUN)/logs" --host 127.0.0.1 --port $(PORT)
 
 .PHONY: bench
 bench: setup  ## accuracy beside scikit-learn, on two folders of real photos: make bench IMAGES=folder

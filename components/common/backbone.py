@@ -4,12 +4,15 @@ A backbone is converted once (components/common/convert.py, in a process of its 
 needs TensorFlow) and cached under the key of everything that its output depends on.
 """
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -96,12 +99,31 @@ def make_interpreter(model: Path) -> Callable[..., dict[str, NDArray[np.float32]
     if not model.is_file():
         raise InputError(f"{model} is missing: this is no complete model directory")
     try:
-        interpreter = Interpreter(model_path=str(model), num_threads=THREADS)
-        signature = interpreter.get_signature_runner()
+        with _without_delegate_notice():
+            interpreter = Interpreter(model_path=str(model), num_threads=THREADS)
+            signature = interpreter.get_signature_runner()
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{model} is no LiteRT model that can be loaded: {error}") from error
     runner: Callable[..., dict[str, NDArray[np.float32]]] = signature
     return runner
+
+
+@contextlib.contextmanager
+def _without_delegate_notice() -> Iterator[None]:
+    """Hold LiteRT's C++ messages back, and drop the one that says that XNNPACK is used."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            for line in held.readlines():
+                if b"XNNPACK delegate" not in line:
+                    os.write(2, line)
 
 
 class Backbone:

@@ -52,10 +52,11 @@ def publish(model_dir: Path, metrics: Path, publish_dir: Path, *, name: str) -> 
         The folder of the version.
 
     Raises:
-        InputError: no model, no metrics, or a name that is no plain folder name.
+        InputError: no model, no metrics, no folder, or a name that is no plain folder name.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-        raise InputError(f"--name is {name!r}: expected letters, digits, dots, dashes, underscores")
+    check_name(name)
+    if publish_dir == Path():
+        raise InputError("no folder to publish into was given: set publish_dir")
     description = model.read_description(model_dir)
     figures = read_metrics(metrics)
     version = description.head_sha256[:VERSION_DIGITS]
@@ -69,6 +70,12 @@ def publish(model_dir: Path, metrics: Path, publish_dir: Path, *, name: str) -> 
         publish_dir / name / LATEST, json.dumps(pointer, indent=2) + "\n", what="the pointer"
     )
     return target
+
+
+def check_name(name: str) -> None:
+    """Raise `InputError` unless `name` is a plain folder name."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise InputError(f"--name is {name!r}: expected letters, digits, dots, dashes, underscores")
 
 
 def read_metrics(path: Path) -> dict[str, Any]:

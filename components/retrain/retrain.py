@@ -91,6 +91,8 @@ def check_recipe(recipe: Recipe) -> None:
     for name in ("how_many_training_steps", "train_batch_size", "eval_step_interval"):
         if (value := getattr(recipe, name)) < 1:
             raise InputError(f"--{name} is {value}: expected 1 or more")
+    if recipe.seed < 0:
+        raise InputError(f"--seed is {recipe.seed}: expected 0 or more")
     if not 0 < recipe.learning_rate < float("inf"):
         raise InputError(f"--learning_rate is {recipe.learning_rate}: expected a positive number")
 

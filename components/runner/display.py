@@ -68,6 +68,7 @@ class Display(AbstractContextManager["Display"]):
         self._started = self._last_line = time.monotonic()
         self._detail = ""
         self._bars: dict[str, TaskID] = {}
+        self._steps: dict[int, str] = {}  # by the process that runs them
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]\N{CHECK MARK}"),
             TextColumn("{task.description:<12}"),
@@ -95,14 +96,15 @@ class Display(AbstractContextManager["Display"]):
         kind, step = event["event"], event.get("step", "")
         if kind == "started" and step in self._totals:
             self._bar(step)
+            self._steps[event["pid"]] = step
         elif kind == "finished" and step in self._totals:
             self._finish(step)
         elif kind == "progress":
             total = f" of {event['total']}" if event["total"] else ""
             self._detail = f"{event['what']}: {event['done']}{total}"
-            for step, bar in self._bars.items():
-                if self._done[step] < self._totals[step]:
-                    self._progress.update(bar, detail=self._detail)
+            bar = self._bars.get(self._steps.get(event["pid"], ""))
+            if bar is not None:
+                self._progress.update(bar, detail=self._detail)
         elif kind == "warning":
             self.warnings.append(event["message"])
         elif kind == "failed" and self.failure is None:

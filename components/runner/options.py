@@ -20,7 +20,7 @@ from components.curate.curate import Division
 from components.download import sample
 from components.download.download import DEFAULT_SAMPLES, SOURCES
 from components.download.folder import list_classes
-from components.publish.publish import MIN_ACCURACY
+from components.publish.publish import MIN_ACCURACY, check_name
 from components.retrain.head import Recipe
 from components.retrain.retrain import check_recipe
 
@@ -115,6 +115,9 @@ def request(options: argparse.Namespace) -> Request:
     parse_architecture(arguments["architecture"])
     _fields(Division, arguments).check()
     check_recipe(_fields(Recipe, arguments))
+    check_name(arguments["name"])
+    if arguments["per_class"] < 1:
+        raise InputError(f"--per_class is {arguments['per_class']}: expected 1 or more")
     if not 0 <= arguments["min_accuracy"] <= 1:
         raise InputError(f"--min_accuracy is {arguments['min_accuracy']}: expected 0 to 1")
     arguments["classes"] = classes(arguments["source"], arguments["image_dir"])

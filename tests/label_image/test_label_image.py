@@ -37,6 +37,7 @@ def test_answer_reads_as_label_image_py_s(sample_run: Run, photo: Path) -> None:
     model = str(sample_run.directory / "model")
     done = label("--image", str(photo), "--model_dir", model)
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     first, blank, *answers = done.stdout.splitlines()
     assert re.fullmatch(r"Evaluation time \(1-image\): \d+\.\d{3}s", first)
     assert blank == ""

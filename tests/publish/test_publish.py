@@ -67,6 +67,16 @@ def test_name_that_is_no_folder_name_is_refused(sample_run: Run, tmp_path: Path,
     assert not (tmp_path / "out").exists()
 
 
+def test_empty_publish_dir_is_refused_instead_of_writing_into_the_current_folder(
+    sample_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9)
+    with pytest.raises(InputError, match="publish_dir"):
+        publish(sample_run.directory / "model", metrics, Path(), name="mushrooms")
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics"]
+
+
 def test_command_is_exit_1_when_held_back(sample_run: Run, tmp_path: Path) -> None:
     metrics = write_metrics(tmp_path / "metrics", 0.5, 0.6)
     done = subprocess.run(

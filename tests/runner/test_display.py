@@ -33,10 +33,15 @@ def test_on_a_terminal_the_running_step_and_its_count_are_drawn() -> None:
     out = io.StringIO()
     play(
         Console(file=out, width=100, force_terminal=True),
-        {"event": "started", "step": "download"},
-        {"event": "progress", "what": "download [daisy]", "done": 3, "total": 10},
+        {"event": "started", "step": "download", "pid": 1},
+        {"event": "started", "step": "clean", "pid": 2},
+        {"event": "progress", "what": "download [daisy]", "done": 3, "total": 10, "pid": 1},
+        {"event": "progress", "what": "clean roses", "done": 5, "total": 9, "pid": 2},
     )
-    assert "download [daisy]: 3 of 10" in out.getvalue()
+    lines = [line for line in out.getvalue().splitlines() if "━" in line]
+    assert any("download" in line and "download [daisy]: 3 of 10" in line for line in lines)
+    assert any("clean" in line and "clean roses: 5 of 9" in line for line in lines)
+    assert not any("daisy" in line and "roses" in line for line in lines)
 
 
 def test_first_failure_and_all_warnings_are_kept() -> None:

@@ -1,0 +1,87 @@
+"""The Makefile's targets, run as a person runs them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from conftest import ROOT, Run
+
+
+def make(*arguments: str) -> list[str]:
+    """A make command that takes the environment of these tests as it is, and installs nothing."""
+    return ["make", "-o", f"{sys.prefix}/.installed", f"VENV={sys.prefix}", *arguments]
+
+
+def test_make_alone_lists_every_target() -> None:
+    done = subprocess.run(make(), cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    targets = {
+        line.split(":")[0]
+        for line in (ROOT / "Makefile").read_text().splitlines()
+        if "  ## " in line and ":" in line and not line.startswith(("#", "$"))
+    }
+    assert {"run", "test", "lint", "compile", "tensorboard"} <= targets
+    for target in targets:
+        assert f"make {target}" in done.stdout
+
+
+def test_wrong_input_keeps_its_message_and_make_fails(tmp_path: Path) -> None:
+    done = subprocess.run(
+        make("run", f"IMAGES={tmp_path / 'no such folder'}", f"ARGS=--runs_dir {tmp_path / 'r'}"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "no such folder does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_tensorboard_target_serves_both_runs_with_their_tags(sample_run: Run) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        make("tensorboard", f"RUN={sample_run.directory}", f"PORT={port}"),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        tags = {}
+        deadline = time.monotonic() + 60
+        while not {"train", "validation"} <= set(tags) and time.monotonic() < deadline:
+            time.sleep(0.5)
+            url = f"http://127.0.0.1:{port}/data/plugin/scalars/tags"
+            try:
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    tags = json.load(answer)
+            except urllib.error.URLError:
+                assert server.poll() is None, "TensorBoard did not start"
+        for run in ("train", "validation"):
+            assert set(tags[run]) == {"accuracy_1", "cross_entropy_1"}
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
+def test_tensorboard_target_without_a_run_says_what_to_do(tmp_path: Path) -> None:
+    done = subprocess.run(
+        make("tensorboard", f"RUN={tmp_path}"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "make run" in done.stderr
