@@ -101,6 +101,7 @@ def make_interpreter(model: Path) -> Callable[..., dict[str, NDArray[np.float32]
     try:
         with _without_delegate_notice():
             interpreter = Interpreter(model_path=str(model), num_threads=THREADS)
+            interpreter.allocate_tensors()
             signature = interpreter.get_signature_runner()
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{model} is no LiteRT model that can be loaded: {error}") from error

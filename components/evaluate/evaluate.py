@@ -2,57 +2,21 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.common import images
-from components.common.dataset import Dataset, Photo
+from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.files import write_file
-from components.common.model import Model, ModelDescription
+from components.common.model import Model
 from components.common.splits import DEMO, TEST
 from components.common.step import Progress, step
-from components.evaluate import report
 from components.evaluate.measure import PartFigures, measure_part
+from components.evaluate.report import Answer, Evaluation, render
 
 THUMBNAIL_SIDE = 160  # pixels
 MAX_MISCLASSIFIED = 200  # shown in the report: bounds its size
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The model's answer to one photo of known class."""
-
-    photo: Photo
-    part: str
-    predicted: str
-    probabilities: tuple[float, ...]  # in the model's order of classes
-    thumbnail: bytes = b""  # JPEG; only of misclassified photos
-
-    @property
-    def right(self) -> bool:
-        """True where the predicted class is the photo's."""
-        return self.predicted == self.photo.label
-
-    @property
-    def confidence(self) -> float:
-        """Probability of the predicted class."""
-        return max(self.probabilities)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Everything that the report shows."""
-
-    model: ModelDescription
-    parts: tuple[PartFigures, ...]
-    misclassified: tuple[Answer, ...]  # the most confident mistakes first
-
-    @property
-    def overall(self) -> PartFigures:
-        """All held-out photos together: the last of the parts."""
-        return self.parts[-1]
 
 
 @step("evaluate")
@@ -88,7 +52,7 @@ def evaluate(model_dir: Path, training: Path, demo: Path, metrics: Path, html: P
     )
     result = Evaluation(model.description, tuple(parts), tuple(wrong[:MAX_MISCLASSIFIED]))
     write_file(metrics, json.dumps(figures(result), indent=2) + "\n", what="the metrics")
-    write_file(html, report.render(result), what="the report")
+    write_file(html, render(result), what="the report")
     return result
 
 

@@ -1,11 +1,12 @@
 """report.html: the figures of one evaluation, for people."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
+from components.common.dataset import Photo
+from components.common.model import ModelDescription
 from components.common.report import (
     SHADES,
     attribution,
@@ -17,16 +18,47 @@ from components.common.report import (
     picture,
     table,
 )
-
-if TYPE_CHECKING:
-    from components.common.model import ModelDescription
-    from components.evaluate.evaluate import Answer, Evaluation
-    from components.evaluate.measure import ClassFigures, PartFigures, Share
+from components.evaluate.measure import ClassFigures, PartFigures, Share
 
 FEW_PHOTOS = 200  # below this the interval is more than 10 points wide in most cases
 TOP_K = 3
 HASH_DIGITS = 12
 MIX_UPS = 3  # named above the confusion matrix
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The model's answer to one photo of known class."""
+
+    photo: Photo
+    part: str
+    predicted: str
+    probabilities: tuple[float, ...]  # in the model's order of classes
+    thumbnail: bytes = b""  # JPEG; only of misclassified photos
+
+    @property
+    def right(self) -> bool:
+        """True where the predicted class is the photo's."""
+        return self.predicted == self.photo.label
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the predicted class."""
+        return max(self.probabilities)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that the report shows."""
+
+    model: ModelDescription
+    parts: tuple[PartFigures, ...]
+    misclassified: tuple[Answer, ...]  # the most confident mistakes first
+
+    @property
+    def overall(self) -> PartFigures:
+        """All held-out photos together: the last of the parts."""
+        return self.parts[-1]
 
 
 def render(evaluation: Evaluation) -> str:

@@ -1,14 +1,13 @@
 """gallery.html: the demo photos with the model's answers, for people."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import cv2
 
 from components.common import images
 from components.common.images import BadPhoto
+from components.common.model import ModelDescription
 from components.common.report import (
     attribution,
     bars,
@@ -19,9 +18,6 @@ from components.common.report import (
     picture,
     verdict,
 )
-
-if TYPE_CHECKING:
-    from components.label_image.label_image import Gallery, Labelled
 
 TOP_K = 3
 # A page of 1,500 photos stays below 5 MB: that leaves its thumbnails 2.6 MB before base64.
@@ -53,6 +49,45 @@ filter.addEventListener("change", apply);
 filter.hidden = false;
 apply();
 """
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One photo with the answer.
+
+    Attributes:
+        path: member name in its dataset.
+        label: true class.
+        top: likeliest classes with probabilities, likeliest first.
+        thumbnail: JPEG.
+        author, licence, source_url: whose photo it is.
+    """
+
+    path: str
+    label: str
+    top: tuple[tuple[str, float], ...]
+    thumbnail: bytes
+    author: str
+    licence: str
+    source_url: str
+
+    @property
+    def predicted(self) -> str:
+        """The likeliest class."""
+        return self.top[0][0]
+
+    @property
+    def right(self) -> bool:
+        """True where the likeliest class is the true one."""
+        return self.predicted == self.label
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What gallery.html shows."""
+
+    model: ModelDescription
+    photos: tuple[Labelled, ...]
 
 
 def render(gallery: Gallery) -> str:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,51 +10,13 @@ from components.common import images
 from components.common.errors import InputError
 from components.common.files import naming_full_disk, write_file
 from components.common.images import BadPhoto
-from components.common.model import Model, ModelDescription, top_k
+from components.common.model import Model, top_k
 from components.common.step import Progress, step
+from components.label_image.gallery import Gallery, Labelled, render
 
 TOP_K = 5
 THUMBNAIL_SIDE = 200  # pixels
 PHOTO_MAX_BYTES = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """One photo with the answer.
-
-    Attributes:
-        path: member name in its dataset.
-        label: true class.
-        top: likeliest classes with probabilities, likeliest first.
-        thumbnail: JPEG.
-        author, licence, source_url: whose photo it is.
-    """
-
-    path: str
-    label: str
-    top: tuple[tuple[str, float], ...]
-    thumbnail: bytes
-    author: str
-    licence: str
-    source_url: str
-
-    @property
-    def predicted(self) -> str:
-        """The likeliest class."""
-        return self.top[0][0]
-
-    @property
-    def right(self) -> bool:
-        """True where the likeliest class is the true one."""
-        return self.predicted == self.label
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """What gallery.html shows."""
-
-    model: ModelDescription
-    photos: tuple[Labelled, ...]
 
 
 @step("label_image")
@@ -72,7 +33,6 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> Ga
         InputError: no model or no dataset.
     """
     from components.common.dataset import Dataset  # pyarrow: not needed to label one photo
-    from components.label_image import gallery
 
     model = Model(model_dir)
     dataset = Dataset(demo)
@@ -86,7 +46,7 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> Ga
         labelled.append(Labelled(photo.path, photo.label, tuple(top), small, *about))
     result = Gallery(model.description, tuple(labelled))
     _write_predictions(result, predictions)
-    write_file(html, gallery.render(result), what="the gallery")
+    write_file(html, render(result), what="the gallery")
     return result
 
 

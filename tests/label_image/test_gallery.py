@@ -1,50 +1,18 @@
 import base64
 import hashlib
-from html.parser import HTMLParser
 
 import cv2
 import numpy as np
+from html_page import Page
 
 from components.common import images
 from components.common.model import ModelDescription
 from components.common.report import RENDERED, WARNING
 from components.label_image import gallery
-from components.label_image.label_image import Gallery, Labelled
+from components.label_image.gallery import Gallery, Labelled
 
 CLASSES = ("daisy", "rose", "tulip")
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-VOID = {"img", "input", "meta"}
-
-
-class Page(HTMLParser):
-    """Elements and text of a page; fails where tags do not balance."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(source)
-        self.close()
-        assert not self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] not in ("style", "script"):
-            self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def jpeg(seed: int = 0, side: int = 60) -> bytes:
