@@ -80,7 +80,8 @@ tensorboard: setup  ## the training curves of the last run, at http://localhost:
 	$(VENV)/bin/tensorboard --logdir "$(RUN)/logs" --host 127.0.0.1 --port $(PORT)
 
 .PHONY: bench
-bench: setup  ## accuracy beside scikit-learn, on two folders of real photos: make bench IMAGES=folder
+bench: setup  ## accuracy beside scikit-learn on your photos: make bench IMAGES=folder
+	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.accuracy "$(IMAGES)"
 
 .PHONY: lock
