@@ -179,6 +179,7 @@ def test_unusable_folder_is_exit_2_before_anything_starts(
         (("--learning_rate", "-1"), "positive"),
         (("--testing_percentage", "60", "--validation_percentage", "50"), "leave photos"),
         (("--weights", "nowhere.h5"), "no weights file"),
+        (("--demo_per_class", "0", "--testing_percentage", "0"), "measure the model on"),
         (("--name", "../elsewhere"), "--name"),
         (("--per_class", "0"), "--per_class"),
         (("--seed", "-1"), "--seed"),

@@ -115,6 +115,11 @@ def request(options: argparse.Namespace) -> Request:
     parse_architecture(arguments["architecture"])
     _fields(Division, arguments).check()
     check_recipe(_fields(Recipe, arguments))
+    if not arguments["demo_per_class"] and not arguments["testing_percentage"]:
+        raise InputError(
+            "--demo_per_class and --testing_percentage are both 0: no photo would be left to "
+            "measure the model on"
+        )
     check_name(arguments["name"])
     if arguments["per_class"] < 1:
         raise InputError(f"--per_class is {arguments['per_class']}: expected 1 or more")

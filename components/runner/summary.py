@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from components.common.dataset import Dataset
 from components.common.splits import PARTS
@@ -74,7 +75,8 @@ def _photo_table(counts: Mapping[str, Mapping[str, int]]) -> Table:
     for part in PARTS:
         table.add_column(part, justify="right")
     for label, parts in counts.items():
-        table.add_row(label, *(str(parts[part]) for part in PARTS))
+        # Text: a class name in square brackets is no markup.
+        table.add_row(Text(label), *(str(parts[part]) for part in PARTS))
     return table
 
 
