@@ -199,7 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="pipeline.py", description="Photos in, a trained and explained classifier out."
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,compile,submit}")
     run = commands.add_parser("run", help="run everything on this machine")
     run_options.add_to(run)
     compiled = commands.add_parser("compile", help="write build/pipeline-{cpu,gpu}.yaml")

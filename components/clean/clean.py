@@ -168,7 +168,8 @@ def _check_every_class(
     for label in dataset.labels:
         if not kept[label]:
             listed = ", ".join(sorted(set(reasons)))
+            lower = ", or lower --min_bytes" if "too_few_bytes" in set(reasons) else ""
             raise InputError(
                 f"the class {label!r} has no usable photo: all of its files were rejected "
-                f"({listed}): add photos, or lower --min_bytes"
+                f"({listed}): add photos{lower}; docs/artifacts.md says what each reason means"
             )

@@ -38,4 +38,5 @@ def evaluate(
     measured = figures(evaluation)
     confusion.log_confusion_matrix(measured.pop("classes"), measured.pop("confusion"))
     for name, value in measured.items():
-        metrics.log_metric(name, value)
+        if not isinstance(value, str):
+            metrics.log_metric(name, value)

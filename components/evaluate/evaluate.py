@@ -75,6 +75,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
         result[f"{name}_accuracy_low"] = part.accuracy.low
         result[f"{name}_accuracy_high"] = part.accuracy.high
         result[f"{name}_photos"] = part.accuracy.total
+    result["head_sha256"] = evaluation.model.head_sha256  # whose figures these are
     result["classes"] = list(evaluation.model.classes)
     result["confusion"] = overall.confusion.tolist()
     return result

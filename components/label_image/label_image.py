@@ -82,7 +82,8 @@ def read_photo(path: Path) -> bytes:
         InputError: it is missing, no file, empty, or larger than any photo.
     """
     if not path.is_file():
-        raise InputError(f"no photo at {path}")
+        problem = f"{path} is a folder" if path.is_dir() else f"no photo at {path}"
+        raise InputError(f"{problem}: expected a photo file")
     size = path.stat().st_size
     if not 0 < size <= PHOTO_MAX_BYTES:
         raise InputError(f"{path} has {size} bytes: expected 1 to {PHOTO_MAX_BYTES}")

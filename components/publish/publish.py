@@ -52,20 +52,28 @@ def publish(model_dir: Path, metrics: Path, publish_dir: Path, *, name: str) -> 
         The folder of the version.
 
     Raises:
-        InputError: no model, no metrics, no folder, or a name that is no plain folder name.
+        InputError: no model, no metrics or those of another model, no folder, or a name that is
+            no plain folder name.
     """
     check_name(name)
     if publish_dir == Path():
         raise InputError("no folder to publish into was given: set publish_dir")
     description = model.read_description(model_dir)
     figures = read_metrics(metrics)
+    if figures.get("head_sha256") != description.head_sha256:
+        raise InputError(f"the figures in {metrics} are of another model than {model_dir}")
     version = description.head_sha256[:VERSION_DIGITS]
     target = publish_dir / name / version
     if not (target / model.DESCRIPTION).is_file():
         with atomic_directory(target, what="the published model", marker=model.DESCRIPTION) as new:
             shutil.copytree(model_dir, new, dirs_exist_ok=True)
             (new / METRICS).write_text(json.dumps(figures, indent=2) + "\n")
-    pointer = {"version": version, "accuracy": figures["accuracy"]}
+    pointer = {
+        "version": version,
+        "classes": list(description.classes),
+        "accuracy": figures["accuracy"],
+        "accuracy_low": figures["accuracy_low"],
+    }
     write_file(
         publish_dir / name / LATEST, json.dumps(pointer, indent=2) + "\n", what="the pointer"
     )
@@ -89,6 +97,8 @@ def read_metrics(path: Path) -> dict[str, Any]:
         low, accuracy = figures["accuracy_low"], figures["accuracy"]
         if not 0 <= low <= accuracy <= 1:
             raise ValueError(f"accuracy_low {low} and accuracy {accuracy} make no sense")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise InputError(f"{path} is no metrics file of evaluate: it lacks {error}") from error
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path} is no metrics file of the step evaluate: {error}") from error
     return figures

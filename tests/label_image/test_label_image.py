@@ -83,6 +83,7 @@ def test_other_formats_get_the_same_likeliest_class(
     ("make", "expected"),
     [
         (lambda path: None, "no photo at"),
+        (lambda path: path.mkdir(), "is a folder"),
         (lambda path: path.write_bytes(b""), "0 bytes"),
         (lambda path: path.write_text("<html>not found</html>"), "no usable photo (html"),
         (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(3000)), "no usable photo"),

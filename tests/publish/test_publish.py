@@ -12,8 +12,13 @@ from components.common.errors import InputError
 from components.publish.publish import HOLD, PUBLISH, decide, publish
 
 
-def write_metrics(path: Path, low: float, accuracy: float) -> Path:
-    path.write_text(json.dumps({"accuracy_low": low, "accuracy": accuracy}))
+def write_metrics(path: Path, low: float, accuracy: float, run: Run | None = None) -> Path:
+    """Figures with this accuracy, of the run's model where one is given."""
+    figures = {"accuracy_low": low, "accuracy": accuracy}
+    if run:
+        description = json.loads((run.directory / "model" / "model.json").read_text())
+        figures["head_sha256"] = description["head_sha256"]
+    path.write_text(json.dumps(figures))
     return path
 
 
@@ -38,7 +43,7 @@ def test_figures_that_make_no_sense_are_refused(tmp_path: Path) -> None:
 
 
 def test_same_model_twice_is_one_version_left_as_it_was(sample_run: Run, tmp_path: Path) -> None:
-    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9)
+    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9, sample_run)
     model = sample_run.directory / "model"
     first = publish(model, metrics, tmp_path / "published", name="mushrooms")
     before = (first / "model.tflite").stat()
@@ -53,7 +58,7 @@ def test_same_model_twice_is_one_version_left_as_it_was(sample_run: Run, tmp_pat
 def test_published_model_answers(sample_run: Run, tmp_path: Path) -> None:
     from components.common.model import Model
 
-    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9)
+    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9, sample_run)
     folder = publish(sample_run.directory / "model", metrics, tmp_path / "out", name="m")
     original = Model(sample_run.directory / "model").description
     assert Model(folder).description == original
@@ -61,9 +66,17 @@ def test_published_model_answers(sample_run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b", "x" * 101])
 def test_name_that_is_no_folder_name_is_refused(sample_run: Run, tmp_path: Path, name: str) -> None:
-    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9)
+    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9, sample_run)
     with pytest.raises(InputError, match="--name"):
         publish(sample_run.directory / "model", metrics, tmp_path / "out", name=name)
+    assert not (tmp_path / "out").exists()
+
+
+def test_figures_of_another_model_are_refused(sample_run: Run, tmp_path: Path) -> None:
+    metrics = write_metrics(tmp_path / "metrics", 0.9, 0.95)
+    metrics.write_text(json.dumps({**json.loads(metrics.read_text()), "head_sha256": "0" * 64}))
+    with pytest.raises(InputError, match="another model"):
+        publish(sample_run.directory / "model", metrics, tmp_path / "out", name="m")
     assert not (tmp_path / "out").exists()
 
 
@@ -71,7 +84,7 @@ def test_empty_publish_dir_is_refused_instead_of_writing_into_the_current_folder
     sample_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9)
+    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9, sample_run)
     with pytest.raises(InputError, match="publish_dir"):
         publish(sample_run.directory / "model", metrics, Path(), name="mushrooms")
     assert [path.name for path in tmp_path.iterdir()] == ["metrics"]
