@@ -194,6 +194,15 @@ def test_option_that_makes_no_sense_is_exit_2_before_anything_starts(
     assert not (tmp_path / "runs").exists()
 
 
+def test_runs_folder_that_is_a_file_is_exit_2_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("mine")
+    run = run_pipeline(tmp_path / "runs", tmp_path / "cache")
+    assert run.returncode == 2
+    assert str(tmp_path / "runs") in run.stderr
+    assert "Traceback" not in run.stderr
+    assert (tmp_path / "runs").read_text() == "mine"
+
+
 def test_class_with_no_usable_photo_is_exit_2_and_names_class_and_log(
     tmp_path: Path, backbone_cache: Path
 ) -> None:

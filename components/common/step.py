@@ -106,7 +106,12 @@ def explain(error: BaseException) -> InputError | WorkError | None:
     if isinstance(error, MemoryError):
         return WorkError("out of memory: give the step more, or fewer photos at once")
     if isinstance(
-        error, PermissionError | FileNotFoundError | NotADirectoryError | IsADirectoryError
+        error,
+        PermissionError
+        | FileNotFoundError
+        | FileExistsError
+        | NotADirectoryError
+        | IsADirectoryError,
     ):
         return InputError(f"{error.strerror}: {error.filename}")
     return None
