@@ -6,6 +6,7 @@ sees only file size and dimensions, which must be near chance or the photos leak
 """
 
 import argparse
+import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from components.common.dataset import Photo
 from components.common.files import default_cache_dir
 from components.common.images import BadPhoto
 from components.common.step import run_command
-from components.download.folder import list_classes, photo_files
+from components.download.folder import list_classes, read_class
 from components.retrain.head import Examples, Recipe, train
 
 FOLDS = 5
@@ -37,15 +38,14 @@ def read(folder: Path) -> tuple[list[Photo], list[bytes]]:
     """Every usable photo of a folder of classes."""
     photos, contents = [], []
     for label in list_classes(folder):
-        for path in photo_files(folder / label):
-            source = path.read_bytes()
+        for found, source in read_class(folder, label):
             try:
                 clean = images.to_clean_jpeg(source)
             except BadPhoto:
                 continue
             photos.append(
-                Photo(
-                    label=label,
+                dataclasses.replace(
+                    found,
                     sha256=hashlib.sha256(clean.data).hexdigest(),
                     size=len(source),
                     width=clean.width,

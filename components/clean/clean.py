@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,12 +163,12 @@ def _row(photo: Photo, clean_photo: CleanPhoto) -> Photo:
 
 
 def _check_every_class(
-    dataset: Dataset, kept: collections.Counter[str], reasons: Iterable[str]
+    dataset: Dataset, kept: collections.Counter[str], reasons: Collection[str]
 ) -> None:
     for label in dataset.labels:
         if not kept[label]:
             listed = ", ".join(sorted(set(reasons)))
-            lower = ", or lower --min_bytes" if "too_few_bytes" in set(reasons) else ""
+            lower = ", or lower --min_bytes" if "too_few_bytes" in reasons else ""
             raise InputError(
                 f"the class {label!r} has no usable photo: all of its files were rejected "
                 f"({listed}): add photos{lower}; docs/artifacts.md says what each reason means"

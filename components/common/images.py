@@ -29,6 +29,7 @@ Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", module=r"PIL\.")
 JPEG_QUALITY = 95
 EXIF_ORIENTATION = 0x0112
+ODD_SUBSAMPLING = "odd subsampling"
 
 _MAGIC = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -178,7 +179,7 @@ def to_clean_jpeg(data: bytes) -> CleanPhoto:
         BadPhoto: unknown type, damaged, larger than `MAX_PIXELS`, or smaller than `MIN_SIDE`.
     """
     kind = sniff(data)
-    if kind == "jpeg" and not has_odd_subsampling(data):
+    if kind == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
         check_jpeg(data)
         if not needs_conversion(data):
             stripped = strip_metadata(data)
@@ -199,13 +200,11 @@ def to_clean_jpeg(data: bytes) -> CleanPhoto:
 
 def needs_conversion(data: bytes) -> bool:
     """True for a JPEG whose pixels must change: turned, not RGB or grey, or a foreign profile."""
-    if has_odd_subsampling(data):
+    colours = _colour_space(data)
+    if colours == ODD_SUBSAMPLING:
         return True
     if b"Exif\0" not in data and b"ICC_PROFILE\0" not in data:
-        try:
-            return simplejpeg.decode_jpeg_header(data, strict=False)[2] in ("CMYK", "YCCK")
-        except (ValueError, KeyError):  # damaged: whoever decodes it will say so
-            return False
+        return colours in ("CMYK", "YCCK")
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             turned = image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
@@ -215,15 +214,17 @@ def needs_conversion(data: bytes) -> bool:
         return False
 
 
-def has_odd_subsampling(data: bytes) -> bool:
-    """True for a sound JPEG whose colour subsampling simplejpeg's decoder does not know."""
+def _colour_space(data: bytes) -> str:
+    """How a JPEG codes colours by its header, such as "YCbCr"; empty where that is damaged.
+
+    `ODD_SUBSAMPLING` for a sound JPEG whose subsampling simplejpeg's decoder does not know.
+    """
     try:
-        simplejpeg.decode_jpeg_header(data, strict=False)
+        return str(simplejpeg.decode_jpeg_header(data, strict=False)[2])
     except KeyError:
-        return False
+        return ""
     except ValueError as error:
-        return "subsampling level" in str(error)
-    return False
+        return ODD_SUBSAMPLING if "subsampling level" in str(error) else ""
 
 
 def strip_metadata(data: bytes) -> bytes:

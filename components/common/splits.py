@@ -134,13 +134,11 @@ def group_photos(photos: Sequence[Photo], pairs: Iterable[tuple[int, int]]) -> l
     return list(groups.values())
 
 
-def group_key(photos: Sequence[Photo]) -> str:
-    """The rank of a group, 40 hexadecimal digits: SHA-1 of its observation or first content."""
-    return group_keys(photos)[0]
-
-
 def group_keys(photos: Sequence[Photo]) -> list[str]:
-    """The key of a group, then those that it had while its first photos were not there yet."""
+    """The key of a group, then those that it had while its first photos were not there yet.
+
+    A key is 40 hexadecimal digits, the SHA-1 of an observation or content, and the group's rank.
+    """
     names = sorted({photo.observation or photo.source_sha256 for photo in photos})
     return [hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest() for name in names]
 

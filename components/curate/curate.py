@@ -126,7 +126,8 @@ def place(
     earlier: dict[str, dict[str, str]] = collections.defaultdict(dict)
     for members in splits.group_photos(photos, pairs):
         group = [photos[row] for row in members]
-        key = splits.group_key(group)
+        keys = splits.group_keys(group)
+        key = keys[0]
         group = [dataclasses.replace(photo, group=key) for photo in group]
         if len({photo.label for photo in group}) > 1:
             for photo in group:
@@ -138,9 +139,9 @@ def place(
                     rows[photo.label, photo.path] = _reject(photo, "near_duplicate")
             by_label[group[0].label].append([one for one in group if one.path not in worse])
             label = group[0].label
-            known = [(label, name) for name in splits.group_keys(group) if (label, name) in placed]
+            known = [placed[label, name] for name in keys if (label, name) in placed]
             if known:
-                earlier[label][key] = placed[known[0]]
+                earlier[label][key] = known[0]
     for label in sorted({photo.label for photo in photos}):
         for photo in _divide(label, by_label[label], division, earlier[label]):
             rows[photo.label, photo.path] = photo

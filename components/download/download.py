@@ -53,14 +53,19 @@ def download(
             writer.add(photo, data, extension=images.extension(data))
 
 
+def check_per_class(per_class: int) -> None:
+    """Raise `InputError` unless `per_class` is a number of pictures."""
+    if per_class < 1:
+        raise InputError(f"--per_class is {per_class}: expected 1 or more")
+
+
 def _rendered(label: str, per_class: int, seed: int) -> Iterator[tuple[Photo, bytes]]:
     if label not in sample.LABELS:
         raise InputError(
             f"the sample has no class {label!r}: it renders {', '.join(sample.LABELS)}; for other "
             "classes use your own photos (IMAGES=folder)"
         )
-    if per_class < 1:
-        raise InputError(f"--per_class is {per_class}: expected 1 or more")
+    check_per_class(per_class)
     blank = Photo(
         label=label,
         source="sample",

@@ -27,8 +27,7 @@ def decide(metrics: Path, min_accuracy: float = MIN_ACCURACY) -> str:
     Raises:
         InputError: no metrics file, or a `min_accuracy` outside 0 to 1.
     """
-    if not 0 <= min_accuracy <= 1:
-        raise InputError(f"--min_accuracy is {min_accuracy}: expected 0 to 1")
+    check_min_accuracy(min_accuracy)
     figures = read_metrics(metrics)
     decision = PUBLISH if figures["accuracy_low"] >= min_accuracy else HOLD
     log.info(
@@ -78,6 +77,12 @@ def publish(model_dir: Path, metrics: Path, publish_dir: Path, *, name: str) -> 
         publish_dir / name / LATEST, json.dumps(pointer, indent=2) + "\n", what="the pointer"
     )
     return target
+
+
+def check_min_accuracy(min_accuracy: float) -> None:
+    """Raise `InputError` unless `min_accuracy` is a share."""
+    if not 0 <= min_accuracy <= 1:
+        raise InputError(f"--min_accuracy is {min_accuracy}: expected 0 to 1")
 
 
 def check_name(name: str) -> None:

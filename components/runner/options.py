@@ -18,9 +18,9 @@ from components.common.errors import InputError
 from components.common.step import add_options
 from components.curate.curate import Division
 from components.download import sample
-from components.download.download import DEFAULT_SAMPLES, SOURCES
+from components.download.download import DEFAULT_SAMPLES, SOURCES, check_per_class
 from components.download.folder import list_classes
-from components.publish.publish import MIN_ACCURACY, check_name
+from components.publish.publish import MIN_ACCURACY, check_min_accuracy, check_name
 from components.retrain.head import Recipe
 from components.retrain.retrain import check_recipe
 
@@ -121,10 +121,8 @@ def request(options: argparse.Namespace) -> Request:
             "measure the model on"
         )
     check_name(arguments["name"])
-    if arguments["per_class"] < 1:
-        raise InputError(f"--per_class is {arguments['per_class']}: expected 1 or more")
-    if not 0 <= arguments["min_accuracy"] <= 1:
-        raise InputError(f"--min_accuracy is {arguments['min_accuracy']}: expected 0 to 1")
+    check_per_class(arguments["per_class"])
+    check_min_accuracy(arguments["min_accuracy"])
     arguments["classes"] = classes(arguments["source"], arguments["image_dir"])
     runs = options.runs_dir.resolve()
     arguments["publish_dir"] = str(
