@@ -54,6 +54,13 @@ class Run:
         return content
 
 
+def run_captured(*command: str, timeout_s: float = 60) -> "subprocess.CompletedProcess[str]":
+    """Run a command in the repository's folder; its output is kept, its exit status not judged."""
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+
+
 def run_pipeline(runs: Path, cache: Path, *options: str) -> Run:
     """Run the whole pipeline as a person would, in a process of its own."""
     command = [sys.executable, str(ROOT / "pipeline.py"), "run", "--runs_dir", str(runs)]

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from conftest import ROOT, Run
+from conftest import ROOT, Run, run_captured
 
 
 def make(*arguments: str) -> list[str]:
@@ -20,7 +20,8 @@ def make(*arguments: str) -> list[str]:
 
 
 def test_make_alone_lists_every_target() -> None:
-    done = subprocess.run(make(), cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = run_captured(*make())
+    assert done.returncode == 0, done.stderr
     targets = {
         line.split(":")[0]
         for line in (ROOT / "Makefile").read_text().splitlines()
@@ -32,13 +33,8 @@ def test_make_alone_lists_every_target() -> None:
 
 
 def test_wrong_input_keeps_its_message_and_make_fails(tmp_path: Path) -> None:
-    done = subprocess.run(
-        make("run", f"IMAGES={tmp_path / 'no such folder'}", f"ARGS=--runs_dir {tmp_path / 'r'}"),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = run_captured(
+        *make("run", f"IMAGES={tmp_path / 'no such folder'}", f"ARGS=--runs_dir {tmp_path / 'r'}")
     )
     assert done.returncode == 2
     assert "no such folder does not exist" in done.stderr
@@ -75,13 +71,6 @@ def test_tensorboard_target_serves_both_runs_with_their_tags(sample_run: Run) ->
 
 
 def test_tensorboard_target_without_a_run_says_what_to_do(tmp_path: Path) -> None:
-    done = subprocess.run(
-        make("tensorboard", f"RUN={tmp_path}"),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_captured(*make("tensorboard", f"RUN={tmp_path}"))
     assert done.returncode == 2
     assert "make run" in done.stderr

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import run_captured
 
 from components import settings
 
@@ -127,13 +128,7 @@ def test_classes_are_downloaded_one_at_a_time_by_default(
 
 
 def test_submit_says_that_it_does_not_exist_yet() -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "pipeline.py"), "submit"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_captured(sys.executable, str(ROOT / "pipeline.py"), "submit")
     assert done.returncode == 1
     assert "does not exist yet" in done.stderr
     assert "make compile" in done.stderr

@@ -1,12 +1,11 @@
 """The step `bottleneck`: no TensorFlow, one row per content, wrong input refused."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL_ARCHITECTURE
+from conftest import SMALL_ARCHITECTURE, run_captured
 
 from components.bottleneck.bottleneck import bottleneck
 from components.common import bottlenecks, images
@@ -28,17 +27,10 @@ def dataset(tmp_path: Path) -> Path:
 def test_command_computes_vectors_without_tensorflow(
     dataset: Path, backbone_cache: Path, tmp_path: Path
 ) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-X", "importtime", "-m", "components.bottleneck"),
-            *("--images", str(dataset), "--output", str(tmp_path / "vectors")),
-            *("--architecture", SMALL_ARCHITECTURE, "--cache_dir", str(backbone_cache)),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = run_captured(
+        *(sys.executable, "-X", "importtime", "-m", "components.bottleneck"),
+        *("--images", str(dataset), "--output", str(tmp_path / "vectors")),
+        *("--architecture", SMALL_ARCHITECTURE, "--cache_dir", str(backbone_cache)),
     )
     assert done.returncode == 0, done.stderr
     assert "tensorflow" not in done.stderr.replace("TensorFlow Lite", "")

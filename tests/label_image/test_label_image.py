@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, Run
+from conftest import Run, run_captured
 from PIL import Image
 
 from components.common.dataset import Dataset
@@ -15,14 +15,7 @@ from components.common.dataset import Dataset
 
 def label(*options: str, importtime: bool = False) -> "subprocess.CompletedProcess[str]":
     interpreter = [sys.executable, *(["-X", "importtime"] if importtime else [])]
-    return subprocess.run(
-        [*interpreter, "-m", "components.label_image", *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_captured(*interpreter, "-m", "components.label_image", *options)
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """Publishing: the lower bound decides, a version is never overwritten, the pointer moves last."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Run
+from conftest import Run, run_captured
 
 from components.common.errors import InputError
 from components.publish.publish import HOLD, PUBLISH, decide, publish
@@ -92,17 +91,10 @@ def test_empty_publish_dir_is_refused_instead_of_writing_into_the_current_folder
 
 def test_command_is_exit_1_when_held_back(sample_run: Run, tmp_path: Path) -> None:
     metrics = write_metrics(tmp_path / "metrics", 0.5, 0.6)
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "components.publish"),
-            *("--model_dir", str(sample_run.directory / "model"), "--metrics", str(metrics)),
-            *("--publish_dir", str(tmp_path / "out"), "--min_accuracy", "0.7"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = run_captured(
+        *(sys.executable, "-m", "components.publish"),
+        *("--model_dir", str(sample_run.directory / "model"), "--metrics", str(metrics)),
+        *("--publish_dir", str(tmp_path / "out"), "--min_accuracy", "0.7"),
     )
     assert done.returncode == 1
     assert "held back: the lower bound 0.500 is below 0.7" in done.stdout

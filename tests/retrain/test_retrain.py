@@ -2,13 +2,12 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, Run
+from conftest import ROOT, Run, run_captured
 
 from components.common import bottlenecks, images
 from components.common.dataset import Dataset
@@ -149,13 +148,8 @@ def test_logs_of_another_run_are_not_written_over(
 def test_every_step_explains_itself_without_tensorflow() -> None:
     steps = sorted(path.parent.name for path in (ROOT / "components").glob("*/component.py"))
     for step in steps:
-        done = subprocess.run(
-            [sys.executable, "-X", "importtime", "-m", f"components.{step}", "--help"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+        done = run_captured(
+            sys.executable, "-X", "importtime", "-m", f"components.{step}", "--help"
         )
         assert done.returncode == 0, done.stderr
         assert f"python -m components.{step}" in done.stdout
