@@ -14,6 +14,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 # What a run can be told: make run IMAGES=~/photos ARCHITECTURE=mobilenet_1.0_128
 SOURCE ?=
 IMAGES ?=
+URLS ?=
+SPECIES ?=
+CONTACT ?=
 ARCHITECTURE ?=
 WEIGHTS ?=
 # What `make tensorboard` shows, and where.
@@ -23,6 +26,9 @@ PORT ?= 6006
 ARGS ?=
 RUN_OPTIONS := $(if $(SOURCE),--source "$(SOURCE)") \
 	$(if $(IMAGES),--image_dir "$(IMAGES)") \
+	$(if $(URLS),--url_list "$(URLS)") \
+	$(if $(SPECIES),--species "$(SPECIES)") \
+	$(if $(CONTACT),--contact "$(CONTACT)") \
 	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") \
 	$(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
 
@@ -30,7 +36,8 @@ RUN_OPTIONS := $(if $(SOURCE),--source "$(SOURCE)") \
 help:  ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  with: IMAGES=folder  SOURCE=sample|folder  ARCHITECTURE=mobilenet_1.0_128"
+	@echo "  with: SOURCE=inaturalist|gbif|commons|imagenet (several with commas)  SPECIES=species.yaml"
+	@echo "        CONTACT=e-mail  IMAGES=folder or gs://…  URLS=file  ARCHITECTURE=mobilenet_1.0_128"
 	@echo "        WEIGHTS=file  ARGS='any option of pipeline.py run'  RUN=runs/…  PORT=6006"
 
 .PHONY: setup
@@ -54,6 +61,10 @@ $(VENV)/.installed: $(LOCKS)/dev.txt $(LOCKS)/uv.txt pyproject.toml
 .PHONY: run
 run: setup  ## photos to a trained, measured and published model, on this machine
 	@$(PY) pipeline.py run $(RUN_OPTIONS)
+
+.PHONY: check-sources
+check-sources: setup  ## one photo from each live service: do their answers still have our shape?
+	@$(PY) -m components.download.check_sources --contact "$(CONTACT)"
 
 .PHONY: test
 test: setup  ## all tests

@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple
 
 from kfp import compiler, dsl, local
 
@@ -76,9 +76,18 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
     )
     def wild_mushrooms(
         classes: List[str],
+        species: Dict[str, Any],
         source: str = run_options.DEFAULTS["source"],
         image_dir: str = run_options.DEFAULTS["image_dir"],
+        url_list: str = run_options.DEFAULTS["url_list"],
+        imagenet: str = run_options.DEFAULTS["imagenet"],
         per_class: int = run_options.DEFAULTS["per_class"],
+        min_per_class: int = run_options.DEFAULTS["min_per_class"],
+        licences: str = run_options.DEFAULTS["licences"],
+        per_observer: int = run_options.DEFAULTS["per_observer"],
+        contact: str = run_options.DEFAULTS["contact"],
+        allow_private_hosts: str = run_options.DEFAULTS["allow_private_hosts"],
+        workers: int = run_options.DEFAULTS["workers"],
         min_bytes: int = run_options.DEFAULTS["min_bytes"],
         train_per_class: int = run_options.DEFAULTS["train_per_class"],
         demo_per_class: int = run_options.DEFAULTS["demo_per_class"],
@@ -100,7 +109,21 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
     ) -> Outputs:
         with dsl.ParallelFor(classes, parallelism=parallelism) as label:
             found = download(
-                label=label, source=source, image_dir=image_dir, per_class=per_class, seed=seed
+                label=label,
+                species=species,
+                source=source,
+                image_dir=image_dir,
+                url_list=url_list,
+                imagenet=imagenet,
+                per_class=per_class,
+                min_per_class=min_per_class,
+                licences=licences,
+                per_observer=per_observer,
+                contact=contact,
+                allow_private_hosts=allow_private_hosts,
+                workers=workers,
+                cache_dir=cache_dir,
+                seed=seed,
             )
             usable = clean(images=found.outputs["images"], min_bytes=min_bytes)
         # The compiler changes a Collected as it goes: each consumer needs its own.

@@ -6,7 +6,6 @@ sees only file size and dimensions, which must be near chance or the photos leak
 """
 
 import argparse
-import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,11 +20,11 @@ from sklearn.preprocessing import StandardScaler
 
 from components.clean.clean import phash
 from components.common import backbone, bottlenecks, images, splits
-from components.common.dataset import Photo
 from components.common.files import default_cache_dir
 from components.common.images import BadPhoto
+from components.common.photo import Photo
 from components.common.step import run_command
-from components.download.folder import list_classes, read_class
+from components.download.sources.folder import class_files, list_classes
 from components.retrain.head import Examples, Recipe, train
 
 FOLDS = 5
@@ -38,14 +37,16 @@ def read(folder: Path) -> tuple[list[Photo], list[bytes]]:
     """Every usable photo of a folder of classes."""
     photos, contents = [], []
     for label in list_classes(folder):
-        for found, source in read_class(folder, label):
+        for path in class_files(folder, label):
+            source = path.read_bytes()
             try:
                 clean = images.to_clean_jpeg(source)
             except BadPhoto:
                 continue
             photos.append(
-                dataclasses.replace(
-                    found,
+                Photo(
+                    label=label,
+                    source_sha256=hashlib.sha256(source).hexdigest(),
                     sha256=hashlib.sha256(clean.data).hexdigest(),
                     size=len(source),
                     width=clean.width,

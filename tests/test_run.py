@@ -17,7 +17,7 @@ from PIL import Image
 
 from components.common import bottlenecks
 from components.common.dataset import Dataset
-from components.download import sample
+from components.download.sources import sample
 
 SMALL = ("--architecture", SMALL_ARCHITECTURE, "--how_many_training_steps", "200")
 

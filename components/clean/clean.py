@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from components.common import images
-from components.common.dataset import Dataset, DatasetWriter, Photo
+from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
 from components.common.images import BadPhoto, CleanPhoto
+from components.common.photo import Photo
 from components.common.step import Progress, step, warn
 
 MIN_BYTES = 20_000  # the tutorial's "at least 20 KB": smaller photos show too little
@@ -22,16 +23,6 @@ SUSPICIOUS_BYTES = 2_000  # below this a file is no photo at all, whatever its h
 THREADS = 2
 AHEAD = 32  # photos judged ahead of the one being written: bounds memory
 
-# Notices that hosts serve in place of a photo that is gone, by MD5: the Flickr placeholder, and
-# other junk seen in ImageNet downloads.
-PLACEHOLDER_MD5 = frozenset(
-    {
-        "880a7a58e05d3e83797f27573bb6d35c",
-        "596246739a83bb45e30e13437e0810d9",
-        "969e595182a947c7fdaaef4a34401760",
-        "af5db09e39ca35d8930b4e59962e09e5",
-    }
-)
 # A notice is one flat tone with a line of text. Real photos, even of a white puffball in fog, have
 # less than half of their pixels within 2 grey levels of the commonest one.
 PLACEHOLDER_FLAT_SHARE = 0.9
@@ -97,7 +88,7 @@ def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
     Raises:
         BadPhoto: it is not usable; `reason` says why.
     """
-    if hashlib.md5(data, usedforsecurity=False).hexdigest() in PLACEHOLDER_MD5:
+    if images.is_known_placeholder(data):
         raise BadPhoto("placeholder")
     if len(data) < suspicious_bytes:
         raise BadPhoto("suspicious_size", f"{len(data)} bytes")

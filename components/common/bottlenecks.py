@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from components.common import images
 from components.common.backbone import DESCRIPTION_FILE, Backbone, BackboneKey
-from components.common.dataset import Photo
 from components.common.errors import InputError
 from components.common.files import atomic_directory, write_file
+from components.common.photo import Photo
 from components.common.step import Progress
 
 VECTORS = "bottlenecks.npy"

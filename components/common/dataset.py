@@ -1,6 +1,7 @@
 """The dataset artifact: photographs in tar shards, described by one manifest.
 
-A dataset is a directory with `manifest.parquet` and `images-00000.tar`, `images-00001.tar`, …
+A dataset is a directory with `manifest.parquet`, `ATTRIBUTION.md` and `images-00000.tar`,
+`images-00001.tar`, …
 Untarring every shard gives a folder per class. The manifest holds the byte offset of each photo,
 so one can be read at random without unpacking anything. docs/artifacts.md describes the format.
 """
@@ -12,18 +13,19 @@ import re
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.common import attribution
 from components.common.errors import InputError
 from components.common.files import atomic_directory
+from components.common.photo import Photo, check_label
 
 FORMAT = "wild-mushrooms-dataset"
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
 MANIFEST = "manifest.parquet"
 SHARD_BYTES = 128 * 1024 * 1024
 # A manifest row takes well under 1 KB; this bounds what a stranger's manifest can make us read.
@@ -44,6 +46,8 @@ SCHEMA = pa.schema(
         ("phash", pa.string()),
         ("source", pa.string()),
         ("source_url", pa.string()),
+        ("source_page", pa.string()),
+        ("title", pa.string()),
         ("author", pa.string()),
         ("licence", pa.string()),
         ("observation", pa.string()),
@@ -57,53 +61,6 @@ SCHEMA = pa.schema(
 
 _SHARD_NAME = re.compile(r"images-\d{5}\.tar")
 _MEMBER_NAME = re.compile(r"[^/\0]+/[0-9a-f]{16}(-\d+)?\.[a-z0-9]{2,4}")
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """One row of the manifest. Text fields are empty, and sizes 0, where nothing is known yet."""
-
-    label: str
-    path: str = ""  # member name in the shard: <label>/<sha256 prefix>.jpg
-    shard: str = ""
-    offset: int = 0  # of the first byte of the photo in its shard
-    size: int = 0  # bytes
-    sha256: str = ""  # of the bytes as stored
-    source_sha256: str = ""  # of the bytes as fetched
-    width: int = 0  # pixels
-    height: int = 0  # pixels
-    phash: str = ""  # 64-bit perceptual hash, 16 hexadecimal digits
-    source: str = ""
-    source_url: str = ""
-    author: str = ""
-    licence: str = ""
-    observation: str = ""  # photos of one observation show the same specimen
-    group: str = ""  # photos of one group stay in one part
-    split: str = ""
-    flags: tuple[str, ...] = ()
-    reason: str = ""  # why a reject was rejected
-
-
-def check_label(label: str) -> str:
-    """Return `label` if it can name a class, which is also a folder and a line of a text file.
-
-    Raises:
-        InputError: it is empty, longer than 100 characters, starts with a dot, or holds a slash,
-            a backslash or a control character.
-    """
-    if (
-        not label
-        or label != label.strip()
-        or len(label) > 100
-        or len(label.encode(errors="replace")) > 255  # the most that a file name may have
-        or label.startswith(".")
-        or any(character in "/\\" or not character.isprintable() for character in label)
-    ):
-        raise InputError(
-            f"{label!r} cannot be a class name: use 1 to 100 printable characters (at most 255 "
-            "bytes), no slash or backslash, no leading dot, no space at either end"
-        )
-    return label
 
 
 class DatasetWriter(AbstractContextManager["DatasetWriter"]):
@@ -137,6 +94,8 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
         try:
             self._close_shard()
             if error is None:
+                written = attribution.render(self._photos)
+                (self._temporary / attribution.FILE_NAME).write_text(written, encoding="utf-8")
                 write_manifest(self._photos, self._temporary / MANIFEST)
         except BaseException as late:
             self._directory.__exit__(type(late), late, late.__traceback__)

@@ -4,6 +4,7 @@ JPEGs go through simplejpeg (libjpeg-turbo) in strict mode, other formats throug
 is decoded before its header said how large it is.
 """
 
+import hashlib
 import io
 import re
 import warnings
@@ -42,6 +43,16 @@ _MAGIC = (
 )
 EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
 CONVERTIBLE = ("PNG", "WEBP", "GIF", "BMP", "TIFF")
+# Notices that hosts serve in place of a photo that is gone, by MD5: the Flickr placeholder, and
+# other junk seen in ImageNet downloads.
+PLACEHOLDER_MD5 = frozenset(
+    {
+        "880a7a58e05d3e83797f27573bb6d35c",
+        "596246739a83bb45e30e13437e0810d9",
+        "969e595182a947c7fdaaef4a34401760",
+        "af5db09e39ca35d8930b4e59962e09e5",
+    }
+)
 # Within entropy-coded data FF is followed by 00 or a restart marker; anything else is a marker.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -78,6 +89,26 @@ def extension(data: bytes) -> str:
     """The file name extension that fits the content, "bin" where it is unknown."""
     kind = sniff(data)
     return EXTENSIONS.get(kind, kind) or "bin"
+
+
+def is_known_placeholder(data: bytes) -> bool:
+    """True for the very bytes of a notice that a host serves in place of photos that are gone."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest() in PLACEHOLDER_MD5
+
+
+def has_end(data: bytes) -> bool:
+    """False for a file that was cut: a JPEG or PNG without its end marker.
+
+    Whether what comes before the marker is sound, only decoding shows (`to_clean_jpeg`).
+    """
+    kind = sniff(data)
+    if kind == "jpeg":
+        try:
+            strip_metadata(data)
+        except BadPhoto:
+            return False
+        return True
+    return kind != "png" or b"IEND" in data
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:

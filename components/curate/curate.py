@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.common import bottlenecks, splits
-from components.common.dataset import Dataset, DatasetWriter, Photo, stream_all
+from components.common.dataset import Dataset, DatasetWriter, stream_all
 from components.common.errors import InputError
 from components.common.files import atomic_directory
+from components.common.photo import Photo
 from components.common.splits import DEMO, SURPLUS
 from components.common.step import Progress, step, warn
 

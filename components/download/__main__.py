@@ -1,10 +1,13 @@
 """The step `download` as a command."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 
+from components.common.species import Species, read_species
 from components.common.step import add_options, run_command
-from components.download.download import DEFAULT_SAMPLES, SOURCES, download
+from components.download.candidate import HELP, Options
+from components.download.download import download
 
 
 def main() -> None:
@@ -15,25 +18,20 @@ def main() -> None:
     )
     parser.add_argument("--label", required=True, help="the class")
     parser.add_argument("--output", type=Path, required=True, help="dataset to write")
-    add_options(
-        parser,
-        ("source", "sample", f"one of {', '.join(SOURCES)}"),
-        ("image_dir", "", "folder of class folders, for the source folder"),
-        ("per_class", DEFAULT_SAMPLES, "pictures to render, for the source sample"),
-        ("seed", 0, "seed of the rendering"),
+    parser.add_argument(
+        "--species", type=Path, help="species.yaml with the names to search for (default: label)"
     )
+    defaults = dataclasses.asdict(Options())
+    add_options(parser, *((name, default, HELP[name]) for name, default in defaults.items()))
     run_command("download", parser, _command)
 
 
-def _command(options: argparse.Namespace) -> None:
-    download(
-        options.label,
-        options.output,
-        source=options.source,
-        image_dir=options.image_dir,
-        per_class=options.per_class,
-        seed=options.seed,
-    )
+def _command(arguments: argparse.Namespace) -> None:
+    options = Options(**{name: getattr(arguments, name) for name in HELP})
+    listed = read_species(arguments.species) if arguments.species else []
+    named = [species for species in listed if species.label == arguments.label]
+    species = named[0] if named else Species(arguments.label)
+    download(arguments.label, arguments.output, options, species)
 
 
 if __name__ == "__main__":

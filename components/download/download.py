@@ -1,79 +1,218 @@
 """Step `download`: the photos of one class, with where each came from, as a dataset."""
 
-import dataclasses
+import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from components.common import images
-from components.common.dataset import DatasetWriter, Photo, check_label
-from components.common.errors import InputError
-from components.common.step import Progress, step
-from components.download import folder, sample
+from components.common import images, licences
+from components.common.dataset import DatasetWriter
+from components.common.errors import InputError, WorkError
+from components.common.fetch import Fetcher
+from components.common.fetch_outcome import FetchError, HostUnreachable
+from components.common.files import default_cache_dir
+from components.common.photo import Photo, check_label
+from components.common.species import Species
+from components.common.step import Progress, step, warn
+from components.download.candidate import (
+    FETCHED_PER_CLASS,
+    Candidate,
+    Options,
+    Query,
+    expanded,
+)
+from components.download.gather import Admission, Tally, gather
+from components.download.sources import (
+    commons,
+    folder,
+    gbif,
+    imagenet,
+    inaturalist,
+    sample,
+    storage,
+    urls,
+)
 
-SOURCES = ("sample", "folder")
-DEFAULT_SAMPLES = 60
-RENDERED = "rendered"  # the flag of pictures that are drawings, not photographs
+SOURCES: Mapping[str, Callable[[Query], Iterator[Candidate]]] = {
+    "sample": sample.candidates,
+    "folder": folder.candidates,
+    "storage": storage.candidates,
+    "urls": urls.candidates,
+    "inaturalist": inaturalist.candidates,
+    "gbif": gbif.candidates,
+    "commons": commons.candidates,
+    "imagenet": imagenet.candidates,
+}
+READERS = {"image_dir": ("folder", "storage"), "url_list": ("urls",)}
+WHOLE = ("sample", "folder")  # taken as they are: no number is asked of them
+MAX_WORKERS = 64
+OTHER_WAYS = (
+    "three ways to go on: rendered pictures (SOURCE=sample), photos of your own (IMAGES=folder), "
+    "or a list of addresses that can be reached (URLS=file)"
+)
 
 
 @step("download")
-def download(
-    label: str,
-    output: Path,
-    *,
-    source: str = "sample",
-    image_dir: str = "",
-    per_class: int = DEFAULT_SAMPLES,
-    seed: int = 0,
-) -> None:
+def download(label: str, output: Path, options: Options, species: Species | None = None) -> None:
     """Gather the photos of one class into a dataset, bytes as they were found.
 
     Args:
         label: the class.
         output: directory of the dataset to write.
-        source: "sample" renders pictures of the five species; "folder" reads `image_dir/label/`.
-        image_dir: folder of class folders, for "folder".
-        per_class: pictures to render, for "sample" (planted faults come on top).
-        seed: of the rendering.
+        options: where photos come from, and which.
+        species: names to search for; by default the label is searched for.
 
     Raises:
-        InputError: unknown source or class, or a folder that is missing or empty.
+        InputError: the options make no sense, or a source has not this class.
+        WorkError: fewer photos could be had than `options.min_per_class`, or no source answered.
     """
     check_label(label)
-    if source == "sample":
-        photos = _rendered(label, per_class, seed)
-    elif source == "folder":
-        if not image_dir:
-            raise InputError("the source 'folder' needs --image_dir, a folder of class folders")
-        photos = folder.read_class(Path(image_dir).expanduser(), label)
-    else:
-        raise InputError(f"unknown source {source!r}: expected one of {', '.join(SOURCES)}")
-    with DatasetWriter(output) as writer:
-        for photo, data in Progress(f"download {label}").over(photos):
-            writer.add(photo, data, extension=images.extension(data))
+    names = check_options(options)
+    tally = Tally()
+    with _fetcher(options) as fetcher, DatasetWriter(output) as writer:
+        query = Query(species or Species(label), options, fetcher)
+        progress = Progress(f"download {label}", _expected(names, options))
+        for source, candidate, data in progress.over(_from_all(names, query, tally)):
+            writer.add(_row(label, source, candidate, data), data, extension=images.extension(data))
+        # Inside the block: an error here leaves no dataset behind.
+        _judge(label, progress.done, names, options, tally)
 
 
-def check_per_class(per_class: int) -> None:
-    """Raise `InputError` unless `per_class` is a number of pictures."""
-    if per_class < 1:
-        raise InputError(f"--per_class is {per_class}: expected 1 or more")
+def check_options(options: Options) -> list[str]:
+    """The sources, in order.
 
-
-def _rendered(label: str, per_class: int, seed: int) -> Iterator[tuple[Photo, bytes]]:
-    if label not in sample.LABELS:
+    Raises:
+        InputError: an option makes no sense.
+    """
+    names = [name.strip() for name in options.source.split(",") if name.strip()]
+    unknown = [name for name in names if name not in SOURCES]
+    if unknown or not names:
         raise InputError(
-            f"the sample has no class {label!r}: it renders {', '.join(sample.LABELS)}; for other "
-            "classes use your own photos (IMAGES=folder)"
+            f"unknown source {', '.join(unknown) or options.source!r}: expected one of "
+            f"{', '.join(SOURCES)}, or several with commas between"
         )
-    check_per_class(per_class)
-    blank = Photo(
-        label=label,
-        source="sample",
-        author="rendered by wild-mushrooms",
-        licence="CC0-1.0",
-        flags=(RENDERED,),
+    for name in ("per_class", "min_per_class", "per_observer"):
+        if getattr(options, name) < 0:
+            raise InputError(f"--{name} is {getattr(options, name)}: expected 0 or more")
+    if not 1 <= options.workers <= MAX_WORKERS:
+        raise InputError(f"--workers is {options.workers}: expected 1 to {MAX_WORKERS}")
+    if not (options.contact.isascii() and options.contact.isprintable()):
+        raise InputError("--contact must be plain ASCII text: it goes into an HTTP header")
+    for option, readers in READERS.items():
+        if getattr(options, option) and not set(readers) & set(names):
+            raise InputError(
+                f"--{option} is for the source {' or '.join(readers)}, and --source is "
+                f"{options.source!r}"
+            )
+    licences.check_licences(options.licences)
+    if "commons" in names and not options.contact:
+        raise InputError(commons.NO_CONTACT)
+    return names
+
+
+def class_names(options: Options) -> list[str] | None:
+    """The classes that the photos themselves bring, or None where they come from species.yaml.
+
+    Raises:
+        InputError: the first source of one's own photos cannot be read, or has too few classes.
+    """
+    for name in check_options(options):
+        if name in ("folder", "storage"):
+            if not options.image_dir:
+                raise InputError(f"the source {name} needs --image_dir (make run IMAGES=folder)")
+            return storage.list_classes(options.image_dir)
+        if name == "urls":
+            with _fetcher(options) as fetcher, _telling_unreachable():
+                return urls.labels(options.url_list, fetcher)
+    return None
+
+
+def _fetcher(options: Options) -> Fetcher:
+    return Fetcher(
+        expanded(options.cache_dir) if options.cache_dir else default_cache_dir(),
+        contact=options.contact,
+        allowed_hosts=[host.strip() for host in options.allow_private_hosts.split(",")],
+        workers=options.workers,
     )
-    for picture in sample.render_class(label, per_class, seed=seed):
-        sha256 = hashlib.sha256(picture.data).hexdigest()
-        url = f"sample:{label}/{picture.name}"
-        yield dataclasses.replace(blank, source_url=url, source_sha256=sha256), picture.data
+
+
+def _expected(names: list[str], options: Options) -> int | None:
+    """How many photos there will be, where that is known."""
+    return None if set(names) & set(WHOLE) else options.per_class or FETCHED_PER_CLASS
+
+
+def _from_all(
+    names: list[str], query: Query, tally: Tally
+) -> Iterator[tuple[str, Candidate, bytes]]:
+    """Photos of one source after another, until there are enough."""
+    admission = Admission(
+        licences.check_licences(query.options.licences), query.options.per_observer, tally
+    )
+    wanted = query.options.per_class or FETCHED_PER_CLASS
+    seen: set[str] = set()
+    taken = 0
+    failures: list[str] = []
+    for name in names:
+        # Planted faults come on top of what the sample is asked for.
+        whole = name == "sample" or (name == "folder" and not query.options.per_class)
+        if taken >= wanted and not whole:
+            break
+        found = admission.admit(SOURCES[name](query))
+        try:
+            with _telling_unreachable():
+                for candidate, data in gather(
+                    found, 0 if whole else wanted - taken, query.fetcher, tally, seen
+                ):
+                    taken += 1
+                    yield name, candidate, data
+        except (InputError, WorkError) as error:
+            # The last chance: what failed before is part of the message.
+            if name == names[-1] and not taken:
+                raise type(error)("\n".join([*failures, str(error)])) from error
+            failures.append(f"source {name}: {error}")
+            warn(f"{query.species.label}: the source {name} failed, going on without it: {error}")
+
+
+@contextlib.contextmanager
+def _telling_unreachable() -> Iterator[None]:
+    """Turn failures of a service itself into errors that say which, and how to go on."""
+    try:
+        yield
+    except HostUnreachable as error:
+        raise WorkError(
+            f"the host {error.host} cannot be reached ({error.detail}); {OTHER_WAYS}"
+        ) from error
+    except FetchError as error:
+        raise WorkError(f"{error}; what was fetched is kept: run again, or {OTHER_WAYS}") from error
+
+
+def _row(label: str, source: str, candidate: Candidate, data: bytes) -> Photo:
+    return Photo(
+        label=label,
+        source=source,
+        source_url=candidate.url,
+        source_page=candidate.source_page,
+        source_sha256=hashlib.sha256(data).hexdigest(),
+        title=candidate.title,
+        author=candidate.author,
+        licence=candidate.licence,
+        observation=candidate.observation,
+        flags=candidate.flags,
+    )
+
+
+def _judge(label: str, count: int, names: list[str], options: Options, tally: Tally) -> None:
+    """Fail where too few photos were had; warn where some could not be."""
+    if set(names) <= set(WHOLE):
+        return
+    wanted = options.per_class or FETCHED_PER_CLASS
+    least = min(options.min_per_class, wanted)
+    table = f"; what was not taken, and why:\n{tally.table()}" if tally.counts else ""
+    if count < max(least, 1):
+        raise WorkError(
+            f"only {count} photos of {label!r} could be had from {', '.join(names)}, and at least "
+            f"{least} are needed (--min_per_class){table}\nAdd a source (--source "
+            "inaturalist,gbif,commons), allow more licences (--licences), or lower the bound."
+        )
+    if count < wanted:
+        warn(f"{label}: {count} photos instead of {wanted}{table}")

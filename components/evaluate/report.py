@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.common.dataset import Photo
 from components.common.model import ModelDescription
+from components.common.photo import Photo
 from components.common.report import (
     SHADES,
     attribution,

@@ -13,10 +13,11 @@ from components import __version__
 from components.common import backbone, bottlenecks, model, weights_sources
 from components.common.bottlenecks import Bottlenecks
 from components.common.convert import quiet_tensorflow
-from components.common.dataset import MANIFEST, Dataset, Photo
+from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
 from components.common.files import atomic_directory, default_cache_dir
 from components.common.model import ModelDescription
+from components.common.photo import Photo
 from components.common.splits import TEST, TRAINING, VALIDATION
 from components.common.step import log, step
 from components.retrain import export

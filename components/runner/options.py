@@ -9,35 +9,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components.clean.clean import MIN_BYTES
+from components.common import storage
 from components.common.backbone import DEFAULT_ARCHITECTURE, parse_architecture
-from components.common.dataset import check_label
 from components.common.errors import InputError
+from components.common.species import as_parameter, read_species
 from components.common.step import add_options
 from components.curate.curate import Division
-from components.download import sample
-from components.download.download import DEFAULT_SAMPLES, SOURCES, check_per_class
-from components.download.folder import list_classes
+from components.download.candidate import HELP, Options
+from components.download.download import WHOLE, check_options, class_names
+from components.download.sources import sample
 from components.publish.publish import MIN_ACCURACY, check_min_accuracy, check_name
 from components.retrain.head import Recipe
 from components.retrain.retrain import check_recipe
 
 SPECIES_FILE = Path(__file__).parents[2] / "species.yaml"
-SPECIES_MAX_BYTES = 1024 * 1024
 LOCAL_PARALLELISM = 2  # kfp.local runs at most two tasks of a loop at once
 
 # The pipeline's parameters with their defaults; those of `retrain` are retrain.py's.
 DEFAULTS: dict[str, Any] = {
-    "source": "sample",
-    "image_dir": "",
-    "per_class": DEFAULT_SAMPLES,
+    **dataclasses.asdict(Options()),
     "min_bytes": MIN_BYTES,
     **dataclasses.asdict(Division()),
     "architecture": DEFAULT_ARCHITECTURE,
     "weights": "",
-    "cache_dir": "",
     **dataclasses.asdict(Recipe()),
     "min_accuracy": MIN_ACCURACY,
     "publish_dir": "",
@@ -45,9 +40,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 _HELP = {
-    "source": f"where photos come from: {' or '.join(SOURCES)}",
-    "image_dir": "folder with one subfolder of photos per class (makes the source folder)",
-    "per_class": "pictures to render per class, for the source sample",
+    **HELP,
     "min_bytes": "smallest file that is taken",
     "train_per_class": "photos per class for retraining",
     "demo_per_class": "photos per class set aside for the demo",
@@ -55,7 +48,6 @@ _HELP = {
     "testing_percentage": "of the photos for retraining",
     "architecture": "mobilenet_WIDTH_SIZE: 1.0, 0.75, 0.50, 0.25 and 224, 192, 160, 128",
     "weights": "a pretrained weights file; found by itself by default",
-    "cache_dir": "where networks and vectors are kept; the user's cache folder by default",
     "how_many_training_steps": "steps of training",
     "learning_rate": "of plain gradient descent",
     "train_batch_size": "photos per step",
@@ -65,7 +57,6 @@ _HELP = {
     "min_accuracy": "what the accuracy's lower bound must reach for publishing",
     "publish_dir": "folder of published models (default: published/ beside the runs)",
     "name": "name of the published model",
-    "seed": "same seed and photos, same model",
 }
 
 
@@ -93,6 +84,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the run's options to a parser."""
     add_options(parser, *((name, default, _HELP[name]) for name, default in DEFAULTS.items()))
     parser.add_argument(
+        "--species", type=Path, default=SPECIES_FILE, help="the classes (default: species.yaml)"
+    )
+    parser.add_argument(
         "--runs_dir", type=Path, default=Path("runs"), help="where runs go (default: runs)"
     )
 
@@ -104,11 +98,13 @@ def request(options: argparse.Namespace) -> Request:
         InputError: an option makes no sense, or the photos are not there.
     """
     arguments = {name: getattr(options, name) for name in DEFAULTS}
-    if arguments["image_dir"]:
-        arguments["source"] = "folder"
-        arguments["image_dir"] = os.path.abspath(os.path.expanduser(arguments["image_dir"]))
-    for name in ("weights", "cache_dir"):
-        if arguments[name]:
+    if arguments["source"] == Options.source:  # what was handed over says what is meant
+        if arguments["image_dir"]:
+            arguments["source"] = "storage" if storage.is_uri(arguments["image_dir"]) else "folder"
+        elif arguments["url_list"]:
+            arguments["source"] = "urls"
+    for name in ("image_dir", "url_list", "imagenet", "weights", "cache_dir"):
+        if arguments[name] and "://" not in arguments[name]:
             arguments[name] = os.path.abspath(os.path.expanduser(arguments[name]))
     if arguments["weights"] and not Path(arguments["weights"]).is_file():
         raise InputError(f"no weights file at {arguments['weights']}")
@@ -121,54 +117,35 @@ def request(options: argparse.Namespace) -> Request:
             "measure the model on"
         )
     check_name(arguments["name"])
-    check_per_class(arguments["per_class"])
     check_min_accuracy(arguments["min_accuracy"])
-    arguments["classes"] = classes(arguments["source"], arguments["image_dir"])
+    arguments |= _classes(_fields(Options, arguments), options.species)
     runs = options.runs_dir.resolve()
     arguments["publish_dir"] = str(
         Path(arguments["publish_dir"] or runs / "published").expanduser().resolve()
     )
-    return Request(_new_run_dir(runs), arguments)
+    # The limits of the sources count for each client: one class after another there.
+    own = set(check_options(_fields(Options, arguments))) <= {*WHOLE, "storage"}
+    return Request(_new_run_dir(runs), arguments, LOCAL_PARALLELISM if own else 1)
 
 
-def classes(source: str, image_dir: str) -> list[str]:
-    """The classes of a run: folder names, or those of species.yaml.
-
-    Raises:
-        InputError: unknown source, or the source has not these classes.
-    """
-    if source not in SOURCES:
-        raise InputError(f"unknown source {source!r}: expected {' or '.join(SOURCES)}")
-    if source == "folder":
-        if not image_dir:
-            raise InputError("the source folder needs --image_dir (make run IMAGES=folder)")
-        return list_classes(Path(image_dir))
-    labels = read_species(SPECIES_FILE)
-    unknown = sorted(set(labels) - set(sample.LABELS))
-    if unknown:
-        raise InputError(
-            f"the sample renders {', '.join(sample.LABELS)} only, and species.yaml asks for "
-            f"{', '.join(unknown)} too: use your own photos (make run IMAGES=folder)"
-        )
-    return labels
-
-
-def read_species(path: Path) -> list[str]:
-    """The labels of a species file, in its order.
+def _classes(options: Options, species_file: Path) -> dict[str, Any]:
+    """The parameters `classes` and `species`: from the photos' own labels, or a species file.
 
     Raises:
-        InputError: the file is missing, no YAML, or lists fewer than two different labels.
+        InputError: a senseless option, or the source has not these classes.
     """
-    try:
-        if path.stat().st_size > SPECIES_MAX_BYTES:
-            raise InputError(f"{path} is larger than {SPECIES_MAX_BYTES} bytes")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        labels = [check_label(str(entry["label"])) for entry in content["species"]]
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
-        raise InputError(f"{path} is no species file (species: [{{label: …}}]): {error}") from error
-    if len(labels) < 2 or len(set(labels)) < len(labels):
-        raise InputError(f"{path} must list at least two species, each once; it lists {labels}")
-    return labels
+    species = as_parameter(read_species(species_file))
+    classes = class_names(options)
+    if classes is None:
+        classes = list(species)
+        unknown = sorted(set(classes) - set(sample.LABELS))
+        if unknown and check_options(options) == ["sample"]:
+            raise InputError(
+                f"the sample renders {', '.join(sample.LABELS)} only, and {species_file.name} asks "
+                f"for {', '.join(unknown)} too: use your own photos (make run IMAGES=folder), or "
+                "look for the species (make run SOURCE=inaturalist)"
+            )
+    return {"classes": classes, "species": species}
 
 
 def _fields(kind: type[Any], arguments: dict[str, Any]) -> Any:

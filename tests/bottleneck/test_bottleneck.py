@@ -9,8 +9,9 @@ from conftest import SMALL_ARCHITECTURE, run_captured
 
 from components.bottleneck.bottleneck import bottleneck
 from components.common import bottlenecks, images
-from components.common.dataset import Dataset, DatasetWriter, Photo
+from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
+from components.common.photo import Photo
 
 
 @pytest.fixture

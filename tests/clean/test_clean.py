@@ -14,9 +14,10 @@ from PIL import Image, ImageDraw
 
 from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, clean, judge, phash
 from components.common import images
-from components.common.dataset import Dataset, DatasetWriter, Photo
+from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
 from components.common.images import BadPhoto
+from components.common.photo import Photo
 
 
 def picture(seed: int = 0, width: int = 480, height: int = 360) -> NDArray[np.uint8]:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from components.common import bottlenecks, images
 from components.common.backbone import Backbone, BackboneKey, load_backbone
 from components.common.bottlenecks import INDEX, SCORES, VECTORS, Bottlenecks
-from components.common.dataset import Photo
 from components.common.errors import InputError
+from components.common.photo import Photo
 
 Photos = list[tuple[Photo, bytes]]
 

@@ -16,12 +16,11 @@ from components.common.dataset import (
     SCHEMA,
     Dataset,
     DatasetWriter,
-    Photo,
-    check_label,
     stream_all,
     write_manifest,
 )
 from components.common.errors import InputError
+from components.common.photo import Photo, check_label
 
 
 def content(number: int, size: int = 700) -> bytes:
@@ -183,10 +182,8 @@ def test_earlier_dataset_is_replaced_whole(tmp_path: Path) -> None:
         for number in range(4):
             writer.add(Photo(label="old"), content(number))
     write(tmp_path / "d", ("new",))
-    assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [
-        "images-00000.tar",
-        MANIFEST,
-    ]
+    names = sorted(path.name for path in (tmp_path / "d").iterdir())
+    assert names == ["ATTRIBUTION.md", "images-00000.tar", MANIFEST]
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
     assert Dataset(tmp_path / "d").labels == ["new"]
 
@@ -237,7 +234,7 @@ def test_manifest_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "metadata",
     [
-        {"format": "wild-mushrooms-dataset", "format_version": "2"},
+        {"format": "wild-mushrooms-dataset", "format_version": "1"},
         {"format": "someone's", "format_version": "1"},
         {"format": "wild-mushrooms-dataset"},
         {},

@@ -13,7 +13,7 @@ import pytest
 
 from components.common import bottlenecks
 from components.common.backbone import BackboneKey
-from components.common.dataset import Dataset, DatasetWriter, Photo
+from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError, WorkError
 from components.common.files import (
     atomic_directory,
@@ -21,6 +21,7 @@ from components.common.files import (
     is_disk_full,
     write_file,
 )
+from components.common.photo import Photo
 
 TOO_MUCH = 3 * 1024 * 1024
 

@@ -13,8 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from components.common import splits
-from components.common.dataset import Photo
 from components.common.errors import InputError
+from components.common.photo import Photo
 from components.common.splits import DEMO, PARTS, SURPLUS, TEST, TRAINING, VALIDATION, Quota
 
 # A machine that is busy with something else makes no property untrue.

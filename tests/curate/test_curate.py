@@ -16,8 +16,9 @@ from components.clean.clean import clean
 from components.common import bottlenecks, images, splits
 from components.common.backbone import BackboneKey, load_backbone
 from components.common.bottlenecks import Bottlenecks
-from components.common.dataset import Dataset, DatasetWriter, Photo
+from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
+from components.common.photo import Photo
 from components.common.splits import DEMO, TEST, TRAINING, VALIDATION
 from components.curate.curate import LEDGER, Division, curate
 

@@ -7,8 +7,8 @@ import numpy as np
 from html_page import Page
 
 from components.common import images
-from components.common.dataset import Photo
 from components.common.model import ModelDescription
+from components.common.photo import Photo
 from components.common.report import RENDERED, WARNING
 from components.evaluate import report
 from components.evaluate.measure import measure_part

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from components.download.sample_scenery import (
+from components.download.sources.sample_scenery import (
     Array,
     Scene,
     blank,

@@ -10,10 +10,15 @@ import pytest
 from components.common import images
 from components.common.dataset import Dataset
 from components.common.errors import InputError
-from components.download import folder
+from components.download.candidate import Options
 from components.download.download import download
+from components.download.sources import folder
 
 DATA = images.encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+
+
+def from_folder(path: Path) -> Options:
+    return Options(source="folder", image_dir=str(path))
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -83,7 +88,8 @@ def test_photos_are_taken_by_suffix_in_any_case_and_sorted(tmp_path: Path) -> No
 
 def test_photos_come_with_their_bytes_and_origin(tmp_path: Path) -> None:
     tree(tmp_path, "roses/2.jpg", "roses/1.jpg", "daisy/1.jpg")
-    rows = list(folder.read_class(tmp_path, "roses"))
+    download("roses", tmp_path / "out", from_folder(tmp_path))
+    rows = list(Dataset(tmp_path / "out").stream())
     assert [photo.source_url for photo, _ in rows] == ["roses/1.jpg", "roses/2.jpg"]
     for photo, data in rows:
         assert data == DATA
@@ -103,14 +109,14 @@ def test_photos_come_with_their_bytes_and_origin(tmp_path: Path) -> None:
 def test_class_that_cannot_be_read_is_refused(tmp_path: Path, label: str, message: str) -> None:
     tree(tmp_path, "secret/1.jpg", "photos/daisy/1.jpg", "photos/empty/readme.md")
     with pytest.raises(InputError, match=message):
-        list(folder.read_class(tmp_path / "photos", label))
+        folder.class_files(tmp_path / "photos", label)
 
 
 def test_too_large_file_is_left_out_with_a_warning(tmp_path: Path, events: Path) -> None:
     tree(tmp_path, "photos/daisy/1.jpg", "photos/daisy/2.jpg")
     os.truncate(tmp_path / "photos/daisy/1.jpg", folder.MAX_FILE_BYTES + 1)  # sparse
-    rows = list(folder.read_class(tmp_path / "photos", "daisy"))
-    assert [photo.source_url for photo, _ in rows] == ["daisy/2.jpg"]
+    files = folder.class_files(tmp_path / "photos", "daisy")
+    assert [path.name for path in files] == ["2.jpg"]
     (warning,) = warnings_of(events)
     assert "1.jpg was left out" in warning
     assert str(folder.MAX_FILE_BYTES) in warning
@@ -120,20 +126,20 @@ def test_class_of_too_large_files_only_is_refused(tmp_path: Path) -> None:
     tree(tmp_path, "photos/daisy/1.jpg")
     os.truncate(tmp_path / "photos/daisy/1.jpg", folder.MAX_FILE_BYTES + 1)
     with pytest.raises(InputError, match="daisy"):  # else the class would vanish in silence
-        download("daisy", tmp_path / "out", source="folder", image_dir=str(tmp_path / "photos"))
+        download("daisy", tmp_path / "out", from_folder(tmp_path / "photos"))
     assert not (tmp_path / "out").exists()
 
 
 def test_files_that_are_no_photos_are_counted_in_one_warning(tmp_path: Path, events: Path) -> None:
     tree(tmp_path, "photos/daisy/1.jpg", "photos/daisy/notes.txt", "photos/daisy/list.csv")
-    assert len(list(folder.read_class(tmp_path / "photos", "daisy"))) == 1
+    assert len(folder.class_files(tmp_path / "photos", "daisy")) == 1
     (warning,) = warnings_of(events)
     assert "2 files are not named like photos" in warning
 
 
 def test_hidden_files_are_not_worth_a_warning(tmp_path: Path, events: Path) -> None:
     tree(tmp_path, "photos/daisy/1.jpg", "photos/daisy/.DS_Store")
-    assert len(list(folder.read_class(tmp_path / "photos", "daisy"))) == 1
+    assert len(folder.class_files(tmp_path / "photos", "daisy")) == 1
     assert warnings_of(events) == []
 
 
@@ -141,7 +147,7 @@ def test_download_stores_bytes_as_they_were_under_their_true_type(tmp_path: Path
     tree(tmp_path, "photos/daisy/1.png", "photos/daisy/2.jpg", "photos/daisy/3.jpg")
     (tmp_path / "photos/daisy/2.jpg").write_bytes(b"<html>gone</html>")
     (tmp_path / "photos/daisy/3.jpg").write_bytes(b"")
-    download("daisy", tmp_path / "out", source="folder", image_dir=str(tmp_path / "photos"))
+    download("daisy", tmp_path / "out", from_folder(tmp_path / "photos"))
     stored = list(Dataset(tmp_path / "out").stream())
     assert [data for _, data in stored] == [DATA, b"<html>gone</html>", b""]
     assert [photo.path.rpartition(".")[2] for photo, _ in stored] == ["jpg", "html", "bin"]
@@ -150,7 +156,7 @@ def test_download_stores_bytes_as_they_were_under_their_true_type(tmp_path: Path
 def test_home_folder_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     tree(tmp_path, "photos/daisy/1.jpg")
-    download("daisy", tmp_path / "out", source="folder", image_dir="~/photos")
+    download("daisy", tmp_path / "out", Options(source="folder", image_dir="~/photos"))
     assert len(Dataset(tmp_path / "out").photos) == 1
 
 
@@ -166,5 +172,5 @@ def test_download_that_cannot_be_done_is_refused(
     tmp_path: Path, options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        download("daisy", tmp_path / "out", **options)  # type: ignore[arg-type]
+        download("daisy", tmp_path / "out", Options(**options))
     assert list(tmp_path.iterdir()) == []

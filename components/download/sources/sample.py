@@ -15,14 +15,16 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from components.download.sample_scenery import (
+from components.common.errors import InputError
+from components.download.candidate import SAMPLES_PER_CLASS, Candidate, Query
+from components.download.sources.sample_scenery import (
     Array,
     Scene,
     develop,
     draw_background,
     draw_foreground,
 )
-from components.download.sample_specimens import draw_specimens, draw_table
+from components.download.sources.sample_specimens import draw_specimens, draw_table
 
 LABELS: tuple[str, ...] = (
     "common stinkhorn",
@@ -31,6 +33,7 @@ LABELS: tuple[str, ...] = (
     "giant puffball",
     "scarlet elf cup",
 )
+RENDERED = "rendered"  # the flag of pictures that are drawings, not photographs
 FAULTS = (
     "truncated",
     "png_named_jpg",
@@ -50,6 +53,24 @@ class RenderedPhoto:
     name: str
     data: bytes
     fault: str | None
+
+
+def candidates(query: Query) -> Iterator[Candidate]:
+    """Renderings of the class, with planted faults on top of the number asked for."""
+    label, options = query.species.label, query.options
+    if label not in LABELS:
+        raise InputError(
+            f"the sample has no class {label!r}: it renders {', '.join(LABELS)}; for other "
+            "classes use your own photos (IMAGES=folder)"
+        )
+    for picture in render_class(label, options.per_class or SAMPLES_PER_CLASS, seed=options.seed):
+        yield Candidate(
+            url=f"sample:{label}/{picture.name}",
+            author="rendered by wild-mushrooms",
+            licence="CC0-1.0",
+            flags=(RENDERED,),
+            read=picture.data.__bytes__,
+        )
 
 
 def render_class(label: str, count: int, *, seed: int = 0) -> Iterator[RenderedPhoto]:

@@ -16,7 +16,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.download.sample import FAULTS, LABELS, RenderedPhoto, render_class
+from components.download.sources.sample import FAULTS, LABELS, RenderedPhoto, render_class
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = 40
@@ -54,7 +54,7 @@ def test_same_seed_gives_identical_bytes_in_another_process(
 ) -> None:
     script = (
         "import cv2, hashlib; cv2.setNumThreads(1)\n"
-        "from components.download.sample import LABELS, render_class\n"
+        "from components.download.sources.sample import LABELS, render_class\n"
         "for label in reversed(LABELS):\n"
         "    for photo in render_class(label, 3):\n"
         "        print(photo.name, hashlib.sha256(photo.data).hexdigest())\n"

@@ -1,16 +1,24 @@
 """The source `folder`: a folder with one subfolder per class, as retrain.py read it."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.common.dataset import Photo, check_label
 from components.common.errors import InputError
+from components.common.photo import check_label
 from components.common.step import warn
+from components.download.candidate import Candidate, Query, expanded
 
 # What is taken for a photo by its name; what it really is, `clean` finds out.
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 MAX_FILE_BYTES = 64 * 1024 * 1024
+
+
+def candidates(query: Query) -> Iterator[Candidate]:
+    """The photos of the class folder."""
+    if not query.options.image_dir:
+        raise InputError("the source folder needs --image_dir (make run IMAGES=folder)")
+    for path in class_files(expanded(query.options.image_dir), query.species.label):
+        yield Candidate(url=f"{query.species.label}/{path.name}", read=path.read_bytes)
 
 
 def list_classes(image_dir: Path) -> list[str]:
@@ -55,8 +63,8 @@ def photo_files(folder: Path) -> list[Path]:
     ]
 
 
-def read_class(image_dir: Path, label: str) -> Iterator[tuple[Photo, bytes]]:
-    """The photos of one class, with their bytes.
+def class_files(image_dir: Path, label: str) -> list[Path]:
+    """The photo files of one class that are not too large, sorted.
 
     Raises:
         InputError: the class folder is missing or empty.
@@ -68,27 +76,17 @@ def read_class(image_dir: Path, label: str) -> Iterator[tuple[Photo, bytes]]:
     files = photo_files(folder)
     if not files:
         raise InputError(f"{folder} holds no photos ({', '.join(SUFFIXES)})")
-    if all(path.stat().st_size > MAX_FILE_BYTES for path in files):
-        raise InputError(f"all photos in {folder} are larger than {MAX_FILE_BYTES} bytes")
     visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     others = [path for path in visible if path not in set(files)]
     if others:
         warn(f"{folder}: {len(others)} files are not named like photos, such as {others[0].name}")
-    for path in files:
+    small = [path for path in files if path.stat().st_size <= MAX_FILE_BYTES]
+    if not small:
+        raise InputError(f"all photos in {folder} are larger than {MAX_FILE_BYTES} bytes")
+    for path in sorted(set(files) - set(small)):
         size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            warn(f"{path} was left out: {size} bytes, more than {MAX_FILE_BYTES}")
-            continue
-        data = path.read_bytes()
-        yield (
-            Photo(
-                label=label,
-                source="folder",
-                source_url=f"{label}/{path.name}",
-                source_sha256=hashlib.sha256(data).hexdigest(),
-            ),
-            data,
-        )
+        warn(f"{path} was left out: {size} bytes, more than {MAX_FILE_BYTES}")
+    return small
 
 
 def _is_class_folder(entry: Path) -> bool:

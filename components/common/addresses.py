@@ -1,0 +1,196 @@
+"""Which network addresses may be connected to, and connections that go to no others.
+
+A URL from a stranger may name a machine that only we can reach: a cloud's metadata service, a
+database behind the firewall (server-side request forgery, OWASP). So each name is resolved once,
+every address it has is checked, and the connection goes to an address that was checked: a second
+look-up could answer otherwise (DNS rebinding).
+"""
+
+import ipaddress
+import os
+import queue
+import socket
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+RESOLVE_S = 3.0  # the system's resolver may take half a minute to give up
+MAX_ADDRESSES = 3  # of one name that are tried
+# RFC 6052: the last 32 bits are an IPv4 address, which a NAT64 gateway connects to.
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class RefusedAddress(Exception):
+    """The host has an address that is not public, and was not allowed by name."""
+
+    def __init__(self, host: str, address: str) -> None:
+        where = "" if host == address else f"is at {address}, which "
+        super().__init__(f"{host} {where}is not a public address")
+        self.host = host
+        self.address = address
+
+
+def is_public(address: str) -> bool:
+    """True for an address that anyone on the internet could reach (IANA special-purpose registry).
+
+    Addresses that carry an IPv4 address within (mapped, 6to4, Teredo, NAT64) are as public as that.
+    """
+    parsed: Address = ipaddress.ip_address(address.partition("%")[0])
+    inner: list[Address | None] = []
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = [parsed.ipv4_mapped, parsed.sixtofour, *(parsed.teredo or ())]
+        if parsed in NAT64:
+            inner.append(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))
+        if parsed.ipv4_mapped:
+            return is_public(str(parsed.ipv4_mapped))
+    within = [part for part in inner if part is not None]
+    return (
+        parsed.is_global
+        and not parsed.is_multicast
+        and not parsed.is_reserved
+        and all(is_public(str(part)) for part in within)
+    )
+
+
+def check_addresses(host: str, addresses: Collection[str], allowed: Collection[str]) -> None:
+    """Raise `RefusedAddress` unless every address of `host` is public, or its name is allowed.
+
+    Args:
+        host: as the URL writes it, without brackets.
+        addresses: all that the name resolves to.
+        allowed: names and addresses, as URLs write them, that may be anywhere.
+    """
+    if host.lower() in allowed:
+        return
+    for address in addresses:
+        if not is_public(address):
+            raise RefusedAddress(host, address)
+
+
+def resolve(host: str, port: int, timeout_s: float = RESOLVE_S) -> list[str]:
+    """All addresses of a name, in the system's order of preference.
+
+    Raises:
+        OSError: there is no such name, or the resolver did not answer in time.
+    """
+    answer: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answer.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+        except OSError as error:
+            answer.put(error)
+        except UnicodeError as error:  # a label that is empty or longer than 63 characters
+            answer.put(OSError(f"not a host name: {error}"))
+
+    # A thread of its own: the system's resolver takes no time limit. It ends with the process.
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        result = answer.get(timeout=timeout_s)
+    except queue.Empty:
+        raise TimeoutError(f"no answer from the name server within {timeout_s:g} s") from None
+    if isinstance(result, OSError):
+        raise result
+    return result
+
+
+def guarded_pools(allowed: Collection[str], head_s: float) -> dict[str, type[HTTPConnectionPool]]:
+    """Connection pools for urllib3, by scheme, whose connections go to checked addresses only.
+
+    Args:
+        allowed: names and addresses that may be anywhere (see `check_addresses`).
+        head_s: seconds in which an answer's head must be there, however it trickles in.
+    """
+
+    def connect(connection: HTTPConnection) -> socket.socket:
+        host, port = connection.host.rstrip(".").strip("[]"), connection.port
+        assert port is not None
+        try:
+            addresses = resolve(host, port)
+        except OSError as error:
+            failure = socket.gaierror(*error.args) if error.args else socket.gaierror(str(error))
+            raise NameResolutionError(host, connection, failure) from error
+        check_addresses(host, addresses, allowed)
+        return _connect_to_one(connection, addresses[:MAX_ADDRESSES], port)
+
+    class GuardedConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return connect(self)
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+            with _time_limit(self.sock, head_s):
+                return super().getresponse()
+
+    class GuardedSecureConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return connect(self)
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+            with _time_limit(self.sock, head_s):
+                return super().getresponse()
+
+    class GuardedPool(HTTPConnectionPool):
+        ConnectionCls = GuardedConnection
+
+    class GuardedSecurePool(HTTPSConnectionPool):
+        ConnectionCls = GuardedSecureConnection
+
+    return {"http": GuardedPool, "https": GuardedSecurePool}
+
+
+@contextmanager
+def _time_limit(used: socket.socket | None, seconds: float) -> Iterator[None]:
+    """End the connection if the block takes longer: each read of it alone may be quick enough.
+
+    Raises:
+        TimeoutError: the block took longer.
+    """
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        with suppress(OSError):  # closed meanwhile
+            if used is not None:
+                used.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if ended.is_set():  # whatever was read is not the whole
+            raise TimeoutError("the answer's head took too long")
+
+
+def _connect_to_one(connection: HTTPConnection, addresses: list[str], port: int) -> socket.socket:
+    """A socket to the first address that answers.
+
+    Raises:
+        ConnectTimeoutError: none answered in time.
+        NewConnectionError: none takes connections.
+    """
+    timeout: Any = connection.timeout
+    last: OSError = OSError("the name has no address")
+    for address in addresses:
+        try:
+            made = socket.create_connection((address, port), timeout / len(addresses))
+        except OSError as error:
+            last = error
+            continue
+        made.settimeout(timeout)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
+    if isinstance(last, TimeoutError):
+        raise ConnectTimeoutError(connection, f"{connection.host} did not answer") from last
+    text = os.strerror(last.errno) if last.errno else str(last)
+    raise NewConnectionError(connection, text) from last

@@ -1,0 +1,84 @@
+"""ATTRIBUTION.md: who made the photos of a dataset or a model, and what may be done with them."""
+
+import collections
+import re
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote, urlsplit
+
+from components.common import licences
+from components.common.photo import Photo
+
+FILE_NAME = "ATTRIBUTION.md"
+MAX_TEXT = 200  # characters of a stranger's text
+MAX_URL = 2000  # characters
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
+
+
+def render(photos: Iterable[Photo]) -> str:
+    """The credits of photos as Markdown: title, author, licence with link, source page.
+
+    Photos that came without a page of their own are counted by what is known of them.
+    """
+    listed = sorted(photos, key=lambda photo: (photo.label, photo.path))
+    lines = ["# Attribution", "", *_overview(listed)]
+    for label in sorted({photo.label for photo in listed}):
+        lines += ["", f"## {escape(label)}", ""]
+        mine = [photo for photo in listed if photo.label == label]
+        lines += [_line(photo) for photo in mine if photo.source_page]
+        lines += _counted([photo for photo in mine if not photo.source_page])
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """A stranger's text as one line of Markdown that shows it and does nothing else."""
+    plain = "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])
+    return _MARKDOWN.sub(r"\\\1", " ".join(plain.split()))
+
+
+def _overview(photos: Sequence[Photo]) -> list[str]:
+    count = collections.Counter(photo.licence for photo in photos)
+    lines = [
+        f"{len(photos)} photos. Metadata was removed, and some were turned upright or converted to "
+        "JPEG; nothing else was changed.",
+        "",
+    ]
+    lines += [
+        f"- {number} × {_licence(licence) if licence else 'no licence is known'}"
+        for licence, number in count.most_common()
+    ]
+    bound = sum(licences.is_non_commercial(photo.licence) for photo in photos)
+    if bound:
+        lines += ["", f"**{bound} of them may be used for non-commercial purposes only.**"]
+    return lines
+
+
+def _line(photo: Photo) -> str:
+    title = _link(photo.title or photo.path.rpartition("/")[2], photo.source_page)
+    author = escape(photo.author) or "an unknown author"
+    terms = _licence(photo.licence) if photo.licence else "no licence is known"
+    return f"- {title} by {author}, {terms} (`{photo.sha256[:16]}`)"
+
+
+def _counted(photos: Sequence[Photo]) -> list[str]:
+    count = collections.Counter((photo.source, photo.author, photo.licence) for photo in photos)
+    lines = []
+    for (source, author, licence), number in count.most_common():
+        made = escape(author) or "no author is known"
+        terms = _licence(licence) if licence else "no licence is known"
+        lines.append(f"- {number} from the source {escape(source) or 'unknown'}: {made}, {terms}")
+    return lines
+
+
+def _licence(text: str) -> str:
+    licence = licences.parse(text)
+    return _link(licence.name, licence.url) if licence else escape(text)
+
+
+def _link(text: str, url: str) -> str:
+    """A link where the address is one of the web, else only the text."""
+    try:
+        safe = urlsplit(url).scheme in ("http", "https") and len(url) <= MAX_URL
+    except ValueError:
+        safe = False
+    # Quoted: no character is left that could end the link or begin a tag.
+    return f"[{escape(text)}](<{quote(url, safe=':/?&=%#@,;+~!$')}>)" if safe else escape(text)

@@ -1,0 +1,357 @@
+"""Fetching over HTTP: the one fetcher and the one retry policy.
+
+Safe: http and https only, addresses checked at every redirect (addresses.py), sizes bounded.
+Polite: per-host limits (politeness.py), Retry-After, an honest User-Agent, `noai` honoured.
+Resumable: what was fetched whole is never fetched again (fetch_cache.py).
+"""
+
+import hashlib
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode, urljoin
+from urllib.request import getproxies
+
+import requests
+import requests.adapters
+import urllib3
+from requests.utils import get_environ_proxies
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+
+from components import __version__
+from components.common import images
+from components.common.addresses import RefusedAddress, guarded_pools
+from components.common.errors import WorkError
+from components.common.fetch_cache import FetchCache, Fetched
+from components.common.fetch_outcome import (
+    AGENT,
+    FetchError,
+    HostUnreachable,
+    Retry,
+    check_url,
+    explained,
+    host_of,
+    is_forbidden,
+    retry_after_s,
+)
+from components.common.files import naming_full_disk
+from components.common.politeness import (
+    HOST_LIMITS,
+    DailyLimitReached,
+    Gate,
+    HostLimits,
+    Usage,
+)
+
+WORKERS = 8
+MAX_REDIRECTS = 5
+PHOTO_MAX_BYTES = 64 * 1024**2
+JSON_MAX_BYTES = 64 * 1024**2
+JSON_MAX_AGE_S = 86400.0  # a list of candidates stays the same for a day: a resumed run equals one
+CHUNK_BYTES = 64 * 1024
+TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+INCOMPLETE = "incomplete"
+INCOMPLETE_ATTEMPTS = 3  # a file that ends too soon each time is stored so
+
+Check = Callable[[bytes, str, str], str]  # (body, declared type, final URL) → what is wrong with it
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Time limits and retries, in seconds.
+
+    Before attempt n + 1 the wait is `backoff_s` × 2ⁿ⁻¹, at most `backoff_max_s`, plus up to half of
+    it at random, so that clients that failed together do not come back together.
+    """
+
+    attempts: int = 8
+    unreachable_attempts: int = 2  # for a host that never took a connection
+    backoff_s: float = 0.5
+    backoff_max_s: float = 15.0
+    retry_after_max_s: float = 120.0  # a host that asks for a longer rest is not waited for
+    connect_s: float = 3.0
+    read_s: float = 20.0  # between two packets
+    total_s: float = 120.0  # of one attempt; a file larger than a photo gets more (see `_deadline`)
+
+
+@dataclass
+class _State:
+    """What is known about hosts while the fetcher lives."""
+
+    gates: dict[str, Gate] = field(default_factory=dict)
+    connected: set[str] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Fetcher(AbstractContextManager["Fetcher"]):
+    """Fetches URLs; threads may share one.
+
+    Args:
+        cache_dir: where fetched bytes are kept.
+        contact: e-mail address or page of whoever runs this, for the User-Agent.
+        allowed_hosts: names and addresses, as URLs write them, that need not be public.
+        workers: requests at once.
+        policy: time limits and retries.
+        limits: what single hosts ask for.
+
+    Example:
+        >>> import tempfile
+        >>> with Fetcher(Path(tempfile.mkdtemp())) as fetcher:
+        ...     fetcher.contact
+        ''
+    """
+
+    def __init__(
+        self,
+        cache_dir: Path,
+        *,
+        contact: str = "",
+        allowed_hosts: Collection[str] = (),
+        workers: int = WORKERS,
+        policy: Policy = Policy(),
+        limits: Mapping[str, HostLimits] = HOST_LIMITS,
+    ) -> None:
+        self.contact = contact
+        self.workers = workers
+        self.cache = FetchCache(cache_dir)
+        self._allowed = frozenset(host.lower() for host in allowed_hosts)
+        self._policy = policy
+        self._limits = limits
+        self._state = _State()
+        self._session = _session(self._allowed, workers, contact, policy.total_s)
+        self._proxied = bool(getproxies())
+        # The two usual variables for a private certificate authority.
+        self._verify = (
+            os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._session.close()
+
+    def photo(self, url: str, *, max_bytes: int = PHOTO_MAX_BYTES) -> Fetched:
+        """A picture, from the cache if it was fetched before.
+
+        Raises:
+            FetchError: it cannot be had, or what came is no picture.
+        """
+        return self.cache.lookup(url) or self._fetch(url, max_bytes, _check_photo)
+
+    def file(self, url: str, *, max_bytes: int) -> Fetched:
+        """Any file, from the cache if it was fetched before.
+
+        Raises:
+            FetchError: it cannot be had.
+        """
+        return self.cache.lookup(url) or self._fetch(url, max_bytes, None)
+
+    def json(
+        self, url: str, params: Mapping[str, str | int], *, max_age_s: float = JSON_MAX_AGE_S
+    ) -> Any:
+        """The answer of a web service, from the cache if it is fresh enough.
+
+        Raises:
+            FetchError: it cannot be had, or it is no JSON.
+        """
+        whole = f"{url}?{urlencode(params)}"
+        found = self.cache.lookup(whole, max_age_s) or self._fetch(
+            whole, JSON_MAX_BYTES, _check_json
+        )
+        return json.loads(found.read())
+
+    def _fetch(self, url: str, max_bytes: int, check: Check | None) -> Fetched:
+        """Try until the body is there, the failure is final, or the attempts are used up."""
+        for attempt in range(1, self._policy.attempts + 1):
+            try:
+                return self._attempt(url, max_bytes, check)
+            except Retry as failure:
+                never = not failure.connected and host_of(url) not in self._state.connected
+                if never and attempt >= self._policy.unreachable_attempts:
+                    raise HostUnreachable("unreachable", url, failure.reason) from failure
+                most = (
+                    INCOMPLETE_ATTEMPTS if failure.reason == INCOMPLETE else self._policy.attempts
+                )
+                if attempt >= most:
+                    raise FetchError(failure.reason, url, f"{attempt} attempts") from failure
+                time.sleep(max(failure.wait_s, self._backoff(attempt)))
+            except RefusedAddress as refused:
+                raise FetchError("refused address", url, str(refused)) from refused
+            except DailyLimitReached as reached:
+                raise WorkError(
+                    f"{host_of(url)} must not be asked for more today ({reached}): run again "
+                    "tomorrow; what was fetched is kept"
+                ) from reached
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _attempt(self, url: str, max_bytes: int, check: Check | None) -> Fetched:
+        """One walk from the URL through its redirects to a body that was checked."""
+        place = url
+        for _ in range(MAX_REDIRECTS + 1):
+            check_url(place, url)
+            gate = self._gate(host_of(place))
+            with gate.turn(), self._open(place, url) as response:
+                if response.is_redirect:
+                    place = urljoin(place, response.headers["Location"])
+                    continue
+                self._check_status(response, url, gate)
+                found = self._receive(response, url, place, max_bytes, check)
+                gate.count(found.size)
+                return found
+        raise FetchError("too many redirects", url)
+
+    def _open(self, place: str, url: str) -> requests.Response:
+        """Send the request and read the answer's head."""
+        try:
+            response = self._session.get(
+                place,
+                stream=True,
+                allow_redirects=False,
+                timeout=(self._policy.connect_s, self._policy.read_s),
+                verify=self._verify,
+                proxies=get_environ_proxies(place) if self._proxied else None,
+            )
+        except requests.RequestException as error:
+            raise explained(error, url) from error
+        self._state.connected.add(host_of(place))
+        return response
+
+    def _check_status(self, response: requests.Response, url: str, gate: Gate) -> None:
+        status = response.status_code
+        if status in TRANSIENT:
+            wait_s = retry_after_s(response)
+            if wait_s > self._policy.retry_after_max_s:
+                raise FetchError(f"http {status}", url, f"asks for a rest of {wait_s:.0f} s")
+            if wait_s:
+                gate.pause(wait_s)
+            raise Retry(f"http {status}", wait_s=wait_s)
+        if status != 200:
+            raise FetchError(f"http {status}", url)
+        if is_forbidden(response):
+            raise FetchError("noai", url, "X-Robots-Tag asks not to train on it")
+
+    def _receive(
+        self, response: requests.Response, url: str, place: str, max_bytes: int, check: Check | None
+    ) -> Fetched:
+        """Stream the body into the cache, hashing it on the way."""
+        declared = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) > max_bytes:
+            raise FetchError("too large", url, f"{length} bytes, at most {max_bytes}")
+        temporary = self.cache.new_file()
+        try:
+            with naming_full_disk("a fetched file", temporary):
+                sha256 = self._stream(response, temporary, url, max_bytes)
+            problem = check(temporary.read_bytes(), declared, place) if check else ""
+            if problem == INCOMPLETE:
+                raise Retry(INCOMPLETE)
+            if problem:
+                raise FetchError(problem, url)
+            return self.cache.keep(
+                temporary, url=url, final_url=place, content_type=declared, sha256=sha256
+            )
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _stream(
+        self, response: requests.Response, temporary: Path, url: str, max_bytes: int
+    ) -> str:
+        """Write the body to a file; returns its SHA-256."""
+        digest = hashlib.sha256()
+        size = 0
+        # A body that trickles in keeps each read within its limit, so the whole has one too.
+        deadline = time.monotonic() + self._policy.total_s * max(1, max_bytes // PHOTO_MAX_BYTES)
+        raw: urllib3.HTTPResponse = response.raw
+        try:
+            with open(temporary, "xb") as file:
+                while chunk := raw.read1(CHUNK_BYTES, decode_content=True):
+                    size += len(chunk)
+                    if size > max_bytes:
+                        raise FetchError("too large", url, f"more than {max_bytes} bytes")
+                    if time.monotonic() > deadline:
+                        raise Retry("timeout")
+                    digest.update(chunk)
+                    file.write(chunk)
+        except DecodeError as error:
+            raise FetchError("undecodable", url, str(error)) from error
+        except (HTTPError, OSError) as error:
+            if isinstance(error, OSError) and error.errno and not isinstance(error, HTTPError):
+                raise
+            raise Retry(
+                "timeout" if isinstance(error, ReadTimeoutError) else "broken connection"
+            ) from error
+        return digest.hexdigest()
+
+    def _gate(self, host: str) -> Gate:
+        with self._state.lock:
+            if host not in self._state.gates:
+                limits = self._limits.get(host)
+                usage = Usage(self.cache.directory / "usage" / f"{host}.json") if limits else None
+                self._state.gates[host] = Gate(limits or HostLimits(), usage)
+            return self._state.gates[host]
+
+    def _backoff(self, attempt: int) -> float:
+        wait_s: float = min(self._policy.backoff_s * 2 ** (attempt - 1), self._policy.backoff_max_s)
+        return wait_s * random.uniform(1.0, 1.5)  # noqa: S311
+
+
+def _session(
+    allowed: Collection[str], workers: int, contact: str, head_s: float
+) -> requests.Session:
+    pools = guarded_pools(allowed, head_s)
+
+    class GuardedAdapter(requests.adapters.HTTPAdapter):
+        """Connects to checked addresses; a proxy, which the environment names, is trusted."""
+
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs)
+            self.poolmanager.pool_classes_by_scheme = pools
+
+    session = requests.Session()
+    session.trust_env = False  # a .netrc would send passwords to whoever is asked for a photo
+    session.adapters.clear()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, GuardedAdapter(pool_connections=64, pool_maxsize=workers))
+    session.headers.clear()
+    session.headers["User-Agent"] = user_agent(contact)
+    session.headers["Accept-Encoding"] = "gzip, identity;q=0.5"
+    return session
+
+
+def user_agent(contact: str) -> str:
+    """Who we are and whom to write to, as Wikimedia's policy and good manners ask."""
+    about = f"{contact}; " if contact else ""
+    return f"{AGENT}/{__version__} ({about}photos for training a classifier)"
+
+
+def _check_json(body: bytes, *_: str) -> str:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return "no JSON"
+    return ""
+
+
+def _check_photo(body: bytes, declared: str, final_url: str) -> str:
+    """What is wrong with a body that should be a picture; empty if nothing is."""
+    if not body:
+        return "empty"
+    if images.is_known_placeholder(body) or "photo_unavailable" in final_url:
+        return "placeholder"
+    kind = images.sniff(body)
+    if kind in ("", "html"):
+        return kind or "no picture"
+    if declared.startswith("text/"):
+        return f"declared as {declared}"
+    return "" if images.has_end(body) else INCOMPLETE

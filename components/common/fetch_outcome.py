@@ -1,0 +1,123 @@
+"""What can come of an HTTP request other than the file: final failures, and those worth a retry."""
+
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
+
+from components.common.addresses import RefusedAddress
+
+AGENT = "wild-mushrooms"
+# Directives of X-Robots-Tag that forbid what we do (DeviantArt, Spawning.ai; img2dataset too).
+FORBIDDING = frozenset({"noai", "noimageai"})
+
+
+class FetchError(Exception):
+    """One URL could not be had.
+
+    Attributes:
+        reason: in a few words, the same for all URLs that failed so: "http 404", "timeout".
+        url: what was asked for.
+        host: of the request that failed, which a redirect may have led to.
+    """
+
+    def __init__(self, reason: str, url: str, detail: str = "") -> None:
+        super().__init__(f"{url}: {reason}" + (f" ({detail})" if detail else ""))
+        self.reason = reason
+        self.url = url
+        self.host = host_of(url)
+        self.detail = detail
+
+
+class HostUnreachable(FetchError):
+    """No connection to the host was possible, not even at the first request."""
+
+
+class Retry(Exception):
+    """The attempt failed in a way that another may not.
+
+    Attributes:
+        reason: as in FetchError.
+        wait_s: that the host asks for.
+        connected: False where there was not even a connection.
+    """
+
+    def __init__(self, reason: str, *, wait_s: float = 0.0, connected: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait_s = wait_s
+        self.connected = connected
+
+
+def host_of(url: str) -> str:
+    """The host of a URL in lower case, empty where it has none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def check_url(place: str, url: str) -> None:
+    """Raise `FetchError` unless `place` is an address of the web."""
+    try:
+        parts = urlsplit(place)
+        _ = parts.port
+    except ValueError as error:
+        raise FetchError("no web address", url, str(error)) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise FetchError("no web address", url, "expected http:// or https://")
+    if parts.username or parts.password:
+        raise FetchError("password in the address", url)
+
+
+def explained(error: requests.RequestException, url: str) -> FetchError | Retry:
+    """What a failed request means: final, or worth another attempt."""
+    cause = error.args[0] if error.args else None
+    inner = getattr(cause, "reason", cause)
+    if isinstance(inner, RefusedAddress):
+        return FetchError("refused address", url, str(inner))
+    if isinstance(inner, SSLError) or isinstance(error, requests.exceptions.SSLError):
+        return FetchError("tls", url, str(inner))
+    if isinstance(inner, NameResolutionError):
+        return Retry(f"the name {inner._host} is not known", connected=False)
+    if isinstance(inner, ConnectTimeoutError):
+        return Retry("no answer to the connection", connected=False)
+    if isinstance(inner, NewConnectionError):
+        return Retry(f"no connection: {inner._message}", connected=False)
+    if isinstance(inner, ProxyError):
+        return Retry(f"the proxy failed: {inner}", connected=False)
+    if isinstance(error, requests.Timeout):
+        return Retry("timeout")
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+        return Retry("broken connection")
+    return FetchError("no web address", url, str(error))
+
+
+def retry_after_s(response: requests.Response) -> float:
+    """The rest that the host asks for, in seconds; 0 where it names none."""
+    text = response.headers.get("Retry-After", "")
+    try:
+        return max(0.0, urllib3.Retry().parse_retry_after(text)) if text else 0.0
+    except HTTPError:  # neither seconds nor a date
+        return 0.0
+
+
+def is_forbidden(response: requests.Response) -> bool:
+    """True where an X-Robots-Tag for everyone, or for us by name, says noai or noimageai."""
+    raw: urllib3.HTTPResponse = response.raw
+    for line in raw.headers.getlist("X-Robots-Tag"):
+        agent, colon, directives = line.partition(":")
+        if not colon or "," in agent:
+            agent, directives = "", line
+        named = {directive.strip().lower() for directive in directives.split(",")}
+        if agent.strip().lower() in ("", AGENT) and named & FORBIDDING:
+            return True
+    return False

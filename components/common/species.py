@@ -1,0 +1,101 @@
+"""species.yaml: the classes of a run and the names to look them up by."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.common.errors import InputError
+from components.common.photo import check_label
+
+MAX_BYTES = 1024 * 1024
+MAX_TAXA = 50
+MAX_NAME = 200  # characters
+_WORDNET_ID = re.compile(r"n\d{8}")
+
+
+@dataclass(frozen=True)
+class Species:
+    """One class.
+
+    Attributes:
+        label: name of the class.
+        latin: scientific name.
+        wordnet_id: ImageNet's id of the synset, such as "n13003061".
+        taxa: names to look it up by, in sources that search by name.
+    """
+
+    label: str
+    latin: str = ""
+    wordnet_id: str = ""
+    taxa: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The scientific names to search for: the taxa, else the Latin name, else the label."""
+        return self.taxa or (self.latin or self.label,)
+
+
+def read_species(path: Path) -> list[Species]:
+    """The species of a file, in its order.
+
+    Raises:
+        InputError: the file is missing, no YAML, or lists fewer than two different labels.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} is larger than {MAX_BYTES} bytes")
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = [parse_species(entry) for entry in content["species"]]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is no species file (species: [{{label: …}}]): {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    labels = [species.label for species in found]
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        raise InputError(f"{path} must list at least two species, each once; it lists {labels}")
+    return found
+
+
+def parse_species(entry: Mapping[str, Any]) -> Species:
+    """One species from its mapping.
+
+    Raises:
+        InputError: a field is missing, unknown or of the wrong kind.
+    """
+    if not isinstance(entry, Mapping) or "label" not in entry:
+        raise InputError(f"a species needs a label: {{label: …, latin: …}}, not {entry!r:.80}")
+    label = check_label(str(entry["label"]))
+    unknown = sorted(str(name) for name in entry if name not in Species.__dataclass_fields__)
+    if unknown:
+        raise InputError(f"the species {label!r} has the unknown field {', '.join(unknown)}")
+    latin, wordnet_id = str(entry.get("latin") or ""), str(entry.get("wordnet_id") or "")
+    taxa = entry.get("taxa") or ()
+    if not isinstance(taxa, list | tuple) or len(taxa) > MAX_TAXA:
+        raise InputError(f"the species {label!r}: taxa must be a list of at most {MAX_TAXA} names")
+    names = tuple(str(name).strip() for name in taxa)
+    for name in (latin, *names):
+        if len(name) > MAX_NAME or not name.isprintable() or (name in names and not name):
+            raise InputError(f"the species {label!r}: {name!r:.80} is no scientific name")
+    if wordnet_id and not _WORDNET_ID.fullmatch(wordnet_id):
+        raise InputError(
+            f"the species {label!r}: {wordnet_id!r:.80} is no WordNet id; expected n and 8 digits"
+        )
+    return Species(label, latin.strip(), wordnet_id, names)
+
+
+def as_parameter(species: list[Species]) -> dict[str, Any]:
+    """The species as a pipeline parameter: mappings by label."""
+    return {entry.label: {**asdict(entry), "taxa": list(entry.taxa)} for entry in species}
+
+
+def find_species(parameter: Mapping[str, Any], label: str) -> Species:
+    """The species of a label; one that is not listed is searched for by its label.
+
+    Raises:
+        InputError: its entry makes no sense.
+    """
+    return parse_species(parameter.get(label) or {"label": label})

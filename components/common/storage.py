@@ -1,0 +1,152 @@
+"""Object storage: listing and reading below gs:// and s3:// prefixes.
+
+Credentials come from the environment alone: Google's application default credentials, and boto3's
+variables, profile or role. AWS_ENDPOINT_URL leads to another S3 store (SeaweedFS, MinIO),
+STORAGE_EMULATOR_HOST to an emulator of Google's.
+"""
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from components.common.errors import InputError, WorkError
+
+SCHEMES = ("gs://", "s3://")
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object.
+
+    Attributes:
+        uri: "gs://bucket/key" or "s3://bucket/key".
+        size: in bytes.
+        version: changes with the content: the generation (GCS) or the ETag (S3).
+    """
+
+    uri: str
+    size: int
+    version: str
+
+
+def is_uri(place: str) -> bool:
+    """True for gs:// and s3:// addresses."""
+    return place.startswith(SCHEMES)
+
+
+def list_folders(prefix: str) -> list[str]:
+    """Names of the "folders" directly below a prefix, sorted.
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
+    bucket, key = _split(prefix)
+    with _explained(prefix):
+        if prefix.startswith("gs://"):
+            listing = _gcs().list_blobs(bucket, prefix=key, delimiter="/", timeout=TIMEOUT_S)
+            for _ in listing:  # the prefixes are known when all pages were read
+                pass
+            found = list(listing.prefixes)
+        else:
+            pages = _s3().get_paginator("list_objects_v2")
+            found = [
+                entry["Prefix"]
+                for page in pages.paginate(Bucket=bucket, Prefix=key, Delimiter="/")
+                for entry in page.get("CommonPrefixes", ())
+            ]
+    return sorted(name[len(key) :].strip("/") for name in found)
+
+
+def list_objects(prefix: str) -> Iterator[StoredObject]:
+    """All objects below a prefix, sorted by name.
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
+    bucket, key = _split(prefix)
+    with _explained(prefix):
+        if prefix.startswith("gs://"):
+            for blob in _gcs().list_blobs(bucket, prefix=key, timeout=TIMEOUT_S):
+                yield StoredObject(f"gs://{bucket}/{blob.name}", blob.size, str(blob.generation))
+        else:
+            for page in _s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
+                for entry in page.get("Contents", ()):
+                    uri = f"s3://{bucket}/{entry['Key']}"
+                    yield StoredObject(uri, entry["Size"], entry["ETag"].strip('"'))
+
+
+def read(uri: str, *, max_bytes: int) -> bytes:
+    """The content of one object.
+
+    Raises:
+        InputError: there is no such object, it is larger than `max_bytes`, or no permission.
+        WorkError: the store cannot be reached.
+    """
+    bucket, key = uri.partition("://")[2].split("/", 1)
+    with _explained(uri):
+        if uri.startswith("gs://"):
+            # One byte more than allowed shows that there is more; it is never the whole.
+            blob = _gcs().bucket(bucket).blob(key)
+            data: bytes = blob.download_as_bytes(end=max_bytes, timeout=TIMEOUT_S)
+        else:
+            with _s3().get_object(Bucket=bucket, Key=key)["Body"] as body:
+                data = body.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise InputError(f"{uri} is larger than {max_bytes} bytes")
+    return data
+
+
+def _split(prefix: str) -> tuple[str, str]:
+    """Bucket and key prefix, which ends with a slash unless it is empty."""
+    bucket, _, key = prefix.partition("://")[2].partition("/")
+    if not bucket:
+        raise InputError(f"{prefix} names no bucket: expected gs://bucket/folder or s3://…")
+    return bucket, f"{key.rstrip('/')}/" if key.strip("/") else ""
+
+
+@functools.cache
+def _gcs() -> Any:
+    """Google's client; without credentials one that reads public buckets."""
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.cloud import storage
+
+    try:
+        return storage.Client()
+    except (DefaultCredentialsError, OSError):  # OSError: credentials, but no project
+        return storage.Client.create_anonymous_client()
+
+
+@functools.cache
+def _s3() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    retries: Any = {"mode": "standard", "max_attempts": 5}
+    return boto3.client("s3", config=Config(retries=retries, connect_timeout=5))
+
+
+@contextmanager
+def _explained(place: str) -> Iterator[None]:
+    """Turn the clients' errors into ones that name the place and what to do."""
+    import requests.exceptions
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from google.api_core.exceptions import ClientError as GoogleClientError
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        yield
+    except (GoogleClientError, ClientError) as error:
+        raise InputError(f"{place} cannot be read: {error}") from error
+    except (NoCredentialsError, GoogleAuthError) as error:
+        raise InputError(
+            f"{place}: no credentials were found in the environment ({error}): set "
+            "GOOGLE_APPLICATION_CREDENTIALS, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ) from error
+    except (GoogleAPIError, BotoCoreError, requests.exceptions.RequestException) as error:
+        raise WorkError(f"{place} cannot be reached: {error}") from error

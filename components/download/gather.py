@@ -1,0 +1,155 @@
+"""Choosing among candidates and fetching them: in order, at once, and never more than needed."""
+
+import collections
+import hashlib
+import math
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from components.common import licences
+from components.common.errors import InputError, WorkError
+from components.common.fetch import Fetcher
+from components.common.fetch_outcome import FetchError
+from components.download.candidate import Candidate
+
+AHEAD_PER_WORKER = 2  # fetched photos that may wait behind a slow one
+MAX_EXAMPLE = 120  # characters of a URL in the table
+
+
+@dataclass
+class Tally:
+    """Why candidates were not taken: how many for each reason, with an example."""
+
+    counts: collections.Counter[str] = field(default_factory=collections.Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def add(self, reason: str, url: str) -> None:
+        """Count one."""
+        self.counts[reason] += 1
+        self.examples.setdefault(reason, url)
+
+    def table(self) -> str:
+        """A line for each reason, the commonest first; empty if nothing was counted."""
+        if not self.counts:
+            return ""
+        width = max(len(reason) for reason in self.counts)
+        return "\n".join(
+            f"  {number:6}  {reason:<{width}}  such as {_short(self.examples[reason])}"
+            for reason, number in self.counts.most_common()
+        )
+
+
+class Admission:
+    """Decides which candidates of one class are worth fetching; remembers what it let in.
+
+    Args:
+        families: licence families that are taken.
+        per_observer: photos taken from one author; 0: any number.
+        tally: counts what is turned away.
+    """
+
+    def __init__(self, families: frozenset[str], per_observer: int, tally: Tally) -> None:
+        self._families = families
+        self._per_observer = per_observer
+        self._tally = tally
+        self._urls: set[str] = set()
+        self._observations: set[str] = set()
+        self._authors: collections.Counter[str] = collections.Counter()
+
+    def admit(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+        """The candidates that may be taken, in their order."""
+        for candidate in candidates:
+            reason = self._objection(candidate)
+            if reason:
+                self._tally.add(reason, candidate.url)
+                continue
+            self._urls.add(candidate.url)
+            self._observations.add(candidate.observation)
+            self._authors[candidate.author] += 1
+            yield candidate
+
+    def _objection(self, candidate: Candidate) -> str:
+        """Why not; empty where nothing speaks against it."""
+        if candidate.url in self._urls:
+            return "same address"
+        if candidate.observation and candidate.observation in self._observations:
+            return "same observation"
+        # A licence of a list that we cannot read is its owner's affair; it is kept as it is.
+        licence = licences.parse(candidate.licence)
+        if licence and licence.family not in self._families:
+            return f"licence {licence.family}"
+        known = candidate.author and candidate.read is None
+        if known and 0 < self._per_observer <= self._authors[candidate.author]:
+            return "enough of this author"
+        return ""
+
+
+def gather(
+    candidates: Iterator[Candidate],
+    wanted: int,
+    fetcher: Fetcher,
+    tally: Tally,
+    seen: set[str],
+) -> Iterator[tuple[Candidate, bytes]]:
+    """Fetch candidates until `wanted` are there; they come out in the candidates' order.
+
+    The outcome does not depend on timing: it is the first `wanted` that can be had.
+
+    Args:
+        candidates: admitted ones, best first.
+        wanted: photos; 0: all.
+        fetcher: fetches those that have no `read`.
+        tally: counts what could not be had.
+        seen: SHA-256 of photos that the class has; grows.
+
+    Raises:
+        InputError, WorkError, FetchError: the source failed; what it had named before came out.
+    """
+    most = wanted or math.inf
+    taken = 0
+    failure: Exception | None = None
+    waiting: collections.deque[tuple[Candidate, Future[bytes]]] = collections.deque()
+    pool = ThreadPoolExecutor(fetcher.workers)
+    try:
+        while True:
+            while failure is None and len(waiting) < min(
+                fetcher.workers * AHEAD_PER_WORKER, most - taken
+            ):
+                try:
+                    candidate = next(candidates)
+                except StopIteration:
+                    break
+                except (FetchError, InputError, WorkError) as error:
+                    failure = error
+                    break
+                waiting.append((candidate, pool.submit(_obtain, candidate, fetcher)))
+            if not waiting:
+                break
+            candidate, future = waiting.popleft()
+            try:
+                data = future.result()
+            except FetchError as error:
+                tally.add(error.reason, candidate.url)
+                continue
+            sha256 = hashlib.sha256(data).hexdigest()
+            if candidate.read is None and sha256 in seen:
+                tally.add("same photo", candidate.url)
+                continue
+            seen.add(sha256)
+            taken += 1
+            yield candidate, data
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if failure:
+        raise failure
+
+
+def _obtain(candidate: Candidate, fetcher: Fetcher) -> bytes:
+    if candidate.read is not None:
+        return candidate.read()
+    return fetcher.photo(candidate.url).read()
+
+
+def _short(url: str) -> str:
+    return url if len(url) <= MAX_EXAMPLE else f"{url[:MAX_EXAMPLE]}…"

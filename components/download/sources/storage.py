@@ -1,0 +1,63 @@
+"""The source `storage`: class folders below a gs:// or s3:// prefix, or in a local folder."""
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from components.common import storage
+from components.common.errors import InputError
+from components.common.fetch import PHOTO_MAX_BYTES
+from components.common.fetch_cache import FetchCache
+from components.common.photo import check_label
+from components.common.storage import StoredObject
+from components.download.candidate import Candidate, Query, expanded
+from components.download.sources import folder
+
+
+def candidates(query: Query) -> Iterator[Candidate]:
+    """The objects of the class folder that are named like photos."""
+    prefix, label = query.options.image_dir, query.species.label
+    if not storage.is_uri(prefix):
+        yield from folder.candidates(query)
+        return
+    for stored in storage.list_objects(f"{prefix.rstrip('/')}/{label}"):
+        name = PurePosixPath(stored.uri).name
+        if name.startswith(".") or not name.lower().endswith(folder.SUFFIXES):
+            continue
+        yield Candidate(url=stored.uri, read=functools.partial(_read, stored, query.fetcher.cache))
+
+
+def list_classes(prefix: str) -> list[str]:
+    """The class names below a prefix.
+
+    Raises:
+        InputError: there are fewer than two, or they cannot be listed.
+    """
+    if not storage.is_uri(prefix):
+        return folder.list_classes(expanded(prefix))
+    labels = [check_label(name) for name in storage.list_folders(prefix) if name[:1] != "."]
+    if len(labels) < 2:
+        raise InputError(
+            f"{prefix} holds {len(labels)} class folders: a classifier needs at least two, such as "
+            f"{prefix.rstrip('/')}/daisy/1.jpg and {prefix.rstrip('/')}/roses/1.jpg"
+        )
+    return labels
+
+
+def _read(stored: StoredObject, cache: FetchCache) -> bytes:
+    """The object, from the cache if this version of it was read before."""
+    key = f"{stored.uri}#{stored.version}"
+    found = cache.lookup(key)
+    if found is None:
+        data = storage.read(stored.uri, max_bytes=PHOTO_MAX_BYTES)
+        temporary = cache.new_file()
+        temporary.write_bytes(data)
+        found = cache.keep(
+            temporary,
+            url=key,
+            final_url=stored.uri,
+            content_type="",
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+    return found.read()

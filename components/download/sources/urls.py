@@ -1,0 +1,140 @@
+"""The source `urls`: a list of one's own, as txt, csv or parquet, here or at an address."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.common import licences, storage
+from components.common.errors import InputError
+from components.common.fetch import Fetcher
+from components.download.candidate import Candidate, Query, expanded
+
+MAX_BYTES = 1024**3
+MAX_LINE = 10_000  # characters
+COLUMNS = ("url", "label", "licence", "author", "title", "observation", "source_page")
+ALIASES = {"license": "licence"}
+
+
+def candidates(query: Query) -> Iterator[Candidate]:
+    """The URLs of the class, in the order of the list. Lines without a label are of any class."""
+    for row in _rows(query.options.url_list, query.fetcher):
+        if row.get("label", "") in ("", query.species.label):
+            known = licences.parse(row.get("licence", ""))
+            yield Candidate(
+                url=row["url"],
+                title=row.get("title", ""),
+                author=row.get("author", ""),
+                licence=known.spdx if known else row.get("licence", ""),
+                observation=row.get("observation", ""),
+                source_page=row.get("source_page", ""),
+            )
+
+
+def labels(url_list: str, fetcher: Fetcher) -> list[str]:
+    """The classes that a list names, sorted.
+
+    Raises:
+        InputError: a line has none, so that the list cannot say which classes there are.
+    """
+    found: set[str] = set()
+    for number, row in enumerate(_rows(url_list, fetcher), start=1):
+        if not row.get("label"):
+            raise InputError(
+                f"{url_list}: entry {number} has no label; expected a column `label`, or lines of "
+                "the form `URL label`"
+            )
+        found.add(row["label"])
+    return sorted(found)
+
+
+def lines(path: Path) -> Iterator[str]:
+    """The lines of a text file that say something, without spaces at their ends.
+
+    Raises:
+        InputError: it is no text, or has lines longer than any URL.
+    """
+    for line in _raw_lines(path):
+        if line.strip() and not line.startswith("#"):
+            yield " ".join(line.split())
+
+
+def _raw_lines(path: Path) -> Iterator[str]:
+    try:
+        with open(path, encoding="utf-8-sig", errors="strict", newline="") as file:
+            while line := file.readline(MAX_LINE):
+                if len(line) == MAX_LINE:
+                    raise InputError(f"{path} has a line of more than {MAX_LINE} characters")
+                yield line
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no list of URLs: it is no UTF-8 text ({error})") from error
+
+
+def _rows(url_list: str, fetcher: Fetcher) -> Iterator[Mapping[str, str]]:
+    """Each entry as text by column; the format is judged by the content."""
+    if not url_list:
+        raise InputError("the source urls needs --url_list, a txt, csv or parquet file (URLS=file)")
+    path = _local(url_list, fetcher)
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    if head.startswith(b"PAR1"):
+        return _parquet(path)
+    first = head.decode("utf-8-sig", "replace").splitlines()[0] if head else ""
+    columns = [_column(name) for name in next(csv.reader([first]), [])]
+    return _csv(path) if "url" in columns else _text(path)
+
+
+def _parquet(path: Path) -> Iterator[Mapping[str, str]]:
+    try:
+        with pq.ParquetFile(path) as file:
+            names = [name for name in file.schema_arrow.names if _column(name) in COLUMNS]
+            if "url" not in names:
+                raise InputError(f"{path} has no column `url`; it has {file.schema_arrow.names}")
+            for batch in file.iter_batches(batch_size=4096, columns=names):
+                for row in batch.to_pylist():
+                    yield _clean(row)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} is a damaged parquet file: {error}") from error
+
+
+def _csv(path: Path) -> Iterator[Mapping[str, str]]:
+    try:
+        for row in csv.DictReader(_raw_lines(path)):
+            yield _clean(row)
+    except csv.Error as error:
+        raise InputError(f"{path} is no csv file: {error}") from error
+
+
+def _text(path: Path) -> Iterator[Mapping[str, str]]:
+    for line in lines(path):
+        url, _, label = line.partition(" ")
+        yield {"url": url, "label": label.strip()}
+
+
+def _clean(row: Mapping[Any, Any]) -> Mapping[str, str]:
+    named = {_column(str(name)): str(value).strip() for name, value in row.items() if value}
+    return {"url": "", **{name: value for name, value in named.items() if name in COLUMNS}}
+
+
+def _column(name: str) -> str:
+    plain = name.strip().lower()
+    return ALIASES.get(plain, plain)
+
+
+def _local(url_list: str, fetcher: Fetcher) -> Path:
+    """The list as a file here."""
+    if url_list.startswith(("http://", "https://")):
+        return fetcher.file(url_list, max_bytes=MAX_BYTES).path
+    if storage.is_uri(url_list):
+        copy = fetcher.cache.new_file()
+        copy.write_bytes(storage.read(url_list, max_bytes=MAX_BYTES))
+        return copy
+    path = expanded(url_list)
+    if not path.is_file():
+        raise InputError(f"there is no URL list at {path}")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path} is larger than {MAX_BYTES} bytes")
+    return path
