@@ -20,6 +20,7 @@ from kfp import compiler, dsl, local
 from components import settings
 from components.bottleneck.component import bottleneck
 from components.clean.component import clean
+from components.common.species import as_parameter, read_species
 from components.common.step import run_command
 from components.curate.component import curate
 from components.download.component import download
@@ -69,6 +70,7 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
         gpu: schedule `bottleneck` and `retrain` on a GPU.
         parallelism: classes downloaded at once; 1 for sources that limit requests per client.
     """
+    listed = as_parameter(read_species(run_options.SPECIES_FILE))
 
     @dsl.pipeline(
         name=PIPELINE_NAME,
@@ -76,7 +78,7 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
     )
     def wild_mushrooms(
         classes: List[str],
-        species: Dict[str, Any],
+        species: Dict[str, Any] = listed,
         source: str = run_options.DEFAULTS["source"],
         image_dir: str = run_options.DEFAULTS["image_dir"],
         url_list: str = run_options.DEFAULTS["url_list"],

@@ -7,10 +7,12 @@ look-up could answer otherwise (DNS rebinding).
 """
 
 import ipaddress
+import itertools
 import os
 import queue
 import socket
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -22,6 +24,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 RESOLVE_S = 3.0  # the system's resolver may take half a minute to give up
+WATCH_S = 0.2  # between two looks at slow answers
 MAX_ADDRESSES = 3  # of one name that are tried
 # RFC 6052: the last 32 bits are an IPv4 address, which a NAT64 gateway connects to.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -109,6 +112,7 @@ def guarded_pools(allowed: Collection[str], head_s: float) -> dict[str, type[HTT
         allowed: names and addresses that may be anywhere (see `check_addresses`).
         head_s: seconds in which an answer's head must be there, however it trickles in.
     """
+    watchdog = _Watchdog(head_s)
 
     def connect(connection: HTTPConnection) -> socket.socket:
         host, port = connection.host.rstrip(".").strip("[]"), connection.port
@@ -126,7 +130,8 @@ def guarded_pools(allowed: Collection[str], head_s: float) -> dict[str, type[HTT
             return connect(self)
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-            with _time_limit(self.sock, head_s):
+            assert self.sock is not None
+            with watchdog.over(self.sock):
                 return super().getresponse()
 
     class GuardedSecureConnection(HTTPSConnection):
@@ -134,7 +139,8 @@ def guarded_pools(allowed: Collection[str], head_s: float) -> dict[str, type[HTT
             return connect(self)
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-            with _time_limit(self.sock, head_s):
+            assert self.sock is not None
+            with watchdog.over(self.sock):
                 return super().getresponse()
 
     class GuardedPool(HTTPConnectionPool):
@@ -146,30 +152,51 @@ def guarded_pools(allowed: Collection[str], head_s: float) -> dict[str, type[HTT
     return {"http": GuardedPool, "https": GuardedSecurePool}
 
 
-@contextmanager
-def _time_limit(used: socket.socket | None, seconds: float) -> Iterator[None]:
-    """End the connection if the block takes longer: each read of it alone may be quick enough.
+class _Watchdog:
+    """Ends connections whose answer's head takes too long: each read alone may be quick enough.
 
-    Raises:
-        TimeoutError: the block took longer.
+    One thread for all connections: one for each request would cost more than the request.
     """
-    ended = threading.Event()
 
-    def end() -> None:
-        ended.set()
-        with suppress(OSError):  # closed meanwhile
-            if used is not None:
-                used.shutdown(socket.SHUT_RDWR)
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._numbers = itertools.count()
+        self._watched: dict[int, tuple[float, socket.socket]] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
 
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        if ended.is_set():  # whatever was read is not the whole
-            raise TimeoutError("the answer's head took too long")
+    @contextmanager
+    def over(self, used: socket.socket) -> Iterator[None]:
+        """Watch a connection while the block lasts.
+
+        Raises:
+            TimeoutError: the block took longer.
+        """
+        number = next(self._numbers)
+        self._watched[number] = (time.monotonic() + self._seconds, used)
+        if self._thread is None:
+            self._start()
+        try:
+            yield
+        finally:
+            if self._watched.pop(number, None) is None:  # whatever was read is not the whole
+                raise TimeoutError("the answer's head took too long")
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(WATCH_S)
+            now = time.monotonic()
+            for number, (deadline, used) in list(self._watched.items()):
+                if now > deadline and number in self._watched:
+                    del self._watched[number]
+                    with suppress(OSError):  # closed meanwhile
+                        used.shutdown(socket.SHUT_RDWR)
 
 
 def _connect_to_one(connection: HTTPConnection, addresses: list[str], port: int) -> socket.socket:

@@ -5,6 +5,7 @@ Polite: per-host limits (politeness.py), Retry-After, an honest User-Agent, `noa
 Resumable: what was fetched whole is never fetched again (fetch_cache.py).
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,17 +19,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode, urljoin
-from urllib.request import getproxies
 
-import requests
-import requests.adapters
 import urllib3
-from requests.utils import get_environ_proxies
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from components import __version__
 from components.common import images
-from components.common.addresses import RefusedAddress, guarded_pools
+from components.common.addresses import RefusedAddress
 from components.common.errors import WorkError
 from components.common.fetch_cache import FetchCache, Fetched
 from components.common.fetch_outcome import (
@@ -43,6 +40,7 @@ from components.common.fetch_outcome import (
     retry_after_s,
 )
 from components.common.files import naming_full_disk
+from components.common.http_client import HttpClient
 from components.common.politeness import (
     HOST_LIMITS,
     DailyLimitReached,
@@ -57,6 +55,7 @@ PHOTO_MAX_BYTES = 64 * 1024**2
 JSON_MAX_BYTES = 64 * 1024**2
 JSON_MAX_AGE_S = 86400.0  # a list of candidates stays the same for a day: a resumed run equals one
 CHUNK_BYTES = 64 * 1024
+PLACEHOLDER_MAX_BYTES = 64 * 1024
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 INCOMPLETE = "incomplete"
 INCOMPLETE_ATTEMPTS = 3  # a file that ends too soon each time is stored so
@@ -73,8 +72,10 @@ class Policy:
     """
 
     attempts: int = 8
-    unreachable_attempts: int = 2  # for a host that never took a connection
-    backoff_s: float = 0.5
+    # A host that never took a connection gets fewer attempts, none that begins after this time.
+    unreachable_attempts: int = 2
+    unreachable_s: float = 4.0
+    backoff_s: float = 0.2
     backoff_max_s: float = 15.0
     retry_after_max_s: float = 120.0  # a host that asks for a longer rest is not waited for
     connect_s: float = 3.0
@@ -126,11 +127,13 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         self._policy = policy
         self._limits = limits
         self._state = _State()
-        self._session = _session(self._allowed, workers, contact, policy.total_s)
-        self._proxied = bool(getproxies())
-        # The two usual variables for a private certificate authority.
-        self._verify = (
-            os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self._client = HttpClient(
+            {"User-Agent": user_agent(contact), "Accept-Encoding": "gzip, identity;q=0.5"},
+            allowed=self._allowed,
+            workers=workers,
+            connect_s=policy.connect_s,
+            read_s=policy.read_s,
+            head_s=policy.total_s,
         )
 
     def __exit__(
@@ -139,7 +142,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._session.close()
+        self._client.close()
 
     def photo(self, url: str, *, max_bytes: int = PHOTO_MAX_BYTES) -> Fetched:
         """A picture, from the cache if it was fetched before.
@@ -173,12 +176,14 @@ class Fetcher(AbstractContextManager["Fetcher"]):
 
     def _fetch(self, url: str, max_bytes: int, check: Check | None) -> Fetched:
         """Try until the body is there, the failure is final, or the attempts are used up."""
+        started = time.monotonic()
         for attempt in range(1, self._policy.attempts + 1):
             try:
                 return self._attempt(url, max_bytes, check)
             except Retry as failure:
                 never = not failure.connected and host_of(url) not in self._state.connected
-                if never and attempt >= self._policy.unreachable_attempts:
+                late = time.monotonic() - started > self._policy.unreachable_s
+                if never and (late or attempt >= self._policy.unreachable_attempts):
                     raise HostUnreachable("unreachable", url, failure.reason) from failure
                 most = (
                     INCOMPLETE_ATTEMPTS if failure.reason == INCOMPLETE else self._policy.attempts
@@ -201,9 +206,9 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         for _ in range(MAX_REDIRECTS + 1):
             check_url(place, url)
             gate = self._gate(host_of(place))
-            with gate.turn(), self._open(place, url) as response:
-                if response.is_redirect:
-                    place = urljoin(place, response.headers["Location"])
+            with gate.turn(), contextlib.closing(self._open(place, url)) as response:
+                if target := response.get_redirect_location():
+                    place = urljoin(place, target)
                     continue
                 self._check_status(response, url, gate)
                 found = self._receive(response, url, place, max_bytes, check)
@@ -211,24 +216,17 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 return found
         raise FetchError("too many redirects", url)
 
-    def _open(self, place: str, url: str) -> requests.Response:
+    def _open(self, place: str, url: str) -> urllib3.BaseHTTPResponse:
         """Send the request and read the answer's head."""
         try:
-            response = self._session.get(
-                place,
-                stream=True,
-                allow_redirects=False,
-                timeout=(self._policy.connect_s, self._policy.read_s),
-                verify=self._verify,
-                proxies=get_environ_proxies(place) if self._proxied else None,
-            )
-        except requests.RequestException as error:
+            response = self._client.get(place)
+        except HTTPError as error:
             raise explained(error, url) from error
         self._state.connected.add(host_of(place))
         return response
 
-    def _check_status(self, response: requests.Response, url: str, gate: Gate) -> None:
-        status = response.status_code
+    def _check_status(self, response: urllib3.BaseHTTPResponse, url: str, gate: Gate) -> None:
+        status = response.status
         if status in TRANSIENT:
             wait_s = retry_after_s(response)
             if wait_s > self._policy.retry_after_max_s:
@@ -242,7 +240,12 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             raise FetchError("noai", url, "X-Robots-Tag asks not to train on it")
 
     def _receive(
-        self, response: requests.Response, url: str, place: str, max_bytes: int, check: Check | None
+        self,
+        response: urllib3.BaseHTTPResponse,
+        url: str,
+        place: str,
+        max_bytes: int,
+        check: Check | None,
     ) -> Fetched:
         """Stream the body into the cache, hashing it on the way."""
         declared = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -251,31 +254,36 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             raise FetchError("too large", url, f"{length} bytes, at most {max_bytes}")
         temporary = self.cache.new_file()
         try:
-            with naming_full_disk("a fetched file", temporary):
-                sha256 = self._stream(response, temporary, url, max_bytes)
-            problem = check(temporary.read_bytes(), declared, place) if check else ""
+            with naming_full_disk("a fetched file", self.cache.directory):
+                sha256, size = self._stream(response, temporary, url, max_bytes)
+            problem = check(Path(temporary).read_bytes(), declared, place) if check else ""
             if problem == INCOMPLETE:
                 raise Retry(INCOMPLETE)
             if problem:
                 raise FetchError(problem, url)
             return self.cache.keep(
-                temporary, url=url, final_url=place, content_type=declared, sha256=sha256
+                temporary,
+                url=url,
+                final_url=place,
+                content_type=declared,
+                sha256=sha256,
+                size=size,
             )
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # it has its place
+                os.unlink(temporary)  # noqa: PTH108
 
     def _stream(
-        self, response: requests.Response, temporary: Path, url: str, max_bytes: int
-    ) -> str:
-        """Write the body to a file; returns its SHA-256."""
+        self, response: urllib3.BaseHTTPResponse, temporary: str, url: str, max_bytes: int
+    ) -> tuple[str, int]:
+        """Write the body to a file; returns its SHA-256 and its size in bytes."""
         digest = hashlib.sha256()
         size = 0
         # A body that trickles in keeps each read within its limit, so the whole has one too.
         deadline = time.monotonic() + self._policy.total_s * max(1, max_bytes // PHOTO_MAX_BYTES)
-        raw: urllib3.HTTPResponse = response.raw
         try:
             with open(temporary, "xb") as file:
-                while chunk := raw.read1(CHUNK_BYTES, decode_content=True):
+                while chunk := response.read1(CHUNK_BYTES, decode_content=True):
                     size += len(chunk)
                     if size > max_bytes:
                         raise FetchError("too large", url, f"more than {max_bytes} bytes")
@@ -291,7 +299,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             raise Retry(
                 "timeout" if isinstance(error, ReadTimeoutError) else "broken connection"
             ) from error
-        return digest.hexdigest()
+        return digest.hexdigest(), size
 
     def _gate(self, host: str) -> Gate:
         with self._state.lock:
@@ -304,29 +312,6 @@ class Fetcher(AbstractContextManager["Fetcher"]):
     def _backoff(self, attempt: int) -> float:
         wait_s: float = min(self._policy.backoff_s * 2 ** (attempt - 1), self._policy.backoff_max_s)
         return wait_s * random.uniform(1.0, 1.5)  # noqa: S311
-
-
-def _session(
-    allowed: Collection[str], workers: int, contact: str, head_s: float
-) -> requests.Session:
-    pools = guarded_pools(allowed, head_s)
-
-    class GuardedAdapter(requests.adapters.HTTPAdapter):
-        """Connects to checked addresses; a proxy, which the environment names, is trusted."""
-
-        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            super().init_poolmanager(*args, **kwargs)
-            self.poolmanager.pool_classes_by_scheme = pools
-
-    session = requests.Session()
-    session.trust_env = False  # a .netrc would send passwords to whoever is asked for a photo
-    session.adapters.clear()
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, GuardedAdapter(pool_connections=64, pool_maxsize=workers))
-    session.headers.clear()
-    session.headers["User-Agent"] = user_agent(contact)
-    session.headers["Accept-Encoding"] = "gzip, identity;q=0.5"
-    return session
 
 
 def user_agent(contact: str) -> str:
@@ -347,7 +332,8 @@ def _check_photo(body: bytes, declared: str, final_url: str) -> str:
     """What is wrong with a body that should be a picture; empty if nothing is."""
     if not body:
         return "empty"
-    if images.is_known_placeholder(body) or "photo_unavailable" in final_url:
+    small = len(body) <= PLACEHOLDER_MAX_BYTES
+    if (small and images.is_known_placeholder(body)) or "photo_unavailable" in final_url:
         return "placeholder"
     kind = images.sniff(body)
     if kind in ("", "html"):

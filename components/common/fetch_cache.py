@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from components.common.files import naming_full_disk
@@ -57,19 +57,20 @@ class FetchCache:
 
     def __init__(self, cache_dir: Path) -> None:
         self.directory = cache_dir / "fetched"
+        self._root = str(self.directory)
         self._numbers = itertools.count()
-        self._made: set[Path] = set()
+        self._made: set[str] = set()
         self._drop_stale()
 
     def lookup(self, url: str, max_age_s: float | None = None) -> Fetched | None:
         """What a URL gave before, if it is still there, whole, and not too old."""
-        record = self._record(url)
         try:
-            if record.stat().st_size > RECORD_MAX_BYTES:
-                return None
-            content = json.loads(record.read_text())
-            found = Fetched(**{**content, "path": self._object(str(content["sha256"]))})
-            if found.url != url or hash_file(found.path) != found.sha256:
+            with open(self._record(url), "rb") as record:
+                text = record.read(RECORD_MAX_BYTES)
+            content = json.loads(text)
+            path = Path(self._object(str(content["sha256"])))
+            found = Fetched(**{**content, "path": path})
+            if found.url != url or hash_file(path) != found.sha256:
                 return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -77,43 +78,66 @@ class FetchCache:
             return None
         return found
 
-    def new_file(self) -> Path:
+    def new_file(self) -> str:
         """A place to write a body to, on the same disk as its final one."""
-        name = f".partial-{os.getpid()}-{next(self._numbers)}"
-        self._make(self.directory)
-        return self.directory / name
+        self._make(self._root)
+        return f"{self._root}/.partial-{os.getpid()}-{next(self._numbers)}"
 
     def keep(
-        self, temporary: Path, *, url: str, final_url: str, content_type: str, sha256: str
+        self, temporary: str, *, url: str, final_url: str, content_type: str, sha256: str, size: int
     ) -> Fetched:
-        """Give a body that is whole its place, and remember its URL."""
+        """Give a body that is whole its place, and remember its URL.
+
+        Raises:
+            WorkError: the disk is full.
+        """
         place = self._object(sha256)
-        size = temporary.stat().st_size
-        self._make(place.parent)
-        temporary.replace(place)
-        found = Fetched(url, final_url, content_type, sha256, size, time.time(), place)
-        record = self._record(url)
-        self._make(record.parent)
-        with naming_full_disk("a fetched file", place):
-            written = self.new_file()
-            content = {name: value for name, value in asdict(found).items() if name != "path"}
-            written.write_text(json.dumps(content))
-            written.replace(record)
+        self._make(os.path.dirname(place))
+        os.replace(temporary, place)
+        content = {
+            "url": url,
+            "final_url": final_url,
+            "content_type": content_type,
+            "sha256": sha256,
+            "size": size,
+            "fetched_at": time.time(),
+        }
+        found = Fetched(**content, path=Path(place))  # type: ignore[arg-type]
+        self._remember(url, json.dumps(content))
         return found
 
-    def _make(self, directory: Path) -> None:
+    def store(self, url: str, data: bytes) -> Fetched:
+        """Keep bytes that came by another way than HTTP."""
+        temporary = self.new_file()
+        sha256 = hashlib.sha256(data).hexdigest()
+        with naming_full_disk("a fetched file", self.directory), open(temporary, "xb") as file:
+            file.write(data)
+        return self.keep(
+            temporary, url=url, final_url=url, content_type="", sha256=sha256, size=len(data)
+        )
+
+    def _remember(self, url: str, content: str) -> None:
+        record = self._record(url)
+        self._make(os.path.dirname(record))
+        written = self.new_file()
+        with naming_full_disk("a fetched file", self.directory):
+            with open(written, "x", encoding="utf-8") as file:
+                file.write(content)
+            os.replace(written, record)
+
+    def _make(self, directory: str) -> None:
         if directory not in self._made:
-            directory.mkdir(parents=True, exist_ok=True)
+            os.makedirs(directory, exist_ok=True)
             self._made.add(directory)
 
-    def _object(self, sha256: str) -> Path:
+    def _object(self, sha256: str) -> str:
         if len(sha256) != 64 or not sha256.isalnum():
             raise ValueError(f"no SHA-256: {sha256!r}")
-        return self.directory / "objects" / sha256[:2] / sha256
+        return f"{self._root}/objects/{sha256[:2]}/{sha256}"
 
-    def _record(self, url: str) -> Path:
+    def _record(self, url: str) -> str:
         name = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
-        return self.directory / "urls" / name[:2] / f"{name}.json"
+        return f"{self._root}/urls/{name[:2]}/{name}.json"
 
     def _drop_stale(self) -> None:
         for path in self.directory.glob(".partial-*"):

@@ -2,18 +2,17 @@
 
 from urllib.parse import urlsplit
 
-import requests
 import urllib3
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    LocationParseError,
     NameResolutionError,
     NewConnectionError,
     ProxyError,
+    ReadTimeoutError,
     SSLError,
 )
-
-from components.common.addresses import RefusedAddress
 
 AGENT = "wild-mushrooms"
 # Directives of X-Robots-Tag that forbid what we do (DeviantArt, Spawning.ai; img2dataset too).
@@ -78,30 +77,26 @@ def check_url(place: str, url: str) -> None:
         raise FetchError("password in the address", url)
 
 
-def explained(error: requests.RequestException, url: str) -> FetchError | Retry:
-    """What a failed request means: final, or worth another attempt."""
-    cause = error.args[0] if error.args else None
-    inner = getattr(cause, "reason", cause)
-    if isinstance(inner, RefusedAddress):
-        return FetchError("refused address", url, str(inner))
-    if isinstance(inner, SSLError) or isinstance(error, requests.exceptions.SSLError):
-        return FetchError("tls", url, str(inner))
-    if isinstance(inner, NameResolutionError):
-        return Retry(f"the name {inner._host} is not known", connected=False)
-    if isinstance(inner, ConnectTimeoutError):
+def explained(error: HTTPError, url: str) -> FetchError | Retry:
+    """What a request without an answer means: final, or worth another attempt."""
+    if isinstance(error, SSLError):
+        return FetchError("tls", url, str(error))
+    if isinstance(error, NameResolutionError):
+        return Retry(f"the name {error._host} is not known", connected=False)
+    if isinstance(error, ConnectTimeoutError):
         return Retry("no answer to the connection", connected=False)
-    if isinstance(inner, NewConnectionError):
-        return Retry(f"no connection: {inner._message}", connected=False)
-    if isinstance(inner, ProxyError):
-        return Retry(f"the proxy failed: {inner}", connected=False)
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, NewConnectionError):
+        return Retry(f"no connection: {error._message}", connected=False)
+    if isinstance(error, ProxyError):
+        return Retry(f"the proxy failed: {error}", connected=False)
+    if isinstance(error, ReadTimeoutError):
         return Retry("timeout")
-    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-        return Retry("broken connection")
-    return FetchError("no web address", url, str(error))
+    if isinstance(error, LocationParseError):
+        return FetchError("no web address", url, str(error))
+    return Retry("broken connection")
 
 
-def retry_after_s(response: requests.Response) -> float:
+def retry_after_s(response: urllib3.BaseHTTPResponse) -> float:
     """The rest that the host asks for, in seconds; 0 where it names none."""
     text = response.headers.get("Retry-After", "")
     try:
@@ -110,10 +105,9 @@ def retry_after_s(response: requests.Response) -> float:
         return 0.0
 
 
-def is_forbidden(response: requests.Response) -> bool:
+def is_forbidden(response: urllib3.BaseHTTPResponse) -> bool:
     """True where an X-Robots-Tag for everyone, or for us by name, says noai or noimageai."""
-    raw: urllib3.HTTPResponse = response.raw
-    for line in raw.headers.getlist("X-Robots-Tag"):
+    for line in response.headers.getlist("X-Robots-Tag"):
         agent, colon, directives = line.partition(":")
         if not colon or "," in agent:
             agent, directives = "", line

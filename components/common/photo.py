@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 from components.common.errors import InputError
 
+# Flags of the manifest.
+RENDERED = "rendered"  # a drawing, not a photograph
+IMAGENET = "imagenet"  # under ImageNet's terms
+SEEN_BY_BACKBONE = "seen_by_backbone"  # the pretrained network was trained on such photos
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:

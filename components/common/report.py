@@ -14,6 +14,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from components.common import licences
+from components.common.photo import Photo
+
 WARNING = (
     "Never eat a mushroom because of what this program says. A mistake can kill, photographs "
     "cannot show every mark that matters, and the program knows only the classes it was trained "
@@ -53,7 +56,6 @@ DARK = {
 
 # Bidirectional overrides turn the text around them; "\u200e" and its kind are harmless.
 _OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_CREATIVE_COMMONS = re.compile(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)/(\d\.\d)")
 _FIGURE = re.compile(r"(under |over )?[\d,.]+( %)?")
 
 _CSS = """
@@ -294,17 +296,19 @@ def safe_link(url: str, text: str) -> str:
     return f'<a href="{href}" target="_blank" rel="noopener noreferrer">{shortened(text)}</a>'
 
 
-def attribution(path: str, author: str, licence: str, source_url: str) -> str:
+def attribution(photo: Photo) -> str:
     """Which photo it is, whose, under which licence and from where, as far as known."""
     known = []
-    if path:
-        known.append(f"<code>{shortened(path.rpartition('/')[2])}</code>")
-    if author:
-        known.append(f"by <bdi>{shortened(author)}</bdi>")
-    if licence:
-        known.append(safe_link(licence, _licence_name(licence)))
-    if source_url:
-        known.append(safe_link(source_url, _host(source_url) or source_url))
+    if photo.path:
+        known.append(f"<code>{shortened(photo.path.rpartition('/')[2])}</code>")
+    if photo.author:
+        known.append(f"by <bdi>{shortened(photo.author)}</bdi>")
+    if photo.licence:
+        licence = licences.parse(photo.licence)
+        known.append(safe_link(licence.url, licence.name) if licence else shortened(photo.licence))
+    page = photo.source_page or photo.source_url
+    if page:
+        known.append(safe_link(page, _host(page) or page))
     return f'<p class="source">{" · ".join(known)}</p>' if known else ""
 
 
@@ -346,9 +350,10 @@ def table(
 </div>"""
 
 
-def notices(*, rendered: bool) -> str:
-    """The warning that every page carries, and one more for a model of rendered pictures."""
-    about = f'<p class="notice alarm" role="note">{escape(RENDERED)}</p>' if rendered else ""
+def notices(*, rendered: bool, cautions: Iterable[str] = ()) -> str:
+    """The warning that every page carries, and what else must be said of these photos."""
+    said = [RENDERED, *cautions] if rendered else [*cautions]
+    about = "".join(f'<p class="notice alarm" role="note">{escape(text)}</p>' for text in said)
     return f'{about}<p class="notice" role="note">{escape(WARNING)}</p>'
 
 
@@ -368,15 +373,6 @@ def bars(top: Iterable[tuple[str, float]], true: str) -> str:
             f'<svg aria-hidden="true"><rect width="{100 * value:.0f}%" height="6"/></svg></li>'
         )
     return f'<ul class="bars">{"".join(lines)}</ul>'
-
-
-def _licence_name(licence: str) -> str:
-    """The name "CC BY 4.0" for the address of that licence; other texts as they are."""
-    found = _CREATIVE_COMMONS.search(licence)
-    if not found:
-        return licence
-    kind = {"zero": "CC0", "mark": "Public domain"}.get(found[2], f"CC {found[2].upper()}")
-    return f"{kind} {found[3]}"
 
 
 def _host(url: str) -> str:

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from components.common.species import Species, read_species
+from components.common.species import as_parameter, read_species
 from components.common.step import add_options, run_command
 from components.download.candidate import HELP, Options
 from components.download.download import download
@@ -28,9 +28,7 @@ def main() -> None:
 
 def _command(arguments: argparse.Namespace) -> None:
     options = Options(**{name: getattr(arguments, name) for name in HELP})
-    listed = read_species(arguments.species) if arguments.species else []
-    named = [species for species in listed if species.label == arguments.label]
-    species = named[0] if named else Species(arguments.label)
+    species = as_parameter(read_species(arguments.species)) if arguments.species else {}
     download(arguments.label, arguments.output, options, species)
 
 

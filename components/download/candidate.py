@@ -32,7 +32,7 @@ class Options:
         per_class: photos wanted per class; 0: 60 of the sample, all of a folder, 350 of the rest.
         min_per_class: fewer fetched photos than this fail the step.
         licences: licence families that are taken, comma-separated.
-        per_observer: photos taken from one author; 0: any number.
+        per_observer: photos taken from one author of inaturalist, gbif and commons; 0: any number.
         contact: e-mail address or page of whoever runs this, told to the hosts.
         allow_private_hosts: names or addresses, comma-separated, that may be fetched from although
             they are not public.
@@ -67,7 +67,7 @@ HELP = {
     "per_class": "photos per class; 0: 60 of the sample, all of a folder, 350 of other sources",
     "min_per_class": "fewer fetched photos than this fail the download",
     "licences": "licences that are taken: cc0, cc-by, cc-by-sa, cc-by-nc, cc-by-nc-sa",
-    "per_observer": "photos taken from one author; 0: any number",
+    "per_observer": "photos taken from one author of inaturalist, gbif, commons; 0: any number",
     "contact": "your e-mail address or page, told to the hosts that photos come from",
     "allow_private_hosts": "hosts, with commas, that may be fetched from though not public",
     "workers": "fetches at once",

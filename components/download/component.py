@@ -38,7 +38,7 @@ def download(
         per_class: Photos per class; 0 is 60 of the sample, all of a folder, 350 of the rest.
         min_per_class: Fewer fetched photos than this fail the step.
         licences: Licences that are taken, with commas.
-        per_observer: Photos taken from one author; 0 is any number.
+        per_observer: Photos taken from one author of services that are searched; 0 is any number.
         contact: E-mail address or page of whoever runs this, told to the hosts.
         allow_private_hosts: Names, with commas, that may be fetched from though not public.
         workers: Fetches at once.
@@ -48,7 +48,6 @@ def download(
     """
     from pathlib import Path
 
-    from components.common.species import find_species
     from components.download.candidate import Options
     from components.download.download import download
 
@@ -67,4 +66,4 @@ def download(
         cache_dir=cache_dir,
         seed=seed,
     )
-    download(label, Path(images.path), options, find_species(species, label))
+    download(label, Path(images.path), options, species)

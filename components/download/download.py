@@ -1,9 +1,9 @@
 """Step `download`: the photos of one class, with where each came from, as a dataset."""
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from components.common import images, licences
 from components.common.dataset import DatasetWriter
@@ -12,7 +12,7 @@ from components.common.fetch import Fetcher
 from components.common.fetch_outcome import FetchError, HostUnreachable
 from components.common.files import default_cache_dir
 from components.common.photo import Photo, check_label
-from components.common.species import Species
+from components.common.species import find_species
 from components.common.step import Progress, step, warn
 from components.download.candidate import (
     FETCHED_PER_CLASS,
@@ -44,6 +44,7 @@ SOURCES: Mapping[str, Callable[[Query], Iterator[Candidate]]] = {
     "imagenet": imagenet.candidates,
 }
 READERS = {"image_dir": ("folder", "storage"), "url_list": ("urls",)}
+SEARCHED = ("inaturalist", "gbif", "commons")  # not lists of one's own: few photos an author
 WHOLE = ("sample", "folder")  # taken as they are: no number is asked of them
 MAX_WORKERS = 64
 OTHER_WAYS = (
@@ -53,14 +54,17 @@ OTHER_WAYS = (
 
 
 @step("download")
-def download(label: str, output: Path, options: Options, species: Species | None = None) -> None:
+def download(
+    label: str, output: Path, options: Options, species: Mapping[str, Any] | None = None
+) -> None:
     """Gather the photos of one class into a dataset, bytes as they were found.
 
     Args:
         label: the class.
         output: directory of the dataset to write.
         options: where photos come from, and which.
-        species: names to search for; by default the label is searched for.
+        species: names to search for, by label (`species.as_parameter`); a label that is not in
+            it is searched for itself.
 
     Raises:
         InputError: the options make no sense, or a source has not this class.
@@ -70,10 +74,10 @@ def download(label: str, output: Path, options: Options, species: Species | None
     names = check_options(options)
     tally = Tally()
     with _fetcher(options) as fetcher, DatasetWriter(output) as writer:
-        query = Query(species or Species(label), options, fetcher)
+        query = Query(find_species(species or {}, label), options, fetcher)
         progress = Progress(f"download {label}", _expected(names, options))
         for source, candidate, data in progress.over(_from_all(names, query, tally)):
-            writer.add(_row(label, source, candidate, data), data, extension=images.extension(data))
+            writer.add(_row(label, source, candidate), data, extension=images.extension(data))
         # Inside the block: an error here leaves no dataset behind.
         _judge(label, progress.done, names, options, tally)
 
@@ -157,7 +161,7 @@ def _from_all(
         whole = name == "sample" or (name == "folder" and not query.options.per_class)
         if taken >= wanted and not whole:
             break
-        found = admission.admit(SOURCES[name](query))
+        found = admission.admit(SOURCES[name](query), capped=name in SEARCHED)
         try:
             with _telling_unreachable():
                 for candidate, data in gather(
@@ -186,13 +190,12 @@ def _telling_unreachable() -> Iterator[None]:
         raise WorkError(f"{error}; what was fetched is kept: run again, or {OTHER_WAYS}") from error
 
 
-def _row(label: str, source: str, candidate: Candidate, data: bytes) -> Photo:
+def _row(label: str, source: str, candidate: Candidate) -> Photo:
     return Photo(
         label=label,
         source=source,
         source_url=candidate.url,
         source_page=candidate.source_page,
-        source_sha256=hashlib.sha256(data).hexdigest(),
         title=candidate.title,
         author=candidate.author,
         licence=candidate.licence,

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from components.common import licences
 from components.common.errors import InputError, WorkError
 from components.common.fetch import Fetcher
+from components.common.fetch_cache import Fetched
 from components.common.fetch_outcome import FetchError
 from components.download.candidate import Candidate
 
-AHEAD_PER_WORKER = 2  # fetched photos that may wait behind a slow one
+# Photos for each worker that may wait behind a slow one, so that it does not hold up the others.
+AHEAD_IN_MEMORY = 2
+AHEAD_ON_DISK = 16
 MAX_EXAMPLE = 120  # characters of a URL in the table
 
 
@@ -57,10 +60,10 @@ class Admission:
         self._observations: set[str] = set()
         self._authors: collections.Counter[str] = collections.Counter()
 
-    def admit(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
-        """The candidates that may be taken, in their order."""
+    def admit(self, candidates: Iterable[Candidate], *, capped: bool) -> Iterator[Candidate]:
+        """The candidates that may be taken, in their order; `capped` applies `per_observer`."""
         for candidate in candidates:
-            reason = self._objection(candidate)
+            reason = self._objection(candidate, capped)
             if reason:
                 self._tally.add(reason, candidate.url)
                 continue
@@ -69,7 +72,7 @@ class Admission:
             self._authors[candidate.author] += 1
             yield candidate
 
-    def _objection(self, candidate: Candidate) -> str:
+    def _objection(self, candidate: Candidate, capped: bool) -> str:
         """Why not; empty where nothing speaks against it."""
         if candidate.url in self._urls:
             return "same address"
@@ -79,7 +82,7 @@ class Admission:
         licence = licences.parse(candidate.licence)
         if licence and licence.family not in self._families:
             return f"licence {licence.family}"
-        known = candidate.author and candidate.read is None
+        known = capped and candidate.author
         if known and 0 < self._per_observer <= self._authors[candidate.author]:
             return "enough of this author"
         return ""
@@ -108,14 +111,13 @@ def gather(
     """
     most = wanted or math.inf
     taken = 0
+    ahead = AHEAD_IN_MEMORY
     failure: Exception | None = None
-    waiting: collections.deque[tuple[Candidate, Future[bytes]]] = collections.deque()
+    waiting: collections.deque[tuple[Candidate, Future[bytes | Fetched]]] = collections.deque()
     pool = ThreadPoolExecutor(fetcher.workers)
     try:
         while True:
-            while failure is None and len(waiting) < min(
-                fetcher.workers * AHEAD_PER_WORKER, most - taken
-            ):
+            while failure is None and len(waiting) < min(fetcher.workers * ahead, most - taken):
                 try:
                     candidate = next(candidates)
                 except StopIteration:
@@ -123,16 +125,20 @@ def gather(
                 except (FetchError, InputError, WorkError) as error:
                     failure = error
                     break
+                ahead = AHEAD_IN_MEMORY if candidate.read else AHEAD_ON_DISK
                 waiting.append((candidate, pool.submit(_obtain, candidate, fetcher)))
             if not waiting:
                 break
             candidate, future = waiting.popleft()
             try:
-                data = future.result()
+                found = future.result()
             except FetchError as error:
                 tally.add(error.reason, candidate.url)
                 continue
-            sha256 = hashlib.sha256(data).hexdigest()
+            if isinstance(found, bytes):
+                data, sha256 = found, hashlib.sha256(found).hexdigest()
+            else:
+                data, sha256 = found.read(), found.sha256
             if candidate.read is None and sha256 in seen:
                 tally.add("same photo", candidate.url)
                 continue
@@ -145,10 +151,8 @@ def gather(
         raise failure
 
 
-def _obtain(candidate: Candidate, fetcher: Fetcher) -> bytes:
-    if candidate.read is not None:
-        return candidate.read()
-    return fetcher.photo(candidate.url).read()
+def _obtain(candidate: Candidate, fetcher: Fetcher) -> bytes | Fetched:
+    return candidate.read() if candidate.read else fetcher.photo(candidate.url)
 
 
 def _short(url: str) -> str:

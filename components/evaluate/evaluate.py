@@ -1,15 +1,16 @@
 """Step `evaluate`: how good is the model, on photos that it never saw? It only measures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.common import images
+from components.common import images, licences
 from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.files import write_file
 from components.common.model import Model
+from components.common.photo import SEEN_BY_BACKBONE, Photo
 from components.common.splits import DEMO, TEST
 from components.common.step import Progress, step
 from components.evaluate.measure import PartFigures, measure_part
@@ -50,10 +51,34 @@ def evaluate(model_dir: Path, training: Path, demo: Path, metrics: Path, html: P
         (answer for answer in answers if not answer.right),
         key=lambda answer: (-answer.confidence, answer.photo.sha256),
     )
-    result = Evaluation(model.description, tuple(parts), tuple(wrong[:MAX_MISCLASSIFIED]))
+    result = Evaluation(
+        model.description,
+        tuple(parts),
+        tuple(wrong[:MAX_MISCLASSIFIED]),
+        cautions(answer.photo for answer in answers),
+    )
     write_file(metrics, json.dumps(figures(result), indent=2) + "\n", what="the metrics")
     write_file(html, render(result), what="the report")
     return result
+
+
+def cautions(photos: Iterable[Photo]) -> tuple[str, ...]:
+    """What a reader must know of the photos that were measured on."""
+    measured = list(photos)
+    said = []
+    bound = sum(licences.is_non_commercial(photo.licence) for photo in measured)
+    if bound:
+        said.append(
+            f"{bound} of these {len(measured)} photos may be used for non-commercial purposes only."
+        )
+    seen = sorted({photo.label for photo in measured if SEEN_BY_BACKBONE in photo.flags})
+    if seen:
+        said.append(
+            f"The pretrained network was itself trained on ImageNet photos of {', '.join(seen)}: "
+            "the figures of these classes are better than they would be on photos that are new "
+            "to it."
+        )
+    return tuple(said)
 
 
 def figures(evaluation: Evaluation) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class Evaluation:
     model: ModelDescription
     parts: tuple[PartFigures, ...]
     misclassified: tuple[Answer, ...]  # the most confident mistakes first
+    cautions: tuple[str, ...] = ()  # what must be said of the photos themselves
 
     @property
     def overall(self) -> PartFigures:
@@ -65,7 +66,7 @@ def render(evaluation: Evaluation) -> str:
     """The report as one self-contained HTML file."""
     model = evaluation.model
     body = [
-        notices(rendered=model.rendered),
+        notices(rendered=model.rendered, cautions=evaluation.cautions),
         _headline(evaluation.overall.accuracy, len(model.classes)),
         _parts(evaluation),
         _classes(evaluation.overall),
@@ -256,7 +257,7 @@ def _card(answer: Answer, classes: tuple[str, ...]) -> str:
     below = ""
     if photo.label in scores and photo.label not in dict(top):
         below = f"<p>The true class got {percent(scores[photo.label])}.</p>"
-    about = attribution(photo.path, photo.author, photo.licence, photo.source_url)
+    about = attribution(photo)
     return (
         f'<li class="card">{picture(answer.thumbnail, f"Photo of {photo.label}")}<div>'
         f"<h3>{label}, taken for {escape(answer.predicted)}</h3>"

@@ -8,6 +8,7 @@ import cv2
 from components.common import images
 from components.common.images import BadPhoto
 from components.common.model import ModelDescription
+from components.common.photo import Photo
 from components.common.report import (
     attribution,
     bars,
@@ -56,20 +57,19 @@ class Labelled:
     """One photo with the answer.
 
     Attributes:
-        path: member name in its dataset.
-        label: true class.
+        photo: its row of the manifest, with the true class.
         top: likeliest classes with probabilities, likeliest first.
         thumbnail: JPEG.
-        author, licence, source_url: whose photo it is.
     """
 
-    path: str
-    label: str
+    photo: Photo
     top: tuple[tuple[str, float], ...]
     thumbnail: bytes
-    author: str
-    licence: str
-    source_url: str
+
+    @property
+    def label(self) -> str:
+        """The true class."""
+        return self.photo.label
 
     @property
     def predicted(self) -> str:
@@ -157,7 +157,7 @@ def _cards(photos: Sequence[tuple[Labelled, bytes]]) -> str:
 def _card(photo: Labelled, thumbnail: bytes) -> str:
     # A right answer is the class that the group is named for.
     answer = "" if photo.right else f": {escape(photo.predicted)}"
-    about = attribution(photo.path, photo.author, photo.licence, photo.source_url)
+    about = attribution(photo.photo)
     return (
         f'<li class="card {"right" if photo.right else "wrong"}">'
         f"{picture(thumbnail, f'Photo of {photo.label}')}<div>"

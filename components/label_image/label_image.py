@@ -42,8 +42,7 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> Ga
     for photo, probabilities in zip(dataset.photos, scores, strict=True):
         top = top_k(probabilities, model.description.classes, TOP_K)
         small = images.thumbnail(dataset.read(photo), THUMBNAIL_SIDE)
-        about = (photo.author, photo.licence, photo.source_url)
-        labelled.append(Labelled(photo.path, photo.label, tuple(top), small, *about))
+        labelled.append(Labelled(photo, tuple(top), small))
     result = Gallery(model.description, tuple(labelled))
     _write_predictions(result, predictions)
     write_file(html, render(result), what="the gallery")
@@ -95,7 +94,7 @@ def _write_predictions(gallery: Gallery, path: Path) -> None:
     import pyarrow.parquet as pq
 
     columns: dict[str, Sequence[object]] = {
-        "path": [photo.path for photo in gallery.photos],
+        "path": [photo.photo.path for photo in gallery.photos],
         "label": [photo.label for photo in gallery.photos],
         "predicted": [photo.predicted for photo in gallery.photos],
         "probability": [photo.top[0][1] for photo in gallery.photos],

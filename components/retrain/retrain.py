@@ -10,20 +10,18 @@ from typing import Protocol
 import numpy as np
 
 from components import __version__
-from components.common import backbone, bottlenecks, model, weights_sources
+from components.common import attribution, backbone, bottlenecks, model, weights_sources
 from components.common.bottlenecks import Bottlenecks
 from components.common.convert import quiet_tensorflow
 from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
 from components.common.files import atomic_directory, default_cache_dir
 from components.common.model import ModelDescription
-from components.common.photo import Photo
+from components.common.photo import RENDERED, Photo
 from components.common.splits import TEST, TRAINING, VALIDATION
 from components.common.step import log, step
 from components.retrain import export
 from components.retrain.head import Examples, Head, Measurement, Recipe, draw_batch, score, train
-
-RENDERED = "rendered"
 
 
 class Summaries(Protocol):
@@ -83,6 +81,8 @@ def retrain(
         export.write(export.build(architecture, pretrained, head), architecture, model_folder)
         description = describe(dataset, vectors, recipe, head)
         (model_folder / model.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
+        written = attribution.render(dataset.photos)
+        (model_folder / attribution.FILE_NAME).write_text(written, encoding="utf-8")
         text = json.dumps(dataclasses.asdict(description), indent=2, ensure_ascii=False)
         (model_folder / model.DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 

@@ -57,7 +57,7 @@ def run_locally(request: Request, pipeline_file: Path) -> int:
 
 
 def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: Display) -> int:
-    """Start the child, follow its events until it ends, and return its exit status."""
+    """Start the child, follow its events until it ends or a step fails; return its exit status."""
     events = request.run_dir / "events.jsonl"
     request_file = request.run_dir / "request.json"
     request.write(request_file)
@@ -82,6 +82,10 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
             while child.poll() is None:
                 for event in reader.read():
                     display.show(event)
+                if display.failure:
+                    # kfp.local would go through the other classes first.
+                    _stop(child)
+                    break
                 display.tick()
                 time.sleep(POLL_S)
         except BaseException:
@@ -89,7 +93,7 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
             raise
     for event in reader.read():
         display.show(event)
-    return child.returncode
+    return child.wait()
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:

@@ -114,6 +114,7 @@ def _lines(
         ("gallery", _short(run_dir / "gallery.html")),
         ("model", _short(run_dir / "model")),
         ("logs", _short(run_dir / "logs")),
+        ("credits", _short(run_dir / "training" / "ATTRIBUTION.md")),
         ("time", f"{seconds:.0f} s; the steps' own words are in {_short(run_dir / 'log.txt')}"),
     ]
     if request.arguments["source"] == "sample":

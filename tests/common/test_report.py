@@ -8,6 +8,7 @@ import pytest
 from html_page import Page
 
 from components.common import images, report
+from components.common.photo import Photo
 
 HOSTILE = "<script>alert(1)</script>\" onload='alert(2)' & <img src=x onerror=alert(3)>"
 
@@ -160,18 +161,32 @@ def test_address_cannot_leave_its_attribute() -> None:
 
 
 def test_attribution_names_what_is_known_and_nothing_else() -> None:
-    licence = "https://creativecommons.org/licenses/by-nc/4.0/legalcode"
-    page = Page(report.attribution("daisy/12ab.jpg", "Ann", licence, "https://example.org/photo/1"))
-    assert page.text == "12ab.jpg · by Ann · CC BY-NC 4.0 · example.org"
-    assert [link["href"] for link in page.all("a")] == [licence, "https://example.org/photo/1"]
-    assert (
-        Page(report.attribution("daisy/12ab.jpg", "", "CC0-1.0", "")).text == "12ab.jpg · CC0-1.0"
+    photo = Photo(
+        "daisy",
+        "daisy/12ab.jpg",
+        author="Ann",
+        licence="CC-BY-NC-4.0",
+        source_url="https://media.example.org/1.jpg",
+        source_page="https://example.org/photo/1",
     )
-    assert report.attribution("", "", "", "") == ""
+    page = Page(report.attribution(photo))
+    assert page.text == "12ab.jpg · by Ann · CC BY-NC 4.0 · example.org"
+    links = ["https://creativecommons.org/licenses/by-nc/4.0/", photo.source_page]
+    assert [link["href"] for link in page.all("a")] == links
+    unknown = Photo("daisy", "daisy/12ab.jpg", licence="all mine")
+    assert Page(report.attribution(unknown)).text == "12ab.jpg · all mine"
+    assert report.attribution(Photo("daisy")) == ""
 
 
 def test_attribution_of_strangers_is_escaped_and_shortened() -> None:
-    page = Page(report.attribution(HOSTILE, HOSTILE, HOSTILE, f"javascript:{HOSTILE * 100}"))
+    photo = Photo(
+        "daisy",
+        HOSTILE,
+        author=HOSTILE,
+        licence=HOSTILE,
+        source_page=f"javascript:{HOSTILE * 100}",
+    )
+    page = Page(report.attribution(photo))
     assert not {"script", "img", "a"} & {name for name, _ in page.elements}
     assert len(page.text) < 5 * report.MAX_TEXT
 

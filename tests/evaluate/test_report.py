@@ -130,7 +130,7 @@ def test_mistakes_are_shown_in_the_given_order_with_source_and_licence() -> None
     headings = re.findall(r"rose, taken for (?:daisy|tulip)", page.text)
     assert headings == ["rose, taken for daisy"] * 6 + ["rose, taken for tulip"] * 2
     assert "8 of 60 photos" in page.text
-    assert "0123456789abcdef.jpg · by Ann Photographer · CC-BY-4.0 · example.org" in page.text
+    assert "0123456789abcdef.jpg · by Ann Photographer · CC BY 4.0 · example.org" in page.text
     assert len(page.all("img")) == 8
     assert {picture["alt"] for picture in page.all("img")} == {"Photo of rose"}
 

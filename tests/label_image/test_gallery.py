@@ -7,6 +7,7 @@ from html_page import Page
 
 from components.common import images
 from components.common.model import ModelDescription
+from components.common.photo import Photo
 from components.common.report import RENDERED, WARNING
 from components.label_image import gallery
 from components.label_image.gallery import Gallery, Labelled
@@ -35,16 +36,21 @@ def description(*, rendered: bool = False) -> ModelDescription:
     )
 
 
+LICENCE = "https://creativecommons.org/licenses/by/4.0/"
+
+
 def labelled(label: str, answer: str, thumbnail: bytes | None = None) -> Labelled:
     others = [one for one in CLASSES if one != answer]
     return Labelled(
-        path=f"{label}/0123456789abcdef.jpg",
-        label=label,
+        Photo(
+            label,
+            f"{label}/0123456789abcdef.jpg",
+            author="Ann Photographer",
+            licence="CC-BY-4.0",
+            source_url="https://example.org/photo/1",
+        ),
         top=((answer, 0.75), (others[0], 0.2), (others[1], 0.05)),
         thumbnail=jpeg() if thumbnail is None else thumbnail,
-        author="Ann Photographer",
-        licence="CC-BY-4.0",
-        source_url="https://example.org/photo/1",
     )
 
 
@@ -78,9 +84,10 @@ def test_top_three_are_listed_with_the_true_class_marked() -> None:
 
 def test_attribution_is_given_for_each_photo() -> None:
     page = Page(gallery.render(example()))
-    line = "0123456789abcdef.jpg · by Ann Photographer · CC-BY-4.0 · example.org"
+    line = "0123456789abcdef.jpg · by Ann Photographer · CC BY 4.0 · example.org"
     assert page.text.count(line) == 4
-    assert len(page.all("a")) == 4
+    links = [LICENCE, "https://example.org/photo/1"]
+    assert [link["href"] for link in page.all("a")] == 4 * links
 
 
 def test_every_picture_has_an_alternative_text() -> None:
@@ -116,18 +123,21 @@ def test_policy_matches_the_inline_script() -> None:
 
 def test_strangers_text_is_only_text() -> None:
     photo = Labelled(
-        path=f"{HOSTILE}/1.jpg",
-        label=HOSTILE,
+        Photo(
+            HOSTILE,
+            f"{HOSTILE}/1.jpg",
+            author=HOSTILE,
+            licence=HOSTILE,
+            source_url=f"javascript:alert(1)//{HOSTILE}",
+        ),
         top=((HOSTILE, 0.6), ("rose", 0.4)),
         thumbnail=jpeg(),
-        author=HOSTILE,
-        licence=HOSTILE,
-        source_url=f"javascript:alert(1)//{HOSTILE}",
     )
     page = Page(gallery.render(Gallery(description(), (photo, labelled("rose", "rose")))))
     assert page.all("script") == [{}]
     assert len(page.all("img")) == 2
-    assert [link["href"] for link in page.all("a")] == ["https://example.org/photo/1"]
+    links = [LICENCE, "https://example.org/photo/1"]
+    assert [link["href"] for link in page.all("a")] == links
     assert not [name for _, attributes in page.elements for name in attributes if name[:2] == "on"]
     assert "a class that the model does not know" in page.text
 

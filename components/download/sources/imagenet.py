@@ -11,18 +11,17 @@ from components.common import archive
 from components.common.errors import InputError
 from components.common.fetch_outcome import FetchError
 from components.common.licences import IMAGENET_TERMS
+from components.common.photo import IMAGENET, SEEN_BY_BACKBONE
 from components.download.candidate import Candidate, Query, expanded
 from components.download.sources import urls
 
-FLAG = "imagenet"
 # Classes of the 1,000 that MobileNet was pretrained on (ILSVRC 2012) are, or contain, these: the
 # backbone has seen such photos with their labels, so accuracy on them is flattered.
-SEEN_BY_BACKBONE = {
+PRETRAINING_CLASSES = {
     "n13044778": "earthstar",
     "n13040303": "stinkhorn",
     "n13040629": "common stinkhorn",
 }
-SEEN_FLAG = "seen_by_backbone"
 ARCHIVE_MAX_BYTES = 4 * 1024**3
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".txt")
 PAGE = "https://www.image-net.org/"
@@ -37,7 +36,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
             f"{query.species.label!r}"
         )
     path = _local(query, synset)
-    flags = (FLAG, SEEN_FLAG) if synset in SEEN_BY_BACKBONE else (FLAG,)
+    flags = (IMAGENET, SEEN_BY_BACKBONE) if synset in PRETRAINING_CLASSES else (IMAGENET,)
     found = _archived(path, synset) if archive.is_archive(path) else _listed(path, synset)
     for name, url, data in found:
         yield Candidate(

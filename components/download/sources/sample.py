@@ -16,6 +16,7 @@ import numpy as np
 import simplejpeg
 
 from components.common.errors import InputError
+from components.common.photo import RENDERED
 from components.download.candidate import SAMPLES_PER_CLASS, Candidate, Query
 from components.download.sources.sample_scenery import (
     Array,
@@ -33,7 +34,6 @@ LABELS: tuple[str, ...] = (
     "giant puffball",
     "scarlet elf cup",
 )
-RENDERED = "rendered"  # the flag of pictures that are drawings, not photographs
 FAULTS = (
     "truncated",
     "png_named_jpg",
@@ -66,7 +66,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
     for picture in render_class(label, options.per_class or SAMPLES_PER_CLASS, seed=options.seed):
         yield Candidate(
             url=f"sample:{label}/{picture.name}",
-            author="rendered by wild-mushrooms",
+            author="wild-mushrooms (rendered)",
             licence="CC0-1.0",
             flags=(RENDERED,),
             read=picture.data.__bytes__,

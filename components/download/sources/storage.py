@@ -1,7 +1,6 @@
 """The source `storage`: class folders below a gs:// or s3:// prefix, or in a local folder."""
 
 import functools
-import hashlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -50,14 +49,5 @@ def _read(stored: StoredObject, cache: FetchCache) -> bytes:
     key = f"{stored.uri}#{stored.version}"
     found = cache.lookup(key)
     if found is None:
-        data = storage.read(stored.uri, max_bytes=PHOTO_MAX_BYTES)
-        temporary = cache.new_file()
-        temporary.write_bytes(data)
-        found = cache.keep(
-            temporary,
-            url=key,
-            final_url=stored.uri,
-            content_type="",
-            sha256=hashlib.sha256(data).hexdigest(),
-        )
+        found = cache.store(key, storage.read(stored.uri, max_bytes=PHOTO_MAX_BYTES))
     return found.read()
