@@ -28,6 +28,7 @@ FORMAT = "wild-mushrooms-dataset"
 FORMAT_VERSION = "2"
 MANIFEST = "manifest.parquet"
 SHARD_BYTES = 128 * 1024 * 1024
+BUFFER_BYTES = 1024 * 1024
 # A manifest row takes well under 1 KB; this bounds what a stranger's manifest can make us read.
 MANIFEST_MAX_BYTES = 2 * 1024**3
 PHOTO_MAX_BYTES = 256 * 1024 * 1024
@@ -137,12 +138,15 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
         self._close_shard()
         self._shard = f"images-{self._shards:05d}.tar"
         self._shards += 1
-        # Closed by _close_shard: the shard stays open over many calls.
-        self._tar = tarfile.open(self._temporary / self._shard, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
+        # Both are closed by _close_shard: the shard stays open over many calls. tarfile alone
+        # would write each photo in pieces of 16 KB.
+        self._file = open(self._temporary / self._shard, "wb", buffering=BUFFER_BYTES)  # noqa: SIM115
+        self._tar = tarfile.open(fileobj=self._file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
 
     def _close_shard(self) -> None:
         if self._tar is not None:
-            self._tar.close()
+            with self._file:
+                self._tar.close()
 
 
 def write_manifest(photos: Sequence[Photo], path: Path) -> None:

@@ -6,13 +6,11 @@ Resumable: what was fetched whole is never fetched again (fetch_cache.py).
 """
 
 import contextlib
-import hashlib
 import json
-import os
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +37,6 @@ from components.common.fetch_outcome import (
     is_forbidden,
     retry_after_s,
 )
-from components.common.files import naming_full_disk
 from components.common.http_client import HttpClient
 from components.common.politeness import (
     HOST_LIMITS,
@@ -54,7 +51,7 @@ MAX_REDIRECTS = 5
 PHOTO_MAX_BYTES = 64 * 1024**2
 JSON_MAX_BYTES = 64 * 1024**2
 JSON_MAX_AGE_S = 86400.0  # a list of candidates stays the same for a day: a resumed run equals one
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 256 * 1024
 PLACEHOLDER_MAX_BYTES = 64 * 1024
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 INCOMPLETE = "incomplete"
@@ -122,6 +119,8 @@ class Fetcher(AbstractContextManager["Fetcher"]):
     ) -> None:
         self.contact = contact
         self.workers = workers
+        # Held while a request is under way, not while one waits for its next attempt.
+        self.slots = threading.BoundedSemaphore(workers)
         self.cache = FetchCache(cache_dir)
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._policy = policy
@@ -206,13 +205,13 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         for _ in range(MAX_REDIRECTS + 1):
             check_url(place, url)
             gate = self._gate(host_of(place))
-            with gate.turn(), contextlib.closing(self._open(place, url)) as response:
+            with self.slots, gate.turn(), contextlib.closing(self._open(place, url)) as response:
                 if target := response.get_redirect_location():
                     place = urljoin(place, target)
                     continue
                 self._check_status(response, url, gate)
                 found = self._receive(response, url, place, max_bytes, check)
-                gate.count(found.size)
+                gate.count(found.about.size)
                 return found
         raise FetchError("too many redirects", url)
 
@@ -247,59 +246,43 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         max_bytes: int,
         check: Check | None,
     ) -> Fetched:
-        """Stream the body into the cache, hashing it on the way."""
+        """Receive the body, check it, and put it into the cache."""
         declared = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > max_bytes:
             raise FetchError("too large", url, f"{length} bytes, at most {max_bytes}")
-        temporary = self.cache.new_file()
-        try:
-            with naming_full_disk("a fetched file", self.cache.directory):
-                sha256, size = self._stream(response, temporary, url, max_bytes)
-            problem = check(Path(temporary).read_bytes(), declared, place) if check else ""
-            if problem == INCOMPLETE:
-                raise Retry(INCOMPLETE)
-            if problem:
-                raise FetchError(problem, url)
-            return self.cache.keep(
-                temporary,
-                url=url,
-                final_url=place,
-                content_type=declared,
-                sha256=sha256,
-                size=size,
-            )
-        finally:
-            with contextlib.suppress(FileNotFoundError):  # it has its place
-                os.unlink(temporary)  # noqa: PTH108
+        chunks = self._chunks(response, url, max_bytes)
+        if check is None:  # may be larger than memory
+            return self.cache.store_file(url, chunks, final_url=place, content_type=declared)
+        body = b"".join(chunks)
+        problem = check(body, declared, place)
+        if problem == INCOMPLETE:
+            raise Retry(INCOMPLETE)
+        if problem:
+            raise FetchError(problem, url)
+        return self.cache.store(url, body, final_url=place, content_type=declared)
 
-    def _stream(
-        self, response: urllib3.BaseHTTPResponse, temporary: str, url: str, max_bytes: int
-    ) -> tuple[str, int]:
-        """Write the body to a file; returns its SHA-256 and its size in bytes."""
-        digest = hashlib.sha256()
+    def _chunks(
+        self, response: urllib3.BaseHTTPResponse, url: str, max_bytes: int
+    ) -> Iterator[bytes]:
+        """The decoded body in pieces, never more than is allowed, never longer than is waited."""
         size = 0
         # A body that trickles in keeps each read within its limit, so the whole has one too.
         deadline = time.monotonic() + self._policy.total_s * max(1, max_bytes // PHOTO_MAX_BYTES)
         try:
-            with open(temporary, "xb") as file:
-                while chunk := response.read1(CHUNK_BYTES, decode_content=True):
-                    size += len(chunk)
-                    if size > max_bytes:
-                        raise FetchError("too large", url, f"more than {max_bytes} bytes")
-                    if time.monotonic() > deadline:
-                        raise Retry("timeout")
-                    digest.update(chunk)
-                    file.write(chunk)
+            while chunk := response.read1(CHUNK_BYTES, decode_content=True):
+                size += len(chunk)
+                if size > max_bytes:
+                    raise FetchError("too large", url, f"more than {max_bytes} bytes")
+                if time.monotonic() > deadline:
+                    raise Retry("timeout")
+                yield chunk
         except DecodeError as error:
             raise FetchError("undecodable", url, str(error)) from error
-        except (HTTPError, OSError) as error:
-            if isinstance(error, OSError) and error.errno and not isinstance(error, HTTPError):
-                raise
-            raise Retry(
-                "timeout" if isinstance(error, ReadTimeoutError) else "broken connection"
-            ) from error
-        return digest.hexdigest(), size
+        except ReadTimeoutError as error:
+            raise Retry("timeout") from error
+        except (HTTPError, ConnectionError) as error:
+            raise Retry("broken connection") from error
 
     def _gate(self, host: str) -> Gate:
         with self._state.lock:

@@ -1,29 +1,36 @@
-"""Fetched bytes, kept by content: what makes a second try of a download cheap.
+"""Fetched bytes, kept by URL and proven by content: what makes a second try of a download cheap.
 
-    fetched/objects/ab/ab12…    the bytes, named by their SHA-256
-    fetched/urls/cd/cd34….json  which bytes a URL gave, named by the SHA-256 of the URL
+    fetched/urls/cd/cd34…       a line of JSON about the answer, then its bytes; named by the
+                                SHA-256 of the URL
+    fetched/objects/ab/ab12…    bytes that are too many for that (archives), named by their SHA-256
 
-Both are written beside their place and renamed, so a process that is killed leaves nothing that
-could be taken for whole.
+Each is written beside its place and renamed, and its hash is checked at each look-up, so a process
+that is killed leaves nothing that could be taken for whole. A photo is one file, not two: making
+files is most of what a cache costs.
 """
 
+import contextlib
 import hashlib
 import itertools
 import json
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from components.common.files import naming_full_disk
 
 STALE_S = 86400.0  # half-written files of processes that were killed go after a day
-RECORD_MAX_BYTES = 64 * 1024
+HEADER_MAX_BYTES = 64 * 1024
+BODY_MAX_BYTES = 256 * 1024**2
+KEPT_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """One body as it was received.
+class About:
+    """The line of JSON: what is known of an answer.
 
     Attributes:
         url: what was asked for.
@@ -32,7 +39,7 @@ class Fetched:
         sha256: of the bytes.
         size: in bytes.
         fetched_at: seconds since 1970.
-        path: file with the bytes.
+        apart: True where the bytes lie in a file of their own.
     """
 
     url: str
@@ -41,11 +48,32 @@ class Fetched:
     sha256: str
     size: int
     fetched_at: float
+    apart: bool = False
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One body as it was received.
+
+    Attributes:
+        about: what is known of it.
+        path: file that holds the bytes, from `offset` on.
+        offset: 0 for a body that was fetched as a file.
+        kept: the bytes, where they are few and were at hand just now.
+    """
+
+    about: About
     path: Path
+    offset: int = 0
+    kept: bytes | None = None
 
     def read(self) -> bytes:
         """The bytes."""
-        return self.path.read_bytes()
+        if self.kept is not None:
+            return self.kept
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            return file.read()
 
 
 class FetchCache:
@@ -64,80 +92,103 @@ class FetchCache:
 
     def lookup(self, url: str, max_age_s: float | None = None) -> Fetched | None:
         """What a URL gave before, if it is still there, whole, and not too old."""
+        record = self._record(url)
         try:
-            with open(self._record(url), "rb") as record:
-                text = record.read(RECORD_MAX_BYTES)
-            content = json.loads(text)
-            path = Path(self._object(str(content["sha256"])))
-            found = Fetched(**{**content, "path": path})
-            if found.url != url or hash_file(path) != found.sha256:
+            with open(record, "rb") as file:
+                header = file.readline(HEADER_MAX_BYTES)
+                about = About(**json.loads(header))
+                body = b"" if about.apart else file.read(min(about.size, BODY_MAX_BYTES) + 1)
+            if about.url != url or not isinstance(about.fetched_at, float):
                 return None
-        except (OSError, ValueError, KeyError, TypeError):
+            if max_age_s is not None and time.time() - about.fetched_at > max_age_s:
+                return None
+            if about.apart:
+                path = Path(self._object(about.sha256))
+                return Fetched(about, path) if hash_file(path) == about.sha256 else None
+        except (OSError, ValueError, TypeError):
             return None
-        if max_age_s is not None and time.time() - found.fetched_at > max_age_s:
+        if hashlib.sha256(body).hexdigest() != about.sha256:
             return None
-        return found
+        return Fetched(about, Path(record), len(header), _few(body))
 
-    def new_file(self) -> str:
-        """A place to write a body to, on the same disk as its final one."""
-        self._make(self._root)
-        return f"{self._root}/.partial-{os.getpid()}-{next(self._numbers)}"
-
-    def keep(
-        self, temporary: str, *, url: str, final_url: str, content_type: str, sha256: str, size: int
+    def store(
+        self, url: str, data: bytes, *, final_url: str = "", content_type: str = ""
     ) -> Fetched:
-        """Give a body that is whole its place, and remember its URL.
+        """Keep the bytes that a URL gave.
 
         Raises:
             WorkError: the disk is full.
         """
-        place = self._object(sha256)
-        self._make(os.path.dirname(place))
-        os.replace(temporary, place)
-        content = {
-            "url": url,
-            "final_url": final_url,
-            "content_type": content_type,
-            "sha256": sha256,
-            "size": size,
-            "fetched_at": time.time(),
-        }
-        found = Fetched(**content, path=Path(place))  # type: ignore[arg-type]
-        self._remember(url, json.dumps(content))
-        return found
-
-    def store(self, url: str, data: bytes) -> Fetched:
-        """Keep bytes that came by another way than HTTP."""
-        temporary = self.new_file()
         sha256 = hashlib.sha256(data).hexdigest()
-        with naming_full_disk("a fetched file", self.directory), open(temporary, "xb") as file:
-            file.write(data)
-        return self.keep(
-            temporary, url=url, final_url=url, content_type="", sha256=sha256, size=len(data)
-        )
+        about = About(url, final_url or url, content_type, sha256, len(data), time.time())
+        header = _header(about)
+        record = self._write_record(about, header + data)
+        return Fetched(about, record, len(header), _few(data))
 
-    def _remember(self, url: str, content: str) -> None:
-        record = self._record(url)
-        self._make(os.path.dirname(record))
-        written = self.new_file()
+    def store_file(
+        self, url: str, chunks: Iterable[bytes], *, final_url: str = "", content_type: str = ""
+    ) -> Fetched:
+        """Keep what may be larger than memory, as a file of its own.
+
+        Raises:
+            WorkError: the disk is full.
+        """
+        temporary = self._new_file()
+        digest, size = hashlib.sha256(), 0
+        try:
+            with open(temporary, "xb") as file:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    size += len(chunk)
+                    with naming_full_disk("a fetched file", self.directory):
+                        file.write(chunk)
+            place = self._object(digest.hexdigest())
+            self._make(os.path.dirname(place))
+            os.replace(temporary, place)
+        finally:
+            with contextlib.suppress(FileNotFoundError):  # it has its place
+                os.unlink(temporary)
+        sha256, now = digest.hexdigest(), time.time()
+        about = About(url, final_url or url, content_type, sha256, size, now, apart=True)
+        self._write_record(about, _header(about))
+        return Fetched(about, Path(place))
+
+    def _write_record(self, about: About, content: bytes) -> Path:
+        """Write one file so that it is whole or absent, in as few system calls as that takes."""
+        place = self._record(about.url)
+        self._make(os.path.dirname(place))
+        temporary = self._new_file()
         with naming_full_disk("a fetched file", self.directory):
-            with open(written, "x", encoding="utf-8") as file:
-                file.write(content)
-            os.replace(written, record)
+            try:
+                with open(temporary, "xb", buffering=0) as file:
+                    rest = memoryview(content)
+                    while rest:
+                        rest = rest[file.write(rest) :]
+                os.replace(temporary, place)
+            except OSError:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary)
+                raise
+        return Path(place)
+
+    def _new_file(self) -> str:
+        """A place to write to, on the same disk as its final one."""
+        self._make(self._root)
+        return f"{self._root}/.partial-{os.getpid()}-{next(self._numbers)}"
 
     def _make(self, directory: str) -> None:
         if directory not in self._made:
             os.makedirs(directory, exist_ok=True)
             self._made.add(directory)
 
-    def _object(self, sha256: str) -> str:
-        if len(sha256) != 64 or not sha256.isalnum():
+    def _object(self, sha256: Any) -> str:
+        if not isinstance(sha256, str) or len(sha256) != 64 or not sha256.isalnum():
             raise ValueError(f"no SHA-256: {sha256!r}")
         return f"{self._root}/objects/{sha256[:2]}/{sha256}"
 
     def _record(self, url: str) -> str:
         name = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
-        return f"{self._root}/urls/{name[:2]}/{name}.json"
+        return f"{self._root}/urls/{name[:2]}/{name}"
 
     def _drop_stale(self) -> None:
         for path in self.directory.glob(".partial-*"):
@@ -152,3 +203,12 @@ def hash_file(path: Path) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _header(about: About) -> bytes:
+    return json.dumps(asdict(about)).encode() + b"\n"
+
+
+def _few(body: bytes) -> bytes | None:
+    """The bytes, if they are few enough to stay in memory."""
+    return body if len(body) <= KEPT_BYTES else None

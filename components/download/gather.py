@@ -16,7 +16,8 @@ from components.download.candidate import Candidate
 
 # Photos for each worker that may wait behind a slow one, so that it does not hold up the others.
 AHEAD_IN_MEMORY = 2
-AHEAD_ON_DISK = 16
+THREADS_PER_WORKER = 3  # most of them wait for the next attempt of a request that failed
+AHEAD_ON_DISK = 64
 MAX_EXAMPLE = 120  # characters of a URL in the table
 
 
@@ -114,7 +115,7 @@ def gather(
     ahead = AHEAD_IN_MEMORY
     failure: Exception | None = None
     waiting: collections.deque[tuple[Candidate, Future[bytes | Fetched]]] = collections.deque()
-    pool = ThreadPoolExecutor(fetcher.workers)
+    pool = ThreadPoolExecutor(fetcher.workers * THREADS_PER_WORKER)
     try:
         while True:
             while failure is None and len(waiting) < min(fetcher.workers * ahead, most - taken):
@@ -138,7 +139,7 @@ def gather(
             if isinstance(found, bytes):
                 data, sha256 = found, hashlib.sha256(found).hexdigest()
             else:
-                data, sha256 = found.read(), found.sha256
+                data, sha256 = found.read(), found.about.sha256
             if candidate.read is None and sha256 in seen:
                 tally.add("same photo", candidate.url)
                 continue
@@ -152,7 +153,10 @@ def gather(
 
 
 def _obtain(candidate: Candidate, fetcher: Fetcher) -> bytes | Fetched:
-    return candidate.read() if candidate.read else fetcher.photo(candidate.url)
+    if candidate.read is None:
+        return fetcher.photo(candidate.url)
+    with fetcher.slots:
+        return candidate.read()
 
 
 def _short(url: str) -> str:

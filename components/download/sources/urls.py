@@ -129,7 +129,9 @@ def _local(url_list: str, fetcher: Fetcher) -> Path:
     if url_list.startswith(("http://", "https://")):
         return fetcher.file(url_list, max_bytes=MAX_BYTES).path
     if storage.is_uri(url_list):
-        return fetcher.cache.store(url_list, storage.read(url_list, max_bytes=MAX_BYTES)).path
+        return fetcher.cache.store_file(
+            url_list, [storage.read(url_list, max_bytes=MAX_BYTES)]
+        ).path
     path = expanded(url_list)
     if not path.is_file():
         raise InputError(f"there is no URL list at {path}")
