@@ -34,7 +34,7 @@ RUN_OPTIONS := $(if $(SOURCE),--source "$(SOURCE)") \
 
 .PHONY: help
 help:  ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  with: SOURCE=inaturalist|gbif|commons|imagenet (several with commas)  SPECIES=species.yaml"
 	@echo "        CONTACT=e-mail  IMAGES=folder or gs://…  URLS=file  ARCHITECTURE=mobilenet_1.0_128"
@@ -94,6 +94,14 @@ tensorboard: setup  ## the training curves of the last run, at http://localhost:
 bench: setup  ## accuracy beside scikit-learn on your photos: make bench IMAGES=folder
 	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.accuracy "$(IMAGES)"
+
+.PHONY: bench-download
+bench-download: setup  ## speed of fetching beside img2dataset: make bench-download IMAGES=folder
+	@test -x build/peers/img2dataset/bin/python || { \
+	$(VENV)/bin/uv venv --quiet --python $(PY) build/peers/img2dataset && \
+	$(VENV)/bin/uv pip install --quiet --python build/peers/img2dataset/bin/python img2dataset==1.47.0; }
+	@$(PY) -m benchmarks.download --peer build/peers/img2dataset/bin/python \
+	$(if $(IMAGES),--images "$(IMAGES)")
 
 .PHONY: lock
 lock: setup  ## bring the lock files up to date with pyproject.toml
