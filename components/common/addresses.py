@@ -46,20 +46,15 @@ def is_public(address: str) -> bool:
     Addresses that carry an IPv4 address within (mapped, 6to4, Teredo, NAT64) are as public as that.
     """
     parsed: Address = ipaddress.ip_address(address.partition("%")[0])
-    inner: list[Address | None] = []
     if isinstance(parsed, ipaddress.IPv6Address):
-        inner = [parsed.ipv4_mapped, parsed.sixtofour, *(parsed.teredo or ())]
         if parsed in NAT64:
-            inner.append(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))
+            return is_public(str(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)))
         if parsed.ipv4_mapped:
             return is_public(str(parsed.ipv4_mapped))
-    within = [part for part in inner if part is not None]
-    return (
-        parsed.is_global
-        and not parsed.is_multicast
-        and not parsed.is_reserved
-        and all(is_public(str(part)) for part in within)
-    )
+        carried = [parsed.sixtofour, *(parsed.teredo or ())]
+        if not all(is_public(str(part)) for part in carried if part is not None):
+            return False
+    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 
 def check_addresses(host: str, addresses: Collection[str], allowed: Collection[str]) -> None:

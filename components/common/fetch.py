@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 import urllib3
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
@@ -35,6 +35,7 @@ from components.common.fetch_outcome import (
     explained,
     host_of,
     is_forbidden,
+    joined,
     retry_after_s,
 )
 from components.common.http_client import HttpClient
@@ -207,7 +208,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             gate = self._gate(host_of(place))
             with self.slots, gate.turn(), contextlib.closing(self._open(place, url)) as response:
                 if target := response.get_redirect_location():
-                    place = urljoin(place, target)
+                    place = joined(place, target, url)
                     continue
                 self._check_status(response, url, gate)
                 found = self._receive(response, url, place, max_bytes, check)

@@ -1,6 +1,6 @@
 """What can come of an HTTP request other than the file: final failures, and those worth a retry."""
 
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import (
@@ -75,6 +75,18 @@ def check_url(place: str, url: str) -> None:
         raise FetchError("no web address", url, "expected http:// or https://")
     if parts.username or parts.password:
         raise FetchError("password in the address", url)
+
+
+def joined(place: str, target: str, url: str) -> str:
+    """Where a redirect from `place` leads.
+
+    Raises:
+        FetchError: nowhere.
+    """
+    try:
+        return urljoin(place, target)
+    except ValueError as error:
+        raise FetchError("no web address", url, f"redirected to {target!r:.200}") from error
 
 
 def explained(error: HTTPError, url: str) -> FetchError | Retry:
