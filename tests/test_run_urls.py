@@ -103,3 +103,19 @@ def test_credits_go_with_the_datasets_and_the_published_model(
         assert "https://example.org/" in text
         assert "Ada \\[L\\]\\(x\\)" in text
     assert "ATTRIBUTION.md" in run.stdout
+
+
+def test_without_internet_the_run_says_so_and_how_to_go_on(
+    tmp_path: Path, backbone_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A proxy that is not there keeps this test off the real service, wherever it runs.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    run = run_pipeline(tmp_path / "runs", backbone_cache, "--source", "inaturalist")
+    assert run.returncode == 1
+    assert "api.inaturalist.org cannot be reached" in run.stderr
+    for way in ("SOURCE=sample", "IMAGES=folder", "URLS=file"):
+        assert way in run.stderr
+    assert "Traceback" not in run.stderr
+    # The first class's failure ends the run: the other four are not tried.
+    events = (run.directory / "events.jsonl").read_text()
+    assert events.count('"failed"') <= 2

