@@ -172,7 +172,7 @@ def test_unusable_folder_is_exit_2_before_anything_starts(
     ("options", "expected"),
     [
         (("--architecture", "mobilenet_9_9"), "mobilenet_1.0_224"),
-        (("--source", "elsewhere"), "sample or folder"),
+        (("--source", "elsewhere"), "unknown source 'elsewhere'"),
         (("--source", "folder"), "--image_dir"),
         (("--min_accuracy", "60"), "0 to 1"),
         (("--how_many_training_steps", "0"), "1 or more"),
@@ -181,7 +181,7 @@ def test_unusable_folder_is_exit_2_before_anything_starts(
         (("--weights", "nowhere.h5"), "no weights file"),
         (("--demo_per_class", "0", "--testing_percentage", "0"), "measure the model on"),
         (("--name", "../elsewhere"), "--name"),
-        (("--per_class", "0"), "--per_class"),
+        (("--per_class", "-1"), "--per_class"),
         (("--seed", "-1"), "--seed"),
     ],
 )

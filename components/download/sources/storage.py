@@ -8,6 +8,7 @@ from components.common import storage
 from components.common.errors import InputError
 from components.common.fetch import PHOTO_MAX_BYTES
 from components.common.fetch_cache import FetchCache
+from components.common.fetch_outcome import FetchError
 from components.common.photo import check_label
 from components.common.storage import StoredObject
 from components.download.candidate import Candidate, Query, expanded
@@ -49,5 +50,9 @@ def _read(stored: StoredObject, cache: FetchCache) -> bytes:
     key = f"{stored.uri}#{stored.version}"
     found = cache.lookup(key)
     if found is None:
-        found = cache.store(key, storage.read(stored.uri, max_bytes=PHOTO_MAX_BYTES))
+        try:
+            data = storage.read(stored.uri, max_bytes=PHOTO_MAX_BYTES)
+        except InputError as error:  # one object that is too large, or gone, spoils no class
+            raise FetchError("unreadable object", stored.uri, str(error)) from error
+        found = cache.store(key, data)
     return found.read()

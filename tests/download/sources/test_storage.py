@@ -74,6 +74,18 @@ def test_object_is_not_read_again_unless_it_changed(
     assert any(data == photo(99) for _, data in Dataset(tmp_path / "out").stream())
 
 
+def test_object_that_is_too_large_is_counted_and_the_rest_taken(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.download.sources.storage.PHOTO_MAX_BYTES", 100_000)
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+    store.put("set/daisy/huge.jpg", bytes(200_000))
+    download("daisy", tmp_path / "out", options(store, tmp_path))
+    store.delete("set/daisy/huge.jpg")
+    assert len(Dataset(tmp_path / "out").photos) == 5
+    assert "1  unreadable object" in (tmp_path / "events").read_text()
+
+
 def test_class_that_is_not_there_fails(store: Store, tmp_path: Path) -> None:
     with pytest.raises(WorkError, match="only 0 photos of 'tulip' could be had from storage"):
         download("tulip", tmp_path / "out", options(store, tmp_path))
