@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -74,21 +74,13 @@ class Policy:
     # A host that never took a connection gets fewer attempts, none that begins after this time.
     unreachable_attempts: int = 2
     unreachable_s: float = 4.0
+    dead_s: float = 60.0  # how long it is not tried again: a list may name hundreds of its photos
     backoff_s: float = 0.2
     backoff_max_s: float = 15.0
     retry_after_max_s: float = 120.0  # a host that asks for a longer rest is not waited for
     connect_s: float = 3.0
     read_s: float = 20.0  # between two packets
-    total_s: float = 120.0  # of one attempt; a file larger than a photo gets more (see `_deadline`)
-
-
-@dataclass
-class _State:
-    """What is known about hosts while the fetcher lives."""
-
-    gates: dict[str, Gate] = field(default_factory=dict)
-    connected: set[str] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    total_s: float = 120.0  # of one attempt at a photo; a file that may be larger gets more
 
 
 class Fetcher(AbstractContextManager["Fetcher"]):
@@ -127,7 +119,10 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._policy = policy
         self._limits = limits
-        self._state = _State()
+        self._gates: dict[str, Gate] = {}
+        self._gates_lock = threading.Lock()
+        self._connected: set[str] = set()  # hosts that took a connection
+        self._unreachable: dict[str, float] = {}  # hosts that did not, and until when that holds
         self._client = HttpClient(
             {"User-Agent": user_agent(contact), "Accept-Encoding": "gzip, identity;q=0.5"},
             allowed=self._allowed,
@@ -177,14 +172,17 @@ class Fetcher(AbstractContextManager["Fetcher"]):
 
     def _fetch(self, url: str, max_bytes: int, check: Check | None) -> Fetched:
         """Try until the body is there, the failure is final, or the attempts are used up."""
-        started = time.monotonic()
+        started, host = time.monotonic(), host_of(url)
+        if started < self._unreachable.get(host, 0.0):
+            raise HostUnreachable("unreachable", url, "tried just now")
         for attempt in range(1, self._policy.attempts + 1):
             try:
                 return self._attempt(url, max_bytes, check)
             except Retry as failure:
-                never = not failure.connected and host_of(url) not in self._state.connected
+                never = not failure.connected and host not in self._connected
                 late = time.monotonic() - started > self._policy.unreachable_s
                 if never and (late or attempt >= self._policy.unreachable_attempts):
+                    self._unreachable[host] = time.monotonic() + self._policy.dead_s
                     raise HostUnreachable("unreachable", url, failure.reason) from failure
                 most = (
                     INCOMPLETE_ATTEMPTS if failure.reason == INCOMPLETE else self._policy.attempts
@@ -196,7 +194,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 raise FetchError("refused address", url, str(refused)) from refused
             except DailyLimitReached as reached:
                 raise WorkError(
-                    f"{host_of(url)} must not be asked for more today ({reached}): run again "
+                    f"{host} must not be asked for more today ({reached}): run again "
                     "tomorrow; what was fetched is kept"
                 ) from reached
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -207,7 +205,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         for _ in range(MAX_REDIRECTS + 1):
             check_url(place, url)
             gate = self._gate(host_of(place))
-            with self.slots, gate.turn(), contextlib.closing(self._open(place, url)) as response:
+            with gate.turn(), self.slots, contextlib.closing(self._open(place, url)) as response:
                 if target := response.get_redirect_location():
                     place = joined(place, target, url)
                     continue
@@ -223,7 +221,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             response = self._client.get(place)
         except HTTPError as error:
             raise explained(error, url) from error
-        self._state.connected.add(host_of(place))
+        self._connected.add(host_of(place))
         return response
 
     def _check_status(self, response: urllib3.BaseHTTPResponse, url: str, gate: Gate) -> None:
@@ -291,12 +289,12 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             raise Retry("broken connection") from error
 
     def _gate(self, host: str) -> Gate:
-        with self._state.lock:
-            if host not in self._state.gates:
+        with self._gates_lock:
+            if host not in self._gates:
                 limits = self._limits.get(host)
                 usage = Usage(self.cache.directory / "usage" / f"{host}.json") if limits else None
-                self._state.gates[host] = Gate(limits or HostLimits(), usage)
-            return self._state.gates[host]
+                self._gates[host] = Gate(limits or HostLimits(), usage)
+            return self._gates[host]
 
     def _backoff(self, attempt: int) -> float:
         wait_s: float = min(self._policy.backoff_s * 2 ** (attempt - 1), self._policy.backoff_max_s)

@@ -100,7 +100,7 @@ def explained(error: HTTPError, url: str) -> FetchError | Retry:
     if isinstance(error, NewConnectionError):
         return Retry(f"no connection: {error._message}", connected=False)
     if isinstance(error, ProxyError):
-        return Retry(f"the proxy failed: {error}", connected=False)
+        return Retry("the proxy that the environment names does not answer", connected=False)
     if isinstance(error, ReadTimeoutError):
         return Retry("timeout")
     if isinstance(error, LocationParseError):

@@ -216,7 +216,9 @@ def _judge(label: str, count: int, names: list[str], options: Options, tally: Ta
             f"only {count} photos of {label!r} could be had from {', '.join(names)}, and at least "
             f"{least} are needed (--min_per_class){table}\n{_advice(tally)}"
         )
-    if count < wanted:
+    # A list of one's own that names fewer, and all of them are here, is nothing to warn of.
+    asked_for = bool(options.per_class) or bool(set(names) & set(SEARCHED))
+    if count < wanted and (asked_for or tally.counts):
         warn(f"{label}: {count} photos instead of {wanted}{table}")
 
 

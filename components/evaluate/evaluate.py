@@ -68,8 +68,9 @@ def cautions(photos: Iterable[Photo]) -> tuple[str, ...]:
     said = []
     bound = sum(licences.is_non_commercial(photo.licence) for photo in measured)
     if bound:
+        which = "All" if bound == len(measured) else bound
         said.append(
-            f"{bound} of these {len(measured)} photos may be used for non-commercial purposes only."
+            f"{which} of these {len(measured)} photos may be used for non-commercial purposes only."
         )
     seen = sorted({photo.label for photo in measured if SEEN_BY_BACKBONE in photo.flags})
     if seen:

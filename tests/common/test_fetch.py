@@ -256,6 +256,20 @@ def test_host_that_cannot_be_reached_is_named(fetcher: Fetcher, address: str) ->
     assert caught.value.host in ("localhost", "nowhere.invalid")
 
 
+def test_host_that_was_not_there_just_now_is_not_tried_for_each_photo(
+    fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.common import addresses
+
+    asked = []
+    resolve = addresses.resolve
+    monkeypatch.setattr(addresses, "resolve", lambda *a: asked.append(a) or resolve(*a))
+    for number in range(20):
+        with pytest.raises(HostUnreachable, match="unreachable"):
+            fetcher.photo(f"http://nowhere.invalid/{number}.jpg")
+    assert len(asked) == QUICK.unreachable_attempts
+
+
 def test_with_30_percent_of_requests_misbehaving_every_photo_is_had(tmp_path: Path) -> None:
     photos = {f"/{number}.jpg": photo(number, 32) for number in range(200)}
     faults = [

@@ -53,6 +53,18 @@ def test_above_the_bound_the_table_is_a_warning(
     assert "7  http 404" in told
 
 
+def test_short_list_that_is_all_there_is_no_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+    with serve(some) as server:
+        download("daisy", tmp_path / "out", listed(tmp_path, server.address, 3, min_per_class=3))
+        assert "warning" not in (tmp_path / "events").read_text()
+        options = listed(tmp_path, server.address, 3, min_per_class=3, per_class=9)
+        download("daisy", tmp_path / "out", options)
+    assert "3 photos instead of 9" in (tmp_path / "events").read_text()
+
+
 def test_bound_is_never_above_what_was_asked_for(tmp_path: Path) -> None:
     with serve(some) as server:
         options = listed(tmp_path, server.address, 3, per_class=2, min_per_class=20)

@@ -112,7 +112,7 @@ def test_photos_are_marked_and_the_report_says_so(tmp_path: Path) -> None:
         in (tmp_path / "out" / "ATTRIBUTION.md").read_text()
     )
     bound, seen = cautions([*agaric, *star])
-    assert "6 of these 6 photos may be used for non-commercial purposes only" in bound
+    assert "All of these 6 photos may be used for non-commercial purposes only" in bound
     assert "trained on ImageNet photos of earthstar:" in seen
     assert cautions([Photo("daisy", licence="CC-BY-4.0")]) == ()
 
