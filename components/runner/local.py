@@ -1,6 +1,5 @@
 """Running the pipeline on this machine: a child process does it, this one talks to the person."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -97,12 +96,17 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:
-    """End the child and every step it started."""
+    """End the child and every step it started; steps get time to take away what is half-written."""
+    child.kill()  # first of all, so that it starts no further step
+    child.wait()
     for sent in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
+        deadline = time.monotonic() + STOP_S
+        try:
             os.killpg(child.pid, sent)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(STOP_S)
+            while time.monotonic() < deadline:
+                os.killpg(child.pid, 0)
+                time.sleep(POLL_S)
+        except ProcessLookupError:  # all have ended
             return
 
 

@@ -53,7 +53,7 @@ def test_daily_limit_holds_over_processes(tmp_path: Path) -> None:
 
 
 def test_bytes_are_counted(tmp_path: Path) -> None:
-    limits = HostLimits(bytes_per_day=int(2.5 * len(PHOTO)))
+    limits = HostLimits(concurrency=1, bytes_per_day=int(2.5 * len(PHOTO)))
     with serve(lambda *_: Answer(PHOTO)) as server, pytest.raises(WorkError, match="bytes today"):
         fetch_many(tmp_path, server, limits, 10)
 

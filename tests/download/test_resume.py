@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from photo_server import Answer
+from photo_server import Answer, serve
 from services import NAME, Record, Services, addresses, photo, running
 
 from components.common.dataset import Dataset
@@ -84,3 +84,24 @@ def test_killed_at_random_moments_the_download_ends_as_an_undisturbed_one(
 
 def photo_urls(services: Services) -> list[str]:
     return [f"{services.address}/photos/{r.number * 10}/medium.jpg" for r in services.records]
+
+
+def test_sigterm_ends_the_step_and_takes_away_what_is_half_written(tmp_path: Path) -> None:
+    """A pod that must go has a grace period; so has a step beside one that failed."""
+    with serve(lambda path, _: Answer(photo(int(path[1:-4])), pause_s=0.2)) as server:
+        (tmp_path / "list.txt").write_text(
+            "".join(f"{server.address}/{number}.jpg\n" for number in range(500))
+        )
+        command = [sys.executable, "-m", "components.download", "--label", "daisy"]
+        command += ["--source", "urls", "--url_list", str(tmp_path / "list.txt")]
+        command += ["--output", str(tmp_path / "out" / "images"), "--workers", "2"]
+        command += ["--cache_dir", str(tmp_path / "cache"), "--allow_private_hosts", "localhost"]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        while len(server.requests) < 5:
+            time.sleep(0.02)
+        process.terminate()
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM" in stderr
+    assert "Traceback" not in stderr
+    assert list((tmp_path / "out").iterdir()) == []
