@@ -99,7 +99,7 @@ bench: setup  ## accuracy beside scikit-learn on your photos: make bench IMAGES=
 bench-download: setup  ## speed of fetching beside img2dataset: make bench-download IMAGES=folder
 	@test -x build/peers/img2dataset/bin/python || { \
 	$(VENV)/bin/uv venv --quiet --python $(PY) build/peers/img2dataset && \
-	$(VENV)/bin/uv pip install --quiet --python build/peers/img2dataset/bin/python img2dataset==1.47.0; }
+	UV_COMPILE_BYTECODE=1 $(VENV)/bin/uv pip install --quiet --python build/peers/img2dataset/bin/python img2dataset==1.47.0; }
 	@$(PY) -m benchmarks.download --peer build/peers/img2dataset/bin/python \
 	$(if $(IMAGES),--images "$(IMAGES)")
 

@@ -116,7 +116,7 @@ def running(case: Case, images: Path | None) -> Iterator[int]:
             assert server.stdout is not None
             yield int(server.stdout.readline())
         finally:
-            server.terminate()
+            server.kill()
 
 
 @dataclass(frozen=True)
