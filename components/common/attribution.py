@@ -24,8 +24,8 @@ def render(photos: Iterable[Photo]) -> str:
     for label in sorted({photo.label for photo in listed}):
         lines += ["", f"## {escape(label)}", ""]
         mine = [photo for photo in listed if photo.label == label]
-        lines += [_line(photo) for photo in mine if photo.source_page]
-        lines += _counted([photo for photo in mine if not photo.source_page])
+        lines += [_line(photo) for photo in mine if _page(photo)]
+        lines += _counted([photo for photo in mine if not _page(photo)])
     return "\n".join(lines) + "\n"
 
 
@@ -52,8 +52,13 @@ def _overview(photos: Sequence[Photo]) -> list[str]:
     return lines
 
 
+def _page(photo: Photo) -> str:
+    """Where people find the photo: its page, else the address of its bytes; empty without one."""
+    return photo.source_page or (photo.source_url if photo.source_url.startswith("http") else "")
+
+
 def _line(photo: Photo) -> str:
-    title = _link(photo.title or photo.path.rpartition("/")[2], photo.source_page)
+    title = _link(photo.title or photo.path.rpartition("/")[2], _page(photo))
     author = escape(photo.author) or "an unknown author"
     terms = _licence(photo.licence) if photo.licence else "no licence is known"
     return f"- {title} by {author}, {terms} (`{photo.sha256[:16]}`)"

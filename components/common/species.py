@@ -45,6 +45,8 @@ def read_species(path: Path) -> list[Species]:
     Raises:
         InputError: the file is missing, no YAML, or lists fewer than two different labels.
     """
+    if not path.is_file():
+        raise InputError(f"there is no species file at {path}")
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is larger than {MAX_BYTES} bytes")

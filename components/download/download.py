@@ -219,7 +219,8 @@ def _judge(label: str, count: int, names: list[str], options: Options, tally: Ta
     # A list of one's own that names fewer, and all of them are here, is nothing to warn of.
     asked_for = bool(options.per_class) or bool(set(names) & set(SEARCHED))
     if count < wanted and (asked_for or tally.counts):
-        warn(f"{label}: {count} photos instead of {wanted}{table}")
+        instead = f" instead of {wanted}" if asked_for else ""
+        warn(f"{label}: {count} photos{instead}{table}")
 
 
 def _advice(tally: Tally) -> str:

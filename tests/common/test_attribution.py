@@ -41,6 +41,12 @@ def test_photos_without_a_page_are_counted() -> None:
     assert len(text.splitlines()) < 15
 
 
+def test_photo_without_a_page_is_found_by_the_address_of_its_bytes() -> None:
+    photo = Photo("daisy", "daisy/1.jpg", source_url="https://a.org/1.jpg", author="Ada")
+    assert "- [1.jpg](<https://a.org/1.jpg>) by Ada, no licence is known" in render([photo])
+    assert "](<" not in render([Photo("daisy", source="folder", source_url="daisy/1.jpg")])
+
+
 def test_non_commercial_photos_are_pointed_out() -> None:
     terms = ["CC-BY-NC-4.0", IMAGENET_TERMS, "CC0-1.0"]
     text = render([Photo("daisy", licence=licence) for licence in terms])

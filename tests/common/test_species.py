@@ -42,6 +42,11 @@ def test_file_that_is_no_species_file_is_refused(tmp_path: Path, content: str) -
         read_species(path)
 
 
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no species file at .*none\.yaml"):
+        read_species(tmp_path / "none.yaml")
+
+
 def test_species_survive_as_a_pipeline_parameter() -> None:
     species = read_species(ROOT / "species.yaml")
     parameter = as_parameter(species)

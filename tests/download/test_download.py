@@ -49,7 +49,7 @@ def test_above_the_bound_the_table_is_a_warning(
         download("daisy", tmp_path / "out", listed(tmp_path, server.address, 10, min_per_class=3))
     assert len(Dataset(tmp_path / "out").photos) == 3
     told = (tmp_path / "events").read_text()
-    assert "daisy: 3 photos instead of 350" in told
+    assert "daisy: 3 photos; what was not taken, and why" in told
     assert "7  http 404" in told
 
 

@@ -84,7 +84,11 @@ def _rows(url_list: str, fetcher: Fetcher) -> Iterator[Mapping[str, str]]:
         return _parquet(path)
     first = head.decode("utf-8-sig", "replace").splitlines()[0] if head else ""
     columns = [_column(name) for name in next(csv.reader([first]), [])]
-    return _csv(path) if "url" in columns else _text(path)
+    if "url" in columns:
+        return _csv(path)
+    if len(columns) > 1 and "://" not in first:
+        raise InputError(f"{path} has no column `url`; its first line is {first!r:.200}")
+    return _text(path)
 
 
 def _parquet(path: Path) -> Iterator[Mapping[str, str]]:

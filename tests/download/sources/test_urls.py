@@ -141,6 +141,12 @@ def test_parquet_without_addresses_is_refused(tmp_path: Path) -> None:
         rows(tmp_path, tmp_path / "list.parquet")
 
 
+def test_csv_without_addresses_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("link,label\nhttp://a.org/1.jpg,daisy\n")
+    with pytest.raises(InputError, match="no column `url`; its first line is 'link,label'"):
+        rows(tmp_path, tmp_path / "list.csv")
+
+
 @pytest.mark.parametrize("url_list", ["nowhere.csv", ""])
 def test_list_that_is_not_there_is_refused(tmp_path: Path, url_list: str) -> None:
     with pytest.raises(InputError, match=r"no URL list at|needs --url_list"):
