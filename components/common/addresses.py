@@ -100,6 +100,15 @@ def resolve(host: str, port: int, timeout_s: float = RESOLVE_S) -> list[str]:
     return result
 
 
+def numeric_addresses(host: str) -> list[str]:
+    """The address that a host is, in whatever notation ("2130706433"); none where it is a name."""
+    try:
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return ["127.0.0.1"] if host.lower() == "localhost" else []
+    return [str(entry[4][0]) for entry in found]
+
+
 def guarded_pools(allowed: Collection[str], head_s: float) -> dict[str, type[HTTPConnectionPool]]:
     """Connection pools for urllib3, by scheme, whose connections go to checked addresses only.
 

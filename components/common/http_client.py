@@ -14,7 +14,7 @@ import certifi
 import urllib3
 from requests.utils import get_environ_proxies, select_proxy
 
-from components.common.addresses import guarded_pools
+from components.common.addresses import check_addresses, guarded_pools, numeric_addresses
 
 MAX_HOSTS = 64  # whose connections are kept
 
@@ -22,8 +22,8 @@ MAX_HOSTS = 64  # whose connections are kept
 class HttpClient:
     """Sends GET requests; threads may share one.
 
-    A proxy that the environment names (HTTPS_PROXY, NO_PROXY, …) is trusted: it makes the
-    connections then, and decides what may be reached.
+    A proxy that the environment names (HTTPS_PROXY, NO_PROXY, …) resolves names and makes the
+    connections then, and decides what may be reached; hosts given as numbers are checked here.
 
     Args:
         headers: sent with each request.
@@ -44,6 +44,7 @@ class HttpClient:
         head_s: float,
     ) -> None:
         self._headers = headers
+        self._allowed = allowed
         self._workers = workers
         self._timeout = urllib3.Timeout(connect=connect_s, read=read_s)
         self._tls = ssl.create_default_context(cafile=_certificates())
@@ -85,6 +86,8 @@ class HttpClient:
         proxy = select_proxy(url, get_environ_proxies(url)) if self._through_proxy else None
         if not proxy:
             return self._direct
+        host = (urlsplit(url).hostname or "").rstrip(".")
+        check_addresses(host, numeric_addresses(host), self._allowed)
         with self._lock:
             if proxy not in self._proxies:
                 parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")

@@ -218,4 +218,7 @@ def test_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv("http_proxy", proxy.address)
         with Fetcher(tmp_path, policy=QUICK) as made:
             assert made.photo("http://photos.example/1.jpg").read() == PHOTO
+            for host in ("127.0.0.1", "2130706433", "[::1]", "169.254.169.254", "localhost"):
+                with pytest.raises(FetchError, match="refused address"):
+                    made.photo(f"http://{host}/1.jpg")
         assert proxy.paths() == ["http://photos.example/1.jpg"]
