@@ -219,16 +219,21 @@ def test_near_copies_are_those_of_comparing_every_pair(
             bits = sum(a != b for a, b in zip(hashes[left], hashes[right], strict=True))
             one, other = vectors[left].astype(float), vectors[right].astype(float)
             cosine = one @ other / np.sqrt((one @ one) * (other @ other))
-            for _, least in splits.NEAR_RULES:
+            mirrored = sum(
+                (a != b) != bool(place % 2)
+                for place, (a, b) in enumerate(zip(hashes[left], hashes[right], strict=True))
+            )
+            rules = (*splits.NEAR_RULES, (splits.ALIKE_BITS, splits.ALIKE_COSINE))
+            for _, least in rules:
                 assume(abs(cosine - least) > 1e-5)
-            if any(bits <= most and cosine >= least for most, least in splits.NEAR_RULES):
+            if any(min(bits, mirrored) <= most and cosine >= least for most, least in rules):
                 expected.append((left, right))
     phashes = [f"{int(bits, 2):016x}" for bits in hashes]
     assert sorted(splits.near_copies(phashes, vectors)) == expected
 
 
 def test_near_copies_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splits, "HASH_ROWS", 4)
+    monkeypatch.setattr(splits, "BLOCK_ROWS", 4)
     phashes = [f"{number * 0x0123456789ABCDEF % 2**64:016x}" for number in range(1, 20)]
     phashes[17] = phashes[2]
     vectors = np.ones((19, 8), dtype=np.float32)
