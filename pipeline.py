@@ -91,6 +91,7 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
         allow_private_hosts: str = run_options.DEFAULTS["allow_private_hosts"],
         workers: int = run_options.DEFAULTS["workers"],
         min_bytes: int = run_options.DEFAULTS["min_bytes"],
+        strict: bool = run_options.DEFAULTS["strict"],
         train_per_class: int = run_options.DEFAULTS["train_per_class"],
         demo_per_class: int = run_options.DEFAULTS["demo_per_class"],
         validation_percentage: int = run_options.DEFAULTS["validation_percentage"],
@@ -127,7 +128,7 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
                 cache_dir=cache_dir,
                 seed=seed,
             )
-            usable = clean(images=found.outputs["images"], min_bytes=min_bytes)
+            usable = clean(images=found.outputs["images"], min_bytes=min_bytes, strict=strict)
         # The compiler changes a Collected as it goes: each consumer needs its own.
         vectors = bottleneck(
             images=dsl.Collected(usable.outputs["cleaned"]),

@@ -42,9 +42,8 @@ def all_pairs(hashes: np.ndarray) -> int:
 
 def main() -> None:
     """Print one line for each number of photos."""
-    print(
-        f"{'photos':>8} {'index, s':>9} {'µs a photo':>11} {'planted found':>14} {'all pairs, s':>13}"
-    )
+    titles = ("photos", "index, s", "µs a photo", "planted found", "all pairs, s")
+    print("".join(f"{title:>15}" for title in titles))
     for count in SIZES:
         hashes, pairs = planted(count)
         started = time.monotonic()
@@ -60,7 +59,7 @@ def main() -> None:
             all_pairs(hashes)
             beside = f"{time.monotonic() - started:.2f}"
         per_photo = seconds / count * 1e6
-        print(f"{count:>8} {seconds:>9.2f} {per_photo:>11.0f} {recall:>14.3f} {beside:>13}")
+        print(f"{count:>15}{seconds:>15.2f}{per_photo:>15.0f}{recall:>15.3f}{beside:>15}")
 
 
 if __name__ == "__main__":

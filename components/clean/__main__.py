@@ -20,6 +20,7 @@ def main() -> None:
         parser,
         ("min_bytes", MIN_BYTES, "smallest file that is taken"),
         ("suspicious_bytes", SUSPICIOUS_BYTES, "below this a file is no photo at all"),
+        ("strict", False, "reject what is otherwise only flagged: dark, blurred, blank, …"),
     )
     run_command("clean", parser, _command)
 
@@ -31,6 +32,7 @@ def _command(options: argparse.Namespace) -> None:
         options.rejects,
         min_bytes=options.min_bytes,
         suspicious_bytes=options.suspicious_bytes,
+        strict=options.strict,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from components.clean import quality
 from components.common import images
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
@@ -46,6 +47,7 @@ def clean(
     *,
     min_bytes: int = MIN_BYTES,
     suspicious_bytes: int = SUSPICIOUS_BYTES,
+    strict: bool = False,
 ) -> None:
     """Sort a dataset into usable photos, as upright JPEGs without EXIF, and rejects with reasons.
 
@@ -55,31 +57,43 @@ def clean(
         rejects: dataset of rejected files, bytes as they were, to write.
         min_bytes: smallest file that is taken.
         suspicious_bytes: below this the reason is "suspicious_size" instead of "too_few_bytes".
+        strict: reject what is otherwise only flagged (`quality.FLAGS`).
 
     Raises:
-        InputError: a class has no usable photo.
+        InputError: a class has no usable photo, or an output is the input.
     """
+    if source.resolve() in (output.resolve(), rejects.resolve()):
+        raise InputError(f"{source} would be replaced by its own result: choose another output")
     dataset = Dataset(source)
     reasons: collections.Counter[str] = collections.Counter()
     kept: collections.Counter[str] = collections.Counter()
+    flagged: collections.Counter[str] = collections.Counter()
     progress = Progress(f"clean {', '.join(dataset.labels)}", len(dataset.photos))
     with DatasetWriter(output) as good, DatasetWriter(rejects) as bad:
         seen: set[tuple[str, str]] = set()
         for verdict in progress.over(_judge_all(dataset, min_bytes, suspicious_bytes)):
-            verdict = _without_duplicates(verdict, seen)
+            verdict = _without_duplicates(_strictly(verdict) if strict else verdict, seen)
             if verdict.clean is None:
                 reasons[verdict.reason] += 1
                 rejected = dataclasses.replace(verdict.photo, reason=verdict.reason)
                 bad.add(rejected, verdict.source, extension=images.extension(verdict.source))
             else:
                 kept[verdict.photo.label] += 1
+                flagged.update(flag for flag in verdict.photo.flags if flag in quality.FLAGS)
                 good.add(_row(verdict.photo, verdict.clean), verdict.clean.data)
         # Inside the block: an error here leaves neither dataset behind.
         _check_every_class(dataset, kept, reasons)
     if reasons:
         listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         classes = ", ".join(dataset.labels)
-        warn(f"{classes}: {reasons.total()} of {len(dataset.photos)} files rejected ({listed})")
+        advice = "; --min_bytes sets the smallest size" if "too_few_bytes" in reasons else ""
+        count = f"{reasons.total()} of {len(dataset.photos)}"
+        warn(f"{classes}: {count} files rejected ({listed}){advice}")
+    if flagged:
+        listed = ", ".join(f"{count} {flag}" for flag, count in flagged.most_common())
+        warn(
+            f"{', '.join(dataset.labels)}: photos kept in spite of ({listed}); --strict drops them"
+        )
 
 
 def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
@@ -125,7 +139,12 @@ def _judge_all(dataset: Dataset, min_bytes: int, suspicious_bytes: int) -> Itera
             good = judge(data, min_bytes=min_bytes, suspicious_bytes=suspicious_bytes)
         except BadPhoto as bad:
             return Verdict(photo, data, reason=bad.reason)
-        return Verdict(dataclasses.replace(photo, phash=phash(good.data)), data, good)
+        # An earlier clean may have been at it: its flags are found again, others stay.
+        others = tuple(flag for flag in photo.flags if flag not in quality.FLAGS)
+        remarks = (*others, *quality.flags(good))
+        return Verdict(
+            dataclasses.replace(photo, phash=phash(good.data), flags=remarks), data, good
+        )
 
     with ThreadPoolExecutor(THREADS) as pool:
         waiting: collections.deque[Future[Verdict]] = collections.deque()
@@ -135,6 +154,14 @@ def _judge_all(dataset: Dataset, min_bytes: int, suspicious_bytes: int) -> Itera
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _strictly(verdict: Verdict) -> Verdict:
+    """The verdict, or a rejection for the first flag that speaks against the photo."""
+    against = [flag for flag in verdict.photo.flags if flag in quality.FLAGS]
+    if verdict.clean is None or not against:
+        return verdict
+    return dataclasses.replace(verdict, clean=None, reason=against[0])
 
 
 def _without_duplicates(verdict: Verdict, seen: set[tuple[str, str]]) -> Verdict:

@@ -9,6 +9,7 @@ from components.settings import DATA_IMAGE
 def clean(
     images: dsl.Input[dsl.Dataset],
     min_bytes: int,
+    strict: bool,
     cleaned: dsl.Output[dsl.Dataset],
     rejects: dsl.Output[dsl.Dataset],
 ) -> None:
@@ -17,6 +18,7 @@ def clean(
     Args:
         images: Photos as they were found.
         min_bytes: Smallest file that is taken.
+        strict: Reject dark, bright, blank, blurred, grey, small and oddly shaped photos too.
         cleaned: Usable photos, as upright JPEGs without EXIF.
         rejects: Rejected files with their reasons.
     """
@@ -24,4 +26,10 @@ def clean(
 
     from components.clean.clean import clean
 
-    clean(Path(images.path), Path(cleaned.path), Path(rejects.path), min_bytes=min_bytes)
+    clean(
+        Path(images.path),
+        Path(cleaned.path),
+        Path(rejects.path),
+        min_bytes=min_bytes,
+        strict=strict,
+    )

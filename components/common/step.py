@@ -215,5 +215,10 @@ class Progress:
 def add_options(parser: argparse.ArgumentParser, *options: tuple[str, Any, str]) -> None:
     """Add `(name, default, help)` options; the type is the default's, and the help shows it."""
     for name, default, text in options:
+        if isinstance(default, bool):
+            parser.add_argument(
+                f"--{name}", action=argparse.BooleanOptionalAction, default=default, help=text
+            )
+            continue
         shown = f"{text} (default: {default!r})" if default not in ("", None) else text
         parser.add_argument(f"--{name}", type=type(default), default=default, help=shown)

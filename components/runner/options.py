@@ -30,6 +30,7 @@ LOCAL_PARALLELISM = 2  # kfp.local runs at most two tasks of a loop at once
 DEFAULTS: dict[str, Any] = {
     **dataclasses.asdict(Options()),
     "min_bytes": MIN_BYTES,
+    "strict": False,
     **dataclasses.asdict(Division()),
     "architecture": DEFAULT_ARCHITECTURE,
     "weights": "",
@@ -42,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
 _HELP = {
     **HELP,
     "min_bytes": "smallest file that is taken",
+    "strict": "reject photos that are dark, bright, blank, blurred, grey, small or oddly shaped",
     "train_per_class": "photos per class for retraining",
     "demo_per_class": "photos per class set aside for the demo",
     "validation_percentage": "of the photos for retraining",
