@@ -15,6 +15,8 @@ MAX_MEMBER_BYTES = 64 * 1024**2
 MAX_RATIO = 20  # unpacked to packed; photos hardly compress
 ALLOWANCE_BYTES = 16 * 1024**2  # that a small archive may unpack to, whatever the ratio
 GZIP = b"\x1f\x8b"
+# What tarfile raises, beside its own errors, at headers that are forged or destroyed.
+DAMAGE = (ValueError, IndexError, OverflowError, RecursionError)
 
 
 def is_archive(path: Path) -> bool:
@@ -27,7 +29,8 @@ def is_archive(path: Path) -> bool:
 def read_members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name and content of each regular file of an archive, in its order.
 
-    Links, devices and folders are passed over; names are only names, nothing is written.
+    Links, devices, folders and sparse files, which may claim more than the archive holds, are
+    passed over; names are only names, nothing is written.
 
     Raises:
         InputError: the archive is damaged, or larger unpacked than an honest one would be.
@@ -40,7 +43,7 @@ def read_members(path: Path) -> Iterator[tuple[str, bytes]]:
         try:
             with tarfile.open(fileobj=_Bounded(unpacked, limit, path), mode="r:") as tar:
                 yield from _regular(tar, path)
-        except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except (*DAMAGE, tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"the archive {path} is damaged: {error}") from error
 
 
@@ -49,7 +52,9 @@ def _regular(tar: tarfile.TarFile, path: Path) -> Iterator[tuple[str, bytes]]:
         if number >= MAX_MEMBERS:
             raise InputError(f"the archive {path} has more than {MAX_MEMBERS} members")
         tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of them
-        if not member.isreg():
+        if tar.offset < member.offset_data:  # of the next header; a size below 0 leads back
+            raise InputError(f"the archive {path} is damaged: {member.name!r:.100} has no size")
+        if not member.isreg() or member.issparse():
             continue
         if member.size > MAX_MEMBER_BYTES:
             raise InputError(
@@ -59,6 +64,10 @@ def _regular(tar: tarfile.TarFile, path: Path) -> Iterator[tuple[str, bytes]]:
         content = tar.extractfile(member)
         assert content is not None
         yield member.name, content.read()
+    assert tar.fileobj is not None
+    tar.fileobj.seek(tar.offset)
+    if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError("it has no end, so it was cut")  # tarfile itself does not mind
 
 
 class _Bounded(io.RawIOBase):
@@ -86,6 +95,8 @@ class _Bounded(io.RawIOBase):
         return self._inner.seek(offset)
 
     def _check(self, position: int) -> None:
+        if position < 0:
+            raise tarfile.ReadError("a header leads to before the archive")
         if position > self._limit:
             raise InputError(
                 f"the archive {self._path} unpacks to more than {self._limit} bytes, far more than "

@@ -18,6 +18,7 @@ _DEED = re.compile(
 _CODE = re.compile(
     r"cc[ _-]by(?P<terms>(?:[ _-](?:nc|sa|nd))*)"
     r"(?:[ _-](?P<version>\d[._]\d)(?:[ _-](?P<port>[a-z]{2,3}))?)?"
+    r"(?: international| unported| generic)?"
 )
 _CC0 = re.compile(r"cc[ _-]?(?:0|zero)(?:[ _-]1[._]0)?(?:[ _-]universal)?")
 _PUBLIC_DOMAIN = re.compile(r"(?:cc[ _-])?(?:pdm?|public[ _-]domain)(?:[ _-]mark)?(?:[ _-]1[._]0)?")
@@ -67,13 +68,9 @@ def parse(text: str) -> Licence | None:
     "cc-by", "CC_BY_NC_4_0", "CC BY-SA 3.0 de", "Public domain".
     """
     plain = " ".join(text.strip().lower().split())
-    deed = _DEED.search(plain)
-    if deed:
-        kind, version = deed[2], deed[3] + (f"/{deed[4]}" if deed[4] else "")
-        if deed[1] == "publicdomain":
-            family = {"zero": "cc0", "mark": PUBLIC_DOMAIN}.get(kind)
-            return Licence(family, version) if family else None
-        return Licence(_family(kind.removeprefix("by")), version) if kind[:2] == "by" else None
+    deeds = {_of_deed(deed) for deed in _DEED.finditer(plain)}
+    if deeds:
+        return deeds.pop() if len(deeds) == 1 else None  # of two, it is not known which holds
     if _CC0.fullmatch(plain):
         return Licence("cc0", "1.0")
     if _PUBLIC_DOMAIN.fullmatch(plain):
@@ -91,7 +88,7 @@ def check_licences(text: str) -> frozenset[str]:
     Raises:
         InputError: it names none, or one that is not known or forbids derivatives.
     """
-    asked = {part.strip().lower() for part in text.split(",") if part.strip()}
+    asked = {"-".join(part.lower().split()) for part in text.split(",") if part.strip()}
     for family in sorted(asked):
         if "nd" in family.split("-"):
             raise InputError(
@@ -109,6 +106,15 @@ def is_non_commercial(text: str) -> bool:
     """True where the licence or the terms allow non-commercial use only."""
     licence = parse(text)
     return text == IMAGENET_TERMS or bool(licence and "nc" in licence.family.split("-"))
+
+
+def _of_deed(deed: re.Match[str]) -> Licence | None:
+    """The licence whose page was found."""
+    kind, version = deed[2], deed[3] + (f"/{deed[4]}" if deed[4] else "")
+    if deed[1] == "publicdomain":
+        family = {"zero": "cc0", "mark": PUBLIC_DOMAIN}.get(kind)
+        return Licence(family, version) if family else None
+    return Licence(_family(kind.removeprefix("by")), version) if kind[:2] == "by" else None
 
 
 def _family(terms: str) -> str:

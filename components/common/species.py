@@ -52,8 +52,12 @@ def read_species(path: Path) -> list[Species]:
             raise InputError(f"{path} is larger than {MAX_BYTES} bytes")
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         found = [parse_species(entry) for entry in content["species"]]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"{path} is no species file (species: [{{label: …}}]): {error}") from error
+    except (TypeError, KeyError) as error:
+        raise InputError(
+            f"{path} is no species file: expected `species:` and a list of entries with a label"
+        ) from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"{path} is no species file: {error}") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     labels = [species.label for species in found]

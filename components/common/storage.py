@@ -6,16 +6,20 @@ STORAGE_EMULATOR_HOST to an emulator of Google's.
 """
 
 import functools
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from components.common.errors import InputError, WorkError
 
 SCHEMES = ("gs://", "s3://")
-TIMEOUT_S = 60.0
+CONNECT_S = 3.0
+READ_S = 60.0
+BODY_ATTEMPTS = 3  # at an S3 object whose bytes stop coming; the client retries only its head
 RETRY_S = 15.0  # of one call; Google's client would try for two minutes
+TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500  # HTTP status
 
 
 @dataclass(frozen=True)
@@ -88,15 +92,16 @@ def read(uri: str, *, max_bytes: int) -> bytes:
         InputError: there is no such object, it is larger than `max_bytes`, or no permission.
         WorkError: the store cannot be reached.
     """
-    bucket, key = uri.partition("://")[2].split("/", 1)
+    bucket, _, key = uri.partition("://")[2].partition("/")
+    if not bucket or not key:
+        raise InputError(f"{uri} names no object: expected gs://bucket/folder/file or s3://…")
     with _explained(uri):
         if uri.startswith("gs://"):
             # One byte more than allowed shows that there is more; it is never the whole.
             blob = _gcs().bucket(bucket).blob(key)
             data = _download(blob, max_bytes)
         else:
-            with _s3().get_object(Bucket=bucket, Key=key)["Body"] as body:
-                data = body.read(max_bytes + 1)
+            data = _s3_object(bucket, key, max_bytes + 1)
     if len(data) > max_bytes:
         raise InputError(f"{uri} is larger than {max_bytes} bytes")
     return data
@@ -105,19 +110,40 @@ def read(uri: str, *, max_bytes: int) -> bytes:
 def _download(blob: Any, last: int) -> bytes:
     """The bytes of a Google object up to and with the one at `last`."""
     from google.api_core.exceptions import RequestRangeNotSatisfiable
+    from google.cloud.storage.exceptions import DataCorruption
 
     try:
         data: bytes = blob.download_as_bytes(end=last, **_patience())
     except RequestRangeNotSatisfiable:  # an empty object has no first byte
         return b""
+    except DataCorruption as error:
+        raise WorkError(f"gs://{blob.bucket.name}/{blob.name} came damaged: {error}") from error
     return data
+
+
+def _s3_object(bucket: str, key: str, most: int) -> bytes:
+    """The first `most` bytes of an S3 object."""
+    from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+
+    for attempt in range(1, BODY_ATTEMPTS + 1):
+        try:
+            # Not `with` the body itself: that gives the bare stream, which checks nothing.
+            with closing(_s3().get_object(Bucket=bucket, Key=key)["Body"]) as body:
+                data: bytes = body.read(most)
+                if len(data) < most:
+                    body.read(1)  # only at the end does the client notice that bytes are missing
+                return data
+        except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+            if attempt == BODY_ATTEMPTS:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def _patience() -> dict[str, Any]:
     """How long a call to Google's store may take."""
     from google.cloud.storage.retry import DEFAULT_RETRY
 
-    return {"timeout": TIMEOUT_S, "retry": DEFAULT_RETRY.with_timeout(RETRY_S)}
+    return {"timeout": (CONNECT_S, READ_S), "retry": DEFAULT_RETRY.with_timeout(RETRY_S)}
 
 
 def _split(prefix: str) -> tuple[str, str]:
@@ -135,8 +161,10 @@ def _gcs() -> Any:
     from google.cloud import storage
 
     try:
-        return storage.Client()
-    except (DefaultCredentialsError, OSError):  # OSError: credentials, but no project
+        return storage.Client(project=None)  # reading needs none, and credentials may name none
+    except DefaultCredentialsError:
+        if "GOOGLE_APPLICATION_CREDENTIALS" in os.environ:  # named, but of no use: to be told
+            raise
         return storage.Client.create_anonymous_client()
 
 
@@ -145,22 +173,33 @@ def _s3() -> Any:
     import boto3
     from botocore.config import Config
 
-    retries: Any = {"mode": "standard", "max_attempts": 5}
-    return boto3.client("s3", config=Config(retries=retries, connect_timeout=5))
+    retries: Any = {"mode": "standard", "total_max_attempts": 5}
+    return boto3.client("s3", config=Config(retries=retries, connect_timeout=CONNECT_S))
 
 
 @contextmanager
 def _explained(place: str) -> Iterator[None]:
     """Turn the clients' errors into ones that name the place and what to do."""
     import requests.exceptions
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        NoCredentialsError,
+        ParamValidationError,
+        ProfileNotFound,
+    )
     from google.api_core.exceptions import ClientError as GoogleClientError
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
 
     try:
         yield
-    except (GoogleClientError, ClientError) as error:
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
+            raise WorkError(f"{place} cannot be reached: {error}") from error
+        raise InputError(f"{place} cannot be read: {error}") from error
+    except (GoogleClientError, ParamValidationError, ProfileNotFound) as error:
         raise InputError(f"{place} cannot be read: {error}") from error
     except (NoCredentialsError, GoogleAuthError) as error:
         raise InputError(
@@ -169,3 +208,5 @@ def _explained(place: str) -> Iterator[None]:
         ) from error
     except (GoogleAPIError, BotoCoreError, requests.exceptions.RequestException) as error:
         raise WorkError(f"{place} cannot be reached: {error}") from error
+    except ValueError as error:  # a bucket or an endpoint that cannot be one
+        raise InputError(f"{place} cannot be read: {error}") from error

@@ -76,10 +76,14 @@ def download(
     with _fetcher(options) as fetcher, DatasetWriter(output) as writer:
         query = Query(find_species(species or {}, label), options, fetcher)
         progress = Progress(f"download {label}", _expected(names, options))
-        for source, candidate, data in progress.over(_from_all(names, query, tally)):
+        unlicensed, failures = 0, list[str]()
+        for source, candidate, data in progress.over(_from_all(names, query, tally, failures)):
             writer.add(_row(label, source, candidate), data, extension=images.extension(data))
+            unlicensed += source == "urls" and not candidate.licence
         # Inside the block: an error here leaves no dataset behind.
-        _judge(label, progress.done, names, options, tally)
+        _judge(label, progress.done, names, options, tally, failures)
+        if unlicensed:
+            warn(f"{label}: {unlicensed} photos of the list have no known licence")
 
 
 def check_options(options: Options) -> list[str]:
@@ -102,6 +106,12 @@ def check_options(options: Options) -> list[str]:
         raise InputError(f"--workers is {options.workers}: expected 1 to {MAX_WORKERS}")
     if not (options.contact.isascii() and options.contact.isprintable()):
         raise InputError("--contact must be plain ASCII text: it goes into an HTTP header")
+    for host in options.allow_private_hosts.split(","):
+        if "/" in host or (host.count(":") == 1 and not host.startswith("[")):
+            raise InputError(
+                f"--allow_private_hosts {host!r}: expected a host name or address alone, without "
+                "http:// and without a port"
+            )
     for option, readers in READERS.items():
         if getattr(options, option) and not set(readers) & set(names):
             raise InputError(
@@ -146,16 +156,15 @@ def _expected(names: list[str], options: Options) -> int | None:
 
 
 def _from_all(
-    names: list[str], query: Query, tally: Tally
+    names: list[str], query: Query, tally: Tally, failures: list[str]
 ) -> Iterator[tuple[str, Candidate, bytes]]:
-    """Photos of one source after another, until there are enough."""
+    """Photos of one source after another, until there are enough; `failures` says which failed."""
     admission = Admission(
         licences.check_licences(query.options.licences), query.options.per_observer, tally
     )
     wanted = query.options.per_class or FETCHED_PER_CLASS
     seen: set[str] = set()
     taken = 0
-    failures: list[str] = []
     for name in names:
         # Planted faults come on top of what the sample is asked for.
         whole = name == "sample" or (name == "folder" and not query.options.per_class)
@@ -174,7 +183,7 @@ def _from_all(
             if name == names[-1] and not taken:
                 raise type(error)("\n".join([*failures, str(error)])) from error
             failures.append(f"source {name}: {error}")
-            warn(f"{query.species.label}: the source {name} failed, going on without it: {error}")
+            warn(f"{query.species.label}: the source {name} failed: {error}")
 
 
 @contextlib.contextmanager
@@ -194,23 +203,36 @@ def _row(label: str, source: str, candidate: Candidate) -> Photo:
     return Photo(
         label=label,
         source=source,
-        source_url=candidate.url,
-        source_page=candidate.source_page,
-        title=candidate.title,
-        author=candidate.author,
-        licence=candidate.licence,
-        observation=candidate.observation,
+        source_url=_storable(candidate.url),
+        source_page=_storable(candidate.source_page),
+        title=_storable(candidate.title),
+        author=_storable(candidate.author),
+        licence=_storable(candidate.licence),
+        observation=_storable(candidate.observation),
         flags=candidate.flags,
     )
 
 
-def _judge(label: str, count: int, names: list[str], options: Options, tally: Tally) -> None:
+def _storable(text: str) -> str:
+    """Text as the manifest can hold it: file names and JSON may have halves of characters."""
+    return text.encode(errors="replace").decode()
+
+
+def _judge(
+    label: str,
+    count: int,
+    names: list[str],
+    options: Options,
+    tally: Tally,
+    failures: list[str],
+) -> None:
     """Fail where too few photos were had; warn where some could not be."""
     if set(names) <= set(WHOLE):
         return
     wanted = options.per_class or FETCHED_PER_CLASS
     least = min(options.min_per_class, wanted)
     table = f"; what was not taken, and why:\n{tally.table()}" if tally.counts else ""
+    table += "".join(f"\n{failure}" for failure in failures)
     if count < max(least, 1):
         raise WorkError(
             f"only {count} photos of {label!r} could be had from {', '.join(names)}, and at least "
@@ -228,8 +250,9 @@ def _advice(tally: Tally) -> str:
     if "refused address" in tally.counts:
         return (
             "A host that is not public is fetched from only when it is named: "
-            "--allow_private_hosts HOST"
+            "--allow_private_hosts HOST (make run ARGS='--allow_private_hosts HOST')"
         )
-    licences_too = any(reason.startswith("licence ") for reason in tally.counts)
-    more = ", allow more licences (--licences)" if licences_too else ""
-    return f"Add a source (--source inaturalist,gbif,commons){more}, or lower the bound."
+    families = {reason.removeprefix("licence ") for reason in tally.counts}
+    more = ", allow more licences (--licences)" if families & set(licences.FAMILIES) else ""
+    wrong = "Check the addresses, add" if tally.counts else "Add"
+    return f"{wrong} a source (such as SOURCE=inaturalist,gbif){more}, or lower the bound."

@@ -79,10 +79,12 @@ class Admission:
             return "same address"
         if candidate.observation and candidate.observation in self._observations:
             return "same observation"
-        # A licence of a list that we cannot read is its owner's affair; it is kept as it is.
         licence = licences.parse(candidate.licence)
         if licence and licence.family not in self._families:
             return f"licence {licence.family}"
+        # What cannot be read cannot be trusted; ImageNet's terms were chosen with the source.
+        if candidate.licence not in ("", licences.IMAGENET_TERMS) and not licence:
+            return "unknown licence"
         known = capped and candidate.author
         if known and 0 < self._per_observer <= self._authors[candidate.author]:
             return "enough of this author"

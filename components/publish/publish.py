@@ -1,5 +1,6 @@
 """Step `publish`: is the model good enough? Then copy it to where it is served from."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -44,8 +45,8 @@ def decide(metrics: Path, min_accuracy: float = MIN_ACCURACY) -> str:
 def publish(model_dir: Path, metrics: Path, publish_dir: Path, *, name: str) -> Path:
     """Copy the model to `publish_dir/name/version/` and point `latest.json` at it, last.
 
-    The version is the head's hash: the same model published twice is the same version, and a
-    version is never overwritten.
+    The version is a hash of the head and of the manifest it was trained on: the same model
+    published twice is the same version, and a version is never overwritten.
 
     Returns:
         The folder of the version.
@@ -61,7 +62,9 @@ def publish(model_dir: Path, metrics: Path, publish_dir: Path, *, name: str) -> 
     figures = read_metrics(metrics)
     if figures.get("head_sha256") != description.head_sha256:
         raise InputError(f"the figures in {metrics} are of another model than {model_dir}")
-    version = description.head_sha256[:VERSION_DIGITS]
+    # Of the weights and of the photos with their credits: another provenance is another version.
+    content = f"{description.head_sha256} {description.manifest_sha256}"
+    version = hashlib.sha256(content.encode()).hexdigest()[:VERSION_DIGITS]
     target = publish_dir / name / version
     if not (target / model.DESCRIPTION).is_file():
         with atomic_directory(target, what="the published model", marker=model.DESCRIPTION) as new:

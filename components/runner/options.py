@@ -85,6 +85,8 @@ class Request:
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the run's options to a parser."""
     add_options(parser, *((name, default, _HELP[name]) for name, default in DEFAULTS.items()))
+    # Empty: what else is handed over says what is meant, else the sample.
+    parser.set_defaults(source="")
     parser.add_argument(
         "--species", type=Path, default=SPECIES_FILE, help="the classes (default: species.yaml)"
     )
@@ -100,11 +102,11 @@ def request(options: argparse.Namespace) -> Request:
         InputError: an option makes no sense, or the photos are not there.
     """
     arguments = {name: getattr(options, name) for name in DEFAULTS}
-    if arguments["source"] == Options.source:  # what was handed over says what is meant
+    if not arguments["source"]:
         if arguments["image_dir"]:
             arguments["source"] = "storage" if storage.is_uri(arguments["image_dir"]) else "folder"
-        elif arguments["url_list"]:
-            arguments["source"] = "urls"
+        else:
+            arguments["source"] = "urls" if arguments["url_list"] else Options.source
     for name in ("image_dir", "url_list", "imagenet", "weights", "cache_dir"):
         if arguments[name] and "://" not in arguments[name]:
             arguments[name] = os.path.abspath(os.path.expanduser(arguments[name]))

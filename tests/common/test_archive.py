@@ -1,9 +1,12 @@
 """A stranger's archive: read in memory, member by member, within limits."""
 
+import contextlib
 import gzip
 import io
+import random
 import struct
 import tarfile
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -105,3 +108,89 @@ def test_cut_archive_gives_what_is_whole_then_fails(tmp_path: Path, mode: str) -
 def test_other_files_are_no_archives(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.tar").write_bytes(content)
     assert not archive.is_archive(tmp_path / "a.tar")
+
+
+def with_pax(headers: dict[str, str], name: str = "a.jpg", data: bytes = b"x") -> bytes:
+    """A member behind a PAX header that claims what an honest writer would not."""
+    records = b""
+    for key, value in headers.items():
+        record = f" {key}={value}\n".encode()
+        length = next(n for n in range(3, 999) if n == len(record) + len(str(n)))
+        records += str(length).encode() + record
+    header, member = tarfile.TarInfo("pax"), tarfile.TarInfo(name)
+    header.type, header.size, member.size = tarfile.XHDTYPE, len(records), len(data)
+    return b"".join(
+        part + bytes(-len(part) % 512)
+        for part in (header.tobuf(tarfile.USTAR_FORMAT), records, member.tobuf(), data)
+    )
+
+
+def with_size(field: bytes) -> bytes:
+    """A header whose size is written so."""
+    header = bytearray(tarfile.TarInfo("a.jpg").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = field
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        with_pax({"size": "-1024"}),
+        with_pax({"size": "-2048"}),  # leads to before the archive
+        with_size(b"\xff" * 10 + b"\xfc\x00"),  # below 0 in base 256; would be read for ever
+        with_pax({"GNU.sparse.map": "a,b"}),
+        with_pax({"GNU.sparse.size": "a"}),
+        with_pax({"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}),
+    ],
+)
+def test_forged_header_is_damage(tmp_path: Path, forged: bytes) -> None:
+    (tmp_path / "a.tar").write_bytes(forged + bytes(1024))
+    with pytest.raises(InputError, match="damaged"):
+        list(archive.read_members(tmp_path / "a.tar"))
+
+
+def test_chain_of_headers_is_damage(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("pax")
+    header.type = tarfile.XHDTYPE
+    (tmp_path / "a.tar").write_bytes(header.tobuf() * 5000 + bytes(1024))
+    with pytest.raises(InputError, match="damaged"):
+        list(archive.read_members(tmp_path / "a.tar"))
+
+
+def test_sparse_file_does_not_become_what_it_claims(tmp_path: Path) -> None:
+    claimed = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(60 * 1024**2)}
+    sparse = with_pax(claimed) * 50  # 100 KB that would unpack to 3 GB
+    (tmp_path / "a.tar").write_bytes(sparse + with_pax({}, "good.jpg") + bytes(1024))
+    assert list(archive.read_members(tmp_path / "a.tar")) == [("good.jpg", b"x")]
+
+
+def test_any_damage_is_told_and_ends(tmp_path: Path) -> None:
+    path, dice = tmp_path / "a.tar", random.Random(0)
+    whole = with_pax({"comment": "x"}, data=b"y" * 600) + with_pax({"size": "1", "mtime": "1"})
+    whole += make(path, {"x" * 200: b"long name", "b.jpg": b"b"}).read_bytes()
+    started = time.monotonic()
+    for _ in range(2000):
+        damaged = bytearray(whole[:10_240])
+        for _ in range(dice.randint(1, 4)):
+            place = dice.randrange(0, len(damaged), 512) + dice.choice([124, 135, 156, 0, 257, 3])
+            damaged[place] = dice.choice(b"\x00\xff 0789-=SLKxg")
+        for block in range(0, len(damaged), 512):  # a forger would make the sums right
+            if damaged[block + 257 : block + 262] == b"ustar":
+                damaged[block + 148 : block + 156] = b" " * 8
+                total = sum(damaged[block : block + 512])
+                damaged[block + 148 : block + 156] = b"%06o\0 " % total
+        path.write_bytes(damaged)
+        with contextlib.suppress(InputError):
+            for _ in archive.read_members(path):
+                pass
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize("size", [700, 1024, 1500])
+def test_archive_that_was_cut_between_members_is_damaged(tmp_path: Path, size: int) -> None:
+    path = make(tmp_path / "a.tar", {"0.jpg": b"x" * 300, "1.jpg": b"y" * 300})
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(InputError, match="damaged"):
+        list(archive.read_members(path))

@@ -5,6 +5,7 @@ import pytest
 from components.common.errors import InputError
 from components.common.licences import (
     IMAGENET_TERMS,
+    Licence,
     check_licences,
     is_non_commercial,
     parse,
@@ -27,6 +28,9 @@ from components.common.licences import (
             "CC BY-NC 4.0",
         ),
         ("http://creativecommons.org/publicdomain/zero/1.0/", "CC0-1.0", "CC0 1.0"),
+        ("CC BY-NC-ND 4.0 International", "CC-BY-NC-ND-4.0", "CC BY-NC-ND 4.0"),
+        ("CC BY 3.0 Unported", "CC-BY-3.0", "CC BY 3.0"),
+        ("CC0 1.0 Universal", "CC0-1.0", "CC0 1.0"),
         ("CC_BY_NC_4_0", "CC-BY-NC-4.0", "CC BY-NC 4.0"),
         ("CC-BY-SA-4.0", "CC-BY-SA-4.0", "CC BY-SA 4.0"),
         # Commons
@@ -53,13 +57,23 @@ def test_licence_is_read_and_written_as_spdx(text: str, spdx: str, name: str) ->
         "not cc-by",
         "CC BY or ask me",
         "cc-by-xx",
+        "All rights reserved",
+        "some rights reserved (CC BY-NC)",
         "https://creativecommons.org/about/",
+        # Which of the two holds for the photo is not said.
+        "Text: https://creativecommons.org/licenses/by/4.0/ "
+        "photos: https://creativecommons.org/licenses/by-nc-nd/4.0/",
         "https://creativecommons.org/licenses/sampling+/1.0/",
         "Copyrighted free use",
     ],
 )
 def test_what_is_no_known_licence_is_none(text: str) -> None:
     assert parse(text) is None
+
+
+def test_same_page_named_twice_is_one_licence() -> None:
+    deed = "https://creativecommons.org/licenses/by/4.0/"
+    assert parse(f"{deed} ({deed}legalcode)") == Licence("cc-by", "4.0")
 
 
 def test_licence_has_its_page() -> None:

@@ -59,7 +59,7 @@ def test_short_list_that_is_all_there_is_no_warning(
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
     with serve(some) as server:
         download("daisy", tmp_path / "out", listed(tmp_path, server.address, 3, min_per_class=3))
-        assert "warning" not in (tmp_path / "events").read_text()
+        assert "instead of" not in (tmp_path / "events").read_text()
         options = listed(tmp_path, server.address, 3, min_per_class=3, per_class=9)
         download("daisy", tmp_path / "out", options)
     assert "3 photos instead of 9" in (tmp_path / "events").read_text()
@@ -99,7 +99,7 @@ def test_source_that_fails_is_made_up_for_by_the_next(
         download("daisy", tmp_path / "out", replace(options, source="gbif,urls"))
     assert len(Dataset(tmp_path / "out").photos) == 3
     told = (tmp_path / "events").read_text()
-    assert "the source gbif failed, going on without it: the host gbif.invalid" in told
+    assert "the source gbif failed: the host gbif.invalid" in told
 
 
 def test_when_no_source_answers_all_are_told(
@@ -129,6 +129,8 @@ def test_when_no_source_answers_all_are_told(
         ({"source": "commons"}, "give --contact"),
         ({"contact": "me\r\nX-Evil: 1"}, "--contact must be plain ASCII"),
         ({"contact": "Jörg"}, "--contact must be plain ASCII"),
+        ({"allow_private_hosts": "http://a"}, "without http:// and without a port"),
+        ({"allow_private_hosts": "b,10.0.0.1:8123"}, "without http:// and without a port"),
         ({"url_list": "list.csv"}, "--url_list is for the source urls, and --source is 'sample'"),
         ({"source": "gbif", "image_dir": "x"}, "--image_dir is for the source folder or storage"),
     ],

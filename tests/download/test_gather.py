@@ -11,7 +11,7 @@ from services import photo
 from components.common.errors import WorkError
 from components.common.fetch import Fetcher, Policy
 from components.download.candidate import Candidate
-from components.download.gather import Admission, Tally, gather
+from components.download.gather import AHEAD_ON_DISK, Admission, Tally, gather
 
 ALL = frozenset({"cc0", "cc-by"})
 
@@ -24,11 +24,15 @@ def admitted(
     return [c.url for c in admission.admit(candidates, capped=capped)], tally
 
 
-def test_licences_are_judged_and_unreadable_ones_are_their_owners_affair() -> None:
-    texts = ["CC0-1.0", "CC-BY-4.0", "CC-BY-NC-4.0", "CC-BY-ND-4.0", "", "ask me"]
+def test_licences_are_judged_and_unreadable_ones_are_not_trusted() -> None:
+    texts = ["CC0-1.0", "CC-BY-4.0", "CC-BY-NC-4.0", "CC-BY-ND-4.0", "", "All rights reserved"]
     urls, tally = admitted([Candidate(text, licence=text) for text in texts])
-    assert urls == ["CC0-1.0", "CC-BY-4.0", "", "ask me"]
-    assert dict(tally.counts) == {"licence cc-by-nc": 1, "licence cc-by-nd": 1}
+    assert urls == ["CC0-1.0", "CC-BY-4.0", ""]
+    assert dict(tally.counts) == {
+        "licence cc-by-nc": 1,
+        "licence cc-by-nd": 1,
+        "unknown licence": 1,
+    }
 
 
 def test_few_photos_an_author_where_sources_are_searched() -> None:
@@ -141,3 +145,32 @@ def test_bytes_at_hand_are_taken_lazily(tmp_path: Path) -> None:
         before = threading.active_count()
         photos.close()  # type: ignore[attr-defined]
         assert threading.active_count() < before
+
+
+def test_addresses_are_asked_for_lazily(tmp_path: Path) -> None:
+    made = 0
+
+    def candidates() -> Iterator[Candidate]:
+        nonlocal made
+        for number in range(100_000):
+            made += 1
+            yield Candidate(f"{server.address}/{number}.jpg")
+
+    with (
+        serve(lambda path, _: Answer(photo(number_of(path)))) as server,
+        Fetcher(tmp_path, allowed_hosts=["localhost"], workers=2) as fetcher,
+    ):
+        photos = gather(candidates(), 0, fetcher, Tally(), set())
+        next(photos)
+        assert made <= 2 * AHEAD_ON_DISK
+        photos.close()  # type: ignore[attr-defined]
+
+
+def test_each_failure_costs_one_request_more(tmp_path: Path) -> None:
+    def behave(path: str, _: int) -> Answer:
+        return Answer(photo(number_of(path))) if number_of(path) % 3 else Answer(status=404)
+
+    with serve(behave) as server:
+        urls, tally = gathered(tmp_path, server, 1000, 20, workers=8)
+        assert len(urls) == 20
+        assert len(server.requests) == 20 + tally.counts["http 404"]

@@ -1,6 +1,7 @@
 """Publishing: the lower bound decides, a version is never overwritten, the pointer moves last."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -52,6 +53,22 @@ def test_same_model_twice_is_one_version_left_as_it_was(sample_run: Run, tmp_pat
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     names = sorted(path.name for path in first.parent.iterdir())
     assert names == sorted(["latest.json", first.name])
+
+
+def test_same_weights_from_other_photos_are_another_version(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    # The same pictures with other credits: ATTRIBUTION.md must not stay that of the first.
+    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9, sample_run)
+    shutil.copytree(sample_run.directory / "model", tmp_path / "model")
+    description = json.loads((tmp_path / "model" / "model.json").read_text())
+    description["manifest_sha256"] = "0" * 64
+    (tmp_path / "model" / "model.json").write_text(json.dumps(description))
+    (tmp_path / "model" / "ATTRIBUTION.md").write_text("by someone else")
+    first = publish(sample_run.directory / "model", metrics, tmp_path / "out", name="m")
+    second = publish(tmp_path / "model", metrics, tmp_path / "out", name="m")
+    assert first != second
+    assert (second / "ATTRIBUTION.md").read_text() == "by someone else"
 
 
 def test_published_model_answers(sample_run: Run, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
     synset = query.species.wordnet_id
     if not synset:
         raise InputError(
-            f"ImageNet is searched by WordNet id, and species.yaml gives none for "
+            f"ImageNet is searched by WordNet id, and the species file gives none for "
             f"{query.species.label!r}"
         )
     path = _local(query, synset)

@@ -11,11 +11,13 @@ import pyarrow.parquet as pq
 from components.common import licences, storage
 from components.common.errors import InputError
 from components.common.fetch import Fetcher
+from components.common.photo import check_label
 from components.download.candidate import Candidate, Query, expanded
 
 MAX_BYTES = 1024**3
 MAX_LINE = 10_000  # characters
 COLUMNS = ("url", "label", "licence", "author", "title", "observation", "source_page")
+DELIMITERS = (",", ";", "\t")
 ALIASES = {"license": "licence"}
 
 
@@ -38,7 +40,8 @@ def labels(url_list: str, fetcher: Fetcher) -> list[str]:
     """The classes that a list names, sorted.
 
     Raises:
-        InputError: a line has none, so that the list cannot say which classes there are.
+        InputError: a line has none, so that the list cannot say which classes there are, or one
+            that cannot name a class, or there are fewer than two.
     """
     found: set[str] = set()
     for number, row in enumerate(_rows(url_list, fetcher), start=1):
@@ -48,7 +51,11 @@ def labels(url_list: str, fetcher: Fetcher) -> list[str]:
                 "the form `URL label`"
             )
         found.add(row["label"])
-    return sorted(found)
+    if len(found) < 2:
+        raise InputError(
+            f"{url_list} names {len(found)} classes: a classifier needs at least two labels"
+        )
+    return [check_label(label) for label in sorted(found)]
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -79,14 +86,15 @@ def _rows(url_list: str, fetcher: Fetcher) -> Iterator[Mapping[str, str]]:
         raise InputError("the source urls needs --url_list, a txt, csv or parquet file (URLS=file)")
     path = _local(url_list, fetcher)
     with open(path, "rb") as file:
-        head = file.read(4096)
-    if head.startswith(b"PAR1"):
+        head = file.read(4)
+    if head == b"PAR1":
         return _parquet(path)
-    first = head.decode("utf-8-sig", "replace").splitlines()[0] if head else ""
-    columns = [_column(name) for name in next(csv.reader([first]), [])]
-    if "url" in columns:
-        return _csv(path)
-    if len(columns) > 1 and "://" not in first:
+    first = next(_raw_lines(path), "").strip()
+    for delimiter in DELIMITERS:
+        columns = [_column(name) for name in next(csv.reader([first], delimiter=delimiter), [])]
+        if "url" in columns:
+            return _csv(path, delimiter)
+    if any(delimiter in first for delimiter in DELIMITERS) and "://" not in first:
         raise InputError(f"{path} has no column `url`; its first line is {first!r:.200}")
     return _text(path)
 
@@ -95,18 +103,18 @@ def _parquet(path: Path) -> Iterator[Mapping[str, str]]:
     try:
         with pq.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if _column(name) in COLUMNS]
-            if "url" not in names:
+            if "url" not in map(_column, names):
                 raise InputError(f"{path} has no column `url`; it has {file.schema_arrow.names}")
             for batch in file.iter_batches(batch_size=4096, columns=names):
                 for row in batch.to_pylist():
                     yield _clean(row)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is a damaged parquet file: {error}") from error
 
 
-def _csv(path: Path) -> Iterator[Mapping[str, str]]:
+def _csv(path: Path, delimiter: str) -> Iterator[Mapping[str, str]]:
     try:
-        for row in csv.DictReader(_raw_lines(path)):
+        for row in csv.DictReader(_raw_lines(path), delimiter=delimiter):
             yield _clean(row)
     except csv.Error as error:
         raise InputError(f"{path} is no csv file: {error}") from error
@@ -119,8 +127,13 @@ def _text(path: Path) -> Iterator[Mapping[str, str]]:
 
 
 def _clean(row: Mapping[Any, Any]) -> Mapping[str, str]:
-    named = {_column(str(name)): str(value).strip() for name, value in row.items() if value}
+    named = {_column(str(name)): _plain(value) for name, value in row.items() if value}
     return {"url": "", **{name: value for name, value in named.items() if name in COLUMNS}}
+
+
+def _plain(value: Any) -> str:
+    """A cell as text; parquet written by other tools may hold text as bytes."""
+    return (value.decode(errors="replace") if isinstance(value, bytes) else str(value)).strip()
 
 
 def _column(name: str) -> str:
@@ -138,7 +151,8 @@ def _local(url_list: str, fetcher: Fetcher) -> Path:
         ).path
     path = expanded(url_list)
     if not path.is_file():
-        raise InputError(f"there is no URL list at {path}")
+        problem = f"{path} is a folder" if path.is_dir() else f"there is no URL list at {path}"
+        raise InputError(f"{problem}: expected a txt, csv or parquet file")
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path} is larger than {MAX_BYTES} bytes")
     return path

@@ -9,7 +9,7 @@ from photo_server import Answer, serve
 from services import photo
 
 from components.common.dataset import Dataset
-from components.common.errors import InputError
+from components.common.errors import InputError, WorkError
 from components.common.licences import IMAGENET_TERMS
 from components.common.photo import Photo
 from components.common.species import Species, as_parameter
@@ -17,11 +17,12 @@ from components.download.candidate import Options
 from components.download.download import download
 from components.evaluate.evaluate import cautions
 
-AGARIC, EARTHSTAR = "n13003061", "n13044778"
+AGARIC, EARTHSTAR, STINKHORN = "n13003061", "n13044778", "n13040629"
 SPECIES = as_parameter(
     [
         Species("fly agaric", wordnet_id=AGARIC),
         Species("earthstar", wordnet_id=EARTHSTAR),
+        Species("common stinkhorn", wordnet_id=STINKHORN),
         Species("unlisted"),
     ]
 )
@@ -77,7 +78,11 @@ def test_archive_may_be_on_the_web_and_is_fetched_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [Answer(status=403), Answer(status=401), Answer(b"<!DOCTYPE html>please log in")]
+    "answer",
+    [
+        *(Answer(status=status) for status in (401, 403, 404)),
+        Answer(b"<!DOCTYPE html>please log in"),
+    ],
 )
 def test_archive_behind_a_login_is_told(tmp_path: Path, answer: Answer) -> None:
     with serve(lambda *_: answer) as server, pytest.raises(InputError, match="login"):
@@ -118,10 +123,54 @@ def test_photos_are_marked_and_the_report_says_so(tmp_path: Path) -> None:
 
 
 def test_species_without_an_id_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"species\.yaml gives none for 'unlisted'"):
+    with pytest.raises(InputError, match=r"the species file gives none for 'unlisted'"):
         rows(tmp_path, str(tmp_path), "unlisted")
 
 
 def test_archive_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"no ImageNet archive or URL list at .*{AGARIC}.tar"):
         rows(tmp_path, str(tmp_path))
+
+
+def test_stinkhorns_were_seen_by_the_backbone_too(tmp_path: Path) -> None:
+    make_archive(tmp_path / "in" / f"{STINKHORN}.tar", STINKHORN)
+    found = rows(tmp_path, str(tmp_path / "in"), "common stinkhorn")
+    assert {row.flags for row in found} == {("imagenet", "seen_by_backbone")}
+
+
+def test_url_list_may_be_on_the_web(tmp_path: Path) -> None:
+    def behave(path: str, _: int) -> Answer:
+        if path == "/list.txt":
+            lines = "".join(f"{server.address}/{number}.jpg\n" for number in range(2))
+            return Answer(lines.encode(), headers={"Content-Type": "text/plain"})
+        return Answer(photo(int(path[1])))
+
+    with serve(behave) as server:
+        assert len(rows(tmp_path, f"{server.address}/list.txt")) == 2
+
+
+def test_cut_archive_gives_what_is_whole_and_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+    path = make_archive(tmp_path / "in" / "a.tar")
+    path.write_bytes(path.read_bytes()[: len(photo(0)) + 2000])
+    assert len(rows(tmp_path, str(path))) == 1
+    assert "a.tar is damaged" in (tmp_path / "events").read_text()
+
+
+def test_member_name_that_is_no_text_is_kept_readable(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        member, data = tarfile.TarInfo("folder/n1_\udcff.JPEG"), photo(0)
+        member.size = len(data)
+        tar.addfile(member, io.BytesIO(data))
+    (row,) = rows(tmp_path, str(tmp_path / "a.tar"))
+    assert row.title == "n1_?.JPEG"
+
+
+def test_archive_that_was_cut_is_named_in_the_failure(tmp_path: Path) -> None:
+    path = make_archive(tmp_path / "in" / f"{AGARIC}.tar")
+    path.write_bytes(path.read_bytes()[:-12_000])
+    options = Options(source="imagenet", imagenet=str(path), cache_dir=str(tmp_path / "cache"))
+    with pytest.raises(WorkError, match=r"only \d photos of (.|\n)*n13003061.tar is damaged"):
+        download("fly agaric", tmp_path / "out", options, SPECIES)

@@ -9,8 +9,12 @@ from services import photo
 
 from components.common.dataset import Dataset
 from components.common.errors import InputError, WorkError
-from components.download.candidate import Options
+from components.common.fetch import Fetcher
+from components.common.fetch_outcome import FetchError
+from components.common.species import Species
+from components.download.candidate import Options, Query
 from components.download.download import class_names, download
+from components.download.sources import storage
 
 
 @pytest.fixture(scope="module", params=["gs", "s3"])
@@ -99,4 +103,27 @@ def test_local_folder_is_a_storage_too(tmp_path: Path) -> None:
     local = Options(source="storage", image_dir=str(tmp_path / "photos"), min_per_class=1)
     assert class_names(local) == ["daisy", "rose"]
     download("rose", tmp_path / "out", local)
+    assert len(Dataset(tmp_path / "out").photos) == 1
+
+
+def test_object_that_is_gone_since_it_was_listed_is_one_failure(
+    store: Store, tmp_path: Path
+) -> None:
+    store.put("passing/daisy/1.jpg", photo(1))
+    with Fetcher(tmp_path / "cache") as fetcher:
+        asked = Query(Species("daisy"), options(store, tmp_path, "passing"), fetcher)
+        (found,) = storage.candidates(asked)
+        store.delete("passing/daisy/1.jpg")
+        assert found.read is not None
+        with pytest.raises(FetchError, match="unreadable object"):
+            found.read()
+
+
+def test_empty_object_of_a_folder_is_no_photo(store: Store, tmp_path: Path) -> None:
+    for key in ("marked/", "marked/daisy/"):  # as consoles make folders
+        store.put(key, b"")
+    store.put("marked/daisy/1.jpg", photo(1))
+    store.put("marked/rose/1.jpg", photo(2))
+    assert class_names(options(store, tmp_path, "marked")) == ["daisy", "rose"]
+    download("daisy", tmp_path / "out", options(store, tmp_path, "marked"))
     assert len(Dataset(tmp_path / "out").photos) == 1
