@@ -7,6 +7,7 @@ STORAGE_EMULATOR_HOST to an emulator of Google's.
 
 import functools
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -207,6 +208,16 @@ def _explained(place: str) -> Iterator[None]:
             "GOOGLE_APPLICATION_CREDENTIALS, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from error
     except (GoogleAPIError, BotoCoreError, requests.exceptions.RequestException) as error:
-        raise WorkError(f"{place} cannot be reached: {error}") from error
+        raise WorkError(f"{place} cannot be reached: {_in_short(error)}") from error
     except ValueError as error:  # a bucket or an endpoint that cannot be one
         raise InputError(f"{place} cannot be read: {error}") from error
+
+
+def _in_short(error: Exception) -> str:
+    """What the clients' nested texts are about, where it is that a host does not answer."""
+    text = str(error)
+    unknown = re.search(r"Failed to resolve '([^']+)'", text)
+    host = re.search(r"host='([^']+)', port=(\d+)", text)
+    if unknown:
+        return f"the name {unknown[1]} is not known"
+    return f"no connection to {host[1]}:{host[2]}" if host else text

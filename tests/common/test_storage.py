@@ -104,8 +104,10 @@ def test_store_that_cannot_be_reached_is_failed_work(
 ) -> None:
     monkeypatch.setattr(storage, "RETRY_S", 2.0)
     started = time.monotonic()
-    with using(environment), pytest.raises(WorkError, match=f"{uri} cannot be reached"):
+    with using(environment), pytest.raises(WorkError) as caught:
         storage.read(uri, max_bytes=9)
+    assert str(caught.value).startswith(f"{uri} cannot be reached: ")
+    assert "HTTPConnectionPool" not in str(caught.value)  # a client's innards tell nobody anything
     assert time.monotonic() - started < 10  # Google's client alone would try for two minutes
 
 
@@ -183,8 +185,10 @@ def test_host_that_does_not_answer_is_not_waited_for(
     monkeypatch.setattr(storage, "RETRY_S", 1.0)
     started = time.monotonic()
     environment = {**S3_VARIABLES, variable: mute_host}
-    with using(environment), pytest.raises(WorkError, match=f"{uri} cannot be reached"):
+    with using(environment), pytest.raises(WorkError) as caught:
         storage.read(uri, max_bytes=9)
+    assert str(caught.value).startswith(f"{uri} cannot be reached: ")
+    assert "HTTPConnectionPool" not in str(caught.value)  # a client's innards tell nobody anything
     assert time.monotonic() - started < 10
 
 
