@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -233,7 +234,8 @@ def test_progress_writes_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = iter(range(0, 10_000, 10))
-    monkeypatch.setattr(step_module.time, "monotonic", lambda: next(clock))
+    # only this module's clock: threads of other tests read the interpreter's own
+    monkeypatch.setattr(step_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     monkeypatch.setattr(step_module.log, "propagate", True)
     with caplog.at_level("INFO", "components"):
         progress = Progress("wash", total=12)
