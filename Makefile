@@ -19,6 +19,8 @@ SPECIES ?=
 CONTACT ?=
 ARCHITECTURE ?=
 WEIGHTS ?=
+DECISIONS ?=
+LEDGER ?=
 # What `make tensorboard` shows, and where.
 RUN ?= runs/latest
 PORT ?= 6006
@@ -30,7 +32,9 @@ RUN_OPTIONS := $(if $(SOURCE),--source "$(SOURCE)") \
 	$(if $(SPECIES),--species "$(SPECIES)") \
 	$(if $(CONTACT),--contact "$(CONTACT)") \
 	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") \
-	$(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
+	$(if $(WEIGHTS),--weights "$(WEIGHTS)") \
+	$(if $(DECISIONS),--decisions "$(DECISIONS)") \
+	$(if $(LEDGER),--earlier_ledger "$(LEDGER)") $(ARGS)
 
 .PHONY: help
 help:  ## list the targets
@@ -38,7 +42,8 @@ help:  ## list the targets
 	@echo
 	@echo "  with: SOURCE=inaturalist|gbif|commons|imagenet (several with commas)  SPECIES=species.yaml"
 	@echo "        CONTACT=e-mail  IMAGES=folder or gs://…  URLS=file  ARCHITECTURE=mobilenet_1.0_128"
-	@echo "        WEIGHTS=file  ARGS='any option of pipeline.py run'  RUN=runs/…  PORT=6006"
+	@echo "        WEIGHTS=file  DECISIONS=file of curation.html  LEDGER=runs/…/ledger"
+	@echo "        ARGS='any option of pipeline.py run'  RUN=runs/…  PORT=6006"
 
 .PHONY: setup
 setup: $(VENV)/.installed  ## make the virtual environment (other targets do it by themselves)

@@ -41,6 +41,9 @@ Outputs = NamedTuple(
     [
         ("training", dsl.Dataset),
         ("demo", dsl.Dataset),
+        ("ledger", dsl.Artifact),
+        ("facts", dsl.Artifact),
+        ("curation", dsl.HTML),
         ("model", dsl.Model),
         ("logs", dsl.Artifact),
         ("metrics", dsl.Metrics),
@@ -96,6 +99,8 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
         demo_per_class: int = run_options.DEFAULTS["demo_per_class"],
         validation_percentage: int = run_options.DEFAULTS["validation_percentage"],
         testing_percentage: int = run_options.DEFAULTS["testing_percentage"],
+        earlier_ledger: str = run_options.DEFAULTS["earlier_ledger"],
+        decisions: str = run_options.DEFAULTS["decisions"],
         architecture: str = run_options.DEFAULTS["architecture"],
         weights: str = run_options.DEFAULTS["weights"],
         cache_dir: str = run_options.DEFAULTS["cache_dir"],
@@ -128,7 +133,12 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
                 cache_dir=cache_dir,
                 seed=seed,
             )
-            usable = clean(images=found.outputs["images"], min_bytes=min_bytes, strict=strict)
+            usable = clean(
+                images=found.outputs["images"],
+                min_bytes=min_bytes,
+                strict=strict,
+                decisions=decisions,
+            )
         # The compiler changes a Collected as it goes: each consumer needs its own.
         vectors = bottleneck(
             images=dsl.Collected(usable.outputs["cleaned"]),
@@ -138,11 +148,14 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
         )
         selected = curate(
             images=dsl.Collected(usable.outputs["cleaned"]),
+            clean_rejects=dsl.Collected(usable.outputs["rejects"]),
             bottlenecks=vectors.outputs["bottlenecks"],
             train_per_class=train_per_class,
             demo_per_class=demo_per_class,
             validation_percentage=validation_percentage,
             testing_percentage=testing_percentage,
+            earlier_ledger=earlier_ledger,
+            decisions=decisions,
         )
         trained = retrain(
             training=selected.outputs["training"],
@@ -179,6 +192,9 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
         return Outputs(
             training=selected.outputs["training"],
             demo=selected.outputs["demo"],
+            ledger=selected.outputs["ledger"],
+            facts=selected.outputs["facts"],
+            curation=selected.outputs["curation"],
             model=trained.outputs["model"],
             logs=trained.outputs["logs"],
             metrics=measured.outputs["metrics"],

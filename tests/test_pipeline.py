@@ -33,6 +33,9 @@ OUTPUTS = {
         "demo": "Dataset",
         "rejects": "Dataset",
         "ledger": "Artifact",
+        "facts": "Artifact",
+        "curation": "HTML",
+        "counts": "Metrics",
     },
     "retrain": {"model": "Model", "logs": "Artifact"},
     "evaluate": {

@@ -21,6 +21,7 @@ def main() -> None:
         ("min_bytes", MIN_BYTES, "smallest file that is taken"),
         ("suspicious_bytes", SUSPICIOUS_BYTES, "below this a file is no photo at all"),
         ("strict", False, "reject what is otherwise only flagged: dark, blurred, blank, …"),
+        ("decisions", "", "decisions by hand, as curation.html exports them: what to keep"),
     )
     run_command("clean", parser, _command)
 
@@ -33,6 +34,7 @@ def _command(options: argparse.Namespace) -> None:
         min_bytes=options.min_bytes,
         suspicious_bytes=options.suspicious_bytes,
         strict=options.strict,
+        decisions_file=options.decisions,
     )
 
 

@@ -12,17 +12,21 @@ import cv2
 import numpy as np
 
 from components.clean import quality
-from components.common import images
+from components.common import decisions, images
 from components.common.dataset import Dataset, DatasetWriter
+from components.common.decisions import Decisions
 from components.common.errors import InputError
 from components.common.images import BadPhoto, CleanPhoto
-from components.common.photo import Photo
+from components.common.photo import KEPT_BY_HAND, TRUNCATED, Photo
 from components.common.step import Progress, step, warn
 
 MIN_BYTES = 20_000  # the tutorial's "at least 20 KB": smaller photos show too little
 SUSPICIOUS_BYTES = 2_000  # below this a file is no photo at all, whatever its header says
 THREADS = 2
 AHEAD = 32  # photos judged ahead of the one being written: bounds memory
+# Rejects are evidence, not data: what a person needs to see them, and no more.
+REJECT_MAX_BYTES = 8 * 1024**2  # of one file
+REJECTS_MAX_BYTES = 512 * 1024**2  # of all together
 
 # A notice is one flat tone with a line of text. Real photos, even of a white puffball in fog, have
 # less than half of their pixels within 2 grey levels of the commonest one.
@@ -48,22 +52,26 @@ def clean(
     min_bytes: int = MIN_BYTES,
     suspicious_bytes: int = SUSPICIOUS_BYTES,
     strict: bool = False,
+    decisions_file: str = "",
 ) -> None:
     """Sort a dataset into usable photos, as upright JPEGs without EXIF, and rejects with reasons.
 
     Args:
         source: dataset as downloaded.
         output: dataset of usable photos to write.
-        rejects: dataset of rejected files, bytes as they were, to write.
+        rejects: dataset of rejected files to write, bytes as they were up to `REJECT_MAX_BYTES`
+            and, together, `REJECTS_MAX_BYTES`.
         min_bytes: smallest file that is taken.
         suspicious_bytes: below this the reason is "suspicious_size" instead of "too_few_bytes".
         strict: reject what is otherwise only flagged (`quality.FLAGS`).
+        decisions_file: decisions by hand; what it keeps is taken if it can be shown at all.
 
     Raises:
-        InputError: a class has no usable photo, or an output is the input.
+        InputError: a class has no usable photo, an output is the input, or no decisions file.
     """
     if source.resolve() in (output.resolve(), rejects.resolve()):
         raise InputError(f"{source} would be replaced by its own result: choose another output")
+    by_hand = decisions.read(decisions_file)
     dataset = Dataset(source)
     reasons: collections.Counter[str] = collections.Counter()
     kept: collections.Counter[str] = collections.Counter()
@@ -71,12 +79,12 @@ def clean(
     progress = Progress(f"clean {', '.join(dataset.labels)}", len(dataset.photos))
     with DatasetWriter(output) as good, DatasetWriter(rejects) as bad:
         seen: set[tuple[str, str]] = set()
-        for verdict in progress.over(_judge_all(dataset, min_bytes, suspicious_bytes)):
+        room = REJECTS_MAX_BYTES
+        for verdict in progress.over(_judge_all(dataset, min_bytes, suspicious_bytes, by_hand)):
             verdict = _without_duplicates(_strictly(verdict) if strict else verdict, seen)
             if verdict.clean is None:
                 reasons[verdict.reason] += 1
-                rejected = dataclasses.replace(verdict.photo, reason=verdict.reason)
-                bad.add(rejected, verdict.source, extension=images.extension(verdict.source))
+                room -= _add_reject(bad, verdict, min(room, REJECT_MAX_BYTES))
             else:
                 kept[verdict.photo.label] += 1
                 flagged.update(flag for flag in verdict.photo.flags if flag in quality.FLAGS)
@@ -100,18 +108,40 @@ def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
     """The photo as datasets store it.
 
     Raises:
-        BadPhoto: it is not usable; `reason` says why.
+        BadPhoto: it is not usable; `reason` says why. "quarantined" is a JPEG that Pillow shows
+            but whose data has holes: often, not always, a part of the picture is grey or shifted.
     """
     if images.is_known_placeholder(data):
         raise BadPhoto("placeholder")
     if len(data) < suspicious_bytes:
         raise BadPhoto("suspicious_size", f"{len(data)} bytes")
-    photo = images.to_clean_jpeg(data)
+    try:
+        photo = images.to_clean_jpeg(data)
+    except BadPhoto as bad:
+        if bad.reason == "damaged" and _can_be_shown(data):
+            raise BadPhoto("quarantined", str(bad)) from bad
+        raise
     if is_placeholder(photo.data):
         raise BadPhoto("placeholder")
     if len(data) < min_bytes:
         raise BadPhoto("too_few_bytes", f"{len(data)} bytes")
     return photo
+
+
+def _shown_somehow(data: bytes) -> CleanPhoto:
+    """The photo, if need be as a decoder shows it that does not mind holes."""
+    try:
+        return images.to_clean_jpeg(data)
+    except BadPhoto:
+        return images.to_clean_jpeg(data, strict=False)
+
+
+def _can_be_shown(data: bytes) -> bool:
+    try:
+        images.to_clean_jpeg(data, strict=False)
+    except BadPhoto:
+        return False
+    return True
 
 
 def is_placeholder(jpeg: bytes) -> bool:
@@ -131,16 +161,23 @@ def phash(jpeg: bytes) -> str:
     return str(imagehash.phash(Image.fromarray(images.decode(jpeg, 64))))
 
 
-def _judge_all(dataset: Dataset, min_bytes: int, suspicious_bytes: int) -> Iterator[Verdict]:
+def _judge_all(
+    dataset: Dataset, min_bytes: int, suspicious_bytes: int, by_hand: Decisions
+) -> Iterator[Verdict]:
     """Verdicts in the order of the dataset, judged by threads a little ahead."""
 
     def verdict(photo: Photo, data: bytes) -> Verdict:
+        # An earlier clean may have been at it: its flags are found again, others stay.
+        earlier = (*quality.FLAGS, KEPT_BY_HAND)
+        others = tuple(flag for flag in photo.flags if flag not in earlier)
         try:
-            good = judge(data, min_bytes=min_bytes, suspicious_bytes=suspicious_bytes)
+            if by_hand.keeps(photo):
+                good = _shown_somehow(data)
+                others = (*others, KEPT_BY_HAND)
+            else:
+                good = judge(data, min_bytes=min_bytes, suspicious_bytes=suspicious_bytes)
         except BadPhoto as bad:
             return Verdict(photo, data, reason=bad.reason)
-        # An earlier clean may have been at it: its flags are found again, others stay.
-        others = tuple(flag for flag in photo.flags if flag not in quality.FLAGS)
         remarks = (*others, *quality.flags(good))
         return Verdict(
             dataclasses.replace(photo, phash=phash(good.data), flags=remarks), data, good
@@ -159,7 +196,7 @@ def _judge_all(dataset: Dataset, min_bytes: int, suspicious_bytes: int) -> Itera
 def _strictly(verdict: Verdict) -> Verdict:
     """The verdict, or a rejection for the first flag that speaks against the photo."""
     against = [flag for flag in verdict.photo.flags if flag in quality.FLAGS]
-    if verdict.clean is None or not against:
+    if verdict.clean is None or not against or KEPT_BY_HAND in verdict.photo.flags:
         return verdict
     return dataclasses.replace(verdict, clean=None, reason=against[0])
 
@@ -174,6 +211,20 @@ def _without_duplicates(verdict: Verdict, seen: set[tuple[str, str]]) -> Verdict
         return dataclasses.replace(verdict, clean=None, reason="exact_duplicate")
     seen.add(key)
     return verdict
+
+
+def _add_reject(rejects: DatasetWriter, verdict: Verdict, most: int) -> int:
+    """Store a reject with at most `most` of its bytes; returns how many."""
+    data = verdict.source[:most]
+    photo = dataclasses.replace(
+        verdict.photo,
+        reason=verdict.reason,
+        source_sha256=verdict.photo.source_sha256 or hashlib.sha256(verdict.source).hexdigest(),
+    )
+    if len(data) < len(verdict.source):
+        photo = dataclasses.replace(photo, flags=(*photo.flags, TRUNCATED))
+    rejects.add(photo, data, extension=images.extension(verdict.source))
+    return len(data)
 
 
 def _row(photo: Photo, clean_photo: CleanPhoto) -> Photo:

@@ -10,6 +10,7 @@ def clean(
     images: dsl.Input[dsl.Dataset],
     min_bytes: int,
     strict: bool,
+    decisions: str,
     cleaned: dsl.Output[dsl.Dataset],
     rejects: dsl.Output[dsl.Dataset],
 ) -> None:
@@ -19,6 +20,7 @@ def clean(
         images: Photos as they were found.
         min_bytes: Smallest file that is taken.
         strict: Reject dark, bright, blank, blurred, grey, small and oddly shaped photos too.
+        decisions: File of decisions by hand, as curation.html exports them; empty for none.
         cleaned: Usable photos, as upright JPEGs without EXIF.
         rejects: Rejected files with their reasons.
     """
@@ -32,4 +34,5 @@ def clean(
         Path(rejects.path),
         min_bytes=min_bytes,
         strict=strict,
+        decisions_file=decisions,
     )

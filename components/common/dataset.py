@@ -196,10 +196,14 @@ class Dataset:
             InputError: a shard holds anything but the photos that the manifest lists.
         """
         by_shard: dict[str, dict[int, Photo]] = {}
-        for photo in self.photos:
+        for photo in self.in_order():
             by_shard.setdefault(photo.shard, {})[photo.offset] = photo
-        for shard in sorted(by_shard):
-            yield from self._stream_shard(shard, by_shard[shard])
+        for shard, expected in by_shard.items():
+            yield from self._stream_shard(shard, expected)
+
+    def in_order(self) -> list[Photo]:
+        """The photos in the order of `stream`."""
+        return sorted(self.photos, key=lambda photo: (photo.shard, photo.offset))
 
     def _stream_shard(
         self, shard: str, expected: dict[int, Photo]

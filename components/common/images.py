@@ -201,18 +201,22 @@ def thumbnail(data: bytes, side: int) -> bytes:
     return encode(pixels, quality=80)
 
 
-def to_clean_jpeg(data: bytes) -> CleanPhoto:
+def to_clean_jpeg(data: bytes, *, strict: bool = True) -> CleanPhoto:
     """The photo as a JPEG that is upright, in sRGB, and tells nothing but its pixels.
 
     A plain JPEG keeps its compressed pixels; only its metadata is cut out. Anything else is
     decoded and stored at quality 95: other formats (a GIF's first frame), CMYK, a colour profile
     other than sRGB, a JPEG that must be turned.
 
+    Args:
+        data: the file.
+        strict: False takes JPEGs as Pillow does, which shows some damaged ones.
+
     Raises:
         BadPhoto: unknown type, damaged, larger than `MAX_PIXELS`, or smaller than `MIN_SIDE`.
     """
     kind = sniff(data)
-    if kind == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
+    if strict and kind == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
         check_jpeg(data)
         if not needs_conversion(data):
             stripped = strip_metadata(data)

@@ -197,20 +197,20 @@ _ICONS = (
 )
 
 
-def page(title: str, subtitle: str, body: str, *, script: str = "") -> str:
+def page(title: str, subtitle: str, body: str, *, script: str = "", css: str = "") -> str:
     """One self-contained HTML5 file.
 
     Args:
         title: text, also of the window.
         subtitle: text below it.
         body: HTML.
+        css: rules of this page beside those that all pages share.
         script: JavaScript, run when the page is there; the only one that the page's
             Content-Security-Policy lets run.
     """
     style = _variables(LIGHT)
-    style += (
-        f"@media screen and (prefers-color-scheme: dark) {{ {_variables(DARK)} }}{_CSS}{_SHADES}"
-    )
+    style += f"@media screen and (prefers-color-scheme: dark) {{ {_variables(DARK)} }}"
+    style += _CSS + _SHADES + css
     allowed = f"'{_source_hash(script)}'" if script else "'none'"
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_source_hash(style)}'; "

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.common import hash_index
+from components.common import hash_index, storage
 from components.common.errors import InputError
 from components.common.photo import Photo
 
@@ -208,6 +208,50 @@ def assign(
     return parts
 
 
+def fill_vacancies(
+    label: str,
+    groups: Mapping[str, int],
+    quota: Quota,
+    parts: Mapping[str, str],
+    placed: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Fill what has become free in the parts of a class from its surplus; nothing else moves.
+
+    Only where a part would be left without any photo does a group of another part go there.
+
+    Args:
+        label: the class, for messages.
+        groups: size in photos of each group that is still used, by its key.
+        quota: photos wanted in each part.
+        parts: the part of each group, as `assign` gave it; groups that went stay listed.
+        placed: groups that an earlier run placed; they stay where they were.
+
+    Returns:
+        The part of each group in `parts`.
+
+    Raises:
+        InputError: too few groups are left for every part to have one.
+    """
+    needed = [part for part, count in quota.items() if count or part == TRAINING]
+    if len(groups) < len(needed):
+        raise InputError(
+            f"class {label!r} has {len(groups)} photos left of those that were divided, and "
+            f"{', '.join(needed)} need one each: add photos, or drop fewer"
+        )
+    left = dict(quota.items())
+    for key, size in groups.items():
+        if parts[key] != SURPLUS:
+            left[parts[key]] -= size
+    used = {key: parts[key] for key in groups}
+    for key in sorted(key for key, part in used.items() if part == SURPLUS):
+        part = next((name for name, room in left.items() if room >= groups[key]), SURPLUS)
+        used[key] = part
+        if part != SURPLUS:
+            left[part] -= groups[key]
+    _fill_empty_parts(label, groups, needed, used, placed or {})
+    return {**parts, **used}
+
+
 def _fill_empty_parts(
     label: str,
     groups: Mapping[str, int],
@@ -233,6 +277,8 @@ def _fill_empty_parts(
         parts[movable[0]] = wanted
 
 
+LEDGER = "split.parquet"
+LEDGER_MAX_BYTES = 256 * 1024**2  # about 5,000,000 groups
 LEDGER_SCHEMA = pa.schema([("label", pa.string()), ("group", pa.string()), ("split", pa.string())])
 
 
@@ -243,17 +289,24 @@ def write_ledger(rows: Iterable[tuple[str, str, str]], path: Path) -> None:
     pq.write_table(pa.table(arrays, schema=LEDGER_SCHEMA), path)
 
 
-def read_ledger(path: Path) -> dict[tuple[str, str], str]:
+def read_ledger(place: str) -> dict[tuple[str, str], str]:
     """The part of each (label, group) that an earlier run placed; its surplus is free again.
+
+    Args:
+        place: the file `split.parquet`, or a folder that holds it; a path, gs://… or s3://….
 
     Raises:
         InputError: the file is missing, no ledger, or names a part that there is not.
     """
+    is_file = place.endswith(".parquet") if storage.is_uri(place) else Path(place).is_file()
+    path = place if is_file else f"{place.rstrip('/')}/{LEDGER}"
+    data = storage.read_place(path, max_bytes=LEDGER_MAX_BYTES)
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(pa.BufferReader(data))
+        table.validate(full=True)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path} is no ledger of an earlier run: {error}") from error
-    if not table.schema.equals(LEDGER_SCHEMA):
+    if not table.schema.equals(LEDGER_SCHEMA) or any(one.null_count for one in table.columns):
         raise InputError(f"{path} is no ledger: expected the columns label, group, split")
     rows = table.to_pylist()
     for row in rows:

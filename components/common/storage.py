@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from components.common.errors import InputError, WorkError
@@ -105,6 +106,25 @@ def read(uri: str, *, max_bytes: int) -> bytes:
             data = _s3_object(bucket, key, max_bytes + 1)
     if len(data) > max_bytes:
         raise InputError(f"{uri} is larger than {max_bytes} bytes")
+    return data
+
+
+def read_place(place: str, *, max_bytes: int) -> bytes:
+    """The content of a file or, for gs:// and s3://, of an object.
+
+    Raises:
+        InputError: there is none, or it is larger than `max_bytes`.
+        WorkError: the store cannot be reached.
+    """
+    if is_uri(place):
+        return read(place, max_bytes=max_bytes)
+    path = Path(place).expanduser()
+    if not path.is_file():
+        raise InputError(f"there is no file at {place}")
+    with path.open("rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise InputError(f"{place} is larger than {max_bytes} bytes")
     return data
 
 

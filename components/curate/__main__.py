@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from components.common.step import add_options, run_command
-from components.curate.curate import Division, curate
+from components.curate.curate import Outputs, curate
+from components.curate.selection import Division
 
 DEFAULTS = Division()
 
@@ -24,7 +25,11 @@ def main() -> None:
     parser.add_argument("--rejects", type=Path, required=True, help="dataset of rejects to write")
     parser.add_argument("--ledger", type=Path, required=True, help="folder for split.parquet")
     parser.add_argument(
-        "--earlier_ledger", type=Path, help="ledger of an earlier run: what it placed stays placed"
+        "--facts", type=Path, required=True, help="folder for curation.json and photos.parquet"
+    )
+    parser.add_argument("--page", type=Path, required=True, help="curation.html to write")
+    parser.add_argument(
+        "--clean_rejects", type=Path, nargs="*", default=[], help="what `clean` rejected, to show"
     )
     add_options(
         parser,
@@ -32,6 +37,8 @@ def main() -> None:
         ("demo_per_class", DEFAULTS.demo_per_class, "photos per class set aside for the demo"),
         ("validation_percentage", DEFAULTS.validation_percentage, "of the photos for retraining"),
         ("testing_percentage", DEFAULTS.testing_percentage, "of the photos for retraining"),
+        ("earlier_ledger", "", "ledger of an earlier run: what it placed stays placed"),
+        ("decisions", "", "decisions by hand, as curation.html exports them"),
     )
     run_command("curate", parser, _command)
 
@@ -40,10 +47,15 @@ def _command(options: argparse.Namespace) -> None:
     curate(
         options.images,
         options.bottlenecks,
-        options.training,
-        options.demo,
-        options.rejects,
-        options.ledger,
+        Outputs(
+            options.training,
+            options.demo,
+            options.rejects,
+            options.ledger,
+            options.facts,
+            options.page,
+        ),
+        clean_rejects=options.clean_rejects,
         division=Division(
             options.train_per_class,
             options.demo_per_class,
@@ -51,6 +63,7 @@ def _command(options: argparse.Namespace) -> None:
             options.testing_percentage,
         ),
         earlier_ledger=options.earlier_ledger,
+        decisions_file=options.decisions,
     )
 
 

@@ -1,198 +1,194 @@
 """Step `curate`: the same photo twice? which for retraining, which held out, and in which part?
 
 The order keeps the split free of leaks: photos are grouped, then what stands in two classes goes,
-then whole groups are divided. Nothing after the division looks at the test or demo photos.
+then whole groups are divided. What looks like another class afterwards is left out of the training
+part only. `selection` decides, this module reads and writes.
 """
 
 import collections
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from components.common import bottlenecks, splits
+from components.common import bottlenecks, decisions, splits
 from components.common.dataset import Dataset, DatasetWriter, stream_all
+from components.common.decisions import Decisions
 from components.common.errors import InputError
-from components.common.files import atomic_directory
-from components.common.photo import Photo
+from components.common.files import atomic_directory, write_file
+from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS
 from components.common.splits import DEMO, SURPLUS
 from components.common.step import Progress, step, warn
+from components.curate import facts, review, selection
+from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, Entry
+from components.curate.selection import MAX_PRUNED_SHARE, Division, Judged, Selection
 
-LEDGER = "split.parquet"
-TRAIN_PER_CLASS = 200
-DEMO_PER_CLASS = 50
+DEFAULT_DIVISION = Division()
 
 
 @dataclass(frozen=True)
-class Division:
-    """How many photos to select per class, and how to divide those for retraining."""
+class Outputs:
+    """Where the step writes.
 
-    train_per_class: int = TRAIN_PER_CLASS
-    demo_per_class: int = DEMO_PER_CLASS
-    validation_percentage: int = 10
-    testing_percentage: int = 10
+    Attributes:
+        training: dataset of the training, validation and test parts.
+        demo: dataset of the held-out demo photos.
+        rejects: dataset of what was left out, with reasons.
+        ledger: directory for `split.parquet`, which records the part of every group.
+        facts: directory for `curation.json` and `photos.parquet`.
+        page: the file curation.html.
+    """
 
-    def check(self) -> None:
-        """Raise `InputError` where a number makes no sense."""
-        if self.train_per_class < 3 or self.demo_per_class < 0:
-            raise InputError(
-                "expected --train_per_class of 3 or more and --demo_per_class of 0 or more, "
-                f"received {self.train_per_class} and {self.demo_per_class}"
-            )
-        percentages = (self.validation_percentage, self.testing_percentage)
-        if min(percentages) < 0 or sum(percentages) >= 100:
-            raise InputError(
-                "expected --validation_percentage and --testing_percentage of 0 or more that "
-                f"leave photos to train on, received {percentages[0]} and {percentages[1]}"
-            )
+    training: Path
+    demo: Path
+    rejects: Path
+    ledger: Path
+    facts: Path
+    page: Path
 
 
 @step("curate")
 def curate(
     sources: Sequence[Path],
     bottleneck_dir: Path,
-    training: Path,
-    demo: Path,
-    rejects: Path,
-    ledger: Path,
+    outputs: Outputs,
     *,
-    division: Division = Division(),
-    earlier_ledger: Path | None = None,
-) -> None:
+    clean_rejects: Sequence[Path] = (),
+    division: Division = DEFAULT_DIVISION,
+    earlier_ledger: str = "",
+    decisions_file: str = "",
+) -> dict[str, Any]:
     """Select and divide the photos of all classes.
 
     Args:
         sources: datasets of clean photos.
         bottleneck_dir: their bottlenecks.
-        training: dataset of the training, validation and test parts to write.
-        demo: dataset of the held-out demo photos to write.
-        rejects: dataset of what was left out, with reasons, to write.
-        ledger: directory for `split.parquet`, which records the part of every group.
+        outputs: where to write.
+        clean_rejects: datasets of what `clean` rejected, for the review.
         division: how many photos, and in which parts.
-        earlier_ledger: directory of an earlier run's ledger: what it placed stays placed.
+        earlier_ledger: ledger of an earlier run: what it placed stays placed. A path, gs:// or
+            s3://, of the file or its folder.
+        decisions_file: decisions by hand, as curation.html exports them.
+
+    Returns:
+        The content of curation.json.
 
     Raises:
         InputError: fewer than two classes, too few different photos in one, or artifacts that do
             not belong together.
     """
     division.check()
+    by_hand = decisions.read(decisions_file)
+    placed = splits.read_ledger(earlier_ledger) if earlier_ledger else {}
     datasets = [Dataset(source) for source in sources]
+    rejected = [Dataset(source) for source in clean_rejects]
     # The same photo in two datasets of a class has the same name in both.
     photos = list({(one.label, one.path): one for data in datasets for one in data.photos}.values())
     labels = sorted({photo.label for photo in photos})
     if len(labels) < 2:
         raise InputError(f"a classifier needs at least two classes, these photos have {labels}")
-    placed = splits.read_ledger(earlier_ledger / LEDGER) if earlier_ledger else {}
-    rows = place(photos, bottlenecks.load(bottleneck_dir), division, placed)
-    progress = Progress("curate", len(photos))
-    with (
-        DatasetWriter(training) as training_writer,
-        DatasetWriter(demo) as demo_writer,
-        DatasetWriter(rejects) as reject_writer,
-        atomic_directory(ledger, what="the ledger", marker=LEDGER) as ledger_folder,
-    ):
-        written = set()
-        for photo, data in progress.over(stream_all(datasets)):
-            row = rows[photo.label, photo.path]
-            if (row.label, row.path) in written:
-                row = dataclasses.replace(row, split="", reason="exact_duplicate")
-            written.add((row.label, row.path))
-            if row.reason or row.split == SURPLUS:
-                reject_writer.add(row, data)
+    vectors = bottlenecks.load(bottleneck_dir)
+    selected = selection.select(photos, vectors, division, placed, by_hand)
+    entries = list(_entries(datasets, rejected, selected, by_hand))
+    unknown = by_hand.unknown(entry.photo for entry in entries)
+    content = facts.summary(entries, subject_judged=selected.subject_judged, unknown=unknown)
+    _tell(entries, selected, division, by_hand)
+    shown = review.choose(entries)
+    _write(datasets, rejected, entries, shown, outputs)
+    facts.write(outputs.facts, entries, content)
+    page = review.render(shown, content, by_hand)
+    write_file(outputs.page, page, what="the review page")
+    return content
+
+
+def _entries(
+    datasets: Sequence[Dataset],
+    rejected: Sequence[Dataset],
+    selected: Selection,
+    by_hand: Decisions,
+) -> Iterator[Entry]:
+    """What became of every photo found: those of `datasets` in the order of `stream_all`."""
+    seen: set[tuple[str, str]] = set()
+    for dataset in datasets:
+        for photo in dataset.in_order():
+            key = photo.label, photo.path
+            judged = selected.photos[key]
+            if key in seen:
+                twice = dataclasses.replace(judged.photo, split="", reason=EXACT_DUPLICATE)
+                judged = Judged(twice)
+            seen.add(key)
+            yield Entry(judged, CURATE, by_hand.of(photo))
+    for dataset in rejected:
+        for photo in dataset.photos:
+            yield Entry(Judged(photo), CLEAN, by_hand.of(photo))
+
+
+def _write(
+    datasets: Sequence[Dataset],
+    rejected: Sequence[Dataset],
+    entries: Sequence[Entry],
+    shown: review.Shown,
+    outputs: Outputs,
+) -> None:
+    """Write the datasets and the ledger, and make the review's thumbnails on the way."""
+    progress = Progress("curate", len(entries))
+    with ExitStack() as stack:
+        training = stack.enter_context(DatasetWriter(outputs.training))
+        demo = stack.enter_context(DatasetWriter(outputs.demo))
+        rejects = stack.enter_context(DatasetWriter(outputs.rejects))
+        ledger = stack.enter_context(
+            atomic_directory(outputs.ledger, what="the ledger", marker=splits.LEDGER)
+        )
+        mine = [entry for entry in entries if entry.step == CURATE]
+        for entry, (_, data) in zip(mine, stream_all(datasets), strict=True):
+            shown.add_thumbnail(entry, data)
+            row = entry.photo
+            if row.reason:
+                rejects.add(row, data)
             else:
-                (demo_writer if row.split == DEMO else training_writer).add(row, data)
-        splits.write_ledger(
-            {(row.label, row.group, row.split) for row in rows.values() if row.split},
-            ledger_folder / LEDGER,
-        )
+                (demo if row.split == DEMO else training).add(row, data)
+            progress.advance()
+        found = {
+            (entry.photo.label, entry.photo.group, entry.photo.split)
+            for entry in mine
+            if entry.photo.split
+        }
+        splits.write_ledger(found, ledger / splits.LEDGER)
+    theirs = iter(entry for entry in entries if entry.step == CLEAN)
+    for dataset in rejected:
+        for photo, entry in zip(dataset.photos, theirs, strict=False):
+            if shown.wants(entry):
+                shown.add_thumbnail(entry, dataset.read(photo))
+            progress.advance()
+    progress.finish()
 
 
-def place(
-    photos: Sequence[Photo],
-    vectors: bottlenecks.Bottlenecks,
-    division: Division,
-    placed: Mapping[tuple[str, str], str],
-) -> dict[tuple[str, str], Photo]:
-    """The rows with their group, their split or the reason why they were left out.
-
-    Returns:
-        By (label, path), every one of `photos`.
-    """
-    features = vectors.vectors[vectors.rows(photos)]
-    pairs = splits.near_copies([photo.phash for photo in photos], features)
-    # Of two copies the smaller one goes; the largest of a chain of copies always stays.
-    copies = {max(pair, key=lambda row: _best_first(photos[row])) for pair in pairs}
-    rows: dict[tuple[str, str], Photo] = {}
-    by_label: dict[str, list[list[Photo]]] = collections.defaultdict(list)
-    earlier: dict[str, dict[str, str]] = collections.defaultdict(dict)
-    for members in splits.group_photos(photos, pairs):
-        group = [photos[row] for row in members]
-        keys = splits.group_keys(group)
-        key = keys[0]
-        group = [dataclasses.replace(photo, group=key) for photo in group]
-        if len({photo.label for photo in group}) > 1:
-            for photo in group:
-                rows[photo.label, photo.path] = _reject(photo, "in_two_classes")
-        else:
-            worse = {photos[row].path for row in members if row in copies}
-            for photo in group:
-                if photo.path in worse:
-                    rows[photo.label, photo.path] = _reject(photo, "near_duplicate")
-            by_label[group[0].label].append([one for one in group if one.path not in worse])
-            label = group[0].label
-            known = [placed[label, name] for name in keys if (label, name) in placed]
-            if known:
-                earlier[label][key] = known[0]
-    for label in sorted({photo.label for photo in photos}):
-        for photo in _divide(label, by_label[label], division, earlier[label]):
-            rows[photo.label, photo.path] = photo
-    _tell(rows.values(), division)
-    return rows
-
-
-def _best_first(photo: Photo) -> tuple[int, str]:
-    """The largest picture of a group first; a tie is settled by content."""
-    return (-photo.width * photo.height, photo.sha256)
-
-
-def _divide(
-    label: str,
-    groups: Sequence[Sequence[Photo]],
-    division: Division,
-    earlier: Mapping[str, str],
-) -> list[Photo]:
-    """The photos of one class with their part."""
-    sizes = {group[0].group: len(group) for group in groups}
-    count = sum(sizes.values())
-    if not count:
-        raise InputError(
-            f"the class {label!r} has no photo of its own: all of them also stand in another class"
-        )
-    quota = splits.quota_for(count, **dataclasses.asdict(division))
-    parts = splits.assign(label, sizes, quota, earlier)
-    return [
-        dataclasses.replace(
-            photo,
-            split=parts[photo.group],
-            reason="surplus" if parts[photo.group] == SURPLUS else "",
-        )
-        for group in groups
-        for photo in group
-    ]
-
-
-def _reject(photo: Photo, reason: str) -> Photo:
-    return dataclasses.replace(photo, reason=reason)
-
-
-def _tell(rows: Collection[Photo], division: Division) -> None:
-    """Warn of what was left out, and of classes that are smaller than wanted."""
-    reasons = collections.Counter(row.reason for row in rows if row.reason)
+def _tell(
+    entries: Sequence[Entry], selected: Selection, division: Division, by_hand: Decisions
+) -> None:
+    """Warn of what was left out, of classes that are small, and of decisions without effect."""
+    mine = [entry.photo for entry in entries if entry.step == CURATE]
+    reasons = _counted(photo.reason for photo in mine if photo.reason)
     if reasons:
-        listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        warn(f"curate left {reasons.total()} photos out ({listed})")
+        warn(f"curate left {sum(reasons.values())} photos out ({_listed(reasons)})")
+    for label, count in selected.over_cap.items():
+        warn(
+            f"{label}: {count} training photos look like another class; the clearest were left "
+            f"out, at most {MAX_PRUNED_SHARE:.0%} of a class: look at curation.html"
+        )
+    doubts = _counted(
+        flag
+        for photo in mine
+        for flag in photo.flags
+        if flag in (OTHER_CLASS, DOUBTFUL_SUBJECT) and not photo.reason
+    )
+    if doubts:
+        warn(f"photos used although they look doubtful ({_listed(doubts)}): see curation.html")
+    _tell_of_decisions(entries, by_hand)
     wanted = division.train_per_class + division.demo_per_class
-    usable = collections.Counter(row.label for row in rows if row.split)
+    usable = _counted(photo.label for photo in mine if not photo.reason)
     few = [f"{label} {count}" for label, count in sorted(usable.items()) if count < wanted]
     if few:
         warn(
@@ -200,3 +196,30 @@ def _tell(rows: Collection[Photo], division: Division) -> None:
             f"({division.train_per_class} + {division.demo_per_class}) and were divided in "
             f"proportion: {', '.join(few)}"
         )
+
+
+def _tell_of_decisions(entries: Sequence[Entry], by_hand: Decisions) -> None:
+    unknown = by_hand.unknown(entry.photo for entry in entries)
+    if unknown:
+        warn(
+            f"{len(unknown)} of {len(by_hand.decided)} decisions are about photos that are not "
+            f"among these; the first is of class {unknown[0][0]!r}, sha256 {unknown[0][1][:16]}…"
+        )
+    kept = {decisions.key_of(entry.photo) for entry in entries if not entry.photo.reason}
+    vain = _counted(
+        entry.photo.reason
+        for entry in entries
+        if by_hand.keeps(entry.photo)
+        and entry.photo.reason not in ("", SURPLUS)
+        and decisions.key_of(entry.photo) not in kept
+    )
+    if vain:
+        warn(f"photos that decisions keep could not be kept ({_listed(vain)})")
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return dict(collections.Counter(names).most_common())
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())

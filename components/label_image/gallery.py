@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
-
-from components.common import images
-from components.common.images import BadPhoto
+from components.common import thumbnails as page_thumbnails
 from components.common.model import ModelDescription
 from components.common.photo import Photo
 from components.common.report import (
@@ -21,10 +18,6 @@ from components.common.report import (
 )
 
 TOP_K = 3
-# A page of 1,500 photos stays below 5 MB: that leaves its thumbnails 2.6 MB before base64.
-THUMBNAILS_MAX_BYTES = 2_600_000
-# Longer side in pixels and JPEG quality, tried in this order.
-SMALLER = ((128, 70), (96, 60), (80, 55), (64, 50), (48, 40))
 
 SCRIPT = """
 const filter = document.getElementById("filter");
@@ -99,7 +92,7 @@ def render(gallery: Gallery) -> str:
     if not photos:
         return page(title, subtitle, f'{top}<p class="panel">There are no demo photos.</p>')
     given = [photo.thumbnail for photo in photos]
-    thumbnails = _thumbnails(given)
+    thumbnails = page_thumbnails.fit(given)
     layout = "cards tiles" if thumbnails is given else "cards tiles dense"
     by_class: dict[str, list[tuple[Labelled, bytes]]] = {}
     for photo, thumbnail in zip(photos, thumbnails, strict=True):
@@ -164,24 +157,3 @@ def _card(photo: Labelled, thumbnail: bytes) -> str:
         f'<h3 class="verdict">{verdict(photo.right)}{answer}, {percent(photo.top[0][1])}</h3>'
         f"{bars(photo.top[:TOP_K], photo.label)}{about}</div></li>"
     )
-
-
-def _thumbnails(given: Sequence[bytes]) -> Sequence[bytes]:
-    """The thumbnails as given, or all of them smaller where together they are too large."""
-    thumbnails = given
-    for side, quality in SMALLER:
-        if sum(map(len, thumbnails)) <= THUMBNAILS_MAX_BYTES:
-            break
-        thumbnails = [_smaller(thumbnail, side, quality) for thumbnail in given]
-    return thumbnails
-
-
-def _smaller(thumbnail: bytes, side: int, quality: int) -> bytes:
-    try:
-        pixels = images.decode(thumbnail)
-    except BadPhoto:  # none, or a strip of a few pixels: small as it is
-        return thumbnail
-    scale = min(1.0, side / max(pixels.shape[:2]))
-    width, height = (max(1, round(pixels.shape[axis] * scale)) for axis in (1, 0))
-    resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return images.encode(resized, quality)  # type: ignore[arg-type]

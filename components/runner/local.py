@@ -126,9 +126,9 @@ def _failure(display: Display, status: int, log_file: Path) -> InputError | Work
 
 def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:
     """Give what a person opens a short name in the run's folder, and the run the name `latest`."""
-    for page in ("report", "gallery"):
+    for page in ("report", "gallery", "curation"):
         shutil.copyfile(outputs[page], run_dir / f"{page}.html")
-    for name in ("model", "logs", "training", "demo"):
+    for name in ("model", "logs", "training", "demo", "ledger", "facts"):
         (run_dir / name).symlink_to(os.path.relpath(outputs[name], run_dir))
     latest = run_dir.parent / LATEST
     temporary = run_dir.parent / f".{LATEST}.{os.getpid()}"

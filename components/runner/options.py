@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from components.clean.clean import MIN_BYTES
-from components.common import storage
+from components.common import decisions, splits, storage
 from components.common.backbone import DEFAULT_ARCHITECTURE, parse_architecture
 from components.common.errors import InputError
 from components.common.species import as_parameter, read_species
 from components.common.step import add_options
-from components.curate.curate import Division
+from components.curate.selection import Division
 from components.download.candidate import HELP, Options
 from components.download.download import WHOLE, check_options, class_names
 from components.download.sources import sample
@@ -32,6 +32,8 @@ DEFAULTS: dict[str, Any] = {
     "min_bytes": MIN_BYTES,
     "strict": False,
     **dataclasses.asdict(Division()),
+    "earlier_ledger": "",
+    "decisions": "",
     "architecture": DEFAULT_ARCHITECTURE,
     "weights": "",
     **dataclasses.asdict(Recipe()),
@@ -48,6 +50,8 @@ _HELP = {
     "demo_per_class": "photos per class set aside for the demo",
     "validation_percentage": "of the photos for retraining",
     "testing_percentage": "of the photos for retraining",
+    "earlier_ledger": "ledger of an earlier run (its folder ledger/): what it placed stays placed",
+    "decisions": "file of decisions by hand, as curation.html exports it",
     "architecture": "mobilenet_WIDTH_SIZE: 1.0, 0.75, 0.50, 0.25 and 224, 192, 160, 128",
     "weights": "a pretrained weights file; found by itself by default",
     "how_many_training_steps": "steps of training",
@@ -107,11 +111,16 @@ def request(options: argparse.Namespace) -> Request:
             arguments["source"] = "storage" if storage.is_uri(arguments["image_dir"]) else "folder"
         else:
             arguments["source"] = "urls" if arguments["url_list"] else Options.source
-    for name in ("image_dir", "url_list", "imagenet", "weights", "cache_dir"):
+    paths = ("image_dir", "url_list", "imagenet", "weights", "cache_dir")
+    for name in (*paths, "earlier_ledger", "decisions"):
         if arguments[name] and "://" not in arguments[name]:
             arguments[name] = os.path.abspath(os.path.expanduser(arguments[name]))
     if arguments["weights"] and not Path(arguments["weights"]).is_file():
         raise InputError(f"no weights file at {arguments['weights']}")
+    # Read now, so that a wrong file ends the run before the photos are fetched.
+    decisions.read(arguments["decisions"])
+    if arguments["earlier_ledger"]:
+        splits.read_ledger(arguments["earlier_ledger"])
     parse_architecture(arguments["architecture"])
     _fields(Division, arguments).check()
     check_recipe(_fields(Recipe, arguments))

@@ -112,6 +112,7 @@ def _lines(
         ("published", verdict),
         ("report", _short(run_dir / "report.html")),
         ("gallery", _short(run_dir / "gallery.html")),
+        ("curation", f"{_short(run_dir / 'curation.html')} (which photos are used, and why)"),
         ("model", _short(run_dir / "model")),
         ("logs", _short(run_dir / "logs")),
         ("credits", _short(run_dir / "training" / "ATTRIBUTION.md")),

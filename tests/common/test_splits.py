@@ -257,7 +257,7 @@ def test_ledger_comes_back_and_its_surplus_is_free_again(tmp_path: Path) -> None
     for rows in (ROWS, []):
         splits.write_ledger(rows, tmp_path / "split.parquet")
         expected = {(label, group): part for label, group, part in rows if part != splits.SURPLUS}
-        assert splits.read_ledger(tmp_path / "split.parquet") == expected
+        assert splits.read_ledger(str(tmp_path)) == expected
 
 
 def test_ledger_does_not_depend_on_the_order_of_its_rows(tmp_path: Path) -> None:
@@ -269,12 +269,12 @@ def test_ledger_does_not_depend_on_the_order_of_its_rows(tmp_path: Path) -> None
 def test_unknown_part_in_a_ledger_is_refused(tmp_path: Path) -> None:
     splits.write_ledger([("daisy", "a" * 40, "holdout")], tmp_path / "l")
     with pytest.raises(InputError, match="names the part 'holdout'"):
-        splits.read_ledger(tmp_path / "l")
+        splits.read_ledger(str(tmp_path / "l"))
 
 
 def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("label,group,split\n")
     pq.write_table(pa.table({"label": ["x"], "split": ["test"]}), tmp_path / "columns")
     for name in ("missing", "text", "columns"):
-        with pytest.raises(InputError, match="no ledger"):
-            splits.read_ledger(tmp_path / name)
+        with pytest.raises(InputError, match="no ledger|no file"):
+            splits.read_ledger(str(tmp_path / name))

@@ -9,6 +9,7 @@ from components.common import images
 from components.common.model import ModelDescription
 from components.common.photo import Photo
 from components.common.report import RENDERED, WARNING
+from components.common.thumbnails import MAX_BYTES
 from components.label_image import gallery
 from components.label_image.gallery import Gallery, Labelled
 
@@ -168,7 +169,7 @@ def test_few_photos_keep_their_thumbnails_as_given() -> None:
 
 def test_1500_photos_stay_below_5_megabytes() -> None:
     thumbnails = [jpeg(seed, 200) for seed in range(20)]
-    assert 1500 * len(thumbnails[0]) > 2 * gallery.THUMBNAILS_MAX_BYTES
+    assert 1500 * len(thumbnails[0]) > 2 * MAX_BYTES
     photos = tuple(labelled("rose", "daisy", thumbnails[i % 20]) for i in range(1500))
     source = gallery.render(Gallery(description(), photos))
     assert len(source.encode()) < 5_000_000

@@ -1,0 +1,303 @@
+"""Which photos are used, and in which part: groups, copies, decisions, suspects, division.
+
+What leaves after the division leaves a vacancy, which the surplus fills. So a photo that is dropped
+moves no other from one part to another, and the training photos alone decide which of themselves
+look like another class.
+"""
+
+import collections
+import dataclasses
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common import splits
+from components.common.bottlenecks import Bottlenecks
+from components.common.decisions import Decisions
+from components.common.errors import InputError
+from components.common.photo import DOUBTFUL_SUBJECT, KEPT_BY_HAND, OTHER_CLASS, Photo
+from components.common.splits import SURPLUS, TRAINING, Quota
+from components.curate import suspects
+
+TRAIN_PER_CLASS = 200
+DEMO_PER_CLASS = 50
+# Of the training photos of a class at most this share is left out because it looks like another
+# class. If more do, the labels or the classes are in doubt, and a person must look.
+MAX_PRUNED_SHARE = 0.2
+
+IN_TWO_CLASSES, NEAR_DUPLICATE = "in_two_classes", "near_duplicate"
+NO_MUSHROOM, DROPPED = "no_mushroom", "dropped"
+# These leave after the division: they took their place in it.
+LATE_REASONS = (NO_MUSHROOM, DROPPED, OTHER_CLASS)
+
+Key = tuple[str, str]  # label, path
+
+
+@dataclass(frozen=True)
+class Division:
+    """How many photos to select per class, and how to divide those for retraining."""
+
+    train_per_class: int = TRAIN_PER_CLASS
+    demo_per_class: int = DEMO_PER_CLASS
+    validation_percentage: int = 10
+    testing_percentage: int = 10
+
+    def check(self) -> None:
+        """Raise `InputError` where a number makes no sense."""
+        if self.train_per_class < 3 or self.demo_per_class < 0:
+            raise InputError(
+                "expected --train_per_class of 3 or more and --demo_per_class of 0 or more, "
+                f"received {self.train_per_class} and {self.demo_per_class}"
+            )
+        percentages = (self.validation_percentage, self.testing_percentage)
+        if min(percentages) < 0 or sum(percentages) >= 100:
+            raise InputError(
+                "expected --validation_percentage and --testing_percentage of 0 or more that "
+                f"leave photos to train on, received {percentages[0]} and {percentages[1]}"
+            )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One photo, what became of it, and why.
+
+    Attributes:
+        photo: with group, and split or reason.
+        best: path of the photo that its copies were dropped for; empty where it has no copies.
+        odds: natural log-odds that it shows a fungus; None where that was not judged.
+        margin: by how much its own class outdoes the nearest other one; None where not judged.
+        nearest: that other class.
+    """
+
+    photo: Photo
+    best: str = ""
+    odds: float | None = None
+    margin: float | None = None
+    nearest: str = ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What became of every photo.
+
+    Attributes:
+        photos: by (label, path).
+        subject_judged: False where photos were not asked whether they show a fungus.
+        over_cap: how many training photos of a class look like another one, where that is more
+            than may be left out.
+    """
+
+    photos: Mapping[Key, Judged]
+    subject_judged: bool
+    over_cap: Mapping[str, int]
+
+
+def select(
+    photos: Sequence[Photo],
+    vectors: Bottlenecks,
+    division: Division,
+    placed: Mapping[Key, str],
+    by_hand: Decisions,
+) -> Selection:
+    """Decide on every photo.
+
+    Args:
+        photos: the clean photos of all classes, each (label, path) once.
+        vectors: their bottlenecks.
+        division: how many photos, and in which parts.
+        placed: part of each (label, group) that an earlier run placed; it stays there.
+        by_hand: what a person decided.
+
+    Raises:
+        InputError: a class has too few photos.
+    """
+    rows = vectors.rows(photos)
+    features = vectors.vectors[rows]
+    work = _Work(photos, by_hand)
+    pairs = splits.near_copies([photo.phash for photo in photos], features)
+    work.group(pairs, placed)
+    odds = suspects.mushroom_odds(vectors, rows, [photo.group for photo in work.photos])
+    if odds is not None:
+        work.judge_subject(odds, may_leave_out=suspects.may_leave_out(vectors))
+    work.drop()
+    for label in work.labels:
+        work.divide(label, division)
+    labels = suspects.judge_labels(
+        features,
+        [photo.label for photo in work.photos],
+        [photo.group for photo in work.photos],
+        np.array([part == TRAINING for part in work.parts_used()]),
+    )
+    over_cap = {label: count for label in work.labels if (count := work.prune(label, labels))}
+    return Selection(work.judged(odds, labels), odds is not None, over_cap)
+
+
+class _Work:
+    """The photos while they are being decided on; rows are numbered as they came."""
+
+    def __init__(self, photos: Sequence[Photo], by_hand: Decisions) -> None:
+        self.photos = list(photos)
+        self.labels = sorted({photo.label for photo in photos})
+        self.by_hand = by_hand
+        self.kept = [
+            by_hand.keeps(photo) or (KEPT_BY_HAND in photo.flags and not by_hand.drops(photo))
+            for photo in photos
+        ]
+        self.reasons = [""] * len(photos)
+        self.flags: list[str] = [""] * len(photos)
+        self.best: list[str] = [""] * len(photos)
+        self.parts: dict[Key, str] = {}  # by label and group
+        self.earlier: dict[str, dict[str, str]] = collections.defaultdict(dict)
+        self.quotas: dict[str, Quota] = {}
+
+    def group(self, pairs: Sequence[tuple[int, int]], placed: Mapping[Key, str]) -> None:
+        """Group photos; drop what is in two classes, and of copies all but the best."""
+        # Of two copies the smaller one goes; the largest of a chain of copies always stays.
+        worse = {max(pair, key=lambda row: _best_first(self.photos[row])) for pair in pairs}
+        copied = {row for pair in pairs for row in pair}
+        for members in splits.group_photos(self.photos, pairs):
+            keys = splits.group_keys([self.photos[row] for row in members])
+            for row in members:
+                self.photos[row] = dataclasses.replace(self.photos[row], group=keys[0])
+            stay = self._of_one_class(members)
+            for row in set(members) - set(stay):
+                self.reasons[row] = IN_TWO_CLASSES
+            copies = [row for row in stay if row in copied]
+            best = min(copies, key=lambda row: _best_first(self.photos[row]), default=None)
+            for row in copies:
+                self.best[row] = self.photos[best].path if best is not None else ""
+                if row in worse and not self.kept[row]:
+                    self.reasons[row] = NEAR_DUPLICATE
+            if stay:
+                label = self.photos[stay[0]].label
+                known = [placed[label, key] for key in keys if (label, key) in placed]
+                if known:
+                    self.earlier[label][keys[0]] = known[0]
+
+    def _of_one_class(self, members: Sequence[int]) -> list[int]:
+        """The rows of a group that may stay: all, or of two classes those that a person keeps."""
+        for rows in (members, [row for row in members if self.kept[row]]):
+            if len({self.photos[row].label for row in rows}) == 1:
+                return list(rows)
+        return []
+
+    def judge_subject(self, odds: NDArray[np.float64], *, may_leave_out: bool) -> None:
+        """Leave out what shows no mushroom, and flag what perhaps shows none."""
+        for row, value in enumerate(odds):
+            if self.reasons[row] or self.kept[row]:
+                continue
+            if may_leave_out and value < suspects.NO_MUSHROOM_ODDS:
+                self.reasons[row] = NO_MUSHROOM
+            elif value < suspects.DOUBTFUL_ODDS:
+                self.flags[row] = DOUBTFUL_SUBJECT
+
+    def drop(self) -> None:
+        """Leave out what a person dropped."""
+        for row, photo in enumerate(self.photos):
+            if self.by_hand.drops(photo) and self.reasons[row] in ("", NO_MUSHROOM):
+                self.reasons[row] = DROPPED
+
+    def divide(self, label: str, division: Division) -> None:
+        """Give each group of a class its part, then fill what was left out from the surplus."""
+        sizes = self._sizes(label, "", *LATE_REASONS)
+        if not sizes:
+            raise InputError(
+                f"the class {label!r} has no photo of its own: all of them also stand in another "
+                "class"
+            )
+        count = sum(sizes.values())
+        quota = splits.quota_for(count, **dataclasses.asdict(division))
+        parts = splits.assign(label, sizes, quota, self.earlier[label])
+        self.quotas[label] = quota
+        self._fill(label, self._sizes(label, ""), parts)
+
+    def prune(self, label: str, labels: suspects.Labels) -> int:
+        """Leave training photos out that look like another class, and flag such photos elsewhere.
+
+        Returns:
+            How many look like another class, if that is more than may be left out; else 0.
+        """
+        parts = self.parts_used()
+        mine = [row for row, photo in enumerate(self.photos) if photo.label == label]
+        suspect = [row for row in mine if labels.suspect[row] and not self.kept[row]]
+        training = [row for row in mine if parts[row] == TRAINING]
+        suspicious = sorted(
+            set(suspect) & set(training), key=lambda row: (labels.margins[row], row)
+        )
+        most = math.floor(MAX_PRUNED_SHARE * len(training))
+        for row in suspicious[:most]:
+            self.reasons[row] = OTHER_CLASS
+        for row in suspect:
+            if not self.reasons[row] and parts[row] not in ("", SURPLUS):
+                self.flags[row] = OTHER_CLASS
+        if suspicious[:most]:
+            # What takes their place must not look like another class either.
+            doubtful = {self.photos[row].group for row in suspect if parts[row] == SURPLUS}
+            sizes = self._sizes(label, "")
+            free = {key: size for key, size in sizes.items() if key not in doubtful}
+            of_label = {key: part for (name, key), part in self.parts.items() if name == label}
+            self._fill(label, free, of_label)
+        return len(suspicious) if len(suspicious) > most else 0
+
+    def _fill(self, label: str, sizes: Mapping[str, int], parts: Mapping[str, str]) -> None:
+        filled = splits.fill_vacancies(label, sizes, self.quotas[label], parts, self.earlier[label])
+        self.parts.update({(label, key): part for key, part in filled.items()})
+
+    def _sizes(self, label: str, *reasons: str) -> dict[str, int]:
+        """Photos of each group of a class whose reason is one of these."""
+        return dict(
+            collections.Counter(
+                photo.group
+                for photo, reason in zip(self.photos, self.reasons, strict=True)
+                if photo.label == label and reason in reasons
+            )
+        )
+
+    def parts_used(self) -> list[str]:
+        """The part of each photo, empty for those left out."""
+        return [
+            "" if reason else self.parts[photo.label, photo.group]
+            for photo, reason in zip(self.photos, self.reasons, strict=True)
+        ]
+
+    def judged(
+        self, odds: NDArray[np.float64] | None, labels: suspects.Labels
+    ) -> dict[Key, Judged]:
+        """Everything that was found."""
+        found = {}
+        for row, photo in enumerate(self.photos):
+            part = self.parts.get((photo.label, photo.group), "")
+            reason = self.reasons[row] or (SURPLUS if part == SURPLUS else "")
+            late = not self.reasons[row] or self.reasons[row] in LATE_REASONS
+            flags = dict.fromkeys(photo.flags)
+            for flag, raised in ((self.flags[row], True), (KEPT_BY_HAND, self.kept[row])):
+                if flag and raised:
+                    flags[flag] = None
+            if not self.kept[row]:
+                flags.pop(KEPT_BY_HAND, None)
+            margin = float(labels.margins[row])
+            found[photo.label, photo.path] = Judged(
+                dataclasses.replace(
+                    photo, split=part if late else "", reason=reason, flags=tuple(flags)
+                ),
+                self.best[row],
+                None if odds is None else float(odds[row]),
+                None if math.isnan(margin) else margin,
+                labels.nearest[row],
+            )
+        return found
+
+
+def _best_first(photo: Photo) -> tuple[int, str]:
+    """The largest picture of a group first; a tie is settled by content."""
+    return (-photo.width * photo.height, photo.sha256)
+
+
+def ledger_rows(photos: Collection[Judged]) -> set[tuple[str, str, str]]:
+    """(label, group, part) of every group that was divided, for the ledger."""
+    return {
+        (one.photo.label, one.photo.group, one.photo.split) for one in photos if one.photo.split
+    }
