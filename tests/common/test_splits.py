@@ -276,5 +276,5 @@ def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("label,group,split\n")
     pq.write_table(pa.table({"label": ["x"], "split": ["test"]}), tmp_path / "columns")
     for name in ("missing", "text", "columns"):
-        with pytest.raises(InputError, match="no ledger|no file"):
+        with pytest.raises(InputError, match=r"no ledger|no file"):
             splits.read_ledger(str(tmp_path / name))
