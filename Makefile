@@ -21,6 +21,8 @@ ARCHITECTURE ?=
 WEIGHTS ?=
 DECISIONS ?=
 LEDGER ?=
+# Photos that `make bench-cleaning` reports on.
+REPORTED ?=
 # What `make tensorboard` shows, and where.
 RUN ?= runs/latest
 PORT ?= 6006
@@ -107,6 +109,25 @@ bench-download: setup  ## speed of fetching beside img2dataset: make bench-downl
 	UV_COMPILE_BYTECODE=1 $(VENV)/bin/uv pip install --quiet --python build/peers/img2dataset/bin/python img2dataset==1.47.0; }
 	@$(PY) -m benchmarks.download --peer build/peers/img2dataset/bin/python \
 	$(if $(IMAGES),--images "$(IMAGES)")
+
+.PHONY: bench-cleaning
+bench-cleaning: peers  ## planted faults found, beside CleanVision, imagededup and cleanlab
+	@test -n "$(IMAGES)" -a -n "$(REPORTED)" || { echo "make: name two folders of photos: \
+	make bench-cleaning IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
+	@$(PY) -m benchmarks.cleaning "$(IMAGES)" "$(REPORTED)"
+
+.PHONY: bench-cleaning-speed
+bench-cleaning-speed: peers  ## speed and memory of cleaning, beside CleanVision
+	@$(PY) -m benchmarks.cleaning_speed $(if $(IMAGES),"$(IMAGES)")
+
+# Each peer in an environment of its own; imagededup brings PyTorch along, 5 GB.
+.PHONY: peers
+peers: setup
+	@for package in cleanvision==0.3.7 imagededup==0.3.3 cleanlab==2.9.0; do \
+	place=build/peers/$${package%%==*}; \
+	test -e $$place/.installed || { $(VENV)/bin/uv venv --clear --quiet --python $(PY) $$place && \
+	UV_COMPILE_BYTECODE=1 $(VENV)/bin/uv pip install --quiet --python $$place/bin/python $$package && \
+	touch $$place/.installed; } || exit 1; done
 
 .PHONY: lock
 lock: setup  ## bring the lock files up to date with pyproject.toml
