@@ -97,7 +97,7 @@ def clean(
         advice = "; --min_bytes sets the smallest size" if "too_few_bytes" in reasons else ""
         count = f"{reasons.total()} of {len(dataset.photos)}"
         warn(f"{classes}: {count} files rejected ({listed}){advice}")
-    if flagged:
+    if flagged and not strict:
         listed = ", ".join(f"{count} {flag}" for flag, count in flagged.most_common())
         warn(
             f"{', '.join(dataset.labels)}: photos kept in spite of ({listed}); --strict drops them"

@@ -2,45 +2,24 @@
 
 import collections
 import hashlib
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from numpy.typing import NDArray
+from curation_items import SMALL, Item, items, places, prepare
 
 from components.clean.clean import clean
 from components.common import bottlenecks, images, splits
-from components.common.backbone import BackboneKey, load_backbone
-from components.common.bottlenecks import Bottlenecks
+from components.common.backbone import load_backbone
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
 from components.common.photo import Photo
 from components.common.splits import DEMO, LEDGER, TEST, TRAINING, VALIDATION
-from components.curate.curate import Outputs, curate
+from components.curate.curate import curate
 from components.curate.selection import Division
-
-KEY = BackboneKey("mobilenet_1.0_128", 128, "0" * 64)
-SMALL = Division(train_per_class=10, demo_per_class=2)
-
-
-@dataclass(frozen=True)
-class Item:
-    """One photo of a test; two that are `like` the same thing are near copies."""
-
-    label: str
-    name: str
-    like: str = ""
-    observation: str = ""
-    width: int = 640
-
-
-def items(label: str, count: int) -> list[Item]:
-    return [Item(label, f"{label} {number}") for number in range(count)]
 
 
 @dataclass(frozen=True)
@@ -57,48 +36,6 @@ class Curated:
         """The part of each photo, by its name; the reason where it was left out."""
         found = [*self.training.photos, *self.demo.photos, *self.rejects.photos]
         return {photo.source_url: photo.reason or photo.split for photo in found}
-
-
-def features(item: Item, own: np.random.Generator) -> NDArray[np.float64]:
-    """What is the photo's own, and what it has in common with its class (its name's first word)."""
-    label = (item.like or item.name).split()[0]
-    common = np.random.default_rng(zlib.crc32(label.encode())).normal(size=64)
-    found: NDArray[np.float64] = common + own.normal(size=64)
-    return found
-
-
-def prepare(root: Path, photos: Sequence[Item]) -> tuple[list[Path], Path]:
-    """A dataset per class, as `clean` leaves it, and the bottlenecks of all."""
-    rows = []
-    for label in dict.fromkeys(item.label for item in photos):
-        with DatasetWriter(root / "clean" / label) as writer:
-            for item in photos:
-                if item.label == label:
-                    seed = np.random.default_rng(zlib.crc32((item.like or item.name).encode()))
-                    photo = Photo(
-                        label,
-                        source_url=item.name,
-                        observation=item.observation,
-                        phash=seed.bytes(8).hex(),
-                        width=item.width,
-                        height=480,
-                    )
-                    stored = writer.add(photo, f"{item.name} {item.width}".encode() * 9)
-                    rows.append((stored.sha256, label, features(item, seed)))
-    unique = {sha256: (label, vector) for sha256, label, vector in rows}
-    found = Bottlenecks(
-        tuple(unique),
-        np.array([vector for _, vector in unique.values()], dtype=np.float32),
-        np.zeros((len(unique), 1000), dtype=np.float16),
-        KEY,
-    )
-    bottlenecks.save(found, root / "bottlenecks", [label for label, _ in unique.values()])
-    return sorted((root / "clean").iterdir()), root / "bottlenecks"
-
-
-def places(out: Path) -> Outputs:
-    names = ("training", "demo", "rejects", "ledger", "facts", "curation.html")
-    return Outputs(*(out / name for name in names))
 
 
 def run(

@@ -1,0 +1,154 @@
+"""curation.html: photos where a person looks for them, and nothing of a stranger that runs."""
+
+import json
+import re
+
+import numpy as np
+from html_page import Page
+
+from components.common import images
+from components.common.decisions import DROP, KEEP, Decisions
+from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.curate import facts, review
+from components.curate.facts import CLEAN, CURATE, Entry
+from components.curate.selection import Judged
+
+HOSTILE = "</script><script>alert(1)</script>\"'><img src=x>"
+
+
+def entry(number: int, step: str = CURATE, label: str = "daisy", **fields: object) -> Entry:
+    """A used training photo, but for what is said."""
+    decision = str(fields.pop("decision", ""))
+    judged = {name: fields.pop(name) for name in ("best", "nearest", "margin") if name in fields}
+    photo = Photo(
+        label,
+        path=f"{label}/{number:016x}.jpg",
+        source_sha256=f"{number:064x}",
+        **{"split": "training", **fields},  # type: ignore[arg-type]
+    )
+    return Entry(Judged(photo, **judged), step, decision)  # type: ignore[arg-type]
+
+
+def rendered(*entries: Entry, by_hand: Decisions | None = None, judged: bool = True) -> str:
+    shown = review.choose(entries)
+    jpeg = images.encode(np.full((40, 40, 3), 90, np.uint8))
+    for one in entries:
+        shown.add_thumbnail(one, jpeg if one.photo.reason != "damaged" else b"no picture")
+    content = facts.summary(entries, subject_judged=judged, unknown=[])
+    return review.render(shown, content, by_hand or Decisions())
+
+
+def sections(*entries: Entry) -> dict[str, list[int]]:
+    """The numbers of the photos in each section."""
+    return {
+        section.name: [
+            int(one.photo.source_sha256, 16) for _, group in section.groups for one in group
+        ]
+        for section in review.choose(entries).sections
+    }
+
+
+def test_each_photo_is_in_the_section_of_what_speaks_against_it() -> None:
+    found = sections(
+        entry(1),
+        entry(2, reason=OTHER_CLASS, nearest="rose", margin=-0.3),
+        entry(3, split="test", flags=(OTHER_CLASS,), nearest="rose", margin=-0.9),
+        entry(4, reason="no_mushroom"),
+        entry(5, flags=(DOUBTFUL_SUBJECT,)),
+        entry(6, reason="in_two_classes", group="g"),
+        entry(6, label="rose", reason="in_two_classes", group="g"),
+        entry(7, best=f"daisy/{7:016x}.jpg"),
+        entry(8, reason="near_duplicate", best=f"daisy/{7:016x}.jpg"),
+        entry(9, CLEAN, reason="quarantined"),
+        entry(10, CLEAN, reason="exact_duplicate"),
+        entry(11, flags=("dark",)),
+        entry(12, reason="dropped", decision=DROP),
+        entry(13, reason="surplus"),
+    )
+    assert found == {
+        OTHER_CLASS: [3, 2],
+        "no_mushroom": [4, 5],
+        "in_two_classes": [6, 6],
+        "copies": [7, 8],
+        "unusable": [9],
+        "remarks": [11],
+        "by-hand": [12],
+        "used": [1],
+    }
+
+
+def test_photo_that_cannot_be_shown_has_no_picture_and_no_choice() -> None:
+    page = Page(rendered(entry(1), entry(2, CLEAN, reason="damaged")))
+    assert len(page.all("img")) == 1
+    assert "no picture" in page.text
+    buttons = [button["value"] for button in page.all("button")]
+    assert buttons == [DROP]  # of the used one
+
+
+def test_buttons_are_those_that_change_something() -> None:
+    def choices(one: Entry) -> list[str | None]:
+        return [button["value"] for button in Page(rendered(one)).all("button")]
+
+    assert choices(entry(1)) == [DROP]
+    assert choices(entry(1, flags=("dark",))) == [KEEP, DROP]
+    assert choices(entry(1, reason="near_duplicate", best="daisy/x.jpg")) == [KEEP]
+    assert choices(entry(1, reason="dropped", decision=DROP)) == [KEEP, DROP]
+    assert choices(entry(1, CLEAN, reason="quarantined")) == [KEEP]
+    assert choices(entry(1, CLEAN, reason="html")) == []
+
+
+def test_hostile_names_stay_text() -> None:
+    source = rendered(
+        entry(1, author=HOSTILE, title=HOSTILE, source_page="javascript:alert(1)", label="a <b> c"),
+        entry(2, reason=OTHER_CLASS, nearest="<i>", label="a <b> c"),
+        by_hand=Decisions({("</script>", "f" * 64): KEEP}),
+    )
+    page = Page(source)
+    assert len(page.all("img")) == 2
+    assert not page.all("b") or "a <b> c" in page.text
+    assert len(page.all("script")) == 3  # two of data, one that runs
+    assert 'href="javascript' not in source
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', source)
+    assert policy
+    assert "default-src 'none'" in policy[1]
+    earlier = re.search(r'id="earlier">([^<]*)</script>', source)
+    assert earlier
+    assert json.loads(earlier[1])["decisions"][0]["label"] == "</script>"
+    labels = re.search(r'id="labels">([^<]*)</script>', source)
+    assert labels
+    assert json.loads(labels[1]) == ["a <b> c"]
+
+
+def test_many_photos_are_shared_out_and_the_rest_is_told() -> None:
+    many = [entry(n, CLEAN, reason=("damaged", "html")[n % 50 == 0]) for n in range(1000)]
+    page = Page(rendered(entry(5000), *many))
+    shown = [one for one in page.all("li") if one.get("data-sha")]
+    assert len(shown) <= review.MAX_SHOWN + 1
+    assert "more are in photos.parquet" in page.text
+    assert {section.count for section in review.choose(many).sections} == {1000}
+
+
+def test_page_of_very_many_photos_stays_small() -> None:
+    noise = np.random.default_rng(0)
+    entries = [entry(number, label=f"class {number % 5}") for number in range(4000)]
+    shown = review.choose(entries)
+    for one in entries:
+        if shown.wants(one):
+            coarse = noise.integers(0, 256, (160, 160, 3), np.uint8)
+            shown.small[review._name(one)] = images.encode(coarse, 80)
+    content = facts.summary(entries, subject_judged=True, unknown=[])
+    source = review.render(shown, content, Decisions())
+    assert source.count("<img ") == review.MAX_USED_SHOWN
+    assert len(source.encode()) < 8_000_000
+
+
+def test_what_was_not_judged_is_said() -> None:
+    assert "was not judged" in Page(rendered(entry(1), judged=False)).text
+    assert "was not judged" not in Page(rendered(entry(1))).text
+
+
+def test_funnel_adds_up_and_is_a_table() -> None:
+    page = Page(rendered(entry(1), entry(2, CLEAN, reason="damaged"), entry(3, label="rose")))
+    assert "From the photos found to the photos used" in page.text
+    assert "all classes" in page.text
+    assert "2 of 3 photos are used" in page.text
