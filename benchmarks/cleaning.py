@@ -128,6 +128,12 @@ def compare_files(good: Good, work: Path) -> None:
         groups[name.partition("~")[0]].append(name)
     for kind, names in groups.items():
         row(kind, *(_share(found, names) for found in (ours, vision, dedup)))
+    missed = [
+        name
+        for name in ((vision or set()) | (dedup or set())) - ours
+        if not name.startswith(tuple(kind.replace(" ", "-") for kind in faults.SOUND))
+    ]
+    print(f"  broken files that a peer finds and ours does not: {len(missed)}")
     lost = [number for number, jpeg in enumerate(good.photos) if rejected(jpeg)]
     small = sum(len(jpeg) < MIN_BYTES for jpeg in good.photos)
     print(f"  good photos not taken: {len(lost)} of {len(good.photos)} ({small} below 20 KB)")

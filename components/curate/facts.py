@@ -126,6 +126,7 @@ def summary(
             "no_mushroom_odds": suspects.NO_MUSHROOM_ODDS,
             "doubtful_odds": suspects.DOUBTFUL_ODDS,
             "other_class_margin": suspects.OTHER_CLASS_MARGIN,
+            "doubtful_margin": suspects.DOUBTFUL_MARGIN,
             "max_pruned_share": MAX_PRUNED_SHARE,
         },
         "total": totals(classes),

@@ -97,9 +97,9 @@ def choose(entries: Sequence[Entry]) -> Shown:
         _section(
             OTHER_CLASS,
             "Another class?",
-            "These look more like another of the classes than like their own. In the training "
-            "part they were left out; in the other parts they were kept, and the accuracy counts "
-            "them. The clearest come first.",
+            "These look more like another of the classes than like their own. Of the training part "
+            "the clear ones were left out; the others, and those of the other parts, were kept, "
+            "and the accuracy counts them. The clearest come first.",
             [("", sorted(other, key=lambda one: (one.judged.margin or 0, _name(one))))],
         ),
         _section(

@@ -147,7 +147,7 @@ class _Work:
             for photo in photos
         ]
         self.reasons = [""] * len(photos)
-        self.flags: list[str] = [""] * len(photos)
+        self.flags: list[list[str]] = [[] for _ in photos]
         self.best: list[str] = [""] * len(photos)
         self.parts: dict[Key, str] = {}  # by label and group
         self.earlier: dict[str, dict[str, str]] = collections.defaultdict(dict)
@@ -192,7 +192,7 @@ class _Work:
             if may_leave_out and value < suspects.NO_MUSHROOM_ODDS:
                 self.reasons[row] = NO_MUSHROOM
             elif value < suspects.DOUBTFUL_ODDS:
-                self.flags[row] = DOUBTFUL_SUBJECT
+                self.flags[row].append(DOUBTFUL_SUBJECT)
 
     def drop(self) -> None:
         """Leave out what a person dropped."""
@@ -218,29 +218,30 @@ class _Work:
         """Leave training photos out that look like another class, and flag such photos elsewhere.
 
         Returns:
-            How many look like another class, if that is more than may be left out; else 0.
+            How many clearly do, if that is more than may be left out; else 0.
         """
         parts = self.parts_used()
         mine = [row for row, photo in enumerate(self.photos) if photo.label == label]
         suspect = [row for row in mine if labels.suspect[row] and not self.kept[row]]
         training = [row for row in mine if parts[row] == TRAINING]
-        suspicious = sorted(
-            set(suspect) & set(training), key=lambda row: (labels.margins[row], row)
+        clear = sorted(
+            (row for row in suspect if labels.clear[row] and parts[row] == TRAINING),
+            key=lambda row: (labels.margins[row], row),
         )
         most = math.floor(MAX_PRUNED_SHARE * len(training))
-        for row in suspicious[:most]:
+        for row in clear[:most]:
             self.reasons[row] = OTHER_CLASS
         for row in suspect:
             if not self.reasons[row] and parts[row] not in ("", SURPLUS):
-                self.flags[row] = OTHER_CLASS
-        if suspicious[:most]:
+                self.flags[row].append(OTHER_CLASS)
+        if clear[:most]:
             # What takes their place must not look like another class either.
             doubtful = {self.photos[row].group for row in suspect if parts[row] == SURPLUS}
             sizes = self._sizes(label, "")
             free = {key: size for key, size in sizes.items() if key not in doubtful}
             of_label = {key: part for (name, key), part in self.parts.items() if name == label}
             self._fill(label, free, of_label)
-        return len(suspicious) if len(suspicious) > most else 0
+        return len(clear) if len(clear) > most else 0
 
     def _fill(self, label: str, sizes: Mapping[str, int], parts: Mapping[str, str]) -> None:
         filled = splits.fill_vacancies(label, sizes, self.quotas[label], parts, self.earlier[label])
@@ -272,12 +273,10 @@ class _Work:
             part = self.parts.get((photo.label, photo.group), "")
             reason = self.reasons[row] or (SURPLUS if part == SURPLUS else "")
             late = not self.reasons[row] or self.reasons[row] in LATE_REASONS
-            flags = dict.fromkeys(photo.flags)
-            for flag, raised in ((self.flags[row], True), (KEPT_BY_HAND, self.kept[row])):
-                if flag and raised:
-                    flags[flag] = None
-            if not self.kept[row]:
-                flags.pop(KEPT_BY_HAND, None)
+            # What an earlier curation said is found again, or no longer true.
+            said = (OTHER_CLASS, DOUBTFUL_SUBJECT, KEPT_BY_HAND)
+            flags = [flag for flag in photo.flags if flag not in said]
+            flags += [*self.flags[row], *([KEPT_BY_HAND] if self.kept[row] else [])]
             margin = float(labels.margins[row])
             found[photo.label, photo.path] = Judged(
                 dataclasses.replace(
