@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE, Run, run_pipeline
 from PIL import Image
@@ -183,6 +184,10 @@ def test_unusable_folder_is_exit_2_before_anything_starts(
         (("--name", "../elsewhere"), "--name"),
         (("--per_class", "-1"), "--per_class"),
         (("--seed", "-1"), "--seed"),
+        (("--decisions", "nowhere.json"), "no file at"),
+        (("--decisions", "README.md"), "no file of decisions"),
+        (("--earlier_ledger", "nowhere"), "no file at"),
+        (("--earlier_ledger", "README.md"), "no ledger"),
     ],
 )
 def test_option_that_makes_no_sense_is_exit_2_before_anything_starts(
@@ -348,3 +353,32 @@ def test_full_disk_is_exit_1_and_names_what_was_being_written(backbone_cache: Pa
             assert left == []
         finally:
             subprocess.run(["umount", folder], check=True)
+
+
+def test_ledger_of_an_earlier_run_keeps_its_photos_in_their_parts(
+    tmp_path: Path, backbone_cache: Path
+) -> None:
+    folder = tmp_path / "photos"
+    for label in ("fly agaric", "giant puffball"):
+        write_class(folder / label, label, 24)
+        (tmp_path / "later" / label).mkdir(parents=True)
+        for photo in sorted((folder / label).iterdir())[::3]:
+            photo.rename(tmp_path / "later" / label / photo.name)
+
+    def parts(run: Run) -> dict[str, str]:
+        rows = pq.read_table(run.directory / "facts" / "photos.parquet").to_pylist()
+        return {row["source_sha256"]: row["split"] for row in rows if row["split"] != "surplus"}
+
+    options = ("--image_dir", str(folder), *SMALL)
+    first = run_pipeline(tmp_path / "runs", backbone_cache, *options)
+    assert first.returncode == 0, first.stderr
+    for photo in sorted((tmp_path / "later").glob("*/*")):
+        photo.rename(folder / photo.parent.name / photo.name)
+    ledger = ("--earlier_ledger", str(first.directory / "ledger"))
+    second = run_pipeline(tmp_path / "runs", backbone_cache, *options, *ledger)
+    assert second.returncode == 0, second.stderr
+    before, after = parts(first), parts(second)
+    assert len(after) > len(before) > 20
+    assert {name: after[name] for name in before} == before
+    without = run_pipeline(tmp_path / "runs", backbone_cache, *options)
+    assert any(parts(without)[name] != part for name, part in before.items())

@@ -8,7 +8,7 @@ look like another class.
 import collections
 import dataclasses
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -293,10 +293,3 @@ class _Work:
 def _best_first(photo: Photo) -> tuple[int, str]:
     """The largest picture of a group first; a tie is settled by content."""
     return (-photo.width * photo.height, photo.sha256)
-
-
-def ledger_rows(photos: Collection[Judged]) -> set[tuple[str, str, str]]:
-    """(label, group, part) of every group that was divided, for the ledger."""
-    return {
-        (one.photo.label, one.photo.group, one.photo.split) for one in photos if one.photo.split
-    }

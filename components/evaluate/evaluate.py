@@ -10,7 +10,7 @@ from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.files import write_file
 from components.common.model import Model
-from components.common.photo import SEEN_BY_BACKBONE, Photo
+from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, SEEN_BY_BACKBONE, Photo
 from components.common.splits import DEMO, TEST
 from components.common.step import Progress, step
 from components.evaluate.measure import PartFigures, measure_part
@@ -79,6 +79,16 @@ def cautions(photos: Iterable[Photo]) -> tuple[str, ...]:
             "the figures of these classes are better than they would be on photos that are new "
             "to it."
         )
+    for flag, looks in (
+        (OTHER_CLASS, "look like another of the classes"),
+        (DOUBTFUL_SUBJECT, "perhaps show no mushroom"),
+    ):
+        count = sum(flag in photo.flags for photo in measured)
+        if count:
+            said.append(
+                f"{count} of these {len(measured)} photos {looks}, by the review page "
+                "curation.html: they are counted as they are labelled."
+            )
     return tuple(said)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import faults
 from components.clean.clean import phash
 from components.common import hash_index, images
 from components.download.sources import sample
@@ -75,25 +76,6 @@ def test_mirrored_picture_has_the_mirrored_hash() -> None:
             assert (straight ^ turned ^ int(hash_index.MIRROR)).bit_count() <= 10
 
 
-def copies(jpeg: bytes) -> dict[str, bytes]:
-    """The same photo as it comes back from other places."""
-    import cv2
-
-    pixels = images.decode(jpeg)
-    height, width = pixels.shape[:2]
-    edge = slice(height // 20, -height // 20), slice(width // 20, -width // 20)
-    half = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    bright = np.clip(pixels.astype(np.float32) * 1.3, 0, 255).astype(np.uint8)
-    return {
-        "resized": images.encode(half.astype(np.uint8)),
-        "recompressed": images.encode(pixels, 30),
-        "cropped": images.encode(np.ascontiguousarray(pixels[edge])),
-        "mirrored": images.encode(np.ascontiguousarray(pixels[:, ::-1])),
-        "brightened": images.encode(bright),
-        "darkened": images.encode((pixels * 0.7).astype(np.uint8)),
-    }
-
-
 def test_copies_of_real_photos_are_found_and_different_photos_kept_apart(
     shared_photos: Path, backbone_cache: Path
 ) -> None:
@@ -106,8 +88,8 @@ def test_copies_of_real_photos_are_found_and_different_photos_kept_apart(
     originals = [
         images.to_clean_jpeg(p.read_bytes()).data for p in sorted(folder.glob("*/*_1*.jpg"))
     ]
-    kinds = list(copies(originals[0]))
-    photos = originals + [copies(jpeg)[kind] for kind in kinds for jpeg in originals]
+    kinds = faults.COPIES
+    photos = originals + [faults.copy(jpeg, kind) for kind in kinds for jpeg in originals]
     backbone = load_backbone(SMALL_ARCHITECTURE, backbone_cache)
     size = backbone.architecture.size
     vectors = [backbone(images.model_input(photo, size)[None])[0] for photo in photos]

@@ -10,7 +10,8 @@ from conftest import Run
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
 from components.common.model import Model
-from components.evaluate.evaluate import evaluate
+from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.evaluate.evaluate import cautions, evaluate
 
 
 def test_accuracy_is_that_of_the_model_counted_by_hand(sample_run: Run) -> None:
@@ -69,3 +70,11 @@ def test_photos_of_a_class_that_the_model_does_not_know_are_refused(
             tmp_path / "report.html",
         )
     assert not (tmp_path / "metrics.json").exists()
+
+
+def test_photos_that_curation_doubts_are_told_of() -> None:
+    photos = [Photo("a", flags=(OTHER_CLASS,)), Photo("a", flags=(DOUBTFUL_SUBJECT,)), Photo("b")]
+    other, doubtful = cautions(photos)
+    assert other.startswith("1 of these 3 photos look like another of the classes")
+    assert doubtful.startswith("1 of these 3 photos perhaps show no mushroom")
+    assert cautions(photos[2:]) == ()
