@@ -42,7 +42,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_sample_run_leaves_everything_where_the_summary_says(sample_run: Run) -> None:
-    for page in ("report.html", "gallery.html"):
+    for page in ("report.html", "gallery.html", "curation.html"):
         assert (sample_run.directory / page).read_text().lower().startswith("<!doctype html>")
         assert page in sample_run.stdout
     assert (sample_run.directory / "model" / "model.tflite").is_file()
@@ -136,7 +136,8 @@ def test_real_photographs_run_through(
         *("--image_dir", str(shared_photos / "mushrooms"), "--architecture", SMALL_ARCHITECTURE),
     )
     assert run.returncode == 0, run.stderr
-    assert sum(sum(parts.values()) for parts in run.summary["photos"].values()) == 140
+    # All but the few that look like another class to this network.
+    assert sum(sum(parts.values()) for parts in run.summary["photos"].values()) >= 137
     # Seven classes: chance is 0.14. What is held here is that the model learned, not how well.
     assert run.summary["metrics"]["accuracy_low"] > 0.3
 

@@ -18,7 +18,7 @@ from components.common.photo import Photo
 from components.common.splits import DEMO, PARTS, SURPLUS, TEST, TRAINING, VALIDATION, Quota
 
 # A machine that is busy with something else makes no property untrue.
-settings.register_profile("no deadline", deadline=None)
+settings.register_profile("no deadline", deadline=None, derandomize=True)
 settings.load_profile("no deadline")
 
 DEFAULT = {
