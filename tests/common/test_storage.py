@@ -11,7 +11,7 @@ import pytest
 from object_stores import S3_VARIABLES, Store, google_emulator, seaweedfs, using
 from photo_server import Answer, serve
 
-from components.common import storage
+from components.common import decisions, splits, storage
 from components.common.errors import InputError, WorkError
 
 
@@ -60,6 +60,18 @@ def test_object_is_read_up_to_a_limit(store: Store) -> None:
 def test_empty_object_is_empty(store: Store) -> None:
     store.put("empty/1.jpg", b"")
     assert storage.read(f"{store.prefix}/empty/1.jpg", max_bytes=9) == b""
+
+
+def test_ledger_and_decisions_are_read_from_the_store(store: Store, tmp_path: Path) -> None:
+    splits.write_ledger([("daisy", "a" * 40, "test")], tmp_path / "split.parquet")
+    store.put("run/ledger/split.parquet", (tmp_path / "split.parquet").read_bytes())
+    for place in ("run/ledger", "run/ledger/", "run/ledger/split.parquet"):
+        assert splits.read_ledger(f"{store.prefix}/{place}") == {("daisy", "a" * 40): "test"}
+    content = {"format": decisions.FORMAT, "format_version": "1", "decisions": []}
+    store.put("run/decisions.json", json.dumps(content).encode())
+    assert decisions.read(f"{store.prefix}/run/decisions.json").decided == {}
+    with pytest.raises(InputError, match=r"none\.json"):
+        decisions.read(f"{store.prefix}/run/none.json")
 
 
 def test_more_objects_than_a_page(store: Store) -> None:
