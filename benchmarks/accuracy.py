@@ -18,13 +18,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from components.clean.clean import phash
 from components.common import backbone, bottlenecks, images, splits
+from components.common.class_folders import class_files, list_classes
 from components.common.files import default_cache_dir
 from components.common.images import BadPhoto
 from components.common.photo import Photo
 from components.common.step import run_command
-from components.download.sources.folder import class_files, list_classes
 from components.retrain.head import Examples, Recipe, train
 
 FOLDS = 5
@@ -51,7 +50,7 @@ def read(folder: Path) -> tuple[list[Photo], list[bytes]]:
                     size=len(source),
                     width=clean.width,
                     height=clean.height,
-                    phash=phash(clean.data),
+                    phash=images.phash(clean.data),
                 )
             )
             contents.append(clean.data)

@@ -19,16 +19,16 @@ import numpy as np
 
 from benchmarks import faults
 from components.clean import quality
-from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, judge, phash
+from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, judge
 from components.common import backbone, bottlenecks, images, splits
 from components.common.bottlenecks import Bottlenecks
+from components.common.class_folders import class_files, list_classes
 from components.common.decisions import Decisions
 from components.common.files import default_cache_dir
 from components.common.images import BadPhoto
 from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
 from components.common.step import run_command
 from components.curate.selection import NO_MUSHROOM, Division, select
-from components.download.sources.folder import class_files, list_classes
 
 PEERS = Path("build/peers")
 PEER_SCRIPT = Path(__file__).with_name("cleaning_peers.py")
@@ -171,7 +171,7 @@ def compare_copies(good: Good, network: backbone.Backbone, work: Path) -> None:
             files[f"{number}~{kind}.jpg"] = faults.copy(jpeg, kind)
     names = list(files)
     vectors = features(network, files.values())
-    pairs = splits.near_copies([phash(jpeg) for jpeg in files.values()], vectors.vectors)
+    pairs = splits.near_copies([images.phash(jpeg) for jpeg in files.values()], vectors.vectors)
     found = {"ours": [(names[a], names[b]) for a, b in pairs]}
     folder = write(work / "copies", files)
     if theirs := peer("cleanvision", folder):
@@ -230,7 +230,7 @@ def outcomes(
 def foreign(good: Good, others: Good, network: backbone.Backbone) -> None:
     """Photos of something else under the labels of fungi."""
     vectors = features(network, (*good.photos, *others.photos))
-    hashes = [phash(jpeg) for jpeg in (*good.photos, *others.photos)]
+    hashes = [images.phash(jpeg) for jpeg in (*good.photos, *others.photos)]
     names = sorted(set(good.labels))
     first = len(good.photos)
     counts: dict[str, list[float]] = collections.defaultdict(list)
@@ -265,7 +265,7 @@ def foreign(good: Good, others: Good, network: backbone.Backbone) -> None:
 def wrong_labels(good: Good, network: backbone.Backbone, work: Path) -> None:
     """Photos under the label of another class."""
     vectors = features(network, good.photos)
-    hashes = [phash(jpeg) for jpeg in good.photos]
+    hashes = [images.phash(jpeg) for jpeg in good.photos]
     names = sorted(set(good.labels))
     counts: dict[str, list[float]] = collections.defaultdict(list)
     for seed in range(SEEDS):

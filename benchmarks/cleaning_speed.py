@@ -20,11 +20,11 @@ import numpy as np
 
 from benchmarks.cleaning import PEER_SCRIPT, PEERS
 from components.common import images
+from components.common.class_folders import class_files, list_classes
 from components.common.dataset import DatasetWriter
 from components.common.photo import Photo
 from components.common.step import run_command
 from components.download.sources import sample
-from components.download.sources.folder import class_files, list_classes
 
 WIDTH, HEIGHT = 1600, 1200
 PHOTOS = 1000

@@ -21,10 +21,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.common.class_folders import class_files, list_classes
 from components.common.dataset import Dataset
 from components.common.step import run_command
 from components.download.sources import sample
-from components.download.sources.folder import class_files, list_classes
 
 PHOTOS = 2000
 WORKERS = 16

@@ -153,14 +153,6 @@ def is_placeholder(jpeg: bytes) -> bool:
     return bool(flat >= PLACEHOLDER_FLAT_SHARE * grey.size)
 
 
-def phash(jpeg: bytes) -> str:
-    """The 64-bit perceptual hash of a photo, as 16 hexadecimal digits (imagehash.phash)."""
-    import imagehash
-    from PIL import Image
-
-    return str(imagehash.phash(Image.fromarray(images.decode(jpeg, 64))))
-
-
 def _judge_all(
     dataset: Dataset, min_bytes: int, suspicious_bytes: int, by_hand: Decisions
 ) -> Iterator[Verdict]:
@@ -180,7 +172,7 @@ def _judge_all(
             return Verdict(photo, data, reason=bad.reason)
         remarks = (*others, *quality.flags(good))
         return Verdict(
-            dataclasses.replace(photo, phash=phash(good.data), flags=remarks), data, good
+            dataclasses.replace(photo, phash=images.phash(good.data), flags=remarks), data, good
         )
 
     with ThreadPoolExecutor(THREADS) as pool:

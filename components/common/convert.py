@@ -13,10 +13,13 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from components.common import backbone, weights, weights_sources
 from components.common.files import atomic_directory, default_cache_dir
@@ -24,6 +27,7 @@ from components.common.step import run_command
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 
 def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") -> Path:
@@ -60,10 +64,21 @@ def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") ->
     return directory
 
 
-def save_endpoints(models: "Mapping[str, keras.Model]", size: int, directory: Path) -> None:
+def save_endpoints(
+    models: "Mapping[str, keras.Model]",
+    size: int,
+    directory: Path,
+    functions: "Mapping[str, tuple[Callable[..., object], tf.TensorSpec]] | None" = None,
+) -> None:
     """Write a SavedModel with one signature per model; the first is `serving_default` too.
 
     Each takes `input`, float32 (N, size, size, 3), and gives the model's outputs by their names.
+
+    Args:
+        models: by the names of their signatures.
+        size: pixels of the square input.
+        directory: where to.
+        functions: further signatures: what they run on these models, and what they take.
     """
     import keras
     import tensorflow as tf
@@ -74,17 +89,33 @@ def save_endpoints(models: "Mapping[str, keras.Model]", size: int, directory: Pa
         archive.track(model)
         function = functools.partial(model, training=False)
         archive.add_endpoint(name, function, input_signature=[specification])
+    for name, (function, taken) in (functions or {}).items():
+        archive.add_endpoint(name, function, input_signature=[taken])
     with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every endpoint
         archive.write_out(str(directory), verbose=False)
 
 
-def to_litert(saved_model: Path, endpoint: str) -> bytes:
-    """One endpoint of a SavedModel as float32 LiteRT, outputs under their names."""
+def to_litert(
+    saved_model: Path, endpoint: str, samples: "Iterable[NDArray[np.float32]] | None" = None
+) -> bytes:
+    """One endpoint of a SavedModel as LiteRT, outputs under their names.
+
+    Args:
+        saved_model: its directory.
+        endpoint: the signature.
+        samples: batches of one input each; given, weights and activations become int8 in the range
+            that these show, while inputs and outputs stay float32.
+    """
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(
         str(saved_model), signature_keys=[endpoint]
     )
+    if samples is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: (
+            (endpoint, {"input": sample}) for sample in samples
+        )
     converted: bytes = converter.convert()
     return converted
 

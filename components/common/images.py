@@ -185,6 +185,14 @@ def model_input(data: bytes, size: int) -> NDArray[np.float32]:
     return scaled
 
 
+def phash(jpeg: bytes) -> str:
+    """The 64-bit perceptual hash of a photo, as 16 hexadecimal digits (imagehash.phash)."""
+    import imagehash
+    from PIL import Image
+
+    return str(imagehash.phash(Image.fromarray(decode(jpeg, 64))))
+
+
 def encode(pixels: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
     """Encode a uint8 RGB array of shape (height, width, 3) as JPEG."""
     data: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB", "420")

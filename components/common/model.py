@@ -20,12 +20,46 @@ DESCRIPTION_MAX_BYTES = 1024 * 1024
 LITERT = "model.tflite"
 KERAS = "model.keras"
 SAVED_MODEL = "saved_model"
+FROZEN = "retrained_graph.pb"
+INT8 = "model-int8.tflite"
 LABELS = "retrained_labels.txt"
+REFERENCES = "references.npz"
+
+BLOCK_ROWS = 1024  # rows compared at once: bounds memory at 4 x BLOCK_ROWS x M bytes
 
 # Names of the LiteRT signature's outputs.
 SCORES = "final_result"
 BOTTLENECK = "bottleneck"
 FEATURES = "features"
+
+
+@dataclass(frozen=True)
+class UnknownRule:
+    """When to answer "none of these".
+
+    Attributes:
+        min_probability: a calibrated probability of the likeliest class below this is undecided.
+        min_similarity: photos less similar than this to the training photos show something else.
+        neighbours: over how many of the nearest training photos the similarity is the mean.
+        false_rejection_rate: at most this share of the photos that the rule was fitted on (scored
+            by heads that had not seen them) is rejected.
+    """
+
+    min_probability: float
+    min_similarity: float
+    neighbours: int
+    false_rejection_rate: float
+
+    def rejects(
+        self, probability: NDArray[np.float32], alike: NDArray[np.float32]
+    ) -> NDArray[np.bool_]:
+        """Whether each of N photos is none of the classes.
+
+        Args:
+            probability: float32, shape (N,), calibrated, of the likeliest class.
+            alike: float32, shape (N,), from `similarity`.
+        """
+        return (probability < self.min_probability) | (alike < self.min_similarity)
 
 
 @dataclass(frozen=True)
@@ -39,8 +73,8 @@ class ModelDescription:
         weights_sha256: of the pretrained weights.
         head_sha256: of the trained head's weights and biases.
         manifest_sha256: of the training dataset's manifest.
-        temperature: divides the logits; None while it has not been fitted.
-        unknown_threshold: below this score the answer is "none of these"; None while not fitted.
+        temperature: divides the logits; None where there were too few photos to fit it.
+        unknown: when the answer is "none of these"; None where there were too few photos.
         recipe: the options that it was trained with.
         photos: number of photos by part and class.
         rendered: True where it was trained on rendered pictures instead of photographs.
@@ -57,7 +91,7 @@ class ModelDescription:
     decoder: str = images.DECODER
     preprocessing: str = images.PREPROCESSING
     temperature: float | None = None
-    unknown_threshold: float | None = None
+    unknown: UnknownRule | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     photos: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     rendered: bool = False
@@ -99,7 +133,10 @@ def read_description(directory: Path) -> ModelDescription:
                 f"{path} has format {content.get('format')!r} version "
                 f"{content.get('format_version')!r}; this program reads {FORMAT} {FORMAT_VERSION}"
             )
-        description = ModelDescription(**{**content, "classes": tuple(content["classes"])})
+        unknown = UnknownRule(**content["unknown"]) if content.get("unknown") else None
+        description = ModelDescription(
+            **{**content, "classes": tuple(content["classes"]), "unknown": unknown}
+        )
         backbone.parse_architecture(description.architecture)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
@@ -137,6 +174,43 @@ class Model:
             for chunk in _chunks(photos, batch):
                 inputs = list(pool.map(lambda data: images.model_input(data, size), chunk))
                 yield from self(np.stack(inputs)).probabilities
+
+
+def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows of float32 (N, D) at length 1; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+
+
+def similarity(
+    photos: NDArray[np.float32],
+    references: NDArray[np.float32],
+    neighbours: int,
+    *,
+    groups: NDArray[np.int64] | None = None,
+) -> NDArray[np.float32]:
+    """Mean cosine of each photo's bottleneck with those of its nearest references.
+
+    Args:
+        photos: float32, shape (N, D), rows of length 1.
+        references: float32, shape (M, D), rows of length 1.
+        neighbours: how many of the nearest count; all where there are fewer.
+        groups: int64, shape (N,), where photos and references are the same rows: those of a
+            photo's own group are left out.
+
+    Returns:
+        float32, shape (N,).
+    """
+    found = np.empty(len(photos), np.float32)
+    for start in range(0, len(photos), BLOCK_ROWS):
+        cosines = photos[start : start + BLOCK_ROWS] @ references.T
+        if groups is not None:
+            cosines[groups[start : start + BLOCK_ROWS, None] == groups[None, :]] = -1
+        count = min(neighbours, cosines.shape[1])
+        found[start : start + BLOCK_ROWS] = np.partition(cosines, -count, axis=1)[:, -count:].mean(
+            axis=1
+        )
+    return found
 
 
 def top_k(

@@ -281,8 +281,15 @@ def _model(model: ModelDescription) -> str:
     ]
     if model.temperature is not None:
         facts.append(("Temperature", f"{model.temperature:.3g}"))
-    if model.unknown_threshold is not None:
-        facts.append(("“None of these” below", percent(model.unknown_threshold)))
+    if model.unknown is not None:
+        facts.append(
+            (
+                "“None of these”",
+                f"probability below {percent(model.unknown.min_probability)} or similarity to "
+                f"the {model.unknown.neighbours} nearest training photos below "
+                f"{model.unknown.min_similarity:.3f}",
+            )
+        )
     about = table("What the model is", ("Property", "Value"), facts, css="plain")
     return f"<h2>The model</h2>{about}{_recipe(model.recipe)}{_photos(model)}"
 

@@ -1,10 +1,11 @@
 """The new last layer: softmax regression on bottlenecks, by stochastic gradient descent.
 
-The recipe is retrain.py's: weights from a normal distribution of standard deviation 0.001, batches
-drawn with replacement (a class first, then a photo of it), plain gradient descent. It is written in
-NumPy because a step on cached bottlenecks is too small for a framework.
+Without options the recipe is retrain.py's: weights from a normal distribution of standard deviation
+0.001, batches drawn with replacement (a class first, then a photo of it), plain gradient descent.
+It is written in NumPy because a step on cached bottlenecks is too small for a framework.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 INITIAL_DEVIATION = 0.001
+OPTIMIZERS = ("sgd", "momentum", "adam")
+SCHEDULES = ("constant", "cosine")
+CLASS_WEIGHTS = ("balanced", "none")
+MOMENTUM = 0.9
+# Kingma & Ba 2014, arXiv:1412.6980; epsilon as Keras has it.
+ADAM_BETAS = (0.9, 0.999)
+ADAM_EPSILON = 1e-7
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,27 @@ class Head:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Options of the training, named and defaulted as retrain.py's."""
+    """Options of the training, the first seven named and defaulted as retrain.py's.
+
+    Attributes:
+        how_many_training_steps: steps of gradient descent.
+        learning_rate: of the first step.
+        train_batch_size: photos a step, drawn with replacement.
+        validation_batch_size: photos of a look at the validation part; -1 for all.
+        test_batch_size: photos tested at the end; -1 for all.
+        eval_step_interval: steps between two looks.
+        seed: same seed and data, same weights to the last bit.
+        optimizer: one of `OPTIMIZERS`.
+        learning_rate_schedule: one of `SCHEDULES`; cosine falls to 0 at the last step
+            (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts).
+        l2: adds l2 / 2 times the sum of the squared weights (not the biases) to the mean cross
+            entropy.
+        label_smoothing: share of each label that is spread over all classes
+            (Szegedy et al. 2015, arXiv:1512.00567).
+        class_weights: "balanced" draws every class equally often, "none" every photo.
+        early_stopping_patience: looks without a better cross entropy on the whole validation part
+            after which training ends with the best weights seen; 0 for never.
+    """
 
     how_many_training_steps: int = 4000
     learning_rate: float = 0.01
@@ -54,6 +82,19 @@ class Recipe:
     test_batch_size: int = -1
     eval_step_interval: int = 10
     seed: int = 0
+    optimizer: str = "sgd"
+    learning_rate_schedule: str = "constant"
+    l2: float = 0.0
+    label_smoothing: float = 0.0
+    class_weights: str = "balanced"
+    early_stopping_patience: int = 0
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        if self.learning_rate_schedule == "constant":
+            return self.learning_rate
+        progress = step / self.how_many_training_steps
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 @dataclass(frozen=True)
@@ -61,6 +102,7 @@ class Measurement:
     """One look at the training: shares of 1 and nats."""
 
     step: int
+    learning_rate: float
     train_accuracy: float
     train_cross_entropy: float
     validation_accuracy: float
@@ -73,38 +115,41 @@ def train(
     validation: Examples,
     classes: int,
     recipe: Recipe,
-    report: Callable[[Measurement], None],
+    report: Callable[[Measurement, Head], None],
 ) -> Head:
     """Fit the head.
 
-    Only `training` changes the result: batches, start and validation draws have generators of
-    their own, so another validation part gives the same weights to the last bit.
+    Batches, start and validation draws have generators of their own: without early stopping only
+    `training` changes the result, and another validation part gives the same weights to the last
+    bit.
 
     Args:
         training: what is learned from; every class occurs.
         validation: what `report` is told about; may be empty.
         classes: number of classes.
         recipe: the options.
-        report: called every `eval_step_interval` steps and at the last one.
+        report: called every `eval_step_interval` steps and at the last one, with the head as it is.
     """
     start, draw, look = np.random.SeedSequence(recipe.seed).spawn(3)
     head = _initial_head(training.vectors.shape[1], classes, np.random.default_rng(start))
-    by_class = [np.flatnonzero(training.labels == number) for number in range(classes)]
-    drawing = np.random.default_rng(draw)
+    batches = _Batches(training, classes, recipe, np.random.default_rng(draw))
     looking = np.random.default_rng(look)
+    update = _Optimizer(recipe.optimizer, (head.weights, head.biases))
+    best = _Best(validation, recipe.early_stopping_patience)
     for step in range(recipe.how_many_training_steps):
-        rows = _draw_balanced(by_class, recipe.train_batch_size, drawing)
-        batch = Examples(training.vectors[rows], training.labels[rows])
-        error = softmax(head.logits(batch.vectors))
-        error[np.arange(len(batch)), batch.labels] -= 1
-        rate = np.float32(recipe.learning_rate / len(batch))
-        head.weights[...] -= rate * (batch.vectors.T @ error)
-        head.biases[...] -= rate * error.sum(axis=0)
+        batch, targets = batches.draw()
+        error = (softmax(head.logits(batch.vectors)) - targets) / np.float32(len(batch))
+        slope = batch.vectors.T @ error
+        if recipe.l2:
+            slope += np.float32(recipe.l2) * head.weights
+        update((slope, error.sum(axis=0)), recipe.rate(step))
         last = step == recipe.how_many_training_steps - 1
         if step % recipe.eval_step_interval == 0 or last:
             held_out = draw_batch(validation, recipe.validation_batch_size, looking)
-            report(_measure(step, head, batch, held_out))
-    return head
+            report(_measure(step, recipe.rate(step), head, batch, held_out), head)
+            if best.is_over(head):
+                break
+    return best.head or head
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -118,11 +163,17 @@ def score(head: Head, examples: Examples) -> tuple[float, float]:
     """Accuracy and mean cross entropy in nats; (0, 0) for no examples."""
     if not len(examples):
         return 0.0, 0.0
-    logits = head.logits(examples.vectors).astype(np.float64)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=1))
-    losses = log_sum - shifted[np.arange(len(examples)), examples.labels]
-    return float((logits.argmax(axis=1) == examples.labels).mean()), float(losses.mean())
+    logits = head.logits(examples.vectors)
+    accuracy = float((logits.argmax(axis=1) == examples.labels).mean())
+    return accuracy, cross_entropy(logits, examples.labels)
+
+
+def cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Mean cross entropy in nats of float32 (N, classes) logits with int64 (N,) labels."""
+    wide = logits.astype(np.float64)
+    shifted = wide - wide.max(axis=1, keepdims=True)
+    right = shifted[np.arange(len(labels)), labels]
+    return float((np.log(np.exp(shifted).sum(axis=1)) - right).mean())
 
 
 def draw_batch(examples: Examples, size: int, generator: np.random.Generator) -> Examples:
@@ -133,23 +184,94 @@ def draw_batch(examples: Examples, size: int, generator: np.random.Generator) ->
     return Examples(examples.vectors[rows], examples.labels[rows])
 
 
+class _Batches:
+    """Draws batches with replacement, with their smoothed targets."""
+
+    def __init__(
+        self, training: Examples, classes: int, recipe: Recipe, generator: np.random.Generator
+    ) -> None:
+        self._training = training
+        self._size = recipe.train_batch_size
+        self._generator = generator
+        smoothing = np.float32(recipe.label_smoothing)
+        self._targets = np.eye(classes, dtype=np.float32) * (1 - smoothing) + smoothing / classes
+        counts = np.bincount(training.labels, minlength=classes)
+        self._rows = np.argsort(training.labels, kind="stable")
+        self._counts = counts if recipe.class_weights == "balanced" else counts.sum(keepdims=True)
+        self._offsets = np.cumsum(self._counts) - self._counts
+
+    def draw(self) -> tuple[Examples, NDArray[np.float32]]:
+        """A batch and its targets, float32 (N, classes): a class first, then a photo of it."""
+        chosen = self._generator.integers(len(self._counts), size=self._size)
+        share = self._generator.random(self._size)
+        within = (share * self._counts[chosen]).astype(np.intp)
+        rows = self._rows[self._offsets[chosen] + within]
+        labels = self._training.labels[rows]
+        return Examples(self._training.vectors[rows], labels), self._targets[labels]
+
+
+class _Optimizer:
+    """Changes arrays in place by their gradients."""
+
+    def __init__(self, name: str, parameters: tuple[NDArray[np.float32], ...]) -> None:
+        self._name = name
+        self._parameters = parameters
+        self._first = [np.zeros_like(array) for array in parameters]
+        self._second = [np.zeros_like(array) for array in parameters]
+        self._steps = 0
+
+    def __call__(self, gradients: tuple[NDArray[np.float32], ...], rate: float) -> None:
+        self._steps += 1
+        for number, gradient in enumerate(gradients):
+            array = self._parameters[number]
+            array -= np.float32(rate) * self._direction(number, gradient)
+
+    def _direction(self, number: int, gradient: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self._name == "sgd":
+            return gradient
+        first, second = self._first[number], self._second[number]
+        if self._name == "momentum":
+            first *= np.float32(MOMENTUM)
+            first += gradient
+            return first
+        slow, slower = (np.float32(beta) for beta in ADAM_BETAS)
+        first += (1 - slow) * (gradient - first)
+        second += (1 - slower) * (gradient * gradient - second)
+        correction = math.sqrt(1 - ADAM_BETAS[1] ** self._steps) / (
+            1 - ADAM_BETAS[0] ** self._steps
+        )
+        return np.float32(correction) * first / (np.sqrt(second) + np.float32(ADAM_EPSILON))
+
+
+class _Best:
+    """The best head so far by cross entropy on the validation part, and when to give up."""
+
+    def __init__(self, validation: Examples, patience: int) -> None:
+        self.head: Head | None = None
+        self._validation = validation
+        self._patience = patience if len(validation) else 0
+        self._lowest = math.inf
+        self._waited = 0
+
+    def is_over(self, head: Head) -> bool:
+        """Look at the head; True after `patience` looks that found nothing better."""
+        if not self._patience:
+            return False
+        _, cross_entropy = score(head, self._validation)
+        if cross_entropy < self._lowest:
+            self._lowest, self._waited = cross_entropy, 0
+            self.head = Head(head.weights.copy(), head.biases.copy())
+            return False
+        self._waited += 1
+        return self._waited >= self._patience
+
+
 def _initial_head(inputs: int, classes: int, generator: np.random.Generator) -> Head:
     weights = generator.normal(0, INITIAL_DEVIATION, (inputs, classes)).astype(np.float32)
     return Head(weights, np.zeros(classes, np.float32))
 
 
-def _draw_balanced(
-    by_class: list[NDArray[np.intp]], size: int, generator: np.random.Generator
-) -> NDArray[np.intp]:
-    """Row numbers: a class at random, then one of its rows at random."""
-    chosen = generator.integers(len(by_class), size=size)
-    share = generator.random(size)
-    counts = np.array([len(rows) for rows in by_class])
-    within = (share * counts[chosen]).astype(np.intp)
-    offsets = np.concatenate(([0], np.cumsum(counts)[:-1]))
-    rows: NDArray[np.intp] = np.concatenate(by_class)[offsets[chosen] + within]
-    return rows
-
-
-def _measure(step: int, head: Head, batch: Examples, held_out: Examples) -> Measurement:
-    return Measurement(step, *score(head, batch), *score(head, held_out), len(held_out))
+def _measure(
+    step: int, rate: float, head: Head, batch: Examples, held_out: Examples
+) -> Measurement:
+    return Measurement(step, rate, *score(head, batch), *score(head, held_out), len(held_out))

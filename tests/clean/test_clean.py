@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, clean, judge, phash
+from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, clean, judge
 from components.common import images
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
@@ -215,7 +215,7 @@ def test_columns_of_kept_photos_are_filled(tmp_path: Path) -> None:
     good, _ = run(tmp_path, [("daisy/turned.jpg", turned)])
     (photo,) = good.photos
     assert (photo.width, photo.height) == (360, 480)
-    assert photo.phash == phash(good.read(photo))
+    assert photo.phash == images.phash(good.read(photo))
     assert len(photo.phash) == 16
     assert int(photo.phash, 16) > 0
     assert photo.reason == ""
@@ -231,7 +231,7 @@ def test_same_photo_of_two_classes_is_no_duplicate_here(tmp_path: Path) -> None:
 def test_perceptual_hash_survives_scaling_and_recompression() -> None:
     large = cv2.resize(picture(5), (1200, 900), interpolation=cv2.INTER_CUBIC)
     copy = images.encode(cv2.resize(large, (500, 375), interpolation=cv2.INTER_AREA), quality=60)  # type: ignore[arg-type]
-    hashes = [int(phash(data), 16) for data in (images.encode(large), copy, PHOTO)]  # type: ignore[arg-type]
+    hashes = [int(images.phash(data), 16) for data in (images.encode(large), copy, PHOTO)]  # type: ignore[arg-type]
     assert (hashes[0] ^ hashes[1]).bit_count() <= 8 < (hashes[0] ^ hashes[2]).bit_count()
 
 

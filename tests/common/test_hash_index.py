@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import faults
-from components.clean.clean import phash
 from components.common import hash_index, images
+from components.common.images import phash
 from components.download.sources import sample
 
 

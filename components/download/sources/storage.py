@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from components.common import storage
+from components.common import class_folders, storage
 from components.common.errors import InputError
 from components.common.fetch import PHOTO_MAX_BYTES
 from components.common.fetch_cache import FetchCache
@@ -23,7 +23,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
         return
     for stored in storage.list_objects(f"{prefix.rstrip('/')}/{label}"):
         name = PurePosixPath(stored.uri).name
-        if name.startswith(".") or not name.lower().endswith(folder.SUFFIXES):
+        if name.startswith(".") or not name.lower().endswith(class_folders.SUFFIXES):
             continue
         yield Candidate(url=stored.uri, read=functools.partial(_read, stored, query.fetcher.cache))
 
@@ -35,7 +35,7 @@ def list_classes(prefix: str) -> list[str]:
         InputError: there are fewer than two, or they cannot be listed.
     """
     if not storage.is_uri(prefix):
-        return folder.list_classes(expanded(prefix))
+        return class_folders.list_classes(expanded(prefix))
     labels = [check_label(name) for name in storage.list_folders(prefix) if name[:1] != "."]
     if len(labels) < 2:
         raise InputError(

@@ -1,0 +1,180 @@
+"""How far to trust the scores: a temperature, and a rule for "none of these".
+
+Both are fitted on photos that the scoring head has not seen: the training and validation parts are
+divided into folds of whole groups, and each fold is scored by a head trained on the others with the
+same recipe. The test and demo parts take no part in it.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common.model import UnknownRule, similarity, unit_length
+from components.retrain.head import Examples, Head, Recipe, cross_entropy, softmax, train
+
+FOLDS = 5
+FALSE_REJECTION_RATE = 0.05
+# Of the photos that may be rejected falsely, the share that is rejected for a low probability. A
+# photo of something else is far from all training photos more often than it is undecided: flowers
+# shown to a model of mushrooms, and the other way round.
+SHARE_OF_PROBABILITY = 0.2
+NEIGHBOURS = 5
+TEMPERATURES = (0.05, 20.0)
+ITERATIONS = 60  # of the golden section: the interval shrinks by 0.618 each time
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Scores of photos by heads that did not see them.
+
+    Attributes:
+        examples: the photos, N of them.
+        fold: int64, shape (N,), which fold each is in.
+        heads: the head of each fold, trained on the other folds.
+        logits: float32, shape (N, classes).
+    """
+
+    examples: Examples
+    fold: NDArray[np.int64]
+    heads: tuple[Head, ...]
+    logits: NDArray[np.float32]
+
+    def logits_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of the same photos by the same heads, from other vectors of them."""
+        scores = np.empty((len(vectors), self.logits.shape[1]), np.float32)
+        for number, head in enumerate(self.heads):
+            scores[self.fold == number] = head.logits(vectors[self.fold == number])
+        return scores
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted, and how it does on the photos that it was fitted on.
+
+    Attributes:
+        temperature: divides the logits (Guo et al. 2017, arXiv:1706.04599).
+        unknown: when to answer "none of these".
+        photos: how many photos it was fitted on.
+        log_loss: nats, before and after the temperature.
+        rejected: share of these photos that the rule rejects.
+    """
+
+    temperature: float
+    unknown: UnknownRule
+    photos: int
+    log_loss: tuple[float, float]
+    rejected: float
+
+
+def folds(labels: NDArray[np.int64], groups: Sequence[str]) -> NDArray[np.int64]:
+    """The fold of each photo: whole groups, each class dealt out in turn.
+
+    Args:
+        labels: int64, shape (N,).
+        groups: the group of each photo; a group belongs to one class.
+
+    Returns:
+        int64, shape (N,), from 0; with fewer than `FOLDS` groups in a class, so many folds. All
+        zero where a class has a single group: there is nothing to divide.
+    """
+    members = sorted({(int(label), group) for label, group in zip(labels, groups, strict=True)})
+    counts = np.bincount([label for label, _ in members])
+    number = max(1, min(FOLDS, int(counts.min())))
+    place = {member: index % number for index, member in enumerate(members)}
+    pairs = zip(labels.tolist(), groups, strict=True)
+    return np.array([place[pair] for pair in pairs], dtype=np.int64)
+
+
+def out_of_fold(
+    examples: Examples,
+    fold: NDArray[np.int64],
+    classes: int,
+    recipe: Recipe,
+    copies: Sequence[NDArray[np.float32]] = (),
+) -> OutOfFold:
+    """Train a head for each fold on the other folds, and score the fold with it.
+
+    Args:
+        examples: the photos of the training and validation parts.
+        fold: of each photo, from `folds`; at least two of them.
+        classes: number of classes.
+        recipe: as of the head itself; early stopping is left out.
+        copies: distorted vectors of the same photos, learned from besides.
+    """
+    fixed = dataclasses.replace(
+        recipe,
+        early_stopping_patience=0,
+        eval_step_interval=recipe.how_many_training_steps,
+        validation_batch_size=-1,
+    )
+    heads = []
+    logits = np.empty((len(examples), classes), np.float32)
+    for number in range(int(fold.max()) + 1):
+        rest, held_out = fold != number, fold == number
+        versions = [examples.vectors[rest], *(copy[rest] for copy in copies)]
+        labels = np.tile(examples.labels[rest], len(versions))
+        nothing = Examples(examples.vectors[:0], examples.labels[:0])
+        training = Examples(np.concatenate(versions), labels)
+        head = train(training, nothing, classes, fixed, lambda *_: None)
+        logits[held_out] = head.logits(examples.vectors[held_out])
+        heads.append(head)
+    return OutOfFold(examples, fold, tuple(heads), logits)
+
+
+def calibrate(found: OutOfFold, groups: Sequence[str]) -> Calibration:
+    """Fit temperature and rule.
+
+    Args:
+        found: the scores.
+        groups: the group of each photo: a photo's own group is not compared with it.
+    """
+    labels = found.examples.labels
+    temperature = fit_temperature(found.logits, labels)
+    probability = softmax(found.logits / temperature).max(axis=1)
+    unit = unit_length(found.examples.vectors)
+    alike = similarity(unit, unit, NEIGHBOURS, groups=np.unique(groups, return_inverse=True)[1])
+    rule = fit_rule(probability, alike)
+    return Calibration(
+        temperature,
+        rule,
+        len(labels),
+        (cross_entropy(found.logits, labels), cross_entropy(found.logits / temperature, labels)),
+        float(rule.rejects(probability, alike).mean()),
+    )
+
+
+def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """The temperature of least log loss, by golden section over its logarithm.
+
+    The log loss is convex in the temperature's inverse, so that there is one minimum.
+    """
+    low, high = (math.log(bound) for bound in TEMPERATURES)
+    golden = (math.sqrt(5) - 1) / 2
+    for _ in range(ITERATIONS):
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        losses = [cross_entropy(logits / math.exp(at), labels) for at in (left, right)]
+        low, high = (low, right) if losses[0] < losses[1] else (left, high)
+    return math.exp((low + high) / 2)
+
+
+def fit_rule(probability: NDArray[np.float32], alike: NDArray[np.float32]) -> UnknownRule:
+    """Thresholds that together reject at most `FALSE_REJECTION_RATE` of these photos.
+
+    Args:
+        probability: float32, shape (N,), of the likeliest class.
+        alike: float32, shape (N,), similarity to the nearest other photos.
+    """
+    allowed = math.floor(FALSE_REJECTION_RATE * len(probability))
+    undecided = math.floor(SHARE_OF_PROBABILITY * allowed)
+    min_probability = float(np.sort(probability)[undecided])
+    passed = np.sort(alike[probability >= min_probability])
+    return UnknownRule(
+        min_probability=min_probability,
+        min_similarity=float(passed[allowed - undecided]),
+        neighbours=NEIGHBOURS,
+        false_rejection_rate=FALSE_REJECTION_RATE,
+    )
