@@ -94,7 +94,7 @@ def measure(options: argparse.Namespace) -> None:
     photos, contents = read(options.folder)
     network = backbone.load_backbone(options.architecture, default_cache_dir())
     pairs = zip(photos, contents, strict=True)
-    found = bottlenecks.compute(network, pairs, default_cache_dir())
+    found = bottlenecks.compute(network, pairs, default_cache_dir() / bottlenecks.CACHE_FOLDER)
     vectors = found.vectors[found.rows(photos)]
     near = splits.near_copies([photo.phash for photo in photos], vectors)
     groups = np.empty(len(photos), np.int64)

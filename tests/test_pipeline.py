@@ -119,7 +119,8 @@ def test_classes_are_a_list_parameter_and_the_rest_has_defaults(
     parameters = compiled[kind]["root"]["inputDefinitions"]["parameters"]
     assert parameters.pop("classes")["parameterType"] == "LIST"
     assert {name for name, entry in parameters.items() if not entry.get("isOptional")} == set()
-    assert parameters["how_many_training_steps"]["defaultValue"] == 4000
+    assert parameters["how_many_training_steps"]["defaultValue"] == 1000
+    assert parameters["optimizer"]["defaultValue"] == "adam"
     assert parameters["architecture"]["defaultValue"] == "mobilenet_1.0_224"
 
 

@@ -37,6 +37,6 @@ def bottleneck(
     datasets = [Dataset(source) for source in sources]
     cache = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
     network = backbone.load_backbone(architecture, cache, weights)
-    result = bottlenecks.compute(network, stream_all(datasets), cache)
+    result = bottlenecks.compute(network, stream_all(datasets), cache / bottlenecks.CACHE_FOLDER)
     labels = {photo.sha256: photo.label for dataset in datasets for photo in dataset.photos}
     bottlenecks.save(result, output, [labels[sha256] for sha256 in result.sha256])

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from components.common import images
 from components.common.backbone import DESCRIPTION_FILE, Backbone, BackboneKey
+from components.common.batches import batched
 from components.common.errors import InputError
 from components.common.files import atomic_directory, write_file
 from components.common.photo import Photo
@@ -24,6 +26,7 @@ VECTORS = "bottlenecks.npy"
 SCORES = "imagenet.npy"
 INDEX = "index.parquet"
 DECODE_THREADS = 2
+CACHE_FOLDER = "bottlenecks"  # of the cache
 CHUNK = 16  # photos decoded ahead and run at once; larger batches fall out of the CPU cache
 
 
@@ -59,8 +62,27 @@ class Bottlenecks:
         return np.array([position[photo.sha256] for photo in photos], dtype=np.intp)
 
 
+class Prepare(Protocol):
+    """Makes the network's input of a photo."""
+
+    def __call__(self, photo: Photo, data: bytes, size: int, /) -> NDArray[np.float32]:
+        """Float32 array of shape (size, size, 3), RGB, -1 to 1."""
+
+
+def as_it_is(photo: Photo, data: bytes, size: int, /) -> NDArray[np.float32]:
+    """The photo as every model sees it."""
+    del photo
+    return images.model_input(data, size)
+
+
 def compute(
-    backbone: Backbone, photos: Iterable[tuple[Photo, bytes]], cache_dir: Path | None = None
+    backbone: Backbone,
+    photos: Iterable[tuple[Photo, bytes]],
+    kept_in: Path | None = None,
+    *,
+    prepare: Prepare = as_it_is,
+    variant: str = "",
+    what: str = "bottlenecks",
 ) -> Bottlenecks:
     """The bottlenecks of photos, those already in the cache looked up.
 
@@ -69,14 +91,17 @@ def compute(
     Args:
         backbone: the network.
         photos: rows with their bytes; read once, one chunk in memory at a time.
-        cache_dir: where earlier vectors are kept by content; None for none.
+        kept_in: folder where earlier vectors are kept by content; None for none.
+        prepare: makes the network's input of a photo.
+        variant: tells vectors of another `prepare` apart in the cache.
+        what: is computed, for the log.
     """
-    cache = _Cache(backbone.key, cache_dir)
+    cache = _Cache(backbone.key, kept_in, variant)
     size = backbone.architecture.size
-    progress = Progress("bottlenecks")
+    progress = Progress(what)
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        for chunk in _chunks(cache.missing(photos, progress)):
-            inputs = pool.map(lambda one: images.model_input(one[1], size), chunk)
+        for chunk in batched(cache.missing(photos, progress), CHUNK):
+            inputs = pool.map(lambda one: prepare(one[0], one[1], size), chunk)
             vectors, scores = backbone(np.stack(list(inputs)))
             cache.add([photo.sha256 for photo, _ in chunk], vectors, scores)
             progress.advance(len(chunk))
@@ -88,9 +113,10 @@ def compute(
 class _Cache:
     """Vectors by content: rows asked for in this run, and where they come from."""
 
-    def __init__(self, key: BackboneKey, cache_dir: Path | None) -> None:
+    def __init__(self, key: BackboneKey, folder: Path | None, variant: str) -> None:
         self.key = key
-        self._folder = cache_dir / "bottlenecks" / key.digest if cache_dir else None
+        name = f"{key.digest}-{variant}" if variant else key.digest
+        self._folder = folder / name if folder else None
         self._order: dict[str, None] = {}
         self._known: dict[str, tuple[NDArray[np.float32], NDArray[np.float16]]] = {}
         self._fresh: list[str] = []
@@ -189,14 +215,3 @@ def load(path: Path) -> Bottlenecks:
     if not len(vectors) == len(scores) == len(names):
         raise InputError(f"the files of {path} differ in length: they are of different runs")
     return Bottlenecks(tuple(names), vectors, scores, key)
-
-
-def _chunks(items: Iterable[tuple[Photo, bytes]]) -> Iterable[list[tuple[Photo, bytes]]]:
-    chunk: list[tuple[Photo, bytes]] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

@@ -87,8 +87,8 @@ def save_endpoints(
     specification = tf.TensorSpec((None, size, size, 3), tf.float32, name="input")
     for name, model in models.items():
         archive.track(model)
-        function = functools.partial(model, training=False)
-        archive.add_endpoint(name, function, input_signature=[specification])
+        inference = functools.partial(model, training=False)
+        archive.add_endpoint(name, inference, input_signature=[specification])
     for name, (function, taken) in (functions or {}).items():
         archive.add_endpoint(name, function, input_signature=[taken])
     with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every endpoint

@@ -11,7 +11,7 @@ import hashlib
 import io
 import re
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -124,6 +124,14 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
         )
         self._photos.append(stored)
         return stored
+
+    def revise(self, change: Callable[[Photo], Photo]) -> list[Photo]:
+        """Change the rows written so far, such as their parts; returns them.
+
+        Where a photo lies and what its bytes are must stay as they are.
+        """
+        self._photos = [change(photo) for photo in self._photos]
+        return list(self._photos)
 
     def _member_name(self, label: str, sha256: str, extension: str) -> str:
         name = f"{label}/{sha256[:16]}.{extension}"

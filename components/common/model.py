@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common import backbone, images
+from components.common.batches import batched
 from components.common.errors import InputError
 
 FORMAT = "wild-mushrooms-model"
@@ -75,6 +76,8 @@ class ModelDescription:
         manifest_sha256: of the training dataset's manifest.
         temperature: divides the logits; None where there were too few photos to fit it.
         unknown: when the answer is "none of these"; None where there were too few photos.
+        calibration: on how many photos temperature and rule were fitted, and how they do there.
+        int8: how the int8 form does beside the float32 form; None where it was not made.
         recipe: the options that it was trained with.
         photos: number of photos by part and class.
         rendered: True where it was trained on rendered pictures instead of photographs.
@@ -94,6 +97,8 @@ class ModelDescription:
     unknown: UnknownRule | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     photos: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    calibration: Mapping[str, Any] | None = None
+    int8: Mapping[str, Any] | None = None
     rendered: bool = False
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
@@ -171,7 +176,7 @@ class Model:
         """
         size = self.description.input_size
         with ThreadPoolExecutor(backbone.THREADS) as pool:
-            for chunk in _chunks(photos, batch):
+            for chunk in batched(photos, batch):
                 inputs = list(pool.map(lambda data: images.model_input(data, size), chunk))
                 yield from self(np.stack(inputs)).probabilities
 
@@ -179,7 +184,10 @@ class Model:
 def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The rows of float32 (N, D) at length 1; a row of zeros stays."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    rows: NDArray[np.float32] = np.divide(
+        vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0
+    )
+    return rows
 
 
 def similarity(
@@ -220,14 +228,3 @@ def top_k(
     names = list(classes)
     order = np.argsort(-probabilities, kind="stable")[:count]
     return [(names[index], float(probabilities[index])) for index in order]
-
-
-def _chunks(photos: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
-    chunk: list[bytes] = []
-    for data in photos:
-        chunk.append(data)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

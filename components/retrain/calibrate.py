@@ -119,7 +119,7 @@ def out_of_fold(
         labels = np.tile(examples.labels[rest], len(versions))
         nothing = Examples(examples.vectors[:0], examples.labels[:0])
         training = Examples(np.concatenate(versions), labels)
-        head = train(training, nothing, classes, fixed, lambda *_: None)
+        head = train(training, nothing, classes, fixed, lambda _: None)
         logits[held_out] = head.logits(examples.vectors[held_out])
         heads.append(head)
     return OutOfFold(examples, fold, tuple(heads), logits)

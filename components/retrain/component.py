@@ -16,6 +16,17 @@ def retrain(
     test_batch_size: int,
     eval_step_interval: int,
     seed: int,
+    optimizer: str,
+    learning_rate_schedule: str,
+    l2: float,
+    label_smoothing: float,
+    class_weights: str,
+    early_stopping_patience: int,
+    flip_left_right: bool,
+    random_crop: int,
+    random_scale: int,
+    random_brightness: int,
+    distorted_copies: int,
     weights: str,
     cache_dir: str,
     model: dsl.Output[dsl.Model],
@@ -26,20 +37,33 @@ def retrain(
     Args:
         training: Training, validation and test parts.
         bottlenecks: Bottlenecks of their photos.
-        how_many_training_steps: Steps of gradient descent.
-        learning_rate: Of plain gradient descent.
-        train_batch_size: Photos per step.
-        validation_batch_size: Photos per look at the validation part; -1 for all.
-        test_batch_size: Photos of the test part measured at the end; -1 for all.
-        eval_step_interval: Steps between two looks.
-        seed: Same seed and data, same weights.
+        how_many_training_steps: Steps of training.
+        learning_rate: Of the first step.
+        train_batch_size: Photos of a step.
+        validation_batch_size: Photos of a look at the validation part; -1 for all.
+        test_batch_size: Photos tested at the end of training; -1 for all.
+        eval_step_interval: Steps between two looks; the last step is always looked at.
+        seed: Same seed and data, same weights to the last bit.
+        optimizer: One of sgd, momentum, adam; sgd is plain gradient descent.
+        learning_rate_schedule: One of constant, cosine; cosine falls to 0 at the last step.
+        l2: Penalty: l2 / 2 times the sum of squared weights.
+        label_smoothing: Share of each label that is spread over all classes.
+        class_weights: One of balanced, none; balanced draws every class equally often.
+        early_stopping_patience: Looks without a better validation cross entropy before training
+            ends with the best weights; 0 for never.
+        flip_left_right: Also learn from mirrored photos.
+        random_crop: Also learn from photos cut by this margin, in percent.
+        random_scale: Also learn from photos up to this much larger, in percent.
+        random_brightness: Also learn from photos up to this much brighter or darker, in percent.
+        distorted_copies: How many distorted copies of each photo are made.
         weights: Weights file that the bottlenecks were computed with; empty to look for it.
         cache_dir: Where pretrained weights are kept; empty for the user's cache folder.
-        model: model.keras, saved_model, model.tflite, labels and model.json.
+        model: model.keras, saved_model, model.tflite, labels, model.json and the rest.
         logs: TensorBoard logs, runs train and validation.
     """
     from pathlib import Path
 
+    from components.retrain.distort import Distortions
     from components.retrain.head import Recipe
     from components.retrain.retrain import retrain
 
@@ -56,6 +80,19 @@ def retrain(
             test_batch_size=test_batch_size,
             eval_step_interval=eval_step_interval,
             seed=seed,
+            optimizer=optimizer,
+            learning_rate_schedule=learning_rate_schedule,
+            l2=l2,
+            label_smoothing=label_smoothing,
+            class_weights=class_weights,
+            early_stopping_patience=early_stopping_patience,
+        ),
+        distortions=Distortions(
+            flip_left_right=flip_left_right,
+            random_crop=random_crop,
+            random_scale=random_scale,
+            random_brightness=random_brightness,
+            distorted_copies=distorted_copies,
         ),
         weights=weights,
         cache_dir=cache_dir,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.common.errors import InputError
+
 INITIAL_DEVIATION = 0.001
 OPTIMIZERS = ("sgd", "momentum", "adam")
 SCHEDULES = ("constant", "cosine")
@@ -89,6 +91,28 @@ class Recipe:
     class_weights: str = "balanced"
     early_stopping_patience: int = 0
 
+    def check(self) -> None:
+        """Raise `InputError` where an option makes no sense."""
+        for name in ("how_many_training_steps", "train_batch_size", "eval_step_interval"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"--{name} is {value}: expected 1 or more")
+        for name in ("seed", "early_stopping_patience"):
+            if (value := getattr(self, name)) < 0:
+                raise InputError(f"--{name} is {value}: expected 0 or more")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"--learning_rate is {self.learning_rate}: expected a positive number")
+        if not 0 <= self.l2 < float("inf"):
+            raise InputError(f"--l2 is {self.l2}: expected 0 or more")
+        if not 0 <= self.label_smoothing < 1:
+            raise InputError(f"--label_smoothing is {self.label_smoothing}: expected 0 to below 1")
+        for name, known in (
+            ("optimizer", OPTIMIZERS),
+            ("learning_rate_schedule", SCHEDULES),
+            ("class_weights", CLASS_WEIGHTS),
+        ):
+            if (value := getattr(self, name)) not in known:
+                raise InputError(f"--{name} is {value!r}: expected one of {', '.join(known)}")
+
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
         if self.learning_rate_schedule == "constant":
@@ -97,9 +121,26 @@ class Recipe:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
+# What the pipeline trains with: chosen on photos of flowers (benchmarks/accuracy.py). The penalty
+# makes the optimum finite, and Adam with a falling rate is there in 1,000 steps.
+PIPELINE = Recipe(
+    how_many_training_steps=1000,
+    learning_rate=0.001,
+    optimizer="adam",
+    learning_rate_schedule="cosine",
+    l2=0.03,
+)
+
+
 @dataclass(frozen=True)
-class Measurement:
-    """One look at the training: shares of 1 and nats."""
+class Look:
+    """One look at the training: accuracies as shares of 1, cross entropies in nats.
+
+    Attributes:
+        batch: what the step learned from.
+        held_out: photos of the validation part that were looked at.
+        head: as it is after the step; training goes on in the same arrays.
+    """
 
     step: int
     learning_rate: float
@@ -108,6 +149,9 @@ class Measurement:
     validation_accuracy: float
     validation_cross_entropy: float
     validation_count: int
+    batch: Examples
+    held_out: Examples
+    head: Head
 
 
 def train(
@@ -115,7 +159,7 @@ def train(
     validation: Examples,
     classes: int,
     recipe: Recipe,
-    report: Callable[[Measurement, Head], None],
+    report: Callable[[Look], None],
 ) -> Head:
     """Fit the head.
 
@@ -128,7 +172,7 @@ def train(
         validation: what `report` is told about; may be empty.
         classes: number of classes.
         recipe: the options.
-        report: called every `eval_step_interval` steps and at the last one, with the head as it is.
+        report: called every `eval_step_interval` steps and at the last one.
     """
     start, draw, look = np.random.SeedSequence(recipe.seed).spawn(3)
     head = _initial_head(training.vectors.shape[1], classes, np.random.default_rng(start))
@@ -146,7 +190,7 @@ def train(
         last = step == recipe.how_many_training_steps - 1
         if step % recipe.eval_step_interval == 0 or last:
             held_out = draw_batch(validation, recipe.validation_batch_size, looking)
-            report(_measure(step, recipe.rate(step), head, batch, held_out), head)
+            report(_look(step, recipe.rate(step), head, batch, held_out))
             if best.is_over(head):
                 break
     return best.head or head
@@ -240,7 +284,8 @@ class _Optimizer:
         correction = math.sqrt(1 - ADAM_BETAS[1] ** self._steps) / (
             1 - ADAM_BETAS[0] ** self._steps
         )
-        return np.float32(correction) * first / (np.sqrt(second) + np.float32(ADAM_EPSILON))
+        direction = first / (np.sqrt(second) + np.float32(ADAM_EPSILON))
+        return (np.float32(correction) * direction).astype(np.float32, copy=False)
 
 
 class _Best:
@@ -271,7 +316,6 @@ def _initial_head(inputs: int, classes: int, generator: np.random.Generator) -> 
     return Head(weights, np.zeros(classes, np.float32))
 
 
-def _measure(
-    step: int, rate: float, head: Head, batch: Examples, held_out: Examples
-) -> Measurement:
-    return Measurement(step, rate, *score(head, batch), *score(head, held_out), len(held_out))
+def _look(step: int, rate: float, head: Head, batch: Examples, held_out: Examples) -> Look:
+    measured = (*score(head, batch), *score(head, held_out), len(held_out))
+    return Look(step, rate, *measured, batch, held_out, head)

@@ -1,34 +1,70 @@
 """Step `retrain`: a new last layer for the pretrained network, and the model in all its forms."""
 
-import collections
 import dataclasses
-import hashlib
-import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components import __version__
-from components.common import attribution, backbone, bottlenecks, model, weights_sources
+from components.common import backbone, images, model, weights_sources
 from components.common.bottlenecks import Bottlenecks
 from components.common.convert import quiet_tensorflow
-from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
-from components.common.files import atomic_directory, default_cache_dir
-from components.common.model import ModelDescription
-from components.common.photo import RENDERED, Photo
+from components.common.files import atomic_directory, default_cache_dir, write_file
 from components.common.splits import TEST, TRAINING, VALIDATION
 from components.common.step import log, step
-from components.retrain import export
-from components.retrain.head import Examples, Head, Measurement, Recipe, draw_batch, score, train
+from components.common.weights import Weights
+from components.retrain import artifact, calibrate, export
+from components.retrain.artifact import Trained
+from components.retrain.distort import Distortions
+from components.retrain.export import KerasModels
+from components.retrain.head import (
+    Examples,
+    Head,
+    Look,
+    Recipe,
+    draw_batch,
+    score,
+    train,
+)
+from components.retrain.material import Material, gather, misclassified
+
+if TYPE_CHECKING:
+    from components.retrain.summaries import TensorBoardSummaries
+
+MISCLASSIFIED_SHOWN = 12
+THUMBNAIL_SIDE = 224
 
 
-class Summaries(Protocol):
-    """Where measurements go: the two runs that TensorBoard shows."""
+@dataclass(frozen=True)
+class Extras:
+    """What else is written or printed.
 
-    def add(self, measurement: Measurement) -> None:
-        """Write one measurement."""
+    Attributes:
+        final_tensor_name: name of the frozen graph's output.
+        intermediate_output_graphs_dir: where frozen graphs go while training is under way.
+        intermediate_store_frequency: steps between two of them; 0 for none.
+        print_misclassified_test_images: print the test photos that the head gets wrong.
+        int8: also make and measure the int8 form.
+    """
+
+    final_tensor_name: str = model.SCORES
+    intermediate_output_graphs_dir: str = ""
+    intermediate_store_frequency: int = 0
+    print_misclassified_test_images: bool = False
+    int8: bool = True
+
+    def check(self) -> None:
+        """Raise `InputError` where an option makes no sense."""
+        if self.intermediate_store_frequency < 0:
+            value = self.intermediate_store_frequency
+            raise InputError(f"--intermediate_store_frequency is {value}: expected 0 or more")
+        if not self.final_tensor_name.replace("_", "").isalnum():
+            raise InputError(
+                f"--final_tensor_name is {self.final_tensor_name!r}: expected letters, digits and _"
+            )
 
 
 @step("retrain")
@@ -39,6 +75,8 @@ def retrain(
     summaries_dir: Path,
     *,
     recipe: Recipe = Recipe(),
+    distortions: Distortions = Distortions(),
+    extras: Extras = Extras(),
     weights: str = "",
     cache_dir: str = "",
 ) -> None:
@@ -49,113 +87,120 @@ def retrain(
         bottleneck_dir: bottlenecks of its photos.
         output: model directory to write.
         summaries_dir: TensorBoard logs to write, runs `train` and `validation`.
-        recipe: the options of retrain.py.
+        recipe: how the head is trained.
+        distortions: how copies of the training photos are distorted.
+        extras: what else is written.
         weights: the weights file that the bottlenecks were computed with; found by default.
         cache_dir: where the pretrained weights are kept; by default the user's cache folder.
 
     Raises:
         InputError: an option that makes no sense, or artifacts that do not belong together.
     """
-    check_recipe(recipe)
-    dataset = Dataset(training)
-    vectors = bottlenecks.load(bottleneck_dir)
-    parts = examples(dataset.photos, dataset.labels, vectors)
+    recipe.check()
+    distortions.check()
+    extras.check()
+    cache = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
+    material = gather(training, bottleneck_dir, distortions, recipe.seed, weights, cache)
+    pretrained = _pretrained(material.vectors, cache, weights)
     quiet_tensorflow()
     from components.retrain.summaries import TensorBoardSummaries
 
+    classes, validation = material.dataset.labels, material.parts[VALIDATION]
     with (
         atomic_directory(output, what="the model", marker=model.DESCRIPTION) as model_folder,
-        TensorBoardSummaries(summaries_dir) as summaries,
+        TensorBoardSummaries(summaries_dir, classes, recipe, validation) as summaries,
     ):
-        head = _train(parts, len(dataset.labels), recipe, summaries)
-        _report_test(head, parts[TEST], recipe)
-        architecture = backbone.parse_architecture(vectors.key.architecture)
-        cache = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
-        pretrained = weights_sources.obtain(architecture, cache, weights)
-        if pretrained.sha256 != vectors.key.weights_sha256:
-            raise InputError(
-                "the bottlenecks were computed with other pretrained weights than those found now "
-                f"({vectors.key.weights_sha256[:12]} and {pretrained.sha256[:12]}): compute the "
-                "bottlenecks again, or pass the same --weights"
-            )
-        export.write(export.build(architecture, pretrained, head), architecture, model_folder)
-        description = describe(dataset, vectors, recipe, head)
-        (model_folder / model.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
-        written = attribution.render(dataset.photos)
-        (model_folder / attribution.FILE_NAME).write_text(written, encoding="utf-8")
-        text = json.dumps(dataclasses.asdict(description), indent=2, ensure_ascii=False)
-        (model_folder / model.DESCRIPTION).write_text(text + "\n", encoding="utf-8")
-
-
-def check_recipe(recipe: Recipe) -> None:
-    """Raise `InputError` where an option makes no sense."""
-    for name in ("how_many_training_steps", "train_batch_size", "eval_step_interval"):
-        if (value := getattr(recipe, name)) < 1:
-            raise InputError(f"--{name} is {value}: expected 1 or more")
-    if recipe.seed < 0:
-        raise InputError(f"--seed is {recipe.seed}: expected 0 or more")
-    if not 0 < recipe.learning_rate < float("inf"):
-        raise InputError(f"--learning_rate is {recipe.learning_rate}: expected a positive number")
-
-
-def examples(photos: list[Photo], classes: list[str], vectors: Bottlenecks) -> dict[str, Examples]:
-    """The bottlenecks of the training, validation and test parts.
-
-    Raises:
-        InputError: a photo has no bottleneck, or a class has no training photo.
-    """
-    number = {label: index for index, label in enumerate(classes)}
-    parts = {}
-    for part in (TRAINING, VALIDATION, TEST):
-        members = [photo for photo in photos if photo.split == part]
-        labels = np.array([number[photo.label] for photo in members], dtype=np.int64)
-        parts[part] = Examples(vectors.vectors[vectors.rows(members)], labels)
-    present = set(parts[TRAINING].labels.tolist())
-    missing = [label for label in classes if number[label] not in present]
-    if missing or len(classes) < 2:
-        raise InputError(
-            f"no training photos of {missing}" if missing else f"only one class: {classes}"
+        graphs = _IntermediateGraphs(material.vectors, pretrained, extras)
+        last = _train(material, recipe, [summaries.add, graphs])
+        _report_test(last.head, material.parts[TEST], recipe)
+        if extras.print_misclassified_test_images:
+            _print_misclassified(last.head, material)
+        artifact.write(
+            model_folder,
+            export.build(material.architecture, pretrained, last.head),
+            material.architecture,
+            material.dataset,
+            material.vectors,
+            _calibrated(material, recipe, last),
+            final_tensor_name=extras.final_tensor_name,
+            int8=extras.int8,
         )
-    return parts
+        _finish(summaries, last, material, (model_folder / model.FROZEN).read_bytes())
 
 
-def describe(
-    dataset: Dataset, vectors: Bottlenecks, recipe: Recipe, head: Head
-) -> ModelDescription:
-    """What `model.json` will say."""
-    counts: dict[str, dict[str, int]] = collections.defaultdict(dict)
-    for photo in sorted(dataset.photos, key=lambda photo: (photo.split, photo.label)):
-        counts[photo.split][photo.label] = counts[photo.split].get(photo.label, 0) + 1
-    head_bytes = head.weights.tobytes() + head.biases.tobytes()
-    return ModelDescription(
-        classes=tuple(dataset.labels),
-        architecture=vectors.key.architecture,
-        input_size=vectors.key.input_size,
-        weights_sha256=vectors.key.weights_sha256,
-        head_sha256=hashlib.sha256(head_bytes).hexdigest(),
-        manifest_sha256=hashlib.sha256((dataset.path / MANIFEST).read_bytes()).hexdigest(),
-        recipe=dataclasses.asdict(recipe),
-        photos=dict(counts),
-        rendered=any(RENDERED in photo.flags for photo in dataset.photos),
-        version=__version__,
-    )
+class _IntermediateGraphs:
+    """Writes `intermediate_<step>.pb` every so many steps."""
+
+    def __init__(self, vectors: Bottlenecks, pretrained: Weights, extras: Extras) -> None:
+        self._architecture = backbone.parse_architecture(vectors.key.architecture)
+        self._pretrained = pretrained
+        self._extras = extras
+        self._models: KerasModels | None = None
+
+    def __call__(self, look: Look) -> None:
+        frequency = self._extras.intermediate_store_frequency
+        if not frequency or not look.step or look.step % frequency:
+            return
+        if self._models is None:
+            self._models = export.build(self._architecture, self._pretrained, look.head)
+        self._models.set_head(look.head)
+        name = self._extras.final_tensor_name
+        graph = export.frozen_graph(self._models.classifier, self._architecture.size, name)
+        folder = Path(self._extras.intermediate_output_graphs_dir)
+        path = folder / f"intermediate_{look.step}.pb"
+        write_file(path, graph, what="an intermediate graph")
+        log.info("Save intermediate result to : %s", path)
 
 
-def _train(parts: dict[str, Examples], classes: int, recipe: Recipe, summaries: Summaries) -> Head:
-    def report(seen: Measurement) -> None:
-        summaries.add(seen)
+def _train(material: Material, recipe: Recipe, listeners: Sequence[Callable[[Look], None]]) -> Look:
+    """Train, and return the last look with the head that counts."""
+    looks: list[Look] = []
+
+    def report(seen: Look) -> None:
+        looks[:] = [seen]
+        for listener in listeners:
+            listener(seen)
         log.info("Step %d: Train accuracy = %.1f%%", seen.step, seen.train_accuracy * 100)
         log.info("Step %d: Cross entropy = %f", seen.step, seen.train_cross_entropy)
         if seen.validation_count:
-            accuracy = seen.validation_accuracy * 100
             log.info(
                 "Step %d: Validation accuracy = %.1f%% (N=%d)",
                 seen.step,
-                accuracy,
+                seen.validation_accuracy * 100,
                 seen.validation_count,
             )
 
-    return train(parts[TRAINING], parts[VALIDATION], classes, recipe, report)
+    classes = len(material.dataset.labels)
+    head = train(material.to_learn, material.parts[VALIDATION], classes, recipe, report)
+    return dataclasses.replace(looks[0], head=head)
+
+
+def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
+    """Temperature and rule, from heads trained for as many steps as this one was."""
+    groups = [photo.group or photo.sha256 for photo in material.learned]
+    parts = [material.parts[TRAINING], material.parts[VALIDATION]]
+    both = Examples(
+        np.concatenate([part.vectors for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+    )
+    fold = calibrate.folds(both.labels, groups)
+    if not fold.any():
+        log.info("no temperature and no rule for unknown photos: a class has one photo only")
+        return Trained(last.head, recipe, material.learned, None, None)
+    same = dataclasses.replace(recipe, how_many_training_steps=last.step + 1)
+    classes = len(material.dataset.labels)
+    found = calibrate.out_of_fold(both, fold, classes, same, material.copies)
+    fitted = calibrate.calibrate(found, groups)
+    log.info(
+        "Temperature %.3f: cross entropy of %d photos by heads that had not seen them %.4f, "
+        "before %.4f; %.1f%% of them would be called unknown",
+        fitted.temperature,
+        fitted.photos,
+        fitted.log_loss[1],
+        fitted.log_loss[0],
+        fitted.rejected * 100,
+    )
+    return Trained(last.head, recipe, material.learned, found, fitted)
 
 
 def _report_test(head: Head, test: Examples, recipe: Recipe) -> None:
@@ -163,3 +208,40 @@ def _report_test(head: Head, test: Examples, recipe: Recipe) -> None:
     if len(batch):
         accuracy = score(head, batch)[0] * 100
         log.info("Final test accuracy = %.1f%% (N=%d)", accuracy, len(batch))
+
+
+def _print_misclassified(head: Head, material: Material) -> None:
+    log.info("=== MISCLASSIFIED TEST IMAGES ===")
+    for photo, given in misclassified(head, material, TEST):
+        log.info("%70s  %s", photo.source_url or photo.path, given)
+
+
+def _finish(
+    summaries: "TensorBoardSummaries", last: Look, material: Material, frozen: bytes
+) -> None:
+    """What TensorBoard shows of the finished model."""
+    from components.retrain import projector
+
+    summaries.finish(last)
+    summaries.add_graph(frozen, last.step)
+    wrong = misclassified(last.head, material, VALIDATION)[:MISCLASSIFIED_SHOWN]
+    for number, (photo, given) in enumerate(wrong):
+        pixels = images.decode(images.thumbnail(material.dataset.read(photo), THUMBNAIL_SIDE))
+        summaries.add_photo(number, f"{photo.label} taken for {given}", pixels, last.step)
+    rows = material.vectors.rows(material.learned)
+    projector.write(
+        summaries.directory, material.dataset, material.learned, material.vectors.vectors[rows]
+    )
+
+
+def _pretrained(vectors: Bottlenecks, cache: Path, weights: str) -> Weights:
+    architecture = backbone.parse_architecture(vectors.key.architecture)
+    quiet_tensorflow()
+    found = weights_sources.obtain(architecture, cache, weights)
+    if found.sha256 != vectors.key.weights_sha256:
+        raise InputError(
+            "the bottlenecks were computed with other pretrained weights than those found now "
+            f"({vectors.key.weights_sha256[:12]} and {found.sha256[:12]}): compute the "
+            "bottlenecks again, or pass the same --weights"
+        )
+    return found

@@ -20,13 +20,14 @@ from components.download.candidate import HELP, Options
 from components.download.download import WHOLE, check_options, class_names
 from components.download.sources import sample
 from components.publish.publish import MIN_ACCURACY, check_min_accuracy, check_name
-from components.retrain.head import Recipe
-from components.retrain.retrain import check_recipe
+from components.retrain.command import TRAINING_HELP
+from components.retrain.distort import Distortions
+from components.retrain.head import PIPELINE, Recipe
 
 SPECIES_FILE = Path(__file__).parents[2] / "species.yaml"
 LOCAL_PARALLELISM = 2  # kfp.local runs at most two tasks of a loop at once
 
-# The pipeline's parameters with their defaults; those of `retrain` are retrain.py's.
+# The pipeline's parameters with their defaults.
 DEFAULTS: dict[str, Any] = {
     **dataclasses.asdict(Options()),
     "min_bytes": MIN_BYTES,
@@ -36,7 +37,8 @@ DEFAULTS: dict[str, Any] = {
     "decisions": "",
     "architecture": DEFAULT_ARCHITECTURE,
     "weights": "",
-    **dataclasses.asdict(Recipe()),
+    **dataclasses.asdict(PIPELINE),
+    **dataclasses.asdict(Distortions()),
     "min_accuracy": MIN_ACCURACY,
     "publish_dir": "",
     "name": "mushrooms",
@@ -54,12 +56,7 @@ _HELP = {
     "decisions": "file of decisions by hand, as curation.html exports it",
     "architecture": "mobilenet_WIDTH_SIZE: 1.0, 0.75, 0.50, 0.25 and 224, 192, 160, 128",
     "weights": "a pretrained weights file; found by itself by default",
-    "how_many_training_steps": "steps of training",
-    "learning_rate": "of plain gradient descent",
-    "train_batch_size": "photos per step",
-    "validation_batch_size": "photos per look at the validation part; -1 for all",
-    "test_batch_size": "photos tested at the end of training; -1 for all",
-    "eval_step_interval": "steps between two looks",
+    **TRAINING_HELP,
     "min_accuracy": "what the accuracy's lower bound must reach for publishing",
     "publish_dir": "folder of published models (default: published/ beside the runs)",
     "name": "name of the published model",
@@ -123,7 +120,8 @@ def request(options: argparse.Namespace) -> Request:
         splits.read_ledger(arguments["earlier_ledger"])
     parse_architecture(arguments["architecture"])
     _fields(Division, arguments).check()
-    check_recipe(_fields(Recipe, arguments))
+    _fields(Recipe, arguments).check()
+    _fields(Distortions, arguments).check()
     if not arguments["demo_per_class"] and not arguments["testing_percentage"]:
         raise InputError(
             "--demo_per_class and --testing_percentage are both 0: no photo would be left to "

@@ -7,7 +7,7 @@ import numpy as np
 from html_page import Page
 
 from components.common import images
-from components.common.model import ModelDescription
+from components.common.model import ModelDescription, UnknownRule
 from components.common.photo import Photo
 from components.common.report import RENDERED, WARNING
 from components.evaluate import report
@@ -159,10 +159,12 @@ def test_temperature_and_threshold_are_told_once_they_are_fitted() -> None:
     text = Page(report.render(evaluation())).text
     assert "Temperature" not in text
     assert "None of these" not in text
-    fitted = dataclasses.replace(description(), temperature=1.25, unknown_threshold=0.4)
+    fitted = dataclasses.replace(
+        description(), temperature=1.25, unknown=UnknownRule(0.4, 0.7, 5, 0.05)
+    )
     text = Page(report.render(evaluation(model=fitted))).text
     assert "Temperature1.25" in text
-    assert "“None of these” below40 %" in text
+    assert "“None of these”probability below 40 %" in text
 
 
 def test_rendered_notice_only_for_models_of_rendered_pictures() -> None:

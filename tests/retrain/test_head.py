@@ -2,22 +2,14 @@
 
 import numpy as np
 import pytest
+from retrain_items import clusters
 from sklearn.linear_model import LogisticRegression
 
-from components.retrain.head import Examples, Measurement, Recipe, draw_batch, score, train
-
-
-def clusters(per_class: int, *, seed: int, spread: float = 1.0) -> Examples:
-    """Three clouds of points in eight dimensions."""
-    centres = np.random.default_rng(0).normal(0, 2, (3, 8))
-    generator = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(3), per_class)
-    vectors = centres[labels] + generator.normal(0, spread, (len(labels), 8))
-    return Examples(vectors.astype(np.float32), labels)
+from components.retrain.head import Examples, Look, Recipe, draw_batch, score, softmax, train
 
 
 def fit(training: Examples, validation: Examples, **options: float) -> tuple[object, list]:
-    seen: list[Measurement] = []
+    seen: list[Look] = []
     recipe = Recipe(**{"how_many_training_steps": 300, **options})  # type: ignore[arg-type]
     return train(training, validation, 3, recipe, seen.append), seen
 
@@ -70,6 +62,95 @@ def test_classes_are_drawn_equally_often_however_unequal_they_are() -> None:
     test = clusters(200, seed=5)
     only = test.labels == 0
     assert score(head, Examples(test.vectors[only], test.labels[only]))[0] > 0.8
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_every_optimizer_learns(optimizer: str) -> None:
+    head, seen = fit(clusters(30, seed=1), clusters(30, seed=2), optimizer=optimizer)
+    assert score(head, clusters(200, seed=3))[0] > 0.95
+    assert seen[-1].train_cross_entropy < seen[0].train_cross_entropy
+
+
+def test_penalty_leads_to_scikit_learn_s_optimum() -> None:
+    training = clusters(100, seed=1, spread=4)
+    l2 = 0.03
+    head, _ = fit(
+        training,
+        training,
+        how_many_training_steps=6000,
+        optimizer="adam",
+        learning_rate=0.01,
+        learning_rate_schedule="cosine",
+        l2=l2,
+    )
+    # scikit-learn divides the penalty by C and by nothing else: C = 1 / (N l2).
+    peer = LogisticRegression(C=1 / (len(training) * l2), max_iter=5000, tol=1e-10)
+    peer.fit(training.vectors, training.labels)
+    centred = head.weights - head.weights.mean(axis=1, keepdims=True)
+    expected = peer.coef_.T - peer.coef_.T.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(centred, expected, atol=0.01)
+
+
+def test_smoothed_labels_keep_the_head_from_certainty() -> None:
+    training = clusters(30, seed=1, spread=0.1)
+    options = {"how_many_training_steps": 3000, "optimizer": "adam"}
+    plain, _ = fit(training, training, **options)
+    smoothed, _ = fit(training, training, **options, label_smoothing=0.3)
+    likeliest = softmax(smoothed.logits(training.vectors)).max(axis=1)
+    np.testing.assert_allclose(likeliest, 0.8, atol=0.05)
+    assert softmax(plain.logits(training.vectors)).max(axis=1).min() > 0.95
+
+
+def test_cosine_schedule_falls_from_the_rate_to_nothing() -> None:
+    recipe = Recipe(how_many_training_steps=100, learning_rate=0.2, learning_rate_schedule="cosine")
+    rates = [recipe.rate(step) for step in range(100)]
+    assert rates[0] == 0.2
+    assert rates[50] == pytest.approx(0.1)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.001
+    assert Recipe(learning_rate=0.2).rate(3999) == 0.2
+
+
+def test_photos_are_drawn_equally_often_without_class_weights() -> None:
+    large, small = clusters(90, seed=1), clusters(10, seed=1)
+    training = Examples(
+        np.concatenate([large.vectors[large.labels == 0], small.vectors[small.labels == 1]]),
+        np.concatenate([large.labels[large.labels == 0], small.labels[small.labels == 1]]),
+    )
+    shares = {}
+    for weights in ("none", "balanced"):
+        drawn: list[Look] = []
+        recipe = Recipe(
+            how_many_training_steps=50,
+            class_weights=weights,
+            train_batch_size=1000,
+            eval_step_interval=1,
+        )
+        train(training, training, 2, recipe, drawn.append)
+        shares[weights] = float(np.mean([(look.batch.labels == 0).mean() for look in drawn]))
+    assert shares["none"] == pytest.approx(0.9, abs=0.01)
+    assert shares["balanced"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_early_stopping_keeps_the_best_head_by_the_whole_validation_part() -> None:
+    training, validation = clusters(5, seed=1, spread=6), clusters(60, seed=2, spread=6)
+    options = {"learning_rate": 0.5, "how_many_training_steps": 3000}
+    stopped, seen = fit(training, validation, **options, early_stopping_patience=5)
+    to_the_end, _ = fit(training, validation, **options)
+    assert seen[-1].step < 2999
+    assert score(stopped, validation)[1] < score(to_the_end, validation)[1]
+    whole = [
+        fit(training, validation, **{**options, "how_many_training_steps": look.step + 1})[0]
+        for look in seen
+    ]
+    assert score(stopped, validation)[1] == min(score(head, validation)[1] for head in whole)
+
+
+def test_early_stopping_without_a_validation_part_is_never() -> None:
+    training = clusters(20, seed=1)
+    nothing = Examples(np.zeros((0, 8), np.float32), np.zeros(0, np.int64))
+    _, seen = fit(training, nothing, early_stopping_patience=1)
+    assert seen[-1].step == 299
 
 
 def test_score_is_accuracy_and_mean_cross_entropy() -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT, Run, run_captured
+from PIL import Image
 
 from components.common import bottlenecks, images
 from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.model import Model
+from components.retrain import quantize
 from components.retrain.head import Recipe
-from components.retrain.retrain import check_recipe, retrain
+from components.retrain.retrain import retrain
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def photos(sample_run: Run) -> np.ndarray:
     return np.stack([images.model_input(dataset.read(photo), size) for photo in dataset.photos[:8]])
 
 
-def test_keras_saved_model_and_litert_agree(sample_run: Run, photos: np.ndarray) -> None:
+def test_all_forms_of_the_model_agree(sample_run: Run, photos: np.ndarray) -> None:
     import keras
     import tensorflow as tf
 
@@ -38,7 +40,84 @@ def test_keras_saved_model_and_litert_agree(sample_run: Run, photos: np.ndarray)
     signature = tf.saved_model.load(str(folder / "saved_model")).signatures["serving_default"]
     from_saved = signature(input=tf.constant(photos))["final_result"].numpy()
     np.testing.assert_allclose(from_keras, from_saved, atol=1e-5)
+    np.testing.assert_allclose(
+        from_keras, run_frozen(folder / "retrained_graph.pb", photos), atol=1e-5
+    )
     np.testing.assert_allclose(from_keras, ours.probabilities, atol=1e-4)
+
+
+def run_frozen(path: Path, photos: np.ndarray, output: str = "final_result") -> np.ndarray:
+    """Probabilities of a frozen graph, as label_image.py of the tutorial got them."""
+    import tensorflow as tf
+
+    definition = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+    with tf.compat.v1.Graph().as_default() as graph:
+        tf.import_graph_def(definition, name="import")
+        with tf.compat.v1.Session(graph=graph) as session:
+            found: np.ndarray = session.run(f"import/{output}:0", {"import/input:0": photos})
+    return found
+
+
+def test_saved_model_takes_encoded_photos_too(sample_run: Run, photos: np.ndarray) -> None:
+    import tensorflow as tf
+
+    folder = sample_run.directory / "model"
+    dataset = Dataset(sample_run.directory / "demo")
+    encoded = [dataset.read(photo) for photo in dataset.photos[:8]]
+    signature = tf.saved_model.load(str(folder / "saved_model")).signatures["serve_bytes"]
+    found = signature(image_bytes=tf.constant(encoded))["final_result"].numpy()
+    ours = Model(folder)(photos).probabilities
+    assert (found.argmax(axis=1) == ours.argmax(axis=1)).all()
+    np.testing.assert_allclose(found, ours, atol=0.1)
+
+
+def test_int8_model_is_measured_and_shipped_where_it_is_good_enough(sample_run: Run) -> None:
+    folder = sample_run.directory / "model"
+    measured = Model(folder).description.int8
+    assert measured is not None
+    assert measured["photos"] > 50
+    assert measured["interval"][0] <= measured["loss"] <= measured["interval"][1]
+    assert measured["loss"] == pytest.approx(measured["float_accuracy"] - measured["accuracy"])
+    assert measured["shipped"] == (measured["loss"] <= 0.01)
+    assert (folder / "model-int8.tflite").is_file() == measured["shipped"]
+
+
+def test_int8_model_that_loses_too_much_is_left_out(
+    sample_run: Run, tmp_path: Path, backbone_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize, "MAX_LOSS", -1.0)
+    retrain(
+        sample_run.directory / "training",
+        next((sample_run.directory / "artifacts").rglob("bottlenecks")),
+        tmp_path / "model",
+        tmp_path / "logs",
+        recipe=Recipe(how_many_training_steps=20),
+        cache_dir=str(backbone_cache),
+    )
+    assert not (tmp_path / "model" / "model-int8.tflite").exists()
+    assert Model(tmp_path / "model").description.int8["shipped"] is False  # type: ignore[index]
+
+
+def test_temperature_rule_and_references_are_in_the_model(sample_run: Run) -> None:
+    folder = sample_run.directory / "model"
+    description = Model(folder).description
+    assert description.temperature is not None
+    assert 0.05 < description.temperature < 20
+    assert description.unknown is not None
+    assert 0 < description.unknown.min_probability < 1
+    assert description.calibration is not None
+    learned = [
+        photo
+        for photo in Dataset(sample_run.directory / "training").photos
+        if photo.split in ("training", "validation")
+    ]
+    assert description.calibration["photos"] == len(learned)
+    with np.load(folder / "references.npz", allow_pickle=False) as references:
+        assert {bytes(name).decode() for name in references["sha256"]} == {
+            photo.sha256 for photo in learned
+        }
+        lengths = np.linalg.norm(references["vectors"].astype(np.float32), axis=1)
+        np.testing.assert_allclose(lengths, 1, atol=1e-2)
 
 
 def test_litert_model_shows_bottleneck_and_feature_map(sample_run: Run, photos: np.ndarray) -> None:
@@ -70,20 +149,49 @@ def test_labels_and_description_name_the_classes_in_order(sample_run: Run) -> No
     assert set(description["photos"]) == {"training", "validation", "test"}
 
 
-def test_tensorboard_finds_both_runs_and_both_tags(sample_run: Run) -> None:
+SCALARS = {"accuracy_1", "cross_entropy_1"}
+LAYER = {
+    f"final_training_ops/{name}/summaries/{what}"
+    for name in ("weights", "biases")
+    for what in ("mean", "stddev_1", "max", "min", "histogram")
+}
+ACTIVATIONS = {"final_training_ops/Wx_plus_b/pre_activations", "activations"}
+
+
+def test_tensorboard_finds_both_runs_and_all_tags(sample_run: Run) -> None:
     from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
     multiplexer = EventMultiplexer(size_guidance={"tensors": 0}).AddRunsFromDirectory(
         str(sample_run.directory / "logs")
     )
     multiplexer.Reload()
-    assert set(multiplexer.Runs()) == {"train", "validation"}
+    runs = multiplexer.Runs()
+    assert set(runs) == {"train", "validation"}
+    assert set(runs["train"]["tensors"]) >= SCALARS | LAYER | ACTIVATIONS | {"learning_rate"}
+    assert runs["train"]["graph"]
+    classes = Model(sample_run.directory / "model").description.classes
+    expected = {f"recall/{name}" for name in classes}
+    expected |= {f"precision_recall/{name}/pr_curves" for name in classes}
+    expected |= {"_hparams_/experiment", "_hparams_/session_start_info"}
+    assert set(runs["validation"]["tensors"]) >= SCALARS | ACTIVATIONS | expected
     for run in ("train", "validation"):
-        for tag in ("accuracy_1", "cross_entropy_1"):
+        for tag in SCALARS:
             steps = [event.step for event in multiplexer.Tensors(run, tag)]
             assert steps[0] == 0
             assert steps[-1] == 499
             assert len(steps) == 51
+
+
+def test_projector_has_a_line_and_a_thumbnail_for_each_vector(sample_run: Run) -> None:
+    folder = sample_run.directory / "logs"
+    config = (folder / "projector_config.pbtxt").read_text()
+    count, length = map(int, re.findall(r"tensor_shape: (\d+)", config))
+    assert (folder / "bottlenecks.bytes").stat().st_size == 4 * count * length
+    lines = (folder / "bottlenecks.tsv").read_text().splitlines()
+    assert lines[0] == "class\tpart\tphoto"
+    assert len(lines) == count + 1
+    with Image.open(folder / "thumbnails.png") as sheet:
+        assert sheet.width == sheet.height == 64 * int(np.ceil(np.sqrt(count)))
 
 
 def test_log_reads_as_retrain_py_s(sample_run: Run) -> None:
@@ -106,11 +214,18 @@ def test_log_reads_as_retrain_py_s(sample_run: Run) -> None:
         (Recipe(eval_step_interval=-1), "--eval_step_interval"),
         (Recipe(learning_rate=0), "--learning_rate"),
         (Recipe(learning_rate=float("nan")), "--learning_rate"),
+        (Recipe(seed=-1), "--seed"),
+        (Recipe(l2=-0.1), "--l2"),
+        (Recipe(label_smoothing=1), "--label_smoothing"),
+        (Recipe(early_stopping_patience=-1), "--early_stopping_patience"),
+        (Recipe(optimizer="lion"), "--optimizer is 'lion': expected one of sgd, momentum, adam"),
+        (Recipe(learning_rate_schedule="step"), "--learning_rate_schedule"),
+        (Recipe(class_weights="yes"), "--class_weights"),
     ],
 )
 def test_option_that_makes_no_sense_is_named(recipe: Recipe, option: str) -> None:
     with pytest.raises(InputError, match=option):
-        check_recipe(recipe)
+        recipe.check()
 
 
 def test_bottlenecks_of_other_photos_are_refused(sample_run: Run, tmp_path: Path) -> None:

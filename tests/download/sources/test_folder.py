@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.common import images
+from components.common import class_folders, images
 from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.download.candidate import Options
 from components.download.download import download
-from components.download.sources import folder
 
 DATA = images.encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
 
@@ -42,7 +41,7 @@ def test_photos_come_with_their_bytes_and_origin(tmp_path: Path) -> None:
 
 def test_class_of_too_large_files_only_is_refused(tmp_path: Path) -> None:
     tree(tmp_path, "photos/daisy/1.jpg")
-    os.truncate(tmp_path / "photos/daisy/1.jpg", folder.MAX_FILE_BYTES + 1)
+    os.truncate(tmp_path / "photos/daisy/1.jpg", class_folders.MAX_FILE_BYTES + 1)
     with pytest.raises(InputError, match="daisy"):  # else the class would vanish in silence
         download("daisy", tmp_path / "out", from_folder(tmp_path / "photos"))
     assert not (tmp_path / "out").exists()

@@ -1,0 +1,158 @@
+"""The model directory: every form of the model, and what is known about it."""
+
+import collections
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from components import __version__
+from components.common import attribution, model
+from components.common.backbone import Architecture
+from components.common.bottlenecks import Bottlenecks
+from components.common.dataset import MANIFEST, Dataset
+from components.common.model import ModelDescription
+from components.common.photo import RENDERED, Photo
+from components.common.splits import PARTS
+from components.common.step import log, warn
+from components.retrain import export, quantize
+from components.retrain.calibrate import Calibration, OutOfFold
+from components.retrain.export import KerasModels
+from components.retrain.head import Head, Recipe
+from components.retrain.quantize import Int8
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What the training found.
+
+    Attributes:
+        head: the last layer.
+        recipe: the options that it was trained with.
+        learned: photos of the training and validation parts, in the order of `found`.
+        found: their out-of-fold scores; None where there were too few photos.
+        calibration: None likewise.
+    """
+
+    head: Head
+    recipe: Recipe
+    learned: list[Photo]
+    found: OutOfFold | None
+    calibration: Calibration | None
+
+
+def write(
+    folder: Path,
+    models: KerasModels,
+    architecture: Architecture,
+    dataset: Dataset,
+    vectors: Bottlenecks,
+    trained: Trained,
+    *,
+    final_tensor_name: str,
+    int8: bool,
+) -> ModelDescription:
+    """Write everything that a model directory holds.
+
+    Args:
+        folder: where to; empty.
+        models: the Keras models.
+        architecture: of the backbone.
+        dataset: what was trained on.
+        vectors: its bottlenecks.
+        trained: what the training found.
+        final_tensor_name: name of the frozen graph's output.
+        int8: whether the int8 form is wanted.
+    """
+    export.write(models, architecture.size, folder, final_tensor_name=final_tensor_name)
+    measured = _write_int8(folder, dataset, trained, architecture.size) if int8 else None
+    description = describe(dataset, vectors, trained, measured)
+    (folder / model.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
+    written = attribution.render(dataset.photos)
+    (folder / attribution.FILE_NAME).write_text(written, encoding="utf-8")
+    _write_references(folder / model.REFERENCES, dataset, vectors, trained.learned)
+    text = json.dumps(dataclasses.asdict(description), indent=2, ensure_ascii=False)
+    (folder / model.DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+    return description
+
+
+def describe(
+    dataset: Dataset, vectors: Bottlenecks, trained: Trained, int8: Int8 | None
+) -> ModelDescription:
+    """What `model.json` will say."""
+    counts: dict[str, dict[str, int]] = collections.defaultdict(dict)
+    used = [photo for photo in dataset.photos if photo.split in PARTS]
+    for photo in sorted(used, key=lambda photo: (photo.split, photo.label)):
+        counts[photo.split][photo.label] = counts[photo.split].get(photo.label, 0) + 1
+    head_bytes = trained.head.weights.tobytes() + trained.head.biases.tobytes()
+    fitted = trained.calibration
+    return ModelDescription(
+        classes=tuple(dataset.labels),
+        architecture=vectors.key.architecture,
+        input_size=vectors.key.input_size,
+        weights_sha256=vectors.key.weights_sha256,
+        head_sha256=hashlib.sha256(head_bytes).hexdigest(),
+        manifest_sha256=hashlib.sha256((dataset.path / MANIFEST).read_bytes()).hexdigest(),
+        temperature=fitted.temperature if fitted else None,
+        unknown=fitted.unknown if fitted else None,
+        calibration=_rounded(fitted) if fitted else None,
+        int8=_rounded(int8) if int8 else None,
+        recipe=dataclasses.asdict(trained.recipe),
+        photos=dict(counts),
+        rendered=any(RENDERED in photo.flags for photo in dataset.photos),
+        version=__version__,
+    )
+
+
+def _rounded(facts: Calibration | Int8) -> dict[str, object]:
+    content = dataclasses.asdict(facts)
+    for name in ("temperature", "unknown"):  # these stand in model.json by themselves
+        content.pop(name, None)
+    return content
+
+
+def _write_references(
+    path: Path, dataset: Dataset, vectors: Bottlenecks, photos: Sequence[Photo]
+) -> None:
+    """The directions of the training and validation photos' bottlenecks: what photos look like."""
+    number = {label: index for index, label in enumerate(dataset.labels)}
+    directions = model.unit_length(vectors.vectors[vectors.rows(photos)])
+    np.savez(
+        path,
+        vectors=directions.astype(np.float16),
+        labels=np.array([number[photo.label] for photo in photos], np.int32),
+        sha256=np.array([photo.sha256.encode() for photo in photos], "S64"),
+    )
+
+
+def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> Int8 | None:
+    """Write the int8 form if it is good enough; None where there are too few photos to tell."""
+    if trained.found is None:
+        log.info("int8 model left out: too few photos to measure it on")
+        return None
+    path = folder / model.INT8
+    photos = trained.learned
+    path.write_bytes(quantize.make(folder / model.SAVED_MODEL, dataset, photos, size))
+    measured = quantize.measure(path, dataset, photos, trained.found, size)
+    low, high = (100 * bound for bound in measured.interval)
+    log.info(
+        "int8 model: same answer on %.1f%% of %d photos, accuracy %.1f%% beside %.1f%% "
+        "(%.1f points lost, 95%% interval %.1f to %.1f)",
+        100 * measured.agreement,
+        measured.photos,
+        100 * measured.accuracy,
+        100 * measured.float_accuracy,
+        100 * measured.loss,
+        low,
+        high,
+    )
+    if not measured.shipped:
+        path.unlink()
+        warn(
+            f"the int8 model was left out: it loses {100 * measured.loss:.1f} points of accuracy, "
+            f"and {100 * quantize.MAX_LOSS:.0f} is the most"
+        )
+    return measured

@@ -1,0 +1,135 @@
+"""Distorted copies of the training photos: flipped, cropped, scaled, brighter and darker.
+
+retrain.py distorted every photo of every batch and ran the whole network on it, "many hours". Here
+a few distorted copies of each photo go through the network once, in batches, and are cached.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common import bottlenecks, images
+from components.common.backbone import Backbone
+from components.common.dataset import Dataset
+from components.common.errors import InputError
+from components.common.photo import Photo
+
+VERSION = 1  # part of the cache's key: change it when a distortion makes something else
+
+
+@dataclass(frozen=True)
+class Distortions:
+    """Options of retrain.py, and how many distorted copies of each photo are made.
+
+    Attributes:
+        flip_left_right: mirror half of the copies.
+        random_crop: percent; the margin that is cut off, at a random side.
+        random_scale: percent; up to how much larger the photo is drawn before it is cut.
+        random_brightness: percent; up to how much brighter or darker.
+        distorted_copies: of each training photo, beside the photo as it is.
+    """
+
+    flip_left_right: bool = False
+    random_crop: int = 0
+    random_scale: int = 0
+    random_brightness: int = 0
+    distorted_copies: int = 4
+
+    def __bool__(self) -> bool:
+        amounts = (self.random_crop, self.random_scale, self.random_brightness)
+        return self.flip_left_right or any(amounts)
+
+    def check(self) -> None:
+        """Raise `InputError` where an option makes no sense."""
+        for name in ("random_crop", "random_scale"):
+            if (value := getattr(self, name)) < 0:
+                raise InputError(f"--{name} is {value}: expected 0 or more percent")
+        if not 0 <= self.random_brightness < 100:
+            raise InputError(f"--random_brightness is {self.random_brightness}: expected 0 to 99")
+        if not 1 <= self.distorted_copies <= 100:
+            raise InputError(f"--distorted_copies is {self.distorted_copies}: expected 1 to 100")
+
+
+def distorted_input(
+    data: bytes, size: int, distortions: Distortions, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """A photo as the network takes it, distorted as retrain.py's add_input_distortions does.
+
+    The photo is drawn at size x (1 + crop / 100) x U(1, 1 + scale / 100), a random square of `size`
+    pixels is cut out, mirrored or not, and multiplied by U(1 - brightness / 100, 1 + the same).
+
+    Returns:
+        float32 array of shape (size, size, 3), RGB; -1 to 1, a little more where it is brightened.
+    """
+    scale = generator.uniform(1, 1 + distortions.random_scale / 100)
+    side = round(size * (1 + distortions.random_crop / 100) * scale)
+    top, left = generator.integers(side - size + 1, size=2)
+    mirrored = generator.random() < 0.5
+    most = distortions.random_brightness / 100
+    brightness = np.float32(generator.uniform(1 - most, 1 + most))
+    drawn = cv2.resize(images.decode(data, size), (side, side), interpolation=cv2.INTER_LINEAR)
+    cut = drawn[top : top + size, left : left + size].astype(np.float32)
+    if distortions.flip_left_right and mirrored:
+        cut = cut[:, ::-1]
+    distorted: NDArray[np.float32] = cut * brightness / np.float32(127.5) - np.float32(1)
+    return np.ascontiguousarray(distorted)
+
+
+def distorted_bottlenecks(
+    backbone: Backbone,
+    dataset: Dataset,
+    photos: Sequence[Photo],
+    distortions: Distortions,
+    kept_in: Path,
+    seed: int,
+) -> list[NDArray[np.float32]]:
+    """Bottlenecks of distorted copies.
+
+    Args:
+        backbone: the network.
+        dataset: where the photos are.
+        photos: those to distort, N of them.
+        distortions: how, and how many copies.
+        kept_in: folder where vectors are kept: by photo, options, seed and number of the copy.
+        seed: same seed and photo, same copies.
+
+    Returns:
+        for each copy, float32 of shape (N, D).
+    """
+    copies = []
+    for number in range(distortions.distorted_copies):
+        kind = {**dataclasses.asdict(distortions), "copy": number, "seed": seed, "v": VERSION}
+        del kind["distorted_copies"]  # the first copies are the same however many there are
+        variant = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()
+        prepare = functools.partial(_prepare, distortions=distortions, variant=variant)
+        found = bottlenecks.compute(
+            backbone,
+            _with_bytes(dataset, photos),
+            kept_in,
+            prepare=prepare,
+            variant=variant,
+            what=f"bottlenecks of distorted copies {number + 1}/{distortions.distorted_copies}",
+        )
+        copies.append(found.vectors[found.rows(photos)])
+    return copies
+
+
+def _prepare(
+    photo: Photo, data: bytes, size: int, *, distortions: Distortions, variant: str
+) -> NDArray[np.float32]:
+    digest = hashlib.sha256(f"{variant} {photo.sha256}".encode()).digest()
+    generator = np.random.default_rng(int.from_bytes(digest[:16], "big"))
+    return distorted_input(data, size, distortions, generator)
+
+
+def _with_bytes(dataset: Dataset, photos: Sequence[Photo]) -> Iterator[tuple[Photo, bytes]]:
+    for photo in photos:
+        yield photo, dataset.read(photo)

@@ -1,0 +1,167 @@
+"""Photos in class folders, as retrain.py took them: cleaned, grouped and divided into a dataset.
+
+The pipeline has steps of its own for that, which do more (components/clean, components/curate).
+This is for the command line alone: no photo is judged by its looks, and none is set aside for a
+demo.
+"""
+
+import collections
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common import bottlenecks, class_folders, images, splits
+from components.common.backbone import Backbone
+from components.common.dataset import DatasetWriter
+from components.common.errors import InputError
+from components.common.images import BadPhoto
+from components.common.photo import Photo
+from components.common.splits import SURPLUS
+from components.common.step import log, warn
+
+FEW_PHOTOS = 20  # retrain.py warned below this
+
+
+def check_percentages(validation: int, testing: int) -> None:
+    """Raise `InputError` unless both are 0 or more and leave something to train on."""
+    for name, value in (("validation", validation), ("testing", testing)):
+        if value < 0:
+            raise InputError(f"--{name}_percentage is {value}: expected 0 or more")
+    if validation + testing >= 100:
+        raise InputError(
+            f"--validation_percentage {validation} and --testing_percentage {testing} leave "
+            "nothing to train on: expected less than 100 together"
+        )
+
+
+def write_dataset(
+    image_dir: Path,
+    output: Path,
+    backbone: Backbone,
+    bottleneck_dir: Path,
+    *,
+    validation_percentage: int,
+    testing_percentage: int,
+) -> None:
+    """Make a dataset with training, validation and test parts of a folder of class folders.
+
+    The parts depend on the photos' contents alone, so that a folder can be moved and a file
+    renamed; near copies stay together. A photo in two classes is used in neither.
+
+    Args:
+        image_dir: the folder.
+        output: dataset to write.
+        backbone: the network that computes the bottlenecks.
+        bottleneck_dir: where bottlenecks are kept between runs.
+        validation_percentage: of each class.
+        testing_percentage: of each class.
+
+    Raises:
+        InputError: the folder holds no classes, or a class too few photos for its parts.
+    """
+    labels = class_folders.list_classes(image_dir)
+    with DatasetWriter(output) as writer:
+        photos = _clean(image_dir, labels, writer)
+        vectors = bottlenecks.compute(backbone, photos, bottleneck_dir)
+        written = writer.revise(lambda photo: photo)
+        parts = divide(
+            written,
+            vectors.vectors[vectors.rows(written)],
+            validation_percentage=validation_percentage,
+            testing_percentage=testing_percentage,
+        )
+        rows = iter(parts)
+        writer.revise(lambda photo: dataclasses.replace(photo, **next(rows)))
+
+
+def divide(
+    photos: Sequence[Photo],
+    vectors: NDArray[np.float32],
+    *,
+    validation_percentage: int,
+    testing_percentage: int,
+) -> list[dict[str, Any]]:
+    """Group and part of each photo, by quota within each class.
+
+    Args:
+        photos: with their perceptual hashes.
+        vectors: float32, shape (N, D), their bottlenecks.
+        validation_percentage: of each class.
+        testing_percentage: of each class.
+
+    Returns:
+        for each photo the manifest's columns `group` and `split`.
+
+    Raises:
+        InputError: a class has too few different photos.
+    """
+    near = splits.near_copies([photo.phash for photo in photos], vectors)
+    groups = splits.group_photos(photos, near)
+    by_class: dict[str, dict[str, list[int]]] = collections.defaultdict(dict)
+    found: list[dict[str, Any]] = [{"group": "", "split": SURPLUS} for _ in photos]
+    twice = []
+    for rows in groups:
+        label = photos[rows[0]].label
+        if any(photos[row].label != label for row in rows):
+            twice += rows
+            continue
+        by_class[label][splits.group_keys([photos[row] for row in rows])[0]] = rows
+    if twice:
+        warn(
+            f"{len(twice)} photos were left out because the same photo is in two classes, such as "
+            f"{photos[twice[0]].source_url}"
+        )
+    for label in sorted({photo.label for photo in photos}):
+        members = by_class[label]
+        count = sum(len(rows) for rows in members.values())
+        quota = splits.quota_for(
+            count,
+            train_per_class=max(1, count),
+            demo_per_class=0,
+            validation_percentage=validation_percentage,
+            testing_percentage=testing_percentage,
+        )
+        sizes = {key: len(rows) for key, rows in members.items()}
+        for key, part in splits.assign(label, sizes, quota).items():
+            for row in members[key]:
+                found[row] = {"group": key, "split": part}
+    return found
+
+
+def _clean(
+    image_dir: Path, labels: Sequence[str], writer: DatasetWriter
+) -> Iterator[tuple[Photo, bytes]]:
+    """The usable photos of the folder, written as they are read."""
+    for label in labels:
+        bad = []
+        count = 0
+        for path in class_folders.class_files(image_dir, label):
+            source = path.read_bytes()
+            try:
+                good = images.to_clean_jpeg(source)
+            except BadPhoto as error:
+                bad.append(f"{path} ({error.reason})")
+                continue
+            photo = Photo(
+                label=label,
+                source_sha256=hashlib.sha256(source).hexdigest(),
+                width=good.width,
+                height=good.height,
+                phash=images.phash(good.data),
+                source="folder",
+                source_url=f"{label}/{path.name}",
+            )
+            count += 1
+            yield writer.add(photo, good.data), good.data
+        if bad:
+            warn(f"{len(bad)} files of {label!r} are no usable photos, such as {bad[0]}")
+        if not count:
+            raise InputError(f"no file of {image_dir / label} is a usable photo: {bad[0]}")
+        log.info("%s: %d photos", label, count)
+        if count < FEW_PHOTOS:
+            warn(f"{label!r} has only {count} photos, which may cause issues: use {FEW_PHOTOS}")

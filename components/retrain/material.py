@@ -1,0 +1,122 @@
+"""What a head is trained on: photos, their parts, their bottlenecks, and distorted copies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common import backbone, bottlenecks
+from components.common.backbone import Architecture
+from components.common.bottlenecks import Bottlenecks
+from components.common.dataset import Dataset
+from components.common.errors import InputError
+from components.common.photo import Photo
+from components.common.splits import TEST, TRAINING, VALIDATION
+from components.retrain.distort import Distortions, distorted_bottlenecks
+from components.retrain.head import Examples, Head, softmax
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is learned from.
+
+    Attributes:
+        dataset: the photos.
+        vectors: their bottlenecks.
+        learned: photos of the training part, then those of the validation part.
+        parts: bottlenecks and classes of the training, validation and test parts.
+        copies: bottlenecks of distorted copies of `learned`, float32 (N, D) each.
+    """
+
+    dataset: Dataset
+    vectors: Bottlenecks
+    learned: list[Photo]
+    parts: dict[str, Examples]
+    copies: Sequence[NDArray[np.float32]]
+
+    @property
+    def architecture(self) -> Architecture:
+        """Of the backbone."""
+        return backbone.parse_architecture(self.vectors.key.architecture)
+
+    @property
+    def to_learn(self) -> Examples:
+        """The training part with its distorted copies."""
+        part = self.parts[TRAINING]
+        versions = [part.vectors, *(copy[: len(part)] for copy in self.copies)]
+        return Examples(np.concatenate(versions), np.tile(part.labels, len(versions)))
+
+
+def gather(
+    training: Path,
+    bottleneck_dir: Path,
+    distortions: Distortions,
+    seed: int,
+    weights: str,
+    cache: Path,
+) -> Material:
+    """Read the artifacts, and make the distorted copies where there are to be any.
+
+    Args:
+        training: dataset with its parts.
+        bottleneck_dir: bottlenecks of its photos.
+        distortions: of the copies.
+        seed: of the distortions.
+        weights: the weights file that the bottlenecks were computed with; found by default.
+        cache: the cache folder.
+
+    Raises:
+        InputError: artifacts that do not belong together, or a class without a training photo.
+    """
+    dataset = Dataset(training)
+    vectors = bottlenecks.load(bottleneck_dir)
+    learned = learned_photos(dataset.photos)
+    parts = examples(dataset.photos, dataset.labels, vectors)
+    copies: list[NDArray[np.float32]] = []
+    if distortions:
+        network = backbone.load_backbone(vectors.key.architecture, cache, weights)
+        kept_in = cache / bottlenecks.CACHE_FOLDER
+        copies = distorted_bottlenecks(network, dataset, learned, distortions, kept_in, seed)
+    return Material(dataset, vectors, learned, parts, copies)
+
+
+def learned_photos(photos: Sequence[Photo]) -> list[Photo]:
+    """Those of the training part, then those of the validation part."""
+    return [photo for part in (TRAINING, VALIDATION) for photo in photos if photo.split == part]
+
+
+def examples(photos: list[Photo], classes: list[str], vectors: Bottlenecks) -> dict[str, Examples]:
+    """The bottlenecks of the training, validation and test parts.
+
+    Raises:
+        InputError: a photo has no bottleneck, or a class has no training photo.
+    """
+    number = {label: index for index, label in enumerate(classes)}
+    parts = {}
+    for part in (TRAINING, VALIDATION, TEST):
+        members = [photo for photo in photos if photo.split == part]
+        labels = np.array([number[photo.label] for photo in members], dtype=np.int64)
+        parts[part] = Examples(vectors.vectors[vectors.rows(members)], labels)
+    present = set(parts[TRAINING].labels.tolist())
+    missing = [label for label in classes if number[label] not in present]
+    if missing or len(classes) < 2:
+        raise InputError(
+            f"no training photos of {missing}" if missing else f"only one class: {classes}"
+        )
+    return parts
+
+
+def misclassified(head: Head, material: Material, part: str) -> list[tuple[Photo, str]]:
+    """Photos of a part that the head gets wrong, worst first, with the class that it gives."""
+    held_out, classes = material.parts[part], material.dataset.labels
+    photos = [photo for photo in material.dataset.photos if photo.split == part]
+    if not photos:
+        return []
+    probabilities = softmax(head.logits(held_out.vectors))
+    found = probabilities.argmax(axis=1)
+    right = probabilities[np.arange(len(photos)), held_out.labels]
+    order = np.argsort(right, kind="stable")
+    wrong = order[found[order] != held_out.labels[order]]
+    return [(photos[row], classes[found[row]]) for row in wrong.tolist()]

@@ -1,0 +1,122 @@
+"""The int8 form: made, measured on photos that the scoring head had not seen, and judged."""
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common import backbone, images, model
+from components.common.batches import batched
+from components.common.dataset import Dataset
+from components.common.photo import Photo
+from components.common.splits import TRAINING
+from components.retrain import export
+from components.retrain.calibrate import OutOfFold
+
+CALIBRATION_PHOTOS = 50
+MEASURED_PHOTOS = 1000
+MAX_LOSS = 0.01  # of accuracy
+BATCH = 16
+Z = 1.959964  # of the normal distribution, for 95 %
+
+
+@dataclass(frozen=True)
+class Int8:
+    """How the int8 form does beside the float32 form, on the same photos.
+
+    Attributes:
+        shipped: False where it loses more than `MAX_LOSS`.
+        photos: how many were measured: of the training and validation parts, each scored by a head
+            that had not seen it.
+        agreement: share of photos that both forms give the same class.
+        accuracy: of the int8 form.
+        float_accuracy: of the float32 form.
+        loss: of accuracy, float32 less int8, paired.
+        interval: 95 % interval of the loss (normal approximation of the paired differences).
+    """
+
+    shipped: bool
+    photos: int
+    agreement: float
+    accuracy: float
+    float_accuracy: float
+    loss: float
+    interval: tuple[float, float]
+
+
+def make(saved_model: Path, dataset: Dataset, photos: Sequence[Photo], size: int) -> bytes:
+    """Convert, with the ranges that a few training photos of every class show.
+
+    Args:
+        saved_model: the model.
+        dataset: where the photos are.
+        photos: candidates; those of the training part are used.
+        size: pixels of the model's input.
+    """
+    chosen = _from_every_class([photo for photo in photos if photo.split == TRAINING])
+    return export.to_int8(
+        saved_model, (images.model_input(dataset.read(photo), size)[None] for photo in chosen)
+    )
+
+
+def measure(
+    path: Path, dataset: Dataset, photos: Sequence[Photo], found: OutOfFold, size: int
+) -> Int8:
+    """Compare the int8 model's bottlenecks with the float32 ones, under the same heads.
+
+    Args:
+        path: the int8 model.
+        dataset: where the photos are.
+        photos: in the order of `found`.
+        found: scores of the photos from their float32 bottlenecks.
+        size: pixels of the model's input.
+    """
+    rows = np.arange(len(photos))
+    if len(rows) > MEASURED_PHOTOS:
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[:MEASURED_PHOTOS])
+    vectors = np.zeros_like(found.examples.vectors)
+    vectors[rows] = _bottlenecks(path, dataset, [photos[row] for row in rows.tolist()], size)
+    labels = found.examples.labels[rows]
+    exact = found.logits[rows].argmax(axis=1)
+    coarse = found.logits_of(vectors)[rows].argmax(axis=1)
+    lost = (exact == labels).astype(np.float64) - (coarse == labels)
+    half = Z * float(lost.std()) / math.sqrt(len(lost))
+    loss = float(lost.mean())
+    return Int8(
+        shipped=loss <= MAX_LOSS,
+        photos=len(rows),
+        agreement=float((exact == coarse).mean()),
+        accuracy=float((coarse == labels).mean()),
+        float_accuracy=float((exact == labels).mean()),
+        loss=loss,
+        interval=(loss - half, loss + half),
+    )
+
+
+def _bottlenecks(
+    path: Path, dataset: Dataset, photos: Sequence[Photo], size: int
+) -> NDArray[np.float32]:
+    run = backbone.make_interpreter(path)
+
+    def vectors() -> Iterator[NDArray[np.float32]]:
+        with ThreadPoolExecutor(backbone.THREADS) as pool:
+            for chunk in batched(photos, BATCH):
+                data = [dataset.read(photo) for photo in chunk]
+                inputs = pool.map(lambda one: images.model_input(one, size), data)
+                yield run(input=np.stack(list(inputs)))[model.BOTTLENECK]
+
+    return np.concatenate(list(vectors()))
+
+
+def _from_every_class(photos: Sequence[Photo]) -> list[Photo]:
+    """Photos of every class in turn, by the hash of their bytes."""
+    by_class: dict[str, list[Photo]] = {}
+    for photo in sorted(photos, key=lambda photo: (photo.label, photo.sha256)):
+        by_class.setdefault(photo.label, []).append(photo)
+    in_turn = chain.from_iterable(zip_longest(*by_class.values()))
+    return [photo for photo in in_turn if photo is not None][:CALIBRATION_PHOTOS]
