@@ -78,7 +78,8 @@ class ModelDescription:
         unknown: when the answer is "none of these"; None where there were too few photos.
         calibration: on how many photos temperature and rule were fitted, and how they do there.
         int8: how the int8 form does beside the float32 form; None where it was not made.
-        recipe: the options that it was trained with.
+        fine_tuning: its options; None where the backbone is as it was pretrained.
+        recipe: the options that the head was trained with.
         photos: number of photos by part and class.
         rendered: True where it was trained on rendered pictures instead of photographs.
         version: of this program.
@@ -99,6 +100,7 @@ class ModelDescription:
     photos: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     calibration: Mapping[str, Any] | None = None
     int8: Mapping[str, Any] | None = None
+    fine_tuning: Mapping[str, Any] | None = None
     rendered: bool = False
     format: str = FORMAT
     format_version: int = FORMAT_VERSION

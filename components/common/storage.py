@@ -1,4 +1,4 @@
-"""Object storage: listing and reading below gs:// and s3:// prefixes.
+"""Object storage: listing, reading and writing below gs:// and s3:// prefixes.
 
 Credentials come from the environment alone: Google's application default credentials, and boto3's
 variables, profile or role. AWS_ENDPOINT_URL leads to another S3 store (SeaweedFS, MinIO),
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common.errors import InputError, WorkError
+from components.common.files import write_file
 
 SCHEMES = ("gs://", "s3://")
 CONNECT_S = 3.0
@@ -128,6 +129,42 @@ def read_place(place: str, *, max_bytes: int) -> bytes:
     return data
 
 
+def find_place(place: str, *, max_bytes: int) -> bytes | None:
+    """As `read_place`, but None where there is no such file or object."""
+    if is_uri(place):
+        folder = place.rpartition("/")[0]
+        if all(entry.uri != place for entry in list_objects(folder)):
+            return None
+    elif not Path(place).expanduser().is_file():
+        return None
+    return read_place(place, max_bytes=max_bytes)
+
+
+def write_place(place: str, data: bytes, *, what: str) -> None:
+    """Write a file or, for gs:// and s3://, an object: whole or not at all.
+
+    Args:
+        place: where to; what is there is replaced.
+        data: the content.
+        what: is written, for messages, such as "a checkpoint".
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached, or the disk is full.
+    """
+    if not is_uri(place):
+        write_file(Path(place).expanduser(), data, what=what)
+        return
+    bucket, _, key = place.partition("://")[2].partition("/")
+    if not bucket or not key:
+        raise InputError(f"{place} names no object: expected gs://bucket/folder/file or s3://…")
+    with _explained(place, "written"):
+        if place.startswith("gs://"):
+            _gcs().bucket(bucket).blob(key).upload_from_string(data, **_patience())
+        else:
+            _s3().put_object(Bucket=bucket, Key=key, Body=data)
+
+
 def _download(blob: Any, last: int) -> bytes:
     """The bytes of a Google object up to and with the one at `last`."""
     from google.api_core.exceptions import RequestRangeNotSatisfiable
@@ -199,7 +236,7 @@ def _s3() -> Any:
 
 
 @contextmanager
-def _explained(place: str) -> Iterator[None]:
+def _explained(place: str, done: str = "read") -> Iterator[None]:
     """Turn the clients' errors into ones that name the place and what to do."""
     import requests.exceptions
     from botocore.exceptions import (
@@ -219,9 +256,9 @@ def _explained(place: str) -> Iterator[None]:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
             raise WorkError(f"{place} cannot be reached: {error}") from error
-        raise InputError(f"{place} cannot be read: {error}") from error
+        raise InputError(f"{place} cannot be {done}: {error}") from error
     except (GoogleClientError, ParamValidationError, ProfileNotFound) as error:
-        raise InputError(f"{place} cannot be read: {error}") from error
+        raise InputError(f"{place} cannot be {done}: {error}") from error
     except (NoCredentialsError, GoogleAuthError) as error:
         raise InputError(
             f"{place}: no credentials were found in the environment ({error}): set "
@@ -230,7 +267,7 @@ def _explained(place: str) -> Iterator[None]:
     except (GoogleAPIError, BotoCoreError, requests.exceptions.RequestException) as error:
         raise WorkError(f"{place} cannot be reached: {_in_short(error)}") from error
     except ValueError as error:  # a bucket or an endpoint that cannot be one
-        raise InputError(f"{place} cannot be read: {error}") from error
+        raise InputError(f"{place} cannot be {done}: {error}") from error
 
 
 def _in_short(error: Exception) -> str:

@@ -4,14 +4,12 @@ import collections
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from components import __version__
 from components.common import attribution, model
-from components.common.backbone import Architecture
 from components.common.bottlenecks import Bottlenecks
 from components.common.dataset import MANIFEST, Dataset
 from components.common.model import ModelDescription
@@ -21,7 +19,9 @@ from components.common.step import log, warn
 from components.retrain import export, quantize
 from components.retrain.calibrate import Calibration, OutOfFold
 from components.retrain.export import KerasModels
+from components.retrain.finetune import FineTuning
 from components.retrain.head import Head, Recipe
+from components.retrain.material import Material
 from components.retrain.quantize import Int8
 
 
@@ -32,24 +32,24 @@ class Trained:
     Attributes:
         head: the last layer.
         recipe: the options that it was trained with.
-        learned: photos of the training and validation parts, in the order of `found`.
-        found: their out-of-fold scores; None where there were too few photos.
+        scored: photos that heads scored which had not seen them, in the order of `found`.
+        found: their scores; None where there were too few photos.
         calibration: None likewise.
+        fine_tuning: its options; None where the backbone is as it was.
     """
 
     head: Head
     recipe: Recipe
-    learned: list[Photo]
+    scored: list[Photo]
     found: OutOfFold | None
     calibration: Calibration | None
+    fine_tuning: FineTuning | None = None
 
 
 def write(
     folder: Path,
     models: KerasModels,
-    architecture: Architecture,
-    dataset: Dataset,
-    vectors: Bottlenecks,
+    material: Material,
     trained: Trained,
     *,
     final_tensor_name: str,
@@ -60,20 +60,19 @@ def write(
     Args:
         folder: where to; empty.
         models: the Keras models.
-        architecture: of the backbone.
-        dataset: what was trained on.
-        vectors: its bottlenecks.
+        material: what was trained on.
         trained: what the training found.
         final_tensor_name: name of the frozen graph's output.
         int8: whether the int8 form is wanted.
     """
-    export.write(models, architecture.size, folder, final_tensor_name=final_tensor_name)
-    measured = _write_int8(folder, dataset, trained, architecture.size) if int8 else None
-    description = describe(dataset, vectors, trained, measured)
+    dataset, size = material.dataset, material.architecture.size
+    export.write(models, size, folder, final_tensor_name=final_tensor_name)
+    measured = _write_int8(folder, dataset, trained, size) if int8 else None
+    description = describe(dataset, material.vectors, trained, measured)
     (folder / model.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
     written = attribution.render(dataset.photos)
     (folder / attribution.FILE_NAME).write_text(written, encoding="utf-8")
-    _write_references(folder / model.REFERENCES, dataset, vectors, trained.learned)
+    _write_references(folder / model.REFERENCES, material)
     text = json.dumps(dataclasses.asdict(description), indent=2, ensure_ascii=False)
     (folder / model.DESCRIPTION).write_text(text + "\n", encoding="utf-8")
     return description
@@ -100,6 +99,7 @@ def describe(
         unknown=fitted.unknown if fitted else None,
         calibration=_rounded(fitted) if fitted else None,
         int8=_rounded(int8) if int8 else None,
+        fine_tuning=dataclasses.asdict(trained.fine_tuning) if trained.fine_tuning else None,
         recipe=dataclasses.asdict(trained.recipe),
         photos=dict(counts),
         rendered=any(RENDERED in photo.flags for photo in dataset.photos),
@@ -114,12 +114,11 @@ def _rounded(facts: Calibration | Int8) -> dict[str, object]:
     return content
 
 
-def _write_references(
-    path: Path, dataset: Dataset, vectors: Bottlenecks, photos: Sequence[Photo]
-) -> None:
+def _write_references(path: Path, material: Material) -> None:
     """The directions of the training and validation photos' bottlenecks: what photos look like."""
-    number = {label: index for index, label in enumerate(dataset.labels)}
-    directions = model.unit_length(vectors.vectors[vectors.rows(photos)])
+    number = {label: index for index, label in enumerate(material.dataset.labels)}
+    photos = material.learned
+    directions = model.unit_length(material.learned_vectors)
     np.savez(
         path,
         vectors=directions.astype(np.float16),
@@ -134,8 +133,8 @@ def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> 
         log.info("int8 model left out: too few photos to measure it on")
         return None
     path = folder / model.INT8
-    photos = trained.learned
-    path.write_bytes(quantize.make(folder / model.SAVED_MODEL, dataset, photos, size))
+    photos = trained.scored
+    path.write_bytes(quantize.make(folder / model.SAVED_MODEL, dataset, size))
     measured = quantize.measure(path, dataset, photos, trained.found, size)
     low, high = (100 * bound for bound in measured.interval)
     log.info(

@@ -18,6 +18,7 @@ from components.retrain.head import Examples, Head, Recipe, cross_entropy, softm
 
 FOLDS = 5
 FALSE_REJECTION_RATE = 0.05
+MIN_HELD_OUT = 20  # photos; with fewer, nothing is fitted after fine-tuning
 # Of the photos that may be rejected falsely, the share that is rejected for a low probability. A
 # photo of something else is far from all training photos more often than it is undecided: flowers
 # shown to a model of mushrooms, and the other way round.
@@ -125,18 +126,34 @@ def out_of_fold(
     return OutOfFold(examples, fold, tuple(heads), logits)
 
 
-def calibrate(found: OutOfFold, groups: Sequence[str]) -> Calibration:
+def held_out(examples: Examples, head: Head) -> OutOfFold:
+    """Scores of photos that took no part in the training at all, by the trained head itself."""
+    fold = np.zeros(len(examples), np.int64)
+    return OutOfFold(examples, fold, (head,), head.logits(examples.vectors))
+
+
+def calibrate(
+    found: OutOfFold,
+    groups: Sequence[str],
+    references: NDArray[np.float32] | None = None,
+) -> Calibration:
     """Fit temperature and rule.
 
     Args:
         found: the scores.
         groups: the group of each photo: a photo's own group is not compared with it.
+        references: bottlenecks that the photos are compared with, float32 (M, D); by default the
+            photos themselves.
     """
     labels = found.examples.labels
     temperature = fit_temperature(found.logits, labels)
     probability = softmax(found.logits / temperature).max(axis=1)
     unit = unit_length(found.examples.vectors)
-    alike = similarity(unit, unit, NEIGHBOURS, groups=np.unique(groups, return_inverse=True)[1])
+    if references is None:
+        numbers = np.unique(groups, return_inverse=True)[1]
+        alike = similarity(unit, unit, NEIGHBOURS, groups=numbers)
+    else:
+        alike = similarity(unit, unit_length(references), NEIGHBOURS)
     rule = fit_rule(probability, alike)
     return Calibration(
         temperature,

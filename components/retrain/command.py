@@ -16,6 +16,7 @@ from components.common.files import default_cache_dir
 from components.common.step import add_options, log
 from components.retrain import from_folder
 from components.retrain.distort import Distortions
+from components.retrain.finetune import FineTuning
 from components.retrain.head import CLASS_WEIGHTS, OPTIMIZERS, SCHEDULES, Recipe
 from components.retrain.retrain import Extras, retrain
 
@@ -43,6 +44,12 @@ TRAINING_HELP = {
     "random_scale": "also learn from photos up to this much larger, in percent",
     "random_brightness": "also learn from photos up to this much brighter or darker, in percent",
     "distorted_copies": "how many distorted copies of each photo are made",
+    "fine_tune_steps": "steps in which the top of the backbone learns too, after the head; 0: none",
+    "fine_tune_layers": "layers of the backbone that learn then; BatchNorm stays frozen",
+    "fine_tune_learning_rate": "of Adam, in fine-tuning",
+    "fine_tune_batch_size": "photos of a fine-tuning step",
+    "checkpoint_interval": "fine-tuning steps between two checkpoints",
+    "require_gpu": "fail at once where TensorFlow sees no GPU",
 }
 
 _PATHS = (
@@ -66,6 +73,11 @@ _PATHS = (
         "intermediate_output_graphs_dir",
         "frozen graphs while training goes on (default: OUTPUT_DIR/intermediate_graph)",
     ),
+    (
+        "checkpoint_path",
+        "folder, gs://… or s3://… for checkpoints of fine-tuning; the same command goes on from "
+        "there (default: OUTPUT_DIR/retrain_checkpoint)",
+    ),
     ("weights", "a pretrained weights file; found by itself by default"),
 )
 _HELP = {
@@ -80,6 +92,7 @@ _HELP = {
 _DEFAULTS: dict[str, Any] = {
     **dataclasses.asdict(Recipe()),
     **dataclasses.asdict(Distortions()),
+    **dataclasses.asdict(FineTuning()),
     **dataclasses.asdict(Extras()),
     "testing_percentage": 10,
     "validation_percentage": 10,
@@ -123,6 +136,7 @@ def run(options: argparse.Namespace) -> None:
     log.setLevel(getattr(logging, options.logging_verbosity))
     recipe = Recipe(**_fields(Recipe, options))
     distortions = Distortions(**_fields(Distortions, options))
+    fine_tuning = FineTuning(**_fields(FineTuning, options))
     extras = Extras(**_fields(Extras, options))
     base = Path(options.output_dir).expanduser()
     places = {
@@ -139,6 +153,7 @@ def run(options: argparse.Namespace) -> None:
             places[name] = Path(given).expanduser()
     recipe.check()
     distortions.check()
+    fine_tuning.check(options.checkpoint_path)
     extras.check()
     from_folder.check_percentages(options.validation_percentage, options.testing_percentage)
     saved_model = Path(options.saved_model_dir).expanduser() if options.saved_model_dir else None
@@ -156,6 +171,8 @@ def run(options: argparse.Namespace) -> None:
         logs,
         recipe=recipe,
         distortions=distortions,
+        fine_tuning=fine_tuning,
+        checkpoint_path=options.checkpoint_path or str(base / "retrain_checkpoint"),
         extras=dataclasses.replace(
             extras,
             intermediate_output_graphs_dir=str(places["intermediate_output_graphs_dir"]),

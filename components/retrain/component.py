@@ -27,6 +27,13 @@ def retrain(
     random_scale: int,
     random_brightness: int,
     distorted_copies: int,
+    fine_tune_steps: int,
+    fine_tune_layers: int,
+    fine_tune_learning_rate: float,
+    fine_tune_batch_size: int,
+    checkpoint_interval: int,
+    require_gpu: bool,
+    checkpoint_path: str,
     weights: str,
     cache_dir: str,
     model: dsl.Output[dsl.Model],
@@ -56,6 +63,15 @@ def retrain(
         random_scale: Also learn from photos up to this much larger, in percent.
         random_brightness: Also learn from photos up to this much brighter or darker, in percent.
         distorted_copies: How many distorted copies of each photo are made.
+        fine_tune_steps: Steps in which the top of the backbone learns too, after the head; 0:
+            none.
+        fine_tune_layers: Layers of the backbone that learn then; BatchNorm stays frozen.
+        fine_tune_learning_rate: Of Adam, in fine-tuning.
+        fine_tune_batch_size: Photos of a fine-tuning step.
+        checkpoint_interval: Fine-tuning steps between two checkpoints.
+        require_gpu: Fail at once where TensorFlow sees no GPU.
+        checkpoint_path: Folder, gs://… or s3://… for checkpoints of fine-tuning; empty for the
+            cache folder.
         weights: Weights file that the bottlenecks were computed with; empty to look for it.
         cache_dir: Where pretrained weights are kept; empty for the user's cache folder.
         model: model.keras, saved_model, model.tflite, labels, model.json and the rest.
@@ -64,6 +80,7 @@ def retrain(
     from pathlib import Path
 
     from components.retrain.distort import Distortions
+    from components.retrain.finetune import FineTuning
     from components.retrain.head import Recipe
     from components.retrain.retrain import retrain
 
@@ -94,6 +111,15 @@ def retrain(
             random_brightness=random_brightness,
             distorted_copies=distorted_copies,
         ),
+        fine_tuning=FineTuning(
+            fine_tune_steps=fine_tune_steps,
+            fine_tune_layers=fine_tune_layers,
+            fine_tune_learning_rate=fine_tune_learning_rate,
+            fine_tune_batch_size=fine_tune_batch_size,
+            checkpoint_interval=checkpoint_interval,
+            require_gpu=require_gpu,
+        ),
+        checkpoint_path=checkpoint_path,
         weights=weights,
         cache_dir=cache_dir,
     )

@@ -47,7 +47,9 @@ def build(architecture: Architecture, pretrained: Weights, head: Head) -> KerasM
     weights.apply_to_keras(pretrained, mobilenet)
     features = mobilenet.get_layer(FEATURE_LAYER).output
     bottleneck = keras.layers.GlobalAveragePooling2D(name=model.BOTTLENECK)(features)
-    layer = keras.layers.Dense(len(head.biases), activation="softmax", name=model.SCORES)
+    layer = keras.layers.Dense(
+        len(head.biases), activation="softmax", name=model.SCORES, dtype="float32"
+    )
     scores = layer(bottleneck)
     layer.set_weights([head.weights, head.biases])
     name = architecture.name.replace(".", "_")

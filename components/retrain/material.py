@@ -41,6 +41,16 @@ class Material:
         """Of the backbone."""
         return backbone.parse_architecture(self.vectors.key.architecture)
 
+    def seen_by(self, vectors: Bottlenecks) -> "Material":
+        """The same photos through another network; without distorted copies."""
+        parts = examples(self.dataset.photos, self.dataset.labels, vectors)
+        return Material(self.dataset, vectors, self.learned, parts, [])
+
+    @property
+    def learned_vectors(self) -> NDArray[np.float32]:
+        """Bottlenecks of `learned`, float32 (N, D)."""
+        return np.concatenate([self.parts[TRAINING].vectors, self.parts[VALIDATION].vectors])
+
     @property
     def to_learn(self) -> Examples:
         """The training part with its distorted copies."""

@@ -49,16 +49,15 @@ class Int8:
     interval: tuple[float, float]
 
 
-def make(saved_model: Path, dataset: Dataset, photos: Sequence[Photo], size: int) -> bytes:
+def make(saved_model: Path, dataset: Dataset, size: int) -> bytes:
     """Convert, with the ranges that a few training photos of every class show.
 
     Args:
         saved_model: the model.
         dataset: where the photos are.
-        photos: candidates; those of the training part are used.
         size: pixels of the model's input.
     """
-    chosen = _from_every_class([photo for photo in photos if photo.split == TRAINING])
+    chosen = _from_every_class([photo for photo in dataset.photos if photo.split == TRAINING])
     return export.to_int8(
         saved_model, (images.model_input(dataset.read(photo), size)[None] for photo in chosen)
     )

@@ -16,10 +16,12 @@ from components.common.files import atomic_directory, default_cache_dir, write_f
 from components.common.splits import TEST, TRAINING, VALIDATION
 from components.common.step import log, step
 from components.common.weights import Weights
-from components.retrain import artifact, calibrate, export
+from components.retrain import artifact, calibrate, export, finetune
 from components.retrain.artifact import Trained
+from components.retrain.calibrate import Calibration
 from components.retrain.distort import Distortions
 from components.retrain.export import KerasModels
+from components.retrain.finetune import FineTuning
 from components.retrain.head import (
     Examples,
     Head,
@@ -76,6 +78,8 @@ def retrain(
     *,
     recipe: Recipe = Recipe(),
     distortions: Distortions = Distortions(),
+    fine_tuning: FineTuning = FineTuning(),
+    checkpoint_path: str = "",
     extras: Extras = Extras(),
     weights: str = "",
     cache_dir: str = "",
@@ -89,6 +93,9 @@ def retrain(
         summaries_dir: TensorBoard logs to write, runs `train` and `validation`.
         recipe: how the head is trained.
         distortions: how copies of the training photos are distorted.
+        fine_tuning: how the backbone is trained after the head.
+        checkpoint_path: folder, gs://… or s3://… for checkpoints of fine-tuning; by default in the
+            cache folder.
         extras: what else is written.
         weights: the weights file that the bottlenecks were computed with; found by default.
         cache_dir: where the pretrained weights are kept; by default the user's cache folder.
@@ -98,11 +105,14 @@ def retrain(
     """
     recipe.check()
     distortions.check()
+    fine_tuning.check(checkpoint_path)
     extras.check()
+    quiet_tensorflow()
+    if fine_tuning.require_gpu:
+        finetune.check_gpu(required=True)
     cache = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
     material = gather(training, bottleneck_dir, distortions, recipe.seed, weights, cache)
     pretrained = _pretrained(material.vectors, cache, weights)
-    quiet_tensorflow()
     from components.retrain.summaries import TensorBoardSummaries
 
     classes, validation = material.dataset.labels, material.parts[VALIDATION]
@@ -112,16 +122,32 @@ def retrain(
     ):
         graphs = _IntermediateGraphs(material.vectors, pretrained, extras)
         last = _train(material, recipe, [summaries.add, graphs])
+        models = export.build(material.architecture, pretrained, last.head)
+        if fine_tuning:
+            place = checkpoint_path or str(cache / "checkpoints")
+            models = _fine_tuned(
+                material,
+                pretrained,
+                last.head,
+                recipe.seed,
+                distortions,
+                fine_tuning,
+                place,
+                summaries,
+            )
+            material, head = _through(models, material)
+            last = dataclasses.replace(last, head=head)
+            trained = _calibrated_after_tuning(material, recipe, head, fine_tuning)
+        else:
+            trained = _calibrated(material, recipe, last)
         _report_test(last.head, material.parts[TEST], recipe)
         if extras.print_misclassified_test_images:
             _print_misclassified(last.head, material)
         artifact.write(
             model_folder,
-            export.build(material.architecture, pretrained, last.head),
-            material.architecture,
-            material.dataset,
-            material.vectors,
-            _calibrated(material, recipe, last),
+            models,
+            material,
+            trained,
             final_tensor_name=extras.final_tensor_name,
             int8=extras.int8,
         )
@@ -178,11 +204,8 @@ def _train(material: Material, recipe: Recipe, listeners: Sequence[Callable[[Loo
 def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
     """Temperature and rule, from heads trained for as many steps as this one was."""
     groups = [photo.group or photo.sha256 for photo in material.learned]
-    parts = [material.parts[TRAINING], material.parts[VALIDATION]]
-    both = Examples(
-        np.concatenate([part.vectors for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-    )
+    labels = [material.parts[part].labels for part in (TRAINING, VALIDATION)]
+    both = Examples(material.learned_vectors, np.concatenate(labels))
     fold = calibrate.folds(both.labels, groups)
     if not fold.any():
         log.info("no temperature and no rule for unknown photos: a class has one photo only")
@@ -191,6 +214,66 @@ def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
     classes = len(material.dataset.labels)
     found = calibrate.out_of_fold(both, fold, classes, same, material.copies)
     fitted = calibrate.calibrate(found, groups)
+    _log_calibration(fitted)
+    return Trained(last.head, recipe, material.learned, found, fitted)
+
+
+def _fine_tuned(
+    material: Material,
+    pretrained: Weights,
+    head: Head,
+    seed: int,
+    distortions: Distortions,
+    fine_tuning: FineTuning,
+    checkpoint_path: str,
+    summaries: "TensorBoardSummaries",
+) -> KerasModels:
+    architecture = material.architecture
+    return finetune.fine_tune(
+        lambda head: export.build(architecture, pretrained, head),
+        head,
+        material.dataset,
+        fine_tuning,
+        checkpoint_path=checkpoint_path,
+        origin=f"{architecture.name} {pretrained.sha256}",
+        seed=seed,
+        distortions=distortions,
+        report=summaries.add_tuned,
+    )
+
+
+def _through(models: KerasModels, material: Material) -> tuple[Material, Head]:
+    """The photos as the tuned network sees them, and its tuned head."""
+    photos = [photo for photo in material.dataset.photos if photo.split in material.parts]
+    features, head = finetune.predict(models, material.dataset, photos)
+    vectors = dataclasses.replace(
+        material.vectors, sha256=tuple(photo.sha256 for photo in photos), vectors=features
+    )
+    return material.seen_by(vectors), head
+
+
+def _calibrated_after_tuning(
+    material: Material, recipe: Recipe, head: Head, fine_tuning: FineTuning
+) -> Trained:
+    """Temperature and rule from the validation part, the only one that a tuned network can use."""
+    validation = material.parts[VALIDATION]
+    photos = [photo for photo in material.learned if photo.split == VALIDATION]
+    if len(photos) < calibrate.MIN_HELD_OUT:
+        log.info(
+            "no temperature and no rule for unknown photos: after fine-tuning they are fitted on "
+            "the validation part, and it has %d photos, less than %d",
+            len(photos),
+            calibrate.MIN_HELD_OUT,
+        )
+        return Trained(head, recipe, photos, None, None, fine_tuning)
+    found = calibrate.held_out(validation, head)
+    groups = [photo.group or photo.sha256 for photo in photos]
+    fitted = calibrate.calibrate(found, groups, material.parts[TRAINING].vectors)
+    _log_calibration(fitted)
+    return Trained(head, recipe, photos, found, fitted, fine_tuning)
+
+
+def _log_calibration(fitted: Calibration) -> None:
     log.info(
         "Temperature %.3f: cross entropy of %d photos by heads that had not seen them %.4f, "
         "before %.4f; %.1f%% of them would be called unknown",
@@ -200,7 +283,6 @@ def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
         fitted.log_loss[0],
         fitted.rejected * 100,
     )
-    return Trained(last.head, recipe, material.learned, found, fitted)
 
 
 def _report_test(head: Head, test: Examples, recipe: Recipe) -> None:
@@ -228,9 +310,8 @@ def _finish(
     for number, (photo, given) in enumerate(wrong):
         pixels = images.decode(images.thumbnail(material.dataset.read(photo), THUMBNAIL_SIDE))
         summaries.add_photo(number, f"{photo.label} taken for {given}", pixels, last.step)
-    rows = material.vectors.rows(material.learned)
     projector.write(
-        summaries.directory, material.dataset, material.learned, material.vectors.vectors[rows]
+        summaries.directory, material.dataset, material.learned, material.learned_vectors
     )
 
 

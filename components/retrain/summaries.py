@@ -14,6 +14,7 @@ from tensorboard.plugins.pr_curve import summary as pr_curve
 
 from components.common.errors import InputError
 from components.common.files import naming_full_disk
+from components.retrain.finetune import TunedLook
 from components.retrain.head import Examples, Look, Recipe, softmax
 
 TRAIN, VALIDATION = "train", "validation"
@@ -116,6 +117,14 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
                 node.attr.pop("value")
         with self._writers[TRAIN].as_default(step=step):
             tf.summary.graph(definition)
+
+    def add_tuned(self, look: TunedLook) -> None:
+        """Write one look at fine-tuning."""
+        for run, seen in ((TRAIN, look.train), (VALIDATION, look.validation)):
+            if seen:
+                with self._writers[run].as_default(step=look.step):
+                    tf.summary.scalar("fine_tuning/cross_entropy", seen[0])
+                    tf.summary.scalar("fine_tuning/accuracy", seen[1])
 
     def add_photo(self, number: int, caption: str, pixels: NDArray[np.uint8], step: int) -> None:
         """Write a misclassified photo, uint8 (height, width, 3), RGB."""

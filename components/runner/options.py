@@ -22,6 +22,7 @@ from components.download.sources import sample
 from components.publish.publish import MIN_ACCURACY, check_min_accuracy, check_name
 from components.retrain.command import TRAINING_HELP
 from components.retrain.distort import Distortions
+from components.retrain.finetune import FineTuning
 from components.retrain.head import PIPELINE, Recipe
 
 SPECIES_FILE = Path(__file__).parents[2] / "species.yaml"
@@ -39,6 +40,8 @@ DEFAULTS: dict[str, Any] = {
     "weights": "",
     **dataclasses.asdict(PIPELINE),
     **dataclasses.asdict(Distortions()),
+    **dataclasses.asdict(FineTuning()),
+    "checkpoint_path": "",
     "min_accuracy": MIN_ACCURACY,
     "publish_dir": "",
     "name": "mushrooms",
@@ -57,6 +60,8 @@ _HELP = {
     "architecture": "mobilenet_WIDTH_SIZE: 1.0, 0.75, 0.50, 0.25 and 224, 192, 160, 128",
     "weights": "a pretrained weights file; found by itself by default",
     **TRAINING_HELP,
+    "checkpoint_path": "folder, gs://… or s3://… for checkpoints of fine-tuning (default: in the "
+    "cache folder)",
     "min_accuracy": "what the accuracy's lower bound must reach for publishing",
     "publish_dir": "folder of published models (default: published/ beside the runs)",
     "name": "name of the published model",
@@ -122,6 +127,7 @@ def request(options: argparse.Namespace) -> Request:
     _fields(Division, arguments).check()
     _fields(Recipe, arguments).check()
     _fields(Distortions, arguments).check()
+    _fields(FineTuning, arguments).check(arguments["checkpoint_path"])
     if not arguments["demo_per_class"] and not arguments["testing_percentage"]:
         raise InputError(
             "--demo_per_class and --testing_percentage are both 0: no photo would be left to "

@@ -62,6 +62,33 @@ def test_empty_object_is_empty(store: Store) -> None:
     assert storage.read(f"{store.prefix}/empty/1.jpg", max_bytes=9) == b""
 
 
+def test_objects_are_written_and_replaced(store: Store) -> None:
+    place = f"{store.prefix}/written/folder/é.npz"
+    assert storage.find_place(place, max_bytes=100) is None
+    storage.write_place(place, b"first", what="a checkpoint")
+    storage.write_place(place, b"the second", what="a checkpoint")
+    assert storage.find_place(place, max_bytes=100) == b"the second"
+    with pytest.raises(InputError, match="larger than 9 bytes"):
+        storage.find_place(place, max_bytes=9)
+    assert storage.find_place(f"{store.prefix}/written/folder/é", max_bytes=100) is None
+
+
+@pytest.mark.parametrize("store", ["gs"], indirect=True)  # SeaweedFS makes the bucket
+def test_what_cannot_be_written_is_named(store: Store) -> None:
+    missing = store.prefix.replace("photos", "no-such-bucket")
+    with pytest.raises(InputError, match=r"no-such-bucket/x cannot be written"):
+        storage.write_place(f"{missing}/x", b"1", what="a checkpoint")
+    with pytest.raises(InputError, match="names no object"):
+        storage.write_place(store.prefix, b"1", what="a checkpoint")
+
+
+def test_files_are_written_like_objects(tmp_path: Path) -> None:
+    place = str(tmp_path / "new" / "checkpoint.npz")
+    assert storage.find_place(place, max_bytes=9) is None
+    storage.write_place(place, b"1", what="a checkpoint")
+    assert storage.find_place(place, max_bytes=9) == b"1"
+
+
 def test_ledger_and_decisions_are_read_from_the_store(store: Store, tmp_path: Path) -> None:
     splits.write_ledger([("daisy", "a" * 40, "test")], tmp_path / "split.parquet")
     store.put("run/ledger/split.parquet", (tmp_path / "split.parquet").read_bytes())

@@ -42,6 +42,7 @@ ORIGINAL = {
     "random_brightness": (int, 0),
     "architecture": (str, None),
     "saved_model_dir": (str, ""),
+    "checkpoint_path": (str, None),
     "logging_verbosity": (str, "INFO"),
 }
 

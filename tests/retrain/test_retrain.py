@@ -15,6 +15,8 @@ from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.model import Model
 from components.retrain import quantize
+from components.retrain.distort import Distortions
+from components.retrain.finetune import FineTuning
 from components.retrain.head import Recipe
 from components.retrain.retrain import retrain
 
@@ -96,6 +98,45 @@ def test_int8_model_that_loses_too_much_is_left_out(
     )
     assert not (tmp_path / "model" / "model-int8.tflite").exists()
     assert Model(tmp_path / "model").description.int8["shipped"] is False  # type: ignore[index]
+
+
+def test_fine_tuned_model_is_whole_and_says_so(
+    sample_run: Run, tmp_path: Path, backbone_cache: Path, photos: np.ndarray
+) -> None:
+    import keras
+
+    options = FineTuning(fine_tune_steps=3, fine_tune_layers=2, fine_tune_batch_size=4)
+    retrain(
+        sample_run.directory / "training",
+        next((sample_run.directory / "artifacts").rglob("bottlenecks")),
+        tmp_path / "model",
+        tmp_path / "logs",
+        recipe=Recipe(how_many_training_steps=50),
+        distortions=Distortions(flip_left_right=True, distorted_copies=1),
+        fine_tuning=options,
+        checkpoint_path=str(tmp_path / "checkpoints"),
+        cache_dir=str(backbone_cache),
+    )
+    model = Model(tmp_path / "model")
+    assert model.description.fine_tuning is not None
+    assert model.description.fine_tuning["fine_tune_steps"] == 3
+    from_keras = keras.models.load_model(tmp_path / "model" / "model.keras")(photos)
+    ours = model(photos)
+    np.testing.assert_allclose(np.asarray(from_keras), ours.probabilities, atol=1e-4)
+    assert not np.allclose(
+        ours.bottlenecks, Model(sample_run.directory / "model")(photos).bottlenecks, atol=1e-4
+    )
+    assert (tmp_path / "checkpoints" / "fine_tuning.npz").is_file()
+    # The validation part alone may say how far to trust a tuned network, and here it is too small.
+    assert model.description.temperature is None
+    with np.load(tmp_path / "model" / "references.npz") as references:
+        dataset = Dataset(sample_run.directory / "training")
+        names = {bytes(name).decode(): row for row, name in enumerate(references["sha256"])}
+        photo = next(photo for photo in dataset.photos if photo.sha256 in names)
+        size = model.description.input_size
+        seen = model(images.model_input(dataset.read(photo), size)[None]).bottlenecks[0]
+        stored = references["vectors"][names[photo.sha256]].astype(np.float32)
+        np.testing.assert_allclose(stored, seen / np.linalg.norm(seen), atol=1e-3)
 
 
 def test_temperature_rule_and_references_are_in_the_model(sample_run: Run) -> None:

@@ -1,0 +1,388 @@
+"""Fine-tuning: the top of the backbone learns too, after the head has converged.
+
+Written for Keras 3 without anything of TensorFlow's own (but for several GPUs), so that it runs on
+JAX and PyTorch as well. Every step's batch and distortions are drawn from the seed and the step's
+number alone: weights, optimizer and step are all that a checkpoint needs to hold.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common import images
+from components.common.batches import batched
+from components.common.dataset import Dataset
+from components.common.errors import InputError
+from components.common.photo import Photo
+from components.common.splits import TRAINING, VALIDATION
+from components.common.step import log
+from components.retrain.checkpoints import Checkpoint, Checkpoints, check_place
+from components.retrain.distort import Distortions, distorted_input
+from components.retrain.export import KerasModels
+from components.retrain.head import Head
+
+if TYPE_CHECKING:
+    import keras
+
+DECODE_THREADS = 4
+REPORT_INTERVAL = 10  # steps
+PREDICT_BATCH = 32
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Options of fine-tuning.
+
+    Attributes:
+        fine_tune_steps: steps; 0 leaves the backbone as it is.
+        fine_tune_layers: layers of the backbone that learn, counted from its top among those with
+            weights that are no BatchNorm; BatchNorm stays frozen.
+        fine_tune_learning_rate: of Adam; low, since the weights are nearly right.
+        fine_tune_batch_size: photos a step.
+        checkpoint_interval: steps between two checkpoints.
+        require_gpu: fail at once where there is no GPU.
+    """
+
+    fine_tune_steps: int = 0
+    fine_tune_layers: int = 10
+    fine_tune_learning_rate: float = 1e-5
+    fine_tune_batch_size: int = 32
+    checkpoint_interval: int = 50
+    require_gpu: bool = False
+
+    def __bool__(self) -> bool:
+        return self.fine_tune_steps > 0
+
+    def check(self, checkpoint_path: str) -> None:
+        """Raise `InputError` where an option makes no sense."""
+        if self.fine_tune_steps < 0:
+            raise InputError(f"--fine_tune_steps is {self.fine_tune_steps}: expected 0 or more")
+        for name in ("fine_tune_layers", "fine_tune_batch_size", "checkpoint_interval"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"--{name} is {value}: expected 1 or more")
+        rate = self.fine_tune_learning_rate
+        if not 0 < rate < float("inf"):
+            raise InputError(f"--fine_tune_learning_rate is {rate}: expected a positive number")
+        check_place(checkpoint_path)
+
+
+@dataclass(frozen=True)
+class TunedLook:
+    """One look at fine-tuning.
+
+    Attributes:
+        step: how many steps are done.
+        train: cross entropy in nats and accuracy of the step's batch.
+        validation: the same of the validation part; None between checkpoints.
+    """
+
+    step: int
+    train: tuple[float, float]
+    validation: tuple[float, float] | None
+
+
+def check_gpu(*, required: bool) -> bool:
+    """Whether Keras's backend sees a GPU.
+
+    Raises:
+        InputError: none, and one is required.
+    """
+    import keras
+
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        found = bool(tf.config.list_physical_devices("GPU"))
+    elif name == "jax":
+        import jax
+
+        found = any(device.platform == "gpu" for device in jax.devices())
+    else:
+        import torch
+
+        found = torch.cuda.is_available()
+    if required and not found:
+        raise InputError(
+            f"--require_gpu was given, and {name} sees no GPU on this machine: check the driver "
+            "and the accelerator that the task asks for, or leave the option out"
+        )
+    return found
+
+
+def fine_tune(
+    build: Callable[[Head], KerasModels],
+    head: Head,
+    dataset: Dataset,
+    options: FineTuning,
+    *,
+    checkpoint_path: str,
+    origin: str,
+    seed: int,
+    distortions: Distortions,
+    report: Callable[[TunedLook], None],
+) -> KerasModels:
+    """Train the top of the network on the photos of the training part.
+
+    On a GPU the network computes in mixed precision, its weights in float32; on several GPUs of
+    one machine each takes its share of the batch (TensorFlow only).
+
+    Args:
+        build: makes the models with pretrained weights and a head.
+        head: the trained head.
+        dataset: the photos; the training part is learned from, the validation part looked at.
+        options: how.
+        checkpoint_path: folder, gs://… or s3://… where the last checkpoint is kept.
+        origin: what else the result depends on: the architecture and the pretrained weights' hash.
+        seed: of batches and distortions.
+        distortions: of the photos of each batch.
+        report: is told of the progress.
+
+    Returns:
+        models in float32 with the tuned weights.
+
+    Raises:
+        InputError: a GPU is required and there is none, or checkpoints cannot be kept.
+        WorkError: the disk is full, or the store of the checkpoints cannot be reached.
+    """
+    import keras
+
+    on_gpu = check_gpu(required=options.require_gpu)
+    with _all_gpus(), _precision("mixed_float16" if on_gpu else "float32"):
+        classifier = build(head).classifier
+        unfreeze(classifier, options.fine_tune_layers)
+        classifier.compile(
+            optimizer=keras.optimizers.Adam(options.fine_tune_learning_rate),
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+        )
+        classifier.optimizer.build(classifier.trainable_variables)
+    photos = _Photos(dataset, classifier.input_shape[1], options, distortions, seed)
+    fingerprint = _fingerprint(head, dataset, options, distortions, [origin, str(seed)])
+    _run(
+        classifier,
+        photos,
+        options.fine_tune_steps,
+        Checkpoints(checkpoint_path, fingerprint),
+        options.checkpoint_interval,
+        report,
+    )
+    tuned = build(head)
+    tuned.classifier.set_weights(classifier.get_weights())
+    return tuned
+
+
+def unfreeze(classifier: "keras.Model", layers: int) -> None:
+    """Make the head and so many layers of the backbone's top trainable, and no other.
+
+    A frozen BatchNorm layer works with its stored mean and variance (Keras, "Transfer learning").
+    """
+    import keras
+
+    with_weights = [layer for layer in classifier.layers if layer.weights]
+    able = [one for one in with_weights if not isinstance(one, keras.layers.BatchNormalization)]
+    learning = {layer.name for layer in able[-layers - 1 :]}
+    for layer in with_weights:
+        layer.trainable = layer.name in learning
+
+
+def predict(
+    models: KerasModels, dataset: Dataset, photos: Sequence[Photo]
+) -> tuple[NDArray[np.float32], Head]:
+    """Bottlenecks of photos by the tuned network, float32 (N, D), and its tuned head."""
+    from components.common import model
+
+    size = models.classifier.input_shape[1]
+    found = []
+    with ThreadPoolExecutor(DECODE_THREADS) as pool:
+        for chunk in batched(photos, PREDICT_BATCH):
+            data = [dataset.read(photo) for photo in chunk]
+            inputs = pool.map(lambda one: images.model_input(one, size), data)
+            outputs = models.inspectable.predict_on_batch(np.stack(list(inputs)))
+            found.append(np.asarray(outputs[model.BOTTLENECK], np.float32))
+    weights, biases = models.classifier.get_layer(model.SCORES).get_weights()
+    return np.concatenate(found), Head(np.asarray(weights), np.asarray(biases))
+
+
+def _run(
+    classifier: "keras.Model",
+    photos: "_Photos",
+    steps: int,
+    checkpoints: Checkpoints,
+    interval: int,
+    report: Callable[[TunedLook], None],
+) -> None:
+    for step, batch, labels in photos.batches(_restore(classifier, checkpoints, steps), steps):
+        classifier.reset_metrics()
+        found = classifier.train_on_batch(batch, labels, return_dict=True)
+        done = step + 1
+        kept = done % interval == 0 or done == steps
+        if kept:
+            checkpoints.save(_snapshot(classifier, done))
+        if kept or done % REPORT_INTERVAL == 0:
+            seen = float(found["loss"]), float(found["accuracy"])
+            look = TunedLook(done, seen, photos.validate(classifier) if kept else None)
+            _log(look, len(photos.validation))
+            report(look)
+
+
+def _log(look: TunedLook, validation: int) -> None:
+    log.info("Fine-tuning step %d: Train accuracy = %.1f%%", look.step, look.train[1] * 100)
+    log.info("Fine-tuning step %d: Cross entropy = %f", look.step, look.train[0])
+    if look.validation:
+        accuracy = look.validation[1] * 100
+        log.info(
+            "Fine-tuning step %d: Validation accuracy = %.1f%% (N=%d)",
+            look.step,
+            accuracy,
+            validation,
+        )
+
+
+class _Photos:
+    """Draws and decodes batches of photos, one batch ahead of the network."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        size: int,
+        options: FineTuning,
+        distortions: Distortions,
+        seed: int,
+    ) -> None:
+        self._dataset = dataset
+        self._size = size
+        self._batch_size = options.fine_tune_batch_size
+        self._distortions = distortions
+        self._seed = seed
+        self._number = {label: index for index, label in enumerate(dataset.labels)}
+        self.validation = [photo for photo in dataset.photos if photo.split == VALIDATION]
+        training = [photo for photo in dataset.photos if photo.split == TRAINING]
+        self._by_class = [
+            [photo for photo in training if photo.label == label] for label in dataset.labels
+        ]
+
+    def batches(
+        self, start: int, end: int
+    ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.int64]]]:
+        """Step, photos (N, size, size, 3) and classes (N,) of each step from `start` to `end`."""
+        with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(DECODE_THREADS) as pool:
+            waiting = ahead.submit(self._batch, start, pool) if start < end else None
+            for step in range(start, end):
+                assert waiting is not None
+                batch, labels = waiting.result()
+                waiting = ahead.submit(self._batch, step + 1, pool) if step + 1 < end else None
+                yield step, batch, labels
+
+    def validate(self, classifier: "keras.Model") -> tuple[float, float] | None:
+        """Cross entropy and accuracy of the validation part; None where there is none."""
+        if not self.validation:
+            return None
+        right = []
+        losses = []
+        for chunk in batched(self.validation, PREDICT_BATCH):
+            inputs = [images.model_input(self._dataset.read(photo), self._size) for photo in chunk]
+            found = np.asarray(classifier.predict_on_batch(np.stack(inputs)), np.float64)
+            labels = [self._number[photo.label] for photo in chunk]
+            right += (found.argmax(axis=1) == labels).tolist()
+            losses += (-np.log(found[np.arange(len(chunk)), labels] + 1e-12)).tolist()
+        return float(np.mean(losses)), float(np.mean(right))
+
+    def _batch(
+        self, step: int, pool: ThreadPoolExecutor
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Every class equally often, and a random photo of it, as for the head."""
+        generator = np.random.default_rng([self._seed, step])
+        labels = generator.integers(len(self._by_class), size=self._batch_size)
+        shares = generator.random(self._batch_size)
+        chosen = [
+            self._by_class[label][int(share * len(self._by_class[label]))]
+            for label, share in zip(labels.tolist(), shares.tolist(), strict=True)
+        ]
+        seeds = generator.integers(2**63, size=self._batch_size).tolist()
+        return np.stack(list(pool.map(self._input, chosen, seeds))), labels.astype(np.int64)
+
+    def _input(self, photo: Photo, seed: int) -> NDArray[np.float32]:
+        data = self._dataset.read(photo)
+        if not self._distortions:
+            return images.model_input(data, self._size)
+        return distorted_input(data, self._size, self._distortions, np.random.default_rng(seed))
+
+
+def _snapshot(classifier: "keras.Model", step: int) -> Checkpoint:
+    from keras import ops
+
+    def values(variables: Sequence[Any]) -> list[NDArray[np.float32]]:
+        return [np.asarray(ops.convert_to_numpy(variable)) for variable in variables]
+
+    return Checkpoint(
+        step, values(classifier.trainable_variables), values(classifier.optimizer.variables)
+    )
+
+
+def _restore(classifier: "keras.Model", checkpoints: Checkpoints, steps: int) -> int:
+    """Set the model to the last checkpoint; returns how many steps are done."""
+    found = checkpoints.load()
+    variables = (*classifier.trainable_variables, *classifier.optimizer.variables)
+    if found is None or found.step > steps:
+        return 0
+    arrays = (*found.weights, *found.optimizer)
+    if [tuple(one.shape) for one in variables] != [array.shape for array in arrays]:
+        return 0
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    log.info("Fine-tuning goes on after step %d", found.step)
+    return found.step
+
+
+def _fingerprint(
+    head: Head,
+    dataset: Dataset,
+    options: FineTuning,
+    distortions: Distortions,
+    others: Sequence[str],
+) -> str:
+    """SHA-256 over everything that a step's result depends on; more steps go on from fewer."""
+    relevant = dataclasses.asdict(options)
+    for name in ("fine_tune_steps", "checkpoint_interval", "require_gpu"):
+        del relevant[name]
+    photos = [(photo.sha256, photo.label) for photo in dataset.photos if photo.split == TRAINING]
+    content = [relevant, dataclasses.asdict(distortions), photos, *others]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    digest.update(head.weights.tobytes() + head.biases.tobytes())
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Layers built inside compute in this precision."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _all_gpus() -> contextlib.AbstractContextManager[object]:
+    """Models built inside train on all GPUs of this machine."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    if len(tf.config.list_logical_devices("GPU")) < 2:
+        return contextlib.nullcontext()
+    scope: contextlib.AbstractContextManager[object] = tf.distribute.MirroredStrategy().scope()
+    return scope

@@ -1,0 +1,194 @@
+"""Fine-tuning: what learns, what stays, and that a killed run goes on where it was."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, Run
+from object_stores import Store, google_emulator, seaweedfs
+from retrain.fine_tuning_run import ARCHITECTURE, tune
+
+from components.common import weights_sources
+from components.common.dataset import Dataset
+from components.common.errors import InputError
+from components.common.files import default_cache_dir
+from components.retrain.checkpoints import FILE, Checkpoint, Checkpoints
+from components.retrain.distort import Distortions
+from components.retrain.finetune import FineTuning, check_gpu
+
+SCRIPT = ROOT / "tests" / "retrain" / "fine_tuning_run.py"
+SHORT = FineTuning(
+    fine_tune_steps=4, fine_tune_layers=3, fine_tune_batch_size=4, checkpoint_interval=2
+)
+
+
+@pytest.fixture(scope="module")
+def dataset(sample_run: Run) -> Dataset:
+    return Dataset(sample_run.directory / "training")
+
+
+def weights_of(models: object) -> list[np.ndarray]:
+    return [np.asarray(array) for array in models.classifier.get_weights()]  # type: ignore[attr-defined]
+
+
+def test_only_the_top_learns_and_batch_norm_keeps_its_statistics(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    models, _ = tune(dataset, str(tmp_path), SHORT)
+    before = weights_sources.obtain(ARCHITECTURE, default_cache_dir()).layers
+    changed = {
+        layer.name
+        for layer in models.classifier.layers
+        if layer.name in before
+        and not all(map(np.array_equal, layer.get_weights(), before[layer.name]))
+    }
+    assert changed == {"conv_pw_13", "conv_dw_13", "conv_pw_12"}
+
+
+def test_loss_falls_and_looks_come_at_checkpoints(dataset: Dataset, tmp_path: Path) -> None:
+    options = FineTuning(
+        fine_tune_steps=24,
+        fine_tune_learning_rate=1e-4,
+        fine_tune_batch_size=16,
+        checkpoint_interval=12,
+    )
+    _, looks = tune(dataset, str(tmp_path), options)
+    assert [look.step for look in looks] == [10, 12, 20, 24]
+    assert [look.validation is not None for look in looks] == [False, True, False, True]
+    assert looks[-1].train[0] < looks[0].train[0]
+
+
+def test_same_seed_same_weights_and_another_seed_others(dataset: Dataset, tmp_path: Path) -> None:
+    first, again = (weights_of(tune(dataset, str(tmp_path / name), SHORT)[0]) for name in "ab")
+    other = weights_of(tune(dataset, str(tmp_path / "c"), SHORT, seed=1)[0])
+    distorted = weights_of(
+        tune(dataset, str(tmp_path / "d"), SHORT, distortions=Distortions(True))[0]
+    )
+    assert all(map(np.array_equal, first, again))
+    assert not all(map(np.array_equal, first, other))
+    assert not all(map(np.array_equal, first, distorted))
+
+
+def test_killed_at_any_moment_it_ends_as_if_undisturbed(sample_run: Run, tmp_path: Path) -> None:
+    steps = 16
+
+    def start(place: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [
+                *(sys.executable, str(SCRIPT), str(sample_run.directory / "training")),
+                *(str(tmp_path / place), str(steps), str(tmp_path / f"{place}.npz")),
+            ],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    undisturbed = start("undisturbed")
+    assert undisturbed.communicate(timeout=120)[1]
+    assert undisturbed.returncode == 0
+    generator = random.Random(0)
+    reached = []
+    for _ in range(5):
+        process = start("killed")
+        assert process.stderr is not None
+        wanted = generator.randint(1, 3)
+        for line in process.stderr:
+            if "Train accuracy" in line:
+                reached.append(int(line.split()[2].rstrip(":")))
+                wanted -= 1
+                if not wanted:
+                    time.sleep(generator.random() * 0.1)
+                    break
+        process.kill()
+        process.wait(timeout=30)
+        process.stderr.close()
+    assert reached[-1] > reached[0] or reached[-1] == steps  # each went on after the one before
+    last = start("killed")
+    _, log = last.communicate(timeout=120)
+    assert last.returncode == 0, log
+    assert "Fine-tuning goes on after step" in log
+    with np.load(tmp_path / "undisturbed.npz") as one, np.load(tmp_path / "killed.npz") as other:
+        for name in one.files:
+            np.testing.assert_allclose(one[name], other[name], atol=1e-6)
+        # The head among them to the last bit.
+        assert one[one.files[-1]].tobytes() == other[other.files[-1]].tobytes()
+        assert one[one.files[-2]].tobytes() == other[other.files[-2]].tobytes()
+
+
+def test_more_steps_go_on_from_fewer(dataset: Dataset, tmp_path: Path) -> None:
+    longer = FineTuning(**{**vars(SHORT), "fine_tune_steps": 6})
+    tune(dataset, str(tmp_path / "a"), SHORT)
+    resumed, looks = tune(dataset, str(tmp_path / "a"), longer)
+    assert [look.step for look in looks] == [6]
+    at_once, _ = tune(dataset, str(tmp_path / "b"), longer)
+    for one, other in zip(weights_of(resumed), weights_of(at_once), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("damage", ["cut", "other training", "no archive"])
+def test_checkpoint_that_does_not_fit_is_left(
+    dataset: Dataset, tmp_path: Path, damage: str
+) -> None:
+    fresh, _ = tune(dataset, str(tmp_path / "fresh"), SHORT)
+    place = tmp_path / "place"
+    if damage == "other training":
+        tune(dataset, str(place), SHORT, seed=5)
+    else:
+        tune(dataset, str(place), SHORT)
+        data = (place / FILE).read_bytes()
+        (place / FILE).write_bytes(data[: len(data) // 2] if damage == "cut" else b"no archive")
+    again, looks = tune(dataset, str(place), SHORT)
+    assert [look.step for look in looks] == [2, 4]
+    assert all(map(np.array_equal, weights_of(fresh), weights_of(again)))
+
+
+@pytest.fixture(scope="module", params=["gs", "s3"])
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    run = google_emulator if request.param == "gs" else seaweedfs
+    with run(tmp_path_factory.mktemp(request.param)) as made:
+        yield made
+
+
+def test_checkpoints_are_kept_in_object_storage(store: Store) -> None:
+    checkpoints = Checkpoints(f"{store.prefix}/run/checkpoints/", "a" * 64)
+    assert checkpoints.load() is None
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    for step in (50, 100):
+        checkpoints.save(Checkpoint(step, [array, array + 1], [array * 0]))
+    found = checkpoints.load()
+    assert found is not None
+    assert found.step == 100
+    np.testing.assert_array_equal(found.weights[1], array + 1)
+    np.testing.assert_array_equal(found.optimizer[0], array * 0)
+    assert Checkpoints(f"{store.prefix}/run/checkpoints", "b" * 64).load() is None
+
+
+@pytest.mark.parametrize(
+    ("options", "place", "message"),
+    [
+        ({"fine_tune_steps": -1}, "", "--fine_tune_steps"),
+        ({"fine_tune_layers": 0}, "", "--fine_tune_layers"),
+        ({"fine_tune_learning_rate": 0}, "", "--fine_tune_learning_rate"),
+        ({"fine_tune_batch_size": 0}, "", "--fine_tune_batch_size"),
+        ({"checkpoint_interval": 0}, "", "--checkpoint_interval"),
+        ({}, "ftp://bucket/x", "--checkpoint_path"),
+    ],
+)
+def test_senseless_option_is_named(options: dict[str, int], place: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        FineTuning(**options).check(place)  # type: ignore[arg-type]
+
+
+def test_required_gpu_that_is_not_there_is_told_at_once() -> None:
+    if check_gpu(required=False):
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(InputError, match="sees no GPU"):
+        check_gpu(required=True)
