@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from conftest import ROOT, Run, run_captured
 
@@ -41,6 +42,25 @@ def test_wrong_input_keeps_its_message_and_make_fails(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+RETRAIN_PY_TAGS = {
+    "scalars": {
+        "accuracy_1",
+        "cross_entropy_1",
+        *(
+            f"final_training_ops/{name}/summaries/{what}"
+            for name in ("weights", "biases")
+            for what in ("mean", "stddev_1", "max", "min")
+        ),
+    },
+    "histograms": {
+        "final_training_ops/weights/summaries/histogram",
+        "final_training_ops/biases/summaries/histogram",
+        "final_training_ops/Wx_plus_b/pre_activations",
+        "activations",
+    },
+}
+
+
 def test_tensorboard_target_serves_both_runs_with_their_tags(sample_run: Run) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -52,19 +72,31 @@ def test_tensorboard_target_serves_both_runs_with_their_tags(sample_run: Run) ->
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+    def asked(path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/data/{path}", timeout=5) as answer:
+            return json.load(answer)
+
     try:
         tags = {}
         deadline = time.monotonic() + 60
         while not {"train", "validation"} <= set(tags) and time.monotonic() < deadline:
             time.sleep(0.5)
-            url = f"http://127.0.0.1:{port}/data/plugin/scalars/tags"
             try:
-                with urllib.request.urlopen(url, timeout=5) as answer:
-                    tags = json.load(answer)
+                tags = asked("plugin/scalars/tags")
             except urllib.error.URLError:
                 assert server.poll() is None, "TensorBoard did not start"
-        for run in ("train", "validation"):
-            assert set(tags[run]) == {"accuracy_1", "cross_entropy_1"}
+        assert {"accuracy_1", "cross_entropy_1"} <= set(tags["validation"])
+        assert any(tag.startswith("recall/") for tag in tags["validation"])
+        assert set(tags["train"]) == RETRAIN_PY_TAGS["scalars"] | {"learning_rate"}
+        histograms = asked("plugin/histograms/tags")
+        assert set(histograms["train"]) == RETRAIN_PY_TAGS["histograms"]
+        assert asked("plugin/graphs/info")["train"]["run_graph"] is True
+        assert len(asked("plugin/pr_curves/tags")["validation"]) == 5
+        # The projector looks for its files in a thread of its own.
+        while not (projector := asked("plugin/projector/runs")) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert projector == ["train"]
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)

@@ -25,7 +25,7 @@ def write(
     """Write the projector's files into a log directory.
 
     Args:
-        directory: of the TensorBoard logs.
+        directory: of a run's logs.
         dataset: where the photos are.
         photos: to show, N of them; of more than `MOST_PHOTOS`, evenly chosen ones.
         vectors: float32, shape (N, D), their bottlenecks.

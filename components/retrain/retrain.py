@@ -303,6 +303,7 @@ def _finish(
 ) -> None:
     """What TensorBoard shows of the finished model."""
     from components.retrain import projector
+    from components.retrain.summaries import TRAIN
 
     summaries.finish(last)
     summaries.add_graph(frozen, last.step)
@@ -310,9 +311,9 @@ def _finish(
     for number, (photo, given) in enumerate(wrong):
         pixels = images.decode(images.thumbnail(material.dataset.read(photo), THUMBNAIL_SIDE))
         summaries.add_photo(number, f"{photo.label} taken for {given}", pixels, last.step)
-    projector.write(
-        summaries.directory, material.dataset, material.learned, material.learned_vectors
-    )
+    # The plugin looks in the folders of runs, not in the one above them.
+    folder = summaries.directory / TRAIN
+    projector.write(folder, material.dataset, material.learned, material.learned_vectors)
 
 
 def _pretrained(vectors: Bottlenecks, cache: Path, weights: str) -> Weights:

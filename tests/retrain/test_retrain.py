@@ -224,7 +224,7 @@ def test_tensorboard_finds_both_runs_and_all_tags(sample_run: Run) -> None:
 
 
 def test_projector_has_a_line_and_a_thumbnail_for_each_vector(sample_run: Run) -> None:
-    folder = sample_run.directory / "logs"
+    folder = sample_run.directory / "logs" / "train"
     config = (folder / "projector_config.pbtxt").read_text()
     count, length = map(int, re.findall(r"tensor_shape: (\d+)", config))
     assert (folder / "bottlenecks.bytes").stat().st_size == 4 * count * length
