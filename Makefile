@@ -98,9 +98,13 @@ tensorboard: setup  ## the training curves of the last run, at http://localhost:
 	$(VENV)/bin/tensorboard --logdir "$(RUN)/logs" --host 127.0.0.1 --port $(PORT)
 
 .PHONY: bench
-bench: setup  ## accuracy beside scikit-learn on your photos: make bench IMAGES=folder
+bench: setup  ## accuracy beside Keras and scikit-learn on your photos: make bench IMAGES=folder
 	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.accuracy "$(IMAGES)"
+
+.PHONY: bench-head
+bench-head: setup  ## steps a second of training the head, beside keras.Model.fit
+	@$(PY) -m benchmarks.head_speed $(if $(IMAGES),"$(IMAGES)")
 
 .PHONY: bench-download
 bench-download: setup  ## speed of fetching beside img2dataset: make bench-download IMAGES=folder
