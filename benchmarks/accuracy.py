@@ -31,6 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from components.common import backbone, bottlenecks, images, splits, weights_sources
+from components.common.architecture import DEFAULT_ARCHITECTURE
 from components.common.backbone import Backbone
 from components.common.class_folders import class_files, list_classes
 from components.common.convert import quiet_tensorflow
@@ -361,7 +362,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with one subfolder of photos per class")
-    parser.add_argument("--architecture", default=backbone.DEFAULT_ARCHITECTURE)
+    parser.add_argument("--architecture", default=DEFAULT_ARCHITECTURE)
     run_command("benchmarks.accuracy", parser, measure)
 
 

@@ -21,6 +21,7 @@ from benchmarks import faults
 from components.clean import quality
 from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, judge
 from components.common import backbone, bottlenecks, images, splits
+from components.common.architecture import DEFAULT_ARCHITECTURE
 from components.common.bottlenecks import Bottlenecks
 from components.common.class_folders import class_files, list_classes
 from components.common.decisions import Decisions
@@ -319,7 +320,7 @@ def main() -> None:
 
 
 def _command(options: argparse.Namespace) -> None:
-    network = backbone.load_backbone(backbone.DEFAULT_ARCHITECTURE, default_cache_dir())
+    network = backbone.load_backbone(DEFAULT_ARCHITECTURE, default_cache_dir())
     chosen, reported = Good.read(options.chosen), Good.read(options.reported)
     for good, meaning in ((chosen, "thresholds chosen here"), (reported, "reported")):
         print(f"\n=== {good.name}: {len(good.photos)} photos ({meaning})")

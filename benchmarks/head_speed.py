@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from components.common import backbone
+from components.common.architecture import DEFAULT_ARCHITECTURE
 from components.common.class_folders import class_files, list_classes
 from components.common.convert import quiet_tensorflow
 from components.common.files import default_cache_dir
@@ -42,7 +43,7 @@ def made_up() -> Examples:
 
 def of_photos(folder: Path) -> Examples:
     """Bottlenecks of photos, and of as many distorted copies as make up the number."""
-    network = backbone.load_backbone(backbone.DEFAULT_ARCHITECTURE, default_cache_dir())
+    network = backbone.load_backbone(DEFAULT_ARCHITECTURE, default_cache_dir())
     size = network.architecture.size
     names = list_classes(folder)
     files = [(label, path) for label in names for path in class_files(folder, label)]

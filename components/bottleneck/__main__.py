@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from components.bottleneck.bottleneck import bottleneck
-from components.common.backbone import DEFAULT_ARCHITECTURE
+from components.common.architecture import DEFAULT_ARCHITECTURE, NAMES
 from components.common.step import add_options, run_command
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="bottlenecks to write")
     add_options(
         parser,
-        ("architecture", DEFAULT_ARCHITECTURE, "mobilenet_WIDTH_SIZE"),
+        ("architecture", DEFAULT_ARCHITECTURE, NAMES),
         ("weights", "", "a weights file; found by itself by default"),
         ("cache_dir", "", "where networks and vectors are kept; the user's cache by default"),
     )

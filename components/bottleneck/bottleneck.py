@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.common import backbone, bottlenecks
-from components.common.backbone import DEFAULT_ARCHITECTURE
+from components.common.architecture import DEFAULT_ARCHITECTURE, parse_architecture
 from components.common.dataset import Dataset, stream_all
 from components.common.files import default_cache_dir
 from components.common.step import step
@@ -24,7 +24,7 @@ def bottleneck(
     Args:
         sources: datasets of clean photos.
         output: directory of the bottlenecks to write.
-        architecture: one of the sixteen MobileNet v1.
+        architecture: of the network, such as mobilenet_1.0_224.
         weights: a weights file; by default the pretrained ImageNet weights are looked for.
         cache_dir: where converted networks and earlier vectors are kept; by default the user's
             cache folder.
@@ -33,7 +33,7 @@ def bottleneck(
         InputError: unknown architecture, or a dataset that is none.
         WorkError: the pretrained weights are not to be had.
     """
-    backbone.parse_architecture(architecture)
+    parse_architecture(architecture)
     datasets = [Dataset(source) for source in sources]
     cache = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
     network = backbone.load_backbone(architecture, cache, weights)

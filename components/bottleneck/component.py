@@ -19,7 +19,7 @@ def bottleneck(
 
     Args:
         images: Datasets of clean photos.
-        architecture: One of the sixteen MobileNet v1, such as mobilenet_1.0_224.
+        architecture: Of the network, such as mobilenet_1.0_224.
         weights: Weights file; empty to look for the pretrained ones.
         cache_dir: Where networks and earlier vectors are kept; empty for the user's cache folder.
         bottlenecks: Vectors and scores, keyed by content.

@@ -78,7 +78,7 @@ FAMILIES = (
         feature_layer="mixed10",
         head_layer="predictions",
         feature_size=lambda _: 2048,
-        weights_file=lambda width, size: "inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
+        weights_file=lambda _, __: "inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
     ),
 )
 ARCHITECTURES = tuple(name for family in FAMILIES for name in family.architectures)

@@ -1,4 +1,4 @@
-"""MobileNet v1 as a feature extractor on LiteRT: features and ImageNet scores, no TensorFlow here.
+"""A pretrained network as feature extractor on LiteRT: features and ImageNet scores, no TensorFlow.
 
 A backbone is converted once (components/common/convert.py, in a process of its own because it
 needs TensorFlow) and cached under the key of everything that its output depends on.
@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,52 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common import images, weights
+from components.common.architecture import Architecture, parse_architecture
 from components.common.errors import InputError, WorkError
 
-ARCHITECTURES = tuple(
-    f"mobilenet_{alpha}_{size}"
-    for alpha in ("1.0", "0.75", "0.50", "0.25")
-    for size in (224, 192, 160, 128)
-)
-DEFAULT_ARCHITECTURE = "mobilenet_1.0_224"
 ENGINE = "litert-fp32-xnnpack"
 # Change it when convert.py makes something else of the same weights.
 CONVERSION = "1"
-# The last layer before pooling in keras.applications.MobileNet.
-FEATURE_LAYER = "conv_pw_13_relu"
 MODEL_FILE = "backbone.tflite"
 DESCRIPTION_FILE = "backbone.json"
 THREADS = 2
 CONVERT_TIMEOUT_S = 900
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """One of the sixteen MobileNet v1 networks (Howard et al. 2017, arXiv:1704.04861)."""
-
-    name: str
-    alpha: float  # width multiplier
-    size: int  # pixels of the square input
-
-    @property
-    def bottleneck_size(self) -> int:
-        """Length of the pooled feature vector."""
-        return int(1024 * self.alpha)
-
-
-def parse_architecture(name: str) -> Architecture:
-    """The architecture called `name`.
-
-    Raises:
-        InputError: there is none of that name; the message lists all sixteen.
-    """
-    found = re.fullmatch(r"mobilenet_(1\.0|0\.75|0\.50|0\.25)_(224|192|160|128)", name)
-    if not found:
-        raise InputError(
-            f"unknown architecture {name!r}: expected mobilenet_WIDTH_SIZE with WIDTH 1.0, 0.75, "
-            f"0.50 or 0.25 and SIZE 224, 192, 160 or 128, such as {DEFAULT_ARCHITECTURE}"
-        )
-    return Architecture(name, float(found[1]), int(found[2]))
 
 
 @dataclass(frozen=True)
@@ -162,10 +125,10 @@ def load_backbone(architecture: str, cache_dir: Path, given_weights: str = "") -
         WorkError: the weights are not to be had, or the conversion failed.
     """
     parsed = parse_architecture(architecture)
-    cached = weights.cached_file(parsed.name, cache_dir, given_weights)
+    cached = weights.cached_file(parsed, cache_dir, given_weights)
     if cached is None or not (directory := _directory(parsed, cached, cache_dir)).is_dir():
         _convert_in_another_process(parsed.name, cache_dir, given_weights)
-        cached = weights.cached_file(parsed.name, cache_dir, given_weights)
+        cached = weights.cached_file(parsed, cache_dir, given_weights)
         if cached is None:
             raise WorkError(f"the conversion of {architecture} left no weights in {cache_dir}")
         directory = _directory(parsed, cached, cache_dir)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common import backbone, weights, weights_sources
+from components.common.architecture import parse_architecture
 from components.common.files import atomic_directory, default_cache_dir
 from components.common.step import run_command
 
@@ -36,7 +37,7 @@ def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") ->
     The model's signature: `input` float32 (N, size, size, 3) to `bottleneck` float32 (N, D) and
     `imagenet` float32 (N, 1000), probabilities.
     """
-    architecture = backbone.parse_architecture(architecture_name)
+    architecture = parse_architecture(architecture_name)
     found = weights_sources.obtain(architecture, cache_dir, given_weights)
     key = backbone.key_of(architecture, found.sha256)
     directory = backbone.key_directory(key, cache_dir)
@@ -44,14 +45,14 @@ def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") ->
         return directory
     import keras
 
-    mobilenet = weights_sources.build_mobilenet(architecture)
-    weights.apply_to_keras(found, mobilenet)
-    features = mobilenet.get_layer(backbone.FEATURE_LAYER).output
+    network = architecture.build()
+    weights.apply_to_keras(found, network)
+    features = network.get_layer(architecture.family.feature_layer).output
     outputs = {
         "bottleneck": keras.layers.GlobalAveragePooling2D(name="bottleneck")(features),
-        "imagenet": mobilenet.output,
+        "imagenet": network.output,
     }
-    model = keras.Model(mobilenet.input, outputs)
+    model = keras.Model(network.input, outputs)
     with atomic_directory(
         directory, what="the converted backbone", marker=backbone.DESCRIPTION_FILE
     ) as temporary:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common import backbone, images
+from components.common.architecture import parse_architecture
 from components.common.batches import batched
 from components.common.errors import InputError
 
@@ -144,7 +145,7 @@ def read_description(directory: Path) -> ModelDescription:
         description = ModelDescription(
             **{**content, "classes": tuple(content["classes"]), "unknown": unknown}
         )
-        backbone.parse_architecture(description.architecture)
+        parse_architecture(description.architecture)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     return description

@@ -1,13 +1,16 @@
-"""The pretrained ImageNet weights of MobileNet v1: where the cache keeps them, and their format.
+"""The pretrained ImageNet weights: where the cache keeps them, and their format.
 
 In the cache they are one `.npz` per architecture: plain arrays named `<layer>/<index>` in the order
 of `keras.layers.Layer.get_weights`, no pickle. Their sha256 is over the arrays, not over the file,
 so the same weights have the same hash wherever they came from.
 """
 
+import collections
 import hashlib
 import io
+import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from components.common.architecture import Architecture
 from components.common.errors import InputError
 from components.common.files import write_file
 
@@ -22,7 +26,8 @@ if TYPE_CHECKING:
     import keras
 
 WEIGHTS_MAX_BYTES = 256 * 1024 * 1024
-KERAS_WIDTHS = {"1.0": "1_0", "0.75": "7_5", "0.50": "5_0", "0.25": "2_5"}
+# Layers that Keras names by a count over the whole process.
+_COUNTED = re.compile(r"(conv2d|batch_normalization)(_\d+)?")
 
 
 @dataclass(frozen=True)
@@ -43,18 +48,18 @@ class Weights:
         return cls(layers, digest.hexdigest())
 
 
-def keras_file_name(architecture: str) -> str:
-    """The name under which keras.applications publishes the weights of this architecture."""
-    _, alpha, size = architecture.split("_")
-    return f"mobilenet_{KERAS_WIDTHS[alpha]}_{size}_tf.h5"
-
-
-def cache_file(architecture: str, cache_dir: Path) -> Path:
+def cache_file(architecture: Architecture, cache_dir: Path) -> Path:
     """Where the cache keeps the weights of this architecture."""
-    return cache_dir / "weights" / f"{architecture}.npz"
+    return cache_dir / "weights" / f"{architecture.name}.npz"
 
 
-def cached_file(architecture: str, cache_dir: Path, given: str) -> Path | None:
+def published_file(architecture: Architecture, cache_dir: Path) -> str:
+    """The file of keras.applications that a person put into the cache folder, or ""."""
+    path = cache_dir / architecture.weights_file
+    return str(path) if path.is_file() else ""
+
+
+def cached_file(architecture: Architecture, cache_dir: Path, given: str) -> Path | None:
     """The `.npz` to use without asking TensorFlow or the network, None where there is none yet.
 
     Raises:
@@ -62,26 +67,32 @@ def cached_file(architecture: str, cache_dir: Path, given: str) -> Path | None:
     """
     if not given:
         cached = cache_file(architecture, cache_dir)
-        return cached if cached.is_file() else None
+        if cached.is_file():
+            return cached
+        given = published_file(architecture, cache_dir)
+        if not given:
+            return None
     path = Path(given).expanduser()
     if not path.is_file():
-        raise InputError(f"no weights file at {path}: expected {keras_file_name(architecture)}")
+        raise InputError(f"no weights file at {path}: expected {architecture.weights_file}")
     if path.suffix == ".npz":
         return path
     converted = given_cache_file(path, architecture, cache_dir)
     return converted if converted.is_file() else None
 
 
-def given_cache_file(path: Path, architecture: str, cache_dir: Path) -> Path:
+def given_cache_file(path: Path, architecture: Architecture, cache_dir: Path) -> Path:
     """Where the cache keeps what a given `.h5` file was read into, by the file's content.
 
     Raises:
-        InputError: the file is larger than any MobileNet's weights.
+        InputError: the file is larger than any of these networks' weights.
     """
     if path.stat().st_size > WEIGHTS_MAX_BYTES:
-        raise InputError(f"{path} is larger than {WEIGHTS_MAX_BYTES} bytes: no MobileNet weights")
+        raise InputError(
+            f"{path} is larger than {WEIGHTS_MAX_BYTES} bytes: no weights of these networks"
+        )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return cache_dir / "weights" / f"{architecture}-{digest[:16]}.npz"
+    return cache_dir / "weights" / f"{architecture.name}-{digest[:16]}.npz"
 
 
 def save_weights(weights: Weights, path: Path) -> None:
@@ -128,32 +139,39 @@ def from_keras(model: "keras.Model") -> Weights:
     """The weights of a Keras model, by layer."""
     return Weights.of(
         {
-            layer.name: [np.asarray(array, dtype=np.float32) for array in layer.get_weights()]
-            for layer in model.layers
-            if layer.weights
+            name: [np.asarray(array, dtype=np.float32) for array in layer.get_weights()]
+            for name, layer in _named_layers(model)
         }
     )
 
 
-def apply_to_keras(weights: Weights, model: "keras.Model", *, head: bool = True) -> None:
+def apply_to_keras(weights: Weights, model: "keras.Model") -> None:
     """Set a Keras model's weights by layer name.
 
     Args:
         weights: what to set.
-        model: `keras.applications.MobileNet` of the same width.
-        head: False for a model without the ImageNet head (`conv_preds`).
+        model: of keras.applications, of the same architecture.
 
     Raises:
         InputError: a layer is missing or has another shape.
     """
-    for layer in model.layers:
-        if not layer.weights or (layer.name == "conv_preds" and not head):
-            continue
-        arrays = weights.layers.get(layer.name, [])
+    for name, layer in _named_layers(model):
+        arrays = weights.layers.get(name, [])
         expected = [tuple(variable.shape) for variable in layer.weights]
         if [array.shape for array in arrays] != expected:
             raise InputError(
-                f"these weights do not fit {model.name}: layer {layer.name!r} wants shapes "
+                f"these weights do not fit {model.name}: layer {name!r} wants shapes "
                 f"{expected}, the file has {[array.shape for array in arrays]}"
             )
         layer.set_weights(arrays)
+
+
+def _named_layers(model: "keras.Model") -> Iterator[tuple[str, "keras.Layer"]]:
+    """Layers with weights, by names that are the same in every process."""
+    counts: collections.Counter[str] = collections.Counter()
+    for layer in model.layers:
+        if layer.weights:
+            counted = _COUNTED.fullmatch(layer.name)
+            if counted:
+                counts[counted[1]] += 1
+            yield f"{counted[1]}_{counts[counted[1]]}" if counted else layer.name, layer

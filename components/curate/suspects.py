@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.backbone import parse_architecture
+from components.common.architecture import parse_architecture
 from components.common.bottlenecks import Bottlenecks
 from components.curate import ridge
 
@@ -30,6 +30,7 @@ NO_MUSHROOM_ODDS, DOUBTFUL_ODDS = -2.5, -1.0
 # The pretrained weights were trained at 224 pixels. At 128 their scores are too unsure to act on:
 # one mushroom in ten would be left out.
 JUDGED_FROM_SIDE = 192
+JUDGED_FAMILY = "mobilenet"  # the one that the odds were measured with
 JUDGED_FROM_PHOTOS = 20  # fewer say too little about each other
 
 LABEL_STRENGTH = 1.0
@@ -91,7 +92,8 @@ def mushroom_odds(
 
 def may_leave_out(vectors: Bottlenecks) -> bool:
     """True where the odds are sure enough to leave photos out, not only to flag them."""
-    return parse_architecture(vectors.key.architecture).size >= JUDGED_FROM_SIDE
+    architecture = parse_architecture(vectors.key.architecture)
+    return architecture.family.name == JUDGED_FAMILY and architecture.size >= JUDGED_FROM_SIDE
 
 
 def judge_labels(

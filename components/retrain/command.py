@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common import backbone, bottlenecks, model
-from components.common.backbone import DEFAULT_ARCHITECTURE
+from components.common.architecture import DEFAULT_ARCHITECTURE, NAMES
 from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
 from components.common.files import default_cache_dir
@@ -52,6 +52,8 @@ TRAINING_HELP = {
     "require_gpu": "fail at once where TensorFlow sees no GPU",
 }
 
+SWEEP_HELP = "train with the best of a handful of learning rates and penalties, by cross-validation"
+
 _PATHS = (
     ("image_dir", "folder of class folders of photos, or a dataset with its parts from curate"),
     ("output_dir", "where everything goes that is given no place of its own"),
@@ -87,6 +89,7 @@ _HELP = {
     "validation_percentage": "of a folder's photos that validate",
     "print_misclassified_test_images": "list the test photos that the model gets wrong",
     "final_tensor_name": "name of the frozen graph's output",
+    "sweep": SWEEP_HELP,
     "int8": "also make and measure an int8 model",
 }
 _DEFAULTS: dict[str, Any] = {
@@ -94,6 +97,7 @@ _DEFAULTS: dict[str, Any] = {
     **dataclasses.asdict(Distortions()),
     **dataclasses.asdict(FineTuning()),
     **dataclasses.asdict(Extras()),
+    "sweep": False,
     "testing_percentage": 10,
     "validation_percentage": 10,
 }
@@ -113,7 +117,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--architecture",
         default=DEFAULT_ARCHITECTURE,
-        help=f"mobilenet_WIDTH_SIZE (default: {DEFAULT_ARCHITECTURE})",
+        help=f"{NAMES} (default: {DEFAULT_ARCHITECTURE})",
     )
     names = [name for name in _DEFAULTS if name in _HELP]
     add_options(parser, *((name, _DEFAULTS[name], _HELP[name]) for name in names))
@@ -173,6 +177,7 @@ def run(options: argparse.Namespace) -> None:
         distortions=distortions,
         fine_tuning=fine_tuning,
         checkpoint_path=options.checkpoint_path or str(base / "retrain_checkpoint"),
+        sweep=options.sweep,
         extras=dataclasses.replace(
             extras,
             intermediate_output_graphs_dir=str(places["intermediate_output_graphs_dir"]),

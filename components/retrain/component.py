@@ -34,6 +34,7 @@ def retrain(
     checkpoint_interval: int,
     require_gpu: bool,
     checkpoint_path: str,
+    sweep: bool,
     weights: str,
     cache_dir: str,
     model: dsl.Output[dsl.Model],
@@ -72,6 +73,7 @@ def retrain(
         require_gpu: Fail at once where TensorFlow sees no GPU.
         checkpoint_path: Folder, gs://… or s3://… for checkpoints of fine-tuning; empty for the
             cache folder.
+        sweep: Train with the best of a handful of learning rates and penalties.
         weights: Weights file that the bottlenecks were computed with; empty to look for it.
         cache_dir: Where pretrained weights are kept; empty for the user's cache folder.
         model: model.keras, saved_model, model.tflite, labels, model.json and the rest.
@@ -120,6 +122,7 @@ def retrain(
             require_gpu=require_gpu,
         ),
         checkpoint_path=checkpoint_path,
+        sweep=sweep,
         weights=weights,
         cache_dir=cache_dir,
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import model, weights, weights_sources
-from components.common.backbone import FEATURE_LAYER, Architecture
+from components.common import model, weights
+from components.common.architecture import Architecture
 from components.common.convert import save_endpoints, to_litert
 from components.common.weights import Weights
 from components.retrain.head import Head
@@ -43,9 +43,9 @@ def build(architecture: Architecture, pretrained: Weights, head: Head) -> KerasM
     """
     import keras
 
-    mobilenet = weights_sources.build_mobilenet(architecture)
-    weights.apply_to_keras(pretrained, mobilenet)
-    features = mobilenet.get_layer(FEATURE_LAYER).output
+    network = architecture.build()
+    weights.apply_to_keras(pretrained, network)
+    features = network.get_layer(architecture.family.feature_layer).output
     bottleneck = keras.layers.GlobalAveragePooling2D(name=model.BOTTLENECK)(features)
     layer = keras.layers.Dense(
         len(head.biases), activation="softmax", name=model.SCORES, dtype="float32"
@@ -54,9 +54,9 @@ def build(architecture: Architecture, pretrained: Weights, head: Head) -> KerasM
     layer.set_weights([head.weights, head.biases])
     name = architecture.name.replace(".", "_")
     return KerasModels(
-        keras.Model(mobilenet.input, scores, name=f"{name}_retrained"),
+        keras.Model(network.input, scores, name=f"{name}_retrained"),
         keras.Model(
-            mobilenet.input,
+            network.input,
             {model.SCORES: scores, model.BOTTLENECK: bottleneck, model.FEATURES: features},
             name=f"{name}_inspectable",
         ),

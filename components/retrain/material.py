@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common import backbone, bottlenecks
-from components.common.backbone import Architecture
+from components.common.architecture import Architecture, parse_architecture
 from components.common.bottlenecks import Bottlenecks
 from components.common.dataset import Dataset
 from components.common.errors import InputError
@@ -39,7 +39,7 @@ class Material:
     @property
     def architecture(self) -> Architecture:
         """Of the backbone."""
-        return backbone.parse_architecture(self.vectors.key.architecture)
+        return parse_architecture(self.vectors.key.architecture)
 
     def seen_by(self, vectors: Bottlenecks) -> "Material":
         """The same photos through another network; without distorted copies."""
@@ -50,6 +50,16 @@ class Material:
     def learned_vectors(self) -> NDArray[np.float32]:
         """Bottlenecks of `learned`, float32 (N, D)."""
         return np.concatenate([self.parts[TRAINING].vectors, self.parts[VALIDATION].vectors])
+
+    @property
+    def learned_labels(self) -> NDArray[np.int64]:
+        """Class numbers of `learned`, int64 (N,)."""
+        return np.concatenate([self.parts[TRAINING].labels, self.parts[VALIDATION].labels])
+
+    @property
+    def learned_groups(self) -> list[str]:
+        """The group of each photo of `learned`; a photo without one is its own."""
+        return [photo.group or photo.sha256 for photo in self.learned]
 
     @property
     def to_learn(self) -> Examples:

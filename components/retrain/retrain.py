@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.common import backbone, images, model, weights_sources
+from components.common import images, model, weights_sources
+from components.common.architecture import parse_architecture
 from components.common.bottlenecks import Bottlenecks
 from components.common.convert import quiet_tensorflow
 from components.common.errors import InputError
@@ -17,6 +18,7 @@ from components.common.splits import TEST, TRAINING, VALIDATION
 from components.common.step import log, step
 from components.common.weights import Weights
 from components.retrain import artifact, calibrate, export, finetune
+from components.retrain import sweep as sweeping
 from components.retrain.artifact import Trained
 from components.retrain.calibrate import Calibration
 from components.retrain.distort import Distortions
@@ -80,6 +82,7 @@ def retrain(
     distortions: Distortions = Distortions(),
     fine_tuning: FineTuning = FineTuning(),
     checkpoint_path: str = "",
+    sweep: bool = False,
     extras: Extras = Extras(),
     weights: str = "",
     cache_dir: str = "",
@@ -96,6 +99,7 @@ def retrain(
         fine_tuning: how the backbone is trained after the head.
         checkpoint_path: folder, gs://… or s3://… for checkpoints of fine-tuning; by default in the
             cache folder.
+        sweep: train with the best of a handful of learning rates and penalties.
         extras: what else is written.
         weights: the weights file that the bottlenecks were computed with; found by default.
         cache_dir: where the pretrained weights are kept; by default the user's cache folder.
@@ -113,6 +117,8 @@ def retrain(
     cache = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
     material = gather(training, bottleneck_dir, distortions, recipe.seed, weights, cache)
     pretrained = _pretrained(material.vectors, cache, weights)
+    trials = sweeping.run(material, recipe) if sweep else []
+    recipe = trials[0].recipe if trials else recipe
     from components.retrain.summaries import TensorBoardSummaries
 
     classes, validation = material.dataset.labels, material.parts[VALIDATION]
@@ -120,6 +126,7 @@ def retrain(
         atomic_directory(output, what="the model", marker=model.DESCRIPTION) as model_folder,
         TensorBoardSummaries(summaries_dir, classes, recipe, validation) as summaries,
     ):
+        summaries.add_trials(trials)
         graphs = _IntermediateGraphs(material.vectors, pretrained, extras)
         last = _train(material, recipe, [summaries.add, graphs])
         models = export.build(material.architecture, pretrained, last.head)
@@ -158,7 +165,7 @@ class _IntermediateGraphs:
     """Writes `intermediate_<step>.pb` every so many steps."""
 
     def __init__(self, vectors: Bottlenecks, pretrained: Weights, extras: Extras) -> None:
-        self._architecture = backbone.parse_architecture(vectors.key.architecture)
+        self._architecture = parse_architecture(vectors.key.architecture)
         self._pretrained = pretrained
         self._extras = extras
         self._models: KerasModels | None = None
@@ -203,17 +210,15 @@ def _train(material: Material, recipe: Recipe, listeners: Sequence[Callable[[Loo
 
 def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
     """Temperature and rule, from heads trained for as many steps as this one was."""
-    groups = [photo.group or photo.sha256 for photo in material.learned]
-    labels = [material.parts[part].labels for part in (TRAINING, VALIDATION)]
-    both = Examples(material.learned_vectors, np.concatenate(labels))
-    fold = calibrate.folds(both.labels, groups)
+    both = Examples(material.learned_vectors, material.learned_labels)
+    fold = calibrate.folds(both.labels, material.learned_groups)
     if not fold.any():
         log.info("no temperature and no rule for unknown photos: a class has one photo only")
         return Trained(last.head, recipe, material.learned, None, None)
     same = dataclasses.replace(recipe, how_many_training_steps=last.step + 1)
     classes = len(material.dataset.labels)
     found = calibrate.out_of_fold(both, fold, classes, same, material.copies)
-    fitted = calibrate.calibrate(found, groups)
+    fitted = calibrate.calibrate(found, material.learned_groups)
     _log_calibration(fitted)
     return Trained(last.head, recipe, material.learned, found, fitted)
 
@@ -317,7 +322,7 @@ def _finish(
 
 
 def _pretrained(vectors: Bottlenecks, cache: Path, weights: str) -> Weights:
-    architecture = backbone.parse_architecture(vectors.key.architecture)
+    architecture = parse_architecture(vectors.key.architecture)
     quiet_tensorflow()
     found = weights_sources.obtain(architecture, cache, weights)
     if found.sha256 != vectors.key.weights_sha256:

@@ -16,9 +16,11 @@ from components.common.errors import InputError
 from components.common.files import naming_full_disk
 from components.retrain.finetune import TunedLook
 from components.retrain.head import Examples, Look, Recipe, softmax
+from components.retrain.sweep import Trial
 
 TRAIN, VALIDATION = "train", "validation"
 RUNS = (TRAIN, VALIDATION)
+SWEEP = "sweep"
 FLUSH_MILLISECONDS = 2000
 # Histograms take a millisecond each, a training step a tenth of that.
 HISTOGRAMS = 40
@@ -87,10 +89,7 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
 
     def finish(self, look: Look) -> None:
         """Write what is shown of the trained head: precision-recall curves and hyperparameters."""
-        options = {
-            name: value if isinstance(value, str | bool) else float(value)
-            for name, value in dataclasses.asdict(self._recipe).items()
-        }
+        options = _options(self._recipe)
         metrics = [
             hparams_api.Metric("accuracy_1", display_name="accuracy"),
             hparams_api.Metric("cross_entropy_1", display_name="cross entropy"),
@@ -117,6 +116,14 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
                 node.attr.pop("value")
         with self._writers[TRAIN].as_default(step=step):
             tf.summary.graph(definition)
+
+    def add_trials(self, trials: Sequence[Trial]) -> None:
+        """Write each trial of a sweep as a run of its own, for the page of hyperparameters."""
+        for number, trial in enumerate(trials):
+            folder = self.directory / f"{SWEEP}-{number:02d}"
+            with tf.summary.create_file_writer(str(folder)).as_default(step=0):
+                hparams_api.hparams(_options(trial.recipe))
+                _scalars(accuracy_1=trial.accuracy, cross_entropy_1=trial.cross_entropy)
 
     def add_tuned(self, look: TunedLook) -> None:
         """Write one look at fine-tuning."""
@@ -146,6 +153,13 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
             members = self._validation.labels == number
             if members.any():
                 tf.summary.scalar(f"recall/{name}", float(right[members].mean()))
+
+
+def _options(recipe: Recipe) -> dict[str, str | float]:
+    return {
+        name: value if isinstance(value, str) else float(value)
+        for name, value in dataclasses.asdict(recipe).items()
+    }
 
 
 def _scalars(**values: float) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from components.clean.clean import MIN_BYTES
-from components.common import decisions, splits, storage
-from components.common.backbone import DEFAULT_ARCHITECTURE, parse_architecture
+from components.common import architecture, decisions, splits, storage
+from components.common.architecture import DEFAULT_ARCHITECTURE, parse_architecture
 from components.common.errors import InputError
 from components.common.species import as_parameter, read_species
 from components.common.step import add_options
@@ -20,7 +20,7 @@ from components.download.candidate import HELP, Options
 from components.download.download import WHOLE, check_options, class_names
 from components.download.sources import sample
 from components.publish.publish import MIN_ACCURACY, check_min_accuracy, check_name
-from components.retrain.command import TRAINING_HELP
+from components.retrain.command import SWEEP_HELP, TRAINING_HELP
 from components.retrain.distort import Distortions
 from components.retrain.finetune import FineTuning
 from components.retrain.head import PIPELINE, Recipe
@@ -42,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
     **dataclasses.asdict(Distortions()),
     **dataclasses.asdict(FineTuning()),
     "checkpoint_path": "",
+    "sweep": False,
     "min_accuracy": MIN_ACCURACY,
     "publish_dir": "",
     "name": "mushrooms",
@@ -57,9 +58,10 @@ _HELP = {
     "testing_percentage": "of the photos for retraining",
     "earlier_ledger": "ledger of an earlier run (its folder ledger/): what it placed stays placed",
     "decisions": "file of decisions by hand, as curation.html exports it",
-    "architecture": "mobilenet_WIDTH_SIZE: 1.0, 0.75, 0.50, 0.25 and 224, 192, 160, 128",
+    "architecture": architecture.NAMES,
     "weights": "a pretrained weights file; found by itself by default",
     **TRAINING_HELP,
+    "sweep": SWEEP_HELP,
     "checkpoint_path": "folder, gs://… or s3://… for checkpoints of fine-tuning (default: in the "
     "cache folder)",
     "min_accuracy": "what the accuracy's lower bound must reach for publishing",

@@ -9,27 +9,9 @@ import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE
 
 from components.common import images
-from components.common.backbone import (
-    ARCHITECTURES,
-    load_backbone,
-    make_interpreter,
-    parse_architecture,
-)
+from components.common.architecture import parse_architecture
+from components.common.backbone import load_backbone, make_interpreter
 from components.common.errors import InputError
-
-
-def test_there_are_sixteen_architectures_and_each_is_understood() -> None:
-    assert len(set(ARCHITECTURES)) == 16
-    for name in ARCHITECTURES:
-        parsed = parse_architecture(name)
-        assert name == f"mobilenet_{name.split('_')[1]}_{parsed.size}"
-        assert parsed.bottleneck_size == 1024 * parsed.alpha
-
-
-@pytest.mark.parametrize("name", ["", "mobilenet", "mobilenet_1.0_225", "mobilenet_1.0_224\n", "x"])
-def test_unknown_architecture_is_refused_with_the_form_expected(name: str) -> None:
-    with pytest.raises(InputError, match=r"mobilenet_1\.0_224"):
-        parse_architecture(name)
 
 
 def test_backbone_gives_features_and_imagenet_probabilities(backbone_cache: Path) -> None:
@@ -82,8 +64,8 @@ def test_given_keras_file_is_converted_to_the_same_network(
     from components.common import weights, weights_sources
 
     architecture = parse_architecture(SMALL_ARCHITECTURE)
-    ours = weights.read_weights(weights.cache_file(architecture.name, backbone_cache))
-    model = weights_sources.build_mobilenet(architecture)
+    ours = weights.read_weights(weights.cache_file(architecture, backbone_cache))
+    model = architecture.build()
     weights.apply_to_keras(ours, model)
     given = tmp_path / "mobilenet_1_0_128_tf.h5"
     model.save_weights(tmp_path / "mobilenet.weights.h5")

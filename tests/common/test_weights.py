@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from components.common import weights, weights_sources
-from components.common.backbone import ARCHITECTURES
+from components.common.architecture import FAMILIES, parse_architecture
 from components.common.errors import InputError, WorkError
 from components.common.weights import Weights
+
+V1 = parse_architecture("mobilenet_1.0_224")
 
 
 def some() -> Weights:
@@ -124,45 +126,69 @@ KERAS_NAMES = [
 
 
 @pytest.mark.parametrize(
-    ("architecture", "name"), list(zip(ARCHITECTURES, KERAS_NAMES, strict=True))
+    ("architecture", "name"),
+    [
+        *zip(FAMILIES[0].architectures, KERAS_NAMES, strict=True),
+        (
+            "mobilenet_v2_0.35_96",
+            "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96.h5",
+        ),
+        ("mobilenet_v2_1.0_224", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
+        ("inception_v3", "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"),
+    ],
 )
 def test_keras_name_of_each_architecture(architecture: str, name: str) -> None:
-    assert weights.keras_file_name(architecture) == name
+    assert parse_architecture(architecture).weights_file == name
+
+
+def test_published_file_in_the_cache_folder_is_taken(tmp_path: Path) -> None:
+    """Where the original kept its download, --model_dir, people put the file themselves."""
+    assert weights.published_file(V1, tmp_path) == ""
+    published = tmp_path / "mobilenet_1_0_224_tf.h5"
+    published.write_bytes(b"no weights")
+    assert weights.published_file(V1, tmp_path) == str(published)
+    assert weights.cached_file(V1, tmp_path, "") is None  # to be converted first
+    with pytest.raises(InputError, match=r"mobilenet_1_0_224_tf\.h5 does not hold the weights"):
+        weights_sources.obtain(V1, tmp_path)
+    weights.save_weights(some(), weights.given_cache_file(published, V1, tmp_path))
+    assert weights_sources.obtain(V1, tmp_path).sha256 == some().sha256
 
 
 def test_cached_weights_are_found(tmp_path: Path) -> None:
-    assert weights.cached_file("mobilenet_1.0_224", tmp_path, "") is None
-    weights.save_weights(some(), weights.cache_file("mobilenet_1.0_224", tmp_path))
-    found = weights.cached_file("mobilenet_1.0_224", tmp_path, "")
+    assert weights.cached_file(V1, tmp_path, "") is None
+    weights.save_weights(some(), weights.cache_file(V1, tmp_path))
+    found = weights.cached_file(V1, tmp_path, "")
     assert found == tmp_path / "weights" / "mobilenet_1.0_224.npz"
-    assert weights.cached_file("mobilenet_1.0_192", tmp_path, "") is None
+    assert weights.cached_file(parse_architecture("mobilenet_1.0_192"), tmp_path, "") is None
 
 
 def test_given_file_comes_before_the_cache_and_is_kept_by_its_content(tmp_path: Path) -> None:
-    weights.save_weights(some(), weights.cache_file("mobilenet_1.0_224", tmp_path))
+    weights.save_weights(some(), weights.cache_file(V1, tmp_path))
     given = tmp_path / "mine.h5"
     given.write_bytes(b"one")
-    assert weights.cached_file("mobilenet_1.0_224", tmp_path, str(given)) is None
-    weights.save_weights(some(), weights.given_cache_file(given, "mobilenet_1.0_224", tmp_path))
-    assert weights.cached_file("mobilenet_1.0_224", tmp_path, str(given)) is not None
+    assert weights.cached_file(V1, tmp_path, str(given)) is None
+    weights.save_weights(some(), weights.given_cache_file(given, V1, tmp_path))
+    assert weights.cached_file(V1, tmp_path, str(given)) is not None
     given.write_bytes(b"two")  # another file under the same name
-    assert weights.cached_file("mobilenet_1.0_224", tmp_path, str(given)) is None
+    assert weights.cached_file(V1, tmp_path, str(given)) is None
     own = tmp_path / "own.npz"
     weights.save_weights(some(), own)
-    assert weights.cached_file("mobilenet_1.0_224", tmp_path, str(own)) == own
+    assert weights.cached_file(V1, tmp_path, str(own)) == own
 
 
 def test_given_file_that_is_missing_is_an_error_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected mobilenet_7_5_192_tf\.h5"):
-        weights.cached_file("mobilenet_0.75_192", tmp_path, str(tmp_path / "no.h5"))
+        weights.cached_file(
+            parse_architecture("mobilenet_0.75_192"), tmp_path, str(tmp_path / "no.h5")
+        )
 
 
 def test_file_too_large_for_weights_is_refused(tmp_path: Path) -> None:
     large = tmp_path / "large.h5"
     with open(large, "wb") as file:
         file.truncate(weights.WEIGHTS_MAX_BYTES + 1)  # sparse: takes no room
-    with pytest.raises(InputError, match="no MobileNet weights"):
-        weights.given_cache_file(large, "mobilenet_1.0_224", tmp_path)
+    with pytest.raises(InputError, match="no weights of these networks"):
+        weights.given_cache_file(large, V1, tmp_path)
 
 
 def archive(path: Path, *members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> Path:

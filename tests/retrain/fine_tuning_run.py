@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.common import backbone, weights_sources
+from components.common import weights_sources
+from components.common.architecture import parse_architecture
 from components.common.convert import quiet_tensorflow
 from components.common.dataset import Dataset
 from components.common.files import default_cache_dir
@@ -15,7 +16,7 @@ from components.retrain.export import KerasModels, build
 from components.retrain.finetune import FineTuning, TunedLook, fine_tune
 from components.retrain.head import Head
 
-ARCHITECTURE = backbone.parse_architecture("mobilenet_1.0_128")
+ARCHITECTURE = parse_architecture("mobilenet_1.0_128")
 
 
 def tune(

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from components.retrain import quantize
 from components.retrain.distort import Distortions
 from components.retrain.finetune import FineTuning
 from components.retrain.head import Recipe
-from components.retrain.retrain import retrain
+from components.retrain.retrain import Extras, retrain
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,40 @@ def test_int8_model_that_loses_too_much_is_left_out(
     )
     assert not (tmp_path / "model" / "model-int8.tflite").exists()
     assert Model(tmp_path / "model").description.int8["shipped"] is False  # type: ignore[index]
+
+
+def test_sweep_trains_with_the_best_and_shows_all(
+    sample_run: Run, tmp_path: Path, backbone_cache: Path
+) -> None:
+    from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+    recipe = Recipe(how_many_training_steps=30, learning_rate=0.002)
+    retrain(
+        sample_run.directory / "training",
+        next((sample_run.directory / "artifacts").rglob("bottlenecks")),
+        tmp_path / "model",
+        tmp_path / "logs",
+        recipe=recipe,
+        sweep=True,
+        extras=Extras(int8=False),
+        cache_dir=str(backbone_cache),
+    )
+    chosen = Model(tmp_path / "model").description.recipe
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "logs"))
+    multiplexer.Reload()
+    trials = sorted(run for run in multiplexer.Runs() if run.startswith("sweep-"))
+    assert len(trials) == 12
+    losses = [float(tf_value(multiplexer.Tensors(run, "cross_entropy_1")[0])) for run in trials]
+    assert losses == sorted(losses)
+    assert chosen["learning_rate"] != recipe.learning_rate  # 30 steps at this rate are too few
+    assert chosen["how_many_training_steps"] == 30
+
+
+def tf_value(event: Any) -> np.ndarray:
+    from tensorboard.util import tensor_util
+
+    value: np.ndarray = tensor_util.make_ndarray(event.tensor_proto)
+    return value
 
 
 def test_fine_tuned_model_is_whole_and_says_so(
