@@ -62,7 +62,7 @@ def make_interpreter(model: Path) -> Callable[..., dict[str, NDArray[np.float32]
     if not model.is_file():
         raise InputError(f"{model} is missing: this is no complete model directory")
     try:
-        with _without_delegate_notice():
+        with without_notice(b"XNNPACK delegate"):
             interpreter = Interpreter(model_path=str(model), num_threads=THREADS)
             interpreter.allocate_tensors()
             signature = interpreter.get_signature_runner()
@@ -73,8 +73,8 @@ def make_interpreter(model: Path) -> Callable[..., dict[str, NDArray[np.float32]
 
 
 @contextlib.contextmanager
-def _without_delegate_notice() -> Iterator[None]:
-    """Hold LiteRT's C++ messages back, and drop the one that says that XNNPACK is used."""
+def without_notice(text: bytes) -> Iterator[None]:
+    """Hold back what LiteRT's C++ writes to standard error, and drop the lines with this text."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
@@ -86,7 +86,7 @@ def _without_delegate_notice() -> Iterator[None]:
             os.close(kept)
             held.seek(0)
             for line in held.readlines():
-                if b"XNNPACK delegate" not in line:
+                if text not in line:
                     os.write(2, line)
 
 
@@ -152,7 +152,8 @@ def _directory(architecture: Architecture, cached: Path, cache_dir: Path) -> Pat
 
 def _convert_in_another_process(architecture: str, cache_dir: Path, given_weights: str) -> None:
     command = [sys.executable, "-m", "components.common.convert", architecture]
-    command += ["--cache_dir", str(cache_dir), "--weights", given_weights]
+    given = str(Path(given_weights).expanduser().resolve()) if given_weights else ""
+    command += ["--cache_dir", str(cache_dir.resolve()), "--weights", given]
     done = subprocess.run(
         command,
         cwd=Path(__file__).parents[2],

@@ -117,7 +117,8 @@ def to_litert(
         converter.representative_dataset = lambda: (
             (endpoint, {"input": sample}) for sample in samples
         )
-    converted: bytes = converter.convert()
+    with backbone.without_notice(b"fully_quantize"):
+        converted: bytes = converter.convert()
     return converted
 
 

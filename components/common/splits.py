@@ -6,6 +6,7 @@ file's name, its place and the other classes change nothing.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from components.common import hash_index, storage
 from components.common.errors import InputError
 from components.common.photo import Photo
+from components.common.step import log
 
 TRAINING, VALIDATION, TEST, DEMO, SURPLUS = "training", "validation", "test", "demo", "surplus"
 PARTS = (TRAINING, VALIDATION, TEST, DEMO)
@@ -31,6 +33,9 @@ NEAR_RULES = ((4, 0.6), (10, 0.8))
 # Cropping moves the hash by up to 24 bits but the features little: copies cut by 5 to 10 % have a
 # cosine of 0.88 or more, different photos one of 0.876 at most.
 ALIKE_BITS, ALIKE_COSINE = 24, 0.88
+# Where so many of all pairs are alike, the network does not tell photos apart (its weights are
+# random, or wrong), and its features are not asked about cropping.
+ALIKE_MOST, ALIKE_FROM_PHOTOS = 0.2, 50
 BLOCK_ROWS = 1024  # rows compared at once: bounds memory at 4 x BLOCK_ROWS x N bytes
 
 
@@ -116,13 +121,21 @@ def near_copies(phashes: Sequence[str], vectors: NDArray[np.float32]) -> list[tu
 
 
 def _alike(directions: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Pairs (i, j), i < j, of rows of length 1 whose cosine is at least `ALIKE_COSINE`."""
-    pairs = []
+    """Pairs (i, j), i < j, of rows of length 1 whose cosine is at least `ALIKE_COSINE`.
+
+    None where that would be most pairs.
+    """
+    count = len(directions)
+    most = ALIKE_MOST * count * (count - 1) / 2 if count >= ALIKE_FROM_PHOTOS else math.inf
+    pairs: list[tuple[int, int]] = []
     for start in range(0, len(directions), BLOCK_ROWS):
         cosines = directions[start : start + BLOCK_ROWS] @ directions[start:].T
         for row, other in np.argwhere(cosines >= ALIKE_COSINE - 1e-6).tolist():
             if row < other:
                 pairs.append((start + row, start + other))
+        if len(pairs) > most:
+            log.info("the network hardly tells these photos apart: copies are found by hash alone")
+            return []
     return pairs
 
 

@@ -123,6 +123,7 @@ def retrain(
         ),
         checkpoint_path=checkpoint_path,
         sweep=sweep,
+        logs_place=logs.uri,
         weights=weights,
         cache_dir=cache_dir,
     )

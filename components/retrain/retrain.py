@@ -34,6 +34,7 @@ from components.retrain.head import (
     train,
 )
 from components.retrain.material import Material, gather, misclassified
+from components.retrain.mirror import LogMirror
 
 if TYPE_CHECKING:
     from components.retrain.summaries import TensorBoardSummaries
@@ -83,6 +84,7 @@ def retrain(
     fine_tuning: FineTuning = FineTuning(),
     checkpoint_path: str = "",
     sweep: bool = False,
+    logs_place: str = "",
     extras: Extras = Extras(),
     weights: str = "",
     cache_dir: str = "",
@@ -100,6 +102,7 @@ def retrain(
         checkpoint_path: folder, gs://… or s3://… for checkpoints of fine-tuning; by default in the
             cache folder.
         sweep: train with the best of a handful of learning rates and penalties.
+        logs_place: gs://… or s3://… where the logs appear while training goes on.
         extras: what else is written.
         weights: the weights file that the bottlenecks were computed with; found by default.
         cache_dir: where the pretrained weights are kept; by default the user's cache folder.
@@ -124,6 +127,7 @@ def retrain(
     classes, validation = material.dataset.labels, material.parts[VALIDATION]
     with (
         atomic_directory(output, what="the model", marker=model.DESCRIPTION) as model_folder,
+        LogMirror(summaries_dir, logs_place),
         TensorBoardSummaries(summaries_dir, classes, recipe, validation) as summaries,
     ):
         summaries.add_trials(trials)

@@ -1,5 +1,6 @@
 """The networks that can be retrained, each like keras.applications' own."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -76,11 +77,17 @@ def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return path
 
 
-def test_converted_network_computes_as_keras_does(given: Path, tmp_path: Path) -> None:
+def test_converted_network_computes_as_keras_does(
+    given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file lies in the cache folder, and that is named from where the person stands."""
     import keras
 
     name = (given.parent / "name").read_text()
-    network = backbone.load_backbone(name, tmp_path, str(given))
+    (tmp_path / "models").mkdir()
+    shutil.copy(given, tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    network = backbone.load_backbone(name, Path("models"))
     size = network.architecture.size
     generator = np.random.default_rng(0)
     batch = generator.uniform(-1, 1, (2, size, size, 3)).astype(np.float32)
@@ -120,6 +127,9 @@ def test_retrained_model_of_another_family_is_whole(given: Path, tmp_path: Path)
     np.testing.assert_allclose(run(input=batch)["bottleneck"], network(batch)[0], atol=1e-4)
 
 
-def test_weights_of_another_architecture_are_refused(given: Path, tmp_path: Path) -> None:
+def test_weights_of_another_architecture_are_refused(
+    given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(given.parent)
     with pytest.raises(InputError, match=r"does not hold the weights of mobilenet_1\.0_128"):
-        backbone.load_backbone("mobilenet_1.0_128", tmp_path, str(given))
+        backbone.load_backbone("mobilenet_1.0_128", tmp_path, given.name)

@@ -232,6 +232,14 @@ def test_near_copies_are_those_of_comparing_every_pair(
     assert sorted(splits.near_copies(phashes, vectors)) == expected
 
 
+def test_network_that_tells_nothing_apart_joins_no_photos() -> None:
+    """Such as one with random weights: all photos look alike to it."""
+    generator = np.random.default_rng(0)
+    vectors = (1 + 0.1 * generator.random((60, 32))).astype(np.float32)
+    hashes = [f"{generator.integers(2**63):016x}" for _ in range(58)]
+    assert splits.near_copies([*hashes, "0" * 16, "0" * 15 + "1"], vectors) == [(58, 59)]
+
+
 def test_near_copies_are_found_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splits, "BLOCK_ROWS", 4)
     phashes = [f"{number * 0x0123456789ABCDEF % 2**64:016x}" for number in range(1, 20)]

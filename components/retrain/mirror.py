@@ -1,0 +1,71 @@
+"""Logs that appear in object storage while training goes on.
+
+A pipeline's output reaches the store only when its task has ended; TensorBoard should show the
+curves before that.
+"""
+
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+from components.common import storage
+from components.common.errors import InputError, WorkError
+from components.common.step import warn
+
+INTERVAL_S = 10.0
+
+
+class LogMirror(AbstractContextManager["LogMirror"]):
+    """Copies the files of a folder to gs:// or s3:// whenever they have grown.
+
+    A store that cannot be written to ends the copying with a warning, never the training: the task
+    hands its logs over in the end anyway.
+
+    Args:
+        directory: the logs.
+        place: gs://… or s3://…; anything else is not copied to.
+        interval_s: seconds between two copies.
+    """
+
+    def __init__(self, directory: Path, place: str, *, interval_s: float = INTERVAL_S) -> None:
+        self._directory = directory
+        self._place = place.rstrip("/")
+        self._interval_s = interval_s
+        self._sizes: dict[Path, int] = {}
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> "LogMirror":
+        if storage.is_uri(self._place):
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._thread:
+            self._over.set()
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._over.wait(self._interval_s):
+                self._copy()
+            self._copy()
+        except (InputError, WorkError) as error:
+            warn(f"the logs are not copied to {self._place} while training goes on: {error}")
+
+    def _copy(self) -> None:
+        for path in sorted(self._directory.rglob("*")):
+            if not path.is_file():
+                continue
+            data = path.read_bytes()
+            if self._sizes.get(path) != len(data):
+                name = path.relative_to(self._directory).as_posix()
+                storage.write_place(f"{self._place}/{name}", data, what="the TensorBoard logs")
+                self._sizes[path] = len(data)

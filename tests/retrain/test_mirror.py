@@ -1,0 +1,64 @@
+"""Logs appear in object storage while training goes on, and never stop it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from object_stores import Store, google_emulator, seaweedfs, using
+
+from components.common import storage
+from components.retrain.mirror import LogMirror
+
+
+@pytest.fixture(scope="module", params=["gs", "s3"])
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    run = google_emulator if request.param == "gs" else seaweedfs
+    with run(tmp_path_factory.mktemp(request.param)) as made:
+        yield made
+
+
+def seen(store: Store, name: str) -> bytes | None:
+    return storage.find_place(f"{store.prefix}/logs/{name}", max_bytes=100)
+
+
+def test_files_are_copied_while_they_grow_and_at_the_end(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    events = tmp_path / "train" / "events"
+    events.write_bytes(b"first")
+    with LogMirror(tmp_path, f"{store.prefix}/logs/", interval_s=0.05):
+        deadline = time.monotonic() + 30
+        while seen(store, "train/events") != b"first":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        events.write_bytes(b"first, second")
+        (tmp_path / "late").write_bytes(b"late")
+    assert seen(store, "train/events") == b"first, second"
+    assert seen(store, "late") == b"late"
+
+
+def test_store_that_cannot_be_reached_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events.jsonl"))
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "events").write_bytes(b"1")
+    unreachable = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with using(unreachable), LogMirror(tmp_path / "logs", "s3://logs/run"):
+        pass
+    assert "not copied to s3://logs/run" in (tmp_path / "events.jsonl").read_text()
+
+
+def test_local_place_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "events").write_bytes(b"1")
+    with LogMirror(tmp_path / "logs", str(tmp_path / "elsewhere"), interval_s=0.01):
+        time.sleep(0.05)
+    assert not (tmp_path / "elsewhere").exists()
