@@ -22,19 +22,18 @@ from components.common.batches import batched
 from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.photo import Photo
-from components.common.splits import TRAINING, VALIDATION
+from components.common.splits import TRAINING
 from components.common.step import log
 from components.retrain.checkpoints import Checkpoint, Checkpoints, check_place
-from components.retrain.distort import Distortions, distorted_input
+from components.retrain.distort import Distortions
 from components.retrain.export import KerasModels
 from components.retrain.head import Head
+from components.retrain.photo_batches import DECODE_THREADS, PREDICT_BATCH, PhotoBatches
 
 if TYPE_CHECKING:
     import keras
 
-DECODE_THREADS = 4
 REPORT_INTERVAL = 10  # steps
-PREDICT_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class TunedLook:
 
     Attributes:
         step: how many steps are done.
-        train: cross entropy in nats and accuracy of the step's batch.
+        train: cross entropy in nats and accuracy of the batches since the last look.
         validation: the same of the validation part; None between checkpoints.
     """
 
@@ -165,7 +164,13 @@ def fine_tune(
             metrics=["accuracy"],
         )
         classifier.optimizer.build(classifier.trainable_variables)
-    photos = _Photos(dataset, classifier.input_shape[1], options, distortions, seed)
+    photos = PhotoBatches(
+        dataset,
+        classifier.input_shape[1],
+        options.fine_tune_batch_size,
+        distortions,
+        seed,
+    )
     fingerprint = _fingerprint(head, dataset, options, distortions, [origin, str(seed)])
     _run(
         classifier,
@@ -214,24 +219,29 @@ def predict(
 
 def _run(
     classifier: "keras.Model",
-    photos: "_Photos",
+    photos: PhotoBatches,
     steps: int,
     checkpoints: Checkpoints,
     interval: int,
     report: Callable[[TunedLook], None],
 ) -> None:
-    for step, batch, labels in photos.batches(_restore(classifier, checkpoints, steps), steps):
-        classifier.reset_metrics()
-        found = classifier.train_on_batch(batch, labels, return_dict=True)
-        done = step + 1
+    done = _restore(classifier, checkpoints, steps)
+    while done < steps:
+        # To the next report or checkpoint. Not train_on_batch: on several GPUs that gives the whole
+        # batch to each.
+        end = min(done - done % every + every for every in (interval, REPORT_INTERVAL))
+        end = min(end, steps)
+        fed = _feed(classifier, photos, done, end)
+        steps_now = end - done
+        found = classifier.fit(fed, steps_per_epoch=steps_now, epochs=1, shuffle=False, verbose=0)
+        done = end
         kept = done % interval == 0 or done == steps
         if kept:
             checkpoints.save(_snapshot(classifier, done))
-        if kept or done % REPORT_INTERVAL == 0:
-            seen = float(found["loss"]), float(found["accuracy"])
-            look = TunedLook(done, seen, photos.validate(classifier) if kept else None)
-            _log(look, len(photos.validation))
-            report(look)
+        seen = float(found.history["loss"][0]), float(found.history["accuracy"][0])
+        look = TunedLook(done, seen, photos.validate(classifier) if kept else None)
+        _log(look, len(photos.validation))
+        report(look)
 
 
 def _log(look: TunedLook, validation: int) -> None:
@@ -245,76 +255,6 @@ def _log(look: TunedLook, validation: int) -> None:
             accuracy,
             validation,
         )
-
-
-class _Photos:
-    """Draws and decodes batches of photos, one batch ahead of the network."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        size: int,
-        options: FineTuning,
-        distortions: Distortions,
-        seed: int,
-    ) -> None:
-        self._dataset = dataset
-        self._size = size
-        self._batch_size = options.fine_tune_batch_size
-        self._distortions = distortions
-        self._seed = seed
-        self._number = {label: index for index, label in enumerate(dataset.labels)}
-        self.validation = [photo for photo in dataset.photos if photo.split == VALIDATION]
-        training = [photo for photo in dataset.photos if photo.split == TRAINING]
-        self._by_class = [
-            [photo for photo in training if photo.label == label] for label in dataset.labels
-        ]
-
-    def batches(
-        self, start: int, end: int
-    ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.int64]]]:
-        """Step, photos (N, size, size, 3) and classes (N,) of each step from `start` to `end`."""
-        with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(DECODE_THREADS) as pool:
-            waiting = ahead.submit(self._batch, start, pool) if start < end else None
-            for step in range(start, end):
-                assert waiting is not None
-                batch, labels = waiting.result()
-                waiting = ahead.submit(self._batch, step + 1, pool) if step + 1 < end else None
-                yield step, batch, labels
-
-    def validate(self, classifier: "keras.Model") -> tuple[float, float] | None:
-        """Cross entropy and accuracy of the validation part; None where there is none."""
-        if not self.validation:
-            return None
-        right = []
-        losses = []
-        for chunk in batched(self.validation, PREDICT_BATCH):
-            inputs = [images.model_input(self._dataset.read(photo), self._size) for photo in chunk]
-            found = np.asarray(classifier.predict_on_batch(np.stack(inputs)), np.float64)
-            labels = [self._number[photo.label] for photo in chunk]
-            right += (found.argmax(axis=1) == labels).tolist()
-            losses += (-np.log(found[np.arange(len(chunk)), labels] + 1e-12)).tolist()
-        return float(np.mean(losses)), float(np.mean(right))
-
-    def _batch(
-        self, step: int, pool: ThreadPoolExecutor
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Every class equally often, and a random photo of it, as for the head."""
-        generator = np.random.default_rng([self._seed, step])
-        labels = generator.integers(len(self._by_class), size=self._batch_size)
-        shares = generator.random(self._batch_size)
-        chosen = [
-            self._by_class[label][int(share * len(self._by_class[label]))]
-            for label, share in zip(labels.tolist(), shares.tolist(), strict=True)
-        ]
-        seeds = generator.integers(2**63, size=self._batch_size).tolist()
-        return np.stack(list(pool.map(self._input, chosen, seeds))), labels.astype(np.int64)
-
-    def _input(self, photo: Photo, seed: int) -> NDArray[np.float32]:
-        data = self._dataset.read(photo)
-        if not self._distortions:
-            return images.model_input(data, self._size)
-        return distorted_input(data, self._size, self._distortions, np.random.default_rng(seed))
 
 
 def _snapshot(classifier: "keras.Model", step: int) -> Checkpoint:
@@ -372,6 +312,20 @@ def _precision(policy: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def _feed(classifier: "keras.Model", photos: PhotoBatches, start: int, end: int) -> Any:
+    """The batches as `fit` takes them; on several GPUs with shapes, else each would get all."""
+    strategy = getattr(classifier, "distribute_strategy", None)
+    if strategy is None or strategy.num_replicas_in_sync < 2:
+        return photos.batches(start, end)
+    import tensorflow as tf
+
+    shapes = tuple(tf.TensorSpec(shape, kind) for shape, kind in photos.batch_shapes)
+    # Keras looks at the first batch and begins again.
+    return tf.data.Dataset.from_generator(
+        lambda: photos.batches(start, end), output_signature=shapes
+    )
 
 
 def _all_gpus() -> contextlib.AbstractContextManager[object]:

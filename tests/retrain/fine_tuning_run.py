@@ -11,6 +11,7 @@ from components.common.convert import quiet_tensorflow
 from components.common.dataset import Dataset
 from components.common.files import default_cache_dir
 from components.common.step import configure_logging
+from components.retrain import finetune
 from components.retrain.distort import Distortions
 from components.retrain.export import KerasModels, build
 from components.retrain.finetune import FineTuning, TunedLook, fine_tune
@@ -51,10 +52,23 @@ def tune(
     return models, looks
 
 
+def use_two_devices() -> None:
+    """Let two devices of this machine's processor stand for two GPUs."""
+    import tensorflow as tf
+
+    (processor,) = tf.config.list_physical_devices("CPU")
+    halves = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(processor, halves)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    finetune._all_gpus = strategy.scope  # type: ignore[assignment]
+
+
 if __name__ == "__main__":
     configure_logging()
-    dataset_dir, place, steps, output = sys.argv[1:]
+    dataset_dir, place, steps, output, *replicas = sys.argv[1:]
     quiet_tensorflow()
+    if replicas:
+        use_two_devices()
     tuned, _ = tune(
         Dataset(dataset_dir),
         place,

@@ -75,19 +75,39 @@ def test_same_seed_same_weights_and_another_seed_others(dataset: Dataset, tmp_pa
     assert not all(map(np.array_equal, first, distorted))
 
 
+def started(
+    sample_run: Run, folder: Path, place: str, steps: int, *options: str
+) -> "subprocess.Popen[str]":
+    """Fine-tuning in a process of its own: checkpoints in `place`, weights in `place`.npz."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, str(SCRIPT), str(sample_run.directory / "training")),
+            *(str(folder / place), str(steps), str(folder / f"{place}.npz"), *options),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_devices_share_each_batch(sample_run: Run, tmp_path: Path) -> None:
+    for place, options in (("one", ()), ("two", ("two devices",))):
+        process = started(sample_run, tmp_path, place, 3, *options)
+        _, log = process.communicate(timeout=120)
+        assert process.returncode == 0, log
+        assert "ran out of data" not in log
+    with np.load(tmp_path / "one.npz") as one, np.load(tmp_path / "two.npz") as two:
+        for name in one.files:
+            np.testing.assert_allclose(one[name], two[name], atol=2e-4)  # a step is 1e-4 at most
+        moved = [name for name in one.files if not np.array_equal(one[name], two[name])]
+    assert moved  # another order of summation, so the second device did its share
+
+
 def test_killed_at_any_moment_it_ends_as_if_undisturbed(sample_run: Run, tmp_path: Path) -> None:
     steps = 16
 
     def start(place: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [
-                *(sys.executable, str(SCRIPT), str(sample_run.directory / "training")),
-                *(str(tmp_path / place), str(steps), str(tmp_path / f"{place}.npz")),
-            ],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return started(sample_run, tmp_path, place, steps)
 
     undisturbed = start("undisturbed")
     assert undisturbed.communicate(timeout=120)[1]
