@@ -10,13 +10,14 @@ from typing import Any
 
 from components.common import backbone, bottlenecks, model
 from components.common.architecture import DEFAULT_ARCHITECTURE, NAMES
+from components.common.convert import quiet_tensorflow
 from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
 from components.common.files import default_cache_dir
 from components.common.step import add_options, log
 from components.retrain import from_folder
 from components.retrain.distort import Distortions
-from components.retrain.finetune import FineTuning
+from components.retrain.finetune import FineTuning, check_gpu
 from components.retrain.head import CLASS_WEIGHTS, OPTIMIZERS, SCHEDULES, Recipe
 from components.retrain.retrain import Extras, retrain
 
@@ -166,6 +167,9 @@ def run(options: argparse.Namespace) -> None:
             f"{saved_model} is not empty: choose another --saved_model_dir (the model directory "
             "holds the same SavedModel)"
         )
+    if fine_tuning.require_gpu:
+        quiet_tensorflow()
+        check_gpu(required=True)
     dataset, vectors = _photos(options, base, places)
     logs = _new_folder(places["summaries_dir"])
     retrain(

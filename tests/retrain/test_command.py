@@ -197,6 +197,9 @@ def test_changed_photo_is_computed_anew_and_a_moved_one_is_not(
         (("--image_dir=.", "--final_tensor_name=a/b"), "--final_tensor_name"),
         (("--image_dir=.", "--intermediate_store_frequency=-1"), "--intermediate_store_frequency"),
         (("--image_dir=.", "--random_brightness=100"), "--random_brightness"),
+        (("--image_dir=.", "--optimizer=lion"), "expected one of sgd, momentum, adam"),
+        (("--image_dir=.", "--checkpoint_path=ftp://x"), "expected a folder, gs://"),
+        (("--image_dir=nowhere", "--require_gpu"), "sees no GPU"),
     ],
 )
 def test_wrong_usage_is_one_message_and_leaves_nothing(
