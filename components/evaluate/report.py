@@ -279,6 +279,9 @@ def _model(model: ModelDescription) -> str:
         ("Preprocessing", escape(model.preprocessing)),
         ("Program version", escape(model.version)),
     ]
+    if model.fine_tuning is not None:
+        steps, layers = (model.fine_tuning.get(f"fine_tune_{name}") for name in ("steps", "layers"))
+        facts.append(("Fine-tuning", f"{steps} steps, the top {layers} layers"))
     if model.temperature is not None:
         facts.append(("Temperature", f"{model.temperature:.3g}"))
     if model.unknown is not None:

@@ -10,7 +10,6 @@ import numpy as np
 
 from components import __version__
 from components.common import attribution, model
-from components.common.bottlenecks import Bottlenecks
 from components.common.dataset import MANIFEST, Dataset
 from components.common.model import ModelDescription
 from components.common.photo import RENDERED, Photo
@@ -68,7 +67,7 @@ def write(
     dataset, size = material.dataset, material.architecture.size
     export.write(models, size, folder, final_tensor_name=final_tensor_name)
     measured = _write_int8(folder, dataset, trained, size) if int8 else None
-    description = describe(dataset, material.vectors, trained, measured)
+    description = describe(material, trained, measured)
     (folder / model.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
     written = attribution.render(dataset.photos)
     (folder / attribution.FILE_NAME).write_text(written, encoding="utf-8")
@@ -78,10 +77,10 @@ def write(
     return description
 
 
-def describe(
-    dataset: Dataset, vectors: Bottlenecks, trained: Trained, int8: Int8 | None
-) -> ModelDescription:
+def describe(material: Material, trained: Trained, int8: Int8 | None) -> ModelDescription:
     """What `model.json` will say."""
+    dataset, vectors = material.dataset, material.vectors
+    distorted = dataclasses.asdict(material.distortions) if material.distortions else {}
     counts: dict[str, dict[str, int]] = collections.defaultdict(dict)
     used = [photo for photo in dataset.photos if photo.split in PARTS]
     for photo in sorted(used, key=lambda photo: (photo.split, photo.label)):
@@ -100,7 +99,7 @@ def describe(
         calibration=_rounded(fitted) if fitted else None,
         int8=_rounded(int8) if int8 else None,
         fine_tuning=dataclasses.asdict(trained.fine_tuning) if trained.fine_tuning else None,
-        recipe=dataclasses.asdict(trained.recipe),
+        recipe={**dataclasses.asdict(trained.recipe), **distorted},
         photos=dict(counts),
         rendered=any(RENDERED in photo.flags for photo in dataset.photos),
         version=__version__,

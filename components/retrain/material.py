@@ -27,6 +27,7 @@ class Material:
         vectors: their bottlenecks.
         learned: photos of the training part, then those of the validation part.
         parts: bottlenecks and classes of the training, validation and test parts.
+        distortions: of the photos learned from.
         copies: bottlenecks of distorted copies of `learned`, float32 (N, D) each.
     """
 
@@ -34,6 +35,7 @@ class Material:
     vectors: Bottlenecks
     learned: list[Photo]
     parts: dict[str, Examples]
+    distortions: Distortions
     copies: Sequence[NDArray[np.float32]]
 
     @property
@@ -44,7 +46,7 @@ class Material:
     def seen_by(self, vectors: Bottlenecks) -> "Material":
         """The same photos through another network; without distorted copies."""
         parts = examples(self.dataset.photos, self.dataset.labels, vectors)
-        return Material(self.dataset, vectors, self.learned, parts, [])
+        return Material(self.dataset, vectors, self.learned, parts, self.distortions, [])
 
     @property
     def learned_vectors(self) -> NDArray[np.float32]:
@@ -99,7 +101,7 @@ def gather(
         network = backbone.load_backbone(vectors.key.architecture, cache, weights)
         kept_in = cache / bottlenecks.CACHE_FOLDER
         copies = distorted_bottlenecks(network, dataset, learned, distortions, kept_in, seed)
-    return Material(dataset, vectors, learned, parts, copies)
+    return Material(dataset, vectors, learned, parts, distortions, copies)
 
 
 def learned_photos(photos: Sequence[Photo]) -> list[Photo]:

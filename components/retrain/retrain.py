@@ -141,7 +141,6 @@ def retrain(
                 pretrained,
                 last.head,
                 recipe.seed,
-                distortions,
                 fine_tuning,
                 place,
                 summaries,
@@ -232,7 +231,6 @@ def _fine_tuned(
     pretrained: Weights,
     head: Head,
     seed: int,
-    distortions: Distortions,
     fine_tuning: FineTuning,
     checkpoint_path: str,
     summaries: "TensorBoardSummaries",
@@ -246,7 +244,7 @@ def _fine_tuned(
         checkpoint_path=checkpoint_path,
         origin=f"{architecture.name} {pretrained.sha256}",
         seed=seed,
-        distortions=distortions,
+        distortions=material.distortions,
         report=summaries.add_tuned,
     )
 

@@ -167,6 +167,14 @@ def test_temperature_and_threshold_are_told_once_they_are_fitted() -> None:
     assert "“None of these”probability below 40 %" in text
 
 
+def test_fine_tuning_is_told() -> None:
+    assert "Fine-tuning" not in Page(report.render(evaluation())).text
+    options = {"fine_tune_steps": 200, "fine_tune_layers": 10}
+    tuned = dataclasses.replace(description(), fine_tuning=options)
+    text = Page(report.render(evaluation(model=tuned))).text
+    assert "Fine-tuning200 steps, the top 10 layers" in text
+
+
 def test_rendered_notice_only_for_models_of_rendered_pictures() -> None:
     assert RENDERED not in Page(report.render(evaluation())).text
     assert RENDERED in Page(report.render(evaluation(model=description(rendered=True)))).text

@@ -155,6 +155,7 @@ def test_fine_tuned_model_is_whole_and_says_so(
     model = Model(tmp_path / "model")
     assert model.description.fine_tuning is not None
     assert model.description.fine_tuning["fine_tune_steps"] == 3
+    assert model.description.recipe["flip_left_right"] is True
     from_keras = keras.models.load_model(tmp_path / "model" / "model.keras")(photos)
     ours = model(photos)
     np.testing.assert_allclose(np.asarray(from_keras), ours.probabilities, atol=1e-4)
