@@ -1,6 +1,7 @@
 """The model artifact: reading it, and predicting with it without TensorFlow."""
 
 import json
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ FROZEN = "retrained_graph.pb"
 INT8 = "model-int8.tflite"
 LABELS = "retrained_labels.txt"
 REFERENCES = "references.npz"
+REFERENCES_MAX_BYTES = 1024**3
+LEAST = np.float32(1e-30)  # probability whose logarithm is taken instead of that of 0
 
 BLOCK_ROWS = 1024  # rows compared at once: bounds memory at 4 x BLOCK_ROWS x M bytes
 
@@ -165,11 +168,36 @@ class Model:
         self.directory = Path(directory)
         self.description = read_description(self.directory)
         self._run = backbone.make_interpreter(self.directory / LITERT)
+        self._references: NDArray[np.float32] | None = None
 
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
         """Scores of a batch, float32 of shape (N, size, size, 3), RGB, -1 to 1."""
         outputs = self._run(input=batch)
         return Scores(outputs[SCORES], outputs[BOTTLENECK], outputs[FEATURES])
+
+    def calibrated(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities after the temperature, float32 of shape (N, classes)."""
+        if self.description.temperature is None:
+            return probabilities
+        logits = np.log(np.maximum(probabilities, LEAST)) / np.float32(self.description.temperature)
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found: NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
+        return found
+
+    def similarity(self, bottlenecks: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """How alike photos are to the training photos, float32 of shape (N,).
+
+        None where the model has no rule to compare that with.
+
+        Raises:
+            InputError: the references are missing or damaged.
+        """
+        rule = self.description.unknown
+        if rule is None:
+            return None
+        if self._references is None:
+            self._references = read_references(self.directory)
+        return similarity(unit_length(bottlenecks), self._references, rule.neighbours)
 
     def predict(self, photos: Iterable[bytes], *, batch: int = 16) -> Iterator[NDArray[np.float32]]:
         """Class probabilities, float32 of shape (classes,), for each encoded photo in order.
@@ -182,6 +210,25 @@ class Model:
             for chunk in batched(photos, batch):
                 inputs = list(pool.map(lambda data: images.model_input(data, size), chunk))
                 yield from self(np.stack(inputs)).probabilities
+
+
+def read_references(directory: Path) -> NDArray[np.float32]:
+    """Directions of the training photos' bottlenecks, float32 of shape (M, D).
+
+    Raises:
+        InputError: the file is missing, too large or damaged.
+    """
+    path = directory / REFERENCES
+    if not path.is_file() or path.stat().st_size > REFERENCES_MAX_BYTES:
+        raise InputError(f"{path} is missing or larger than {REFERENCES_MAX_BYTES} bytes")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            vectors: NDArray[np.float32] = stored["vectors"].astype(np.float32)
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    if vectors.ndim != 2 or not len(vectors) or not np.isfinite(vectors).all():
+        raise InputError(f"{path} holds no finite matrix")
+    return vectors
 
 
 def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

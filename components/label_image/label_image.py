@@ -10,7 +10,7 @@ from components.common import images
 from components.common.errors import InputError
 from components.common.files import naming_full_disk, write_file
 from components.common.images import BadPhoto
-from components.common.model import Model, top_k
+from components.common.model import Model, Scores, top_k
 from components.common.step import Progress, step
 from components.label_image.gallery import Gallery, Labelled, render
 
@@ -52,7 +52,8 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> Ga
 def label_photo(model_dir: Path, photo: Path, *, top: int = TOP_K) -> list[str]:
     """The answer to one photo, as lines: `label (score=0.89511)`, likeliest first.
 
-    The first line tells how long the network took, as label_image.py did.
+    The first line tells how long the network took, as label_image.py did. Where the photo is
+    probably none of the classes, a line before the labels says so.
 
     Raises:
         InputError: no model, or no photo that can be read.
@@ -64,14 +65,31 @@ def label_photo(model_dir: Path, photo: Path, *, top: int = TOP_K) -> list[str]:
     except BadPhoto as bad:
         raise InputError(f"{photo} is no usable photo ({bad})") from bad
     started = time.perf_counter()
-    probabilities = model(pixels[np.newaxis]).probabilities[0]
+    scores = model(pixels[np.newaxis])
     seconds = time.perf_counter() - started
-    answers = top_k(probabilities, model.description.classes, top)
+    answers = top_k(scores.probabilities[0], model.description.classes, top)
     return [
         f"Evaluation time (1-image): {seconds:.3f}s",
         "",
+        *_unknown(model, scores),
         *(f"{label} (score={score:0.5f})" for label, score in answers),
     ]
+
+
+def _unknown(model: Model, scores: Scores) -> list[str]:
+    """A line where the photo is probably none of the classes."""
+    rule = model.description.unknown
+    alike = model.similarity(scores.bottlenecks)
+    if rule is None or alike is None:
+        return []
+    probability = model.calibrated(scores.probabilities).max(axis=1)
+    if not rule.rejects(probability, alike)[0]:
+        return []
+    if alike[0] < rule.min_similarity:
+        why = f"similarity to the training photos {alike[0]:.2f}, below {rule.min_similarity:.2f}"
+    else:
+        why = f"probability {probability[0]:.2f}, below {rule.min_probability:.2f}"
+    return [f"none of these ({why}); if one of them after all:"]
 
 
 def read_photo(path: Path) -> bytes:

@@ -1,15 +1,18 @@
 """Labelling photos: the answers, their form, the speed's reason, and what is refused."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from conftest import Run, run_captured
 from PIL import Image
 
+from components.common import images
 from components.common.dataset import Dataset
 
 
@@ -38,6 +41,40 @@ def test_answer_reads_as_label_image_py_s(sample_run: Run, photo: Path) -> None:
     scores = [float(re.fullmatch(r"[\w ]+ \(score=(\d\.\d{5})\)", line)[1]) for line in answers]
     assert scores == sorted(scores, reverse=True)
     assert sum(scores) == pytest.approx(1, abs=1e-3)
+
+
+def test_photo_of_something_else_is_none_of_these(sample_run: Run, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    (tmp_path / "noise.jpg").write_bytes(images.encode(noise))
+    model = str(sample_run.directory / "model")
+    done = label("--image", str(tmp_path / "noise.jpg"), "--model_dir", model)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()[2]
+    assert re.fullmatch(
+        r"none of these \(similarity to the training photos 0\.\d\d, below 0\.\d\d\); "
+        r"if one of them after all:",
+        said,
+    )
+    assert len(done.stdout.splitlines()) == 8
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "pickle"])
+def test_damaged_references_are_named(
+    sample_run: Run, photo: Path, tmp_path: Path, damage: str
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(sample_run.directory / "model", model, ignore=lambda *_: ["saved_model"])
+    references = model / "references.npz"
+    data = references.read_bytes()
+    references.unlink()
+    if damage == "cut":
+        references.write_bytes(data[: len(data) // 2])
+    elif damage == "pickle":
+        np.savez(references, vectors=np.array([{"a": 1}], dtype=object))
+    done = label("--image", str(photo), "--model_dir", str(model))
+    assert done.returncode == 2
+    assert "references.npz" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_top_k_limits_the_lines(sample_run: Run, photo: Path) -> None:
