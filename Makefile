@@ -21,7 +21,7 @@ ARCHITECTURE ?=
 WEIGHTS ?=
 DECISIONS ?=
 LEDGER ?=
-# Photos that `make bench-cleaning` reports on.
+# Photos that `make bench-cleaning` and `make bench-unknown` report on.
 REPORTED ?=
 # What `make tensorboard` shows, and where.
 RUN ?= runs/latest
@@ -105,6 +105,12 @@ bench: setup  ## accuracy beside Keras and scikit-learn on your photos: make ben
 .PHONY: bench-head
 bench-head: setup  ## steps a second of training the head, beside keras.Model.fit
 	@$(PY) -m benchmarks.head_speed $(if $(IMAGES),"$(IMAGES)")
+
+.PHONY: bench-unknown
+bench-unknown: setup  ## photos of something else told from the classes, beside the usual scores
+	@test -n "$(IMAGES)" -a -n "$(REPORTED)" || { echo "make: name two folders of photos: \
+	make bench-unknown IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
+	@$(PY) -m benchmarks.unknown "$(IMAGES)" "$(REPORTED)"
 
 .PHONY: bench-download
 bench-download: setup  ## speed of fetching beside img2dataset: make bench-download IMAGES=folder
