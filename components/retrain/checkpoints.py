@@ -1,7 +1,7 @@
 """Checkpoints of fine-tuning: one file, whole or absent, plain arrays and no pickle."""
 
+import hashlib
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +12,9 @@ from components.common import storage
 from components.common.errors import InputError
 from components.common.step import log, warn
 
-FILE = "fine_tuning.npz"
+# The SHA-256 of the arrays, then the arrays as numpy's .npz.
+FILE = "fine_tuning.checkpoint"
+DIGEST_BYTES = 32
 # InceptionV3 with Adam's two moments takes 260 MB.
 MAX_BYTES = 2 * 1024**3
 
@@ -44,26 +46,34 @@ class Checkpoints:
     def __init__(self, place: str, fingerprint: str) -> None:
         self._file = f"{place.rstrip('/')}/{FILE}"
         self._fingerprint = fingerprint
+        self._frozen = False
+
+    def keep_the_last(self) -> None:
+        """Let what is there stay: from now on `save` does nothing."""
+        self._frozen = True
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replace the last one.
+        """Replace the last one, unless that is to stay.
 
         Raises:
             InputError: no permission, or no such bucket.
             WorkError: the disk is full, or the store cannot be reached.
         """
-        buffer = io.BytesIO()
+        if self._frozen:
+            return
         arrays = {
             **{f"weights/{number}": array for number, array in enumerate(checkpoint.weights)},
             **{f"optimizer/{number}": array for number, array in enumerate(checkpoint.optimizer)},
         }
+        buffer = io.BytesIO()
         np.savez(
             buffer,
             fingerprint=np.frombuffer(self._fingerprint.encode(), np.uint8),
             step=np.int64(checkpoint.step),
             **arrays,  # type: ignore[arg-type]
         )
-        storage.write_place(self._file, buffer.getvalue(), what="a checkpoint")
+        data = buffer.getvalue()
+        storage.write_place(self._file, _digest(data) + data, what="a checkpoint")
 
     def load(self) -> Checkpoint | None:
         """The last one of this training, None where there is none that can be used.
@@ -75,21 +85,18 @@ class Checkpoints:
         data = storage.find_place(self._file, max_bytes=MAX_BYTES)
         if data is None:
             return None
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-                fingerprint = stored["fingerprint"].tobytes().decode()
-                found = Checkpoint(
-                    int(stored["step"]),
-                    _numbered(stored, "weights"),
-                    _numbered(stored, "optimizer"),
-                )
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-            warn(f"the checkpoint {self._file} is damaged ({error}): fine-tuning starts anew")
+        content = data[DIGEST_BYTES:]
+        if _digest(content) != data[:DIGEST_BYTES]:
+            warn(f"the checkpoint {self._file} is damaged: fine-tuning starts anew")
             return None
-        if fingerprint != self._fingerprint:
-            log.info("%s is of another training: fine-tuning starts anew", self._file)
-            return None
-        return found
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            fingerprint = stored["fingerprint"].tobytes().decode()
+            if fingerprint != self._fingerprint:
+                log.info("%s is of another training: fine-tuning starts anew", self._file)
+                return None
+            return Checkpoint(
+                int(stored["step"]), _numbered(stored, "weights"), _numbered(stored, "optimizer")
+            )
 
 
 def check_place(place: str) -> None:
@@ -101,3 +108,7 @@ def check_place(place: str) -> None:
 def _numbered(stored: "np.lib.npyio.NpzFile", name: str) -> list[NDArray[np.float32]]:
     count = sum(key.startswith(f"{name}/") for key in stored.files)
     return [stored[f"{name}/{number}"] for number in range(count)]
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()

@@ -23,7 +23,7 @@ from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.photo import Photo
 from components.common.splits import TRAINING
-from components.common.step import log
+from components.common.step import log, warn
 from components.retrain.checkpoints import Checkpoint, Checkpoints, check_place
 from components.retrain.distort import Distortions
 from components.retrain.export import KerasModels
@@ -272,10 +272,18 @@ def _restore(classifier: "keras.Model", checkpoints: Checkpoints, steps: int) ->
     """Set the model to the last checkpoint; returns how many steps are done."""
     found = checkpoints.load()
     variables = (*classifier.trainable_variables, *classifier.optimizer.variables)
-    if found is None or found.step > steps:
+    if found is None:
+        return 0
+    if found.step > steps:
+        checkpoints.keep_the_last()
+        warn(
+            f"the checkpoint has {found.step} steps and {steps} are wanted: fine-tuning starts "
+            "anew, and keeps no checkpoints so as not to lose the longer one"
+        )
         return 0
     arrays = (*found.weights, *found.optimizer)
     if [tuple(one.shape) for one in variables] != [array.shape for array in arrays]:
+        warn("the checkpoint is of another version of the network: fine-tuning starts anew")
         return 0
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)

@@ -1,5 +1,6 @@
 """Fine-tuning: what learns, what stays, and that a killed run goes on where it was."""
 
+import logging
 import os
 import random
 import subprocess
@@ -149,6 +150,38 @@ def test_more_steps_go_on_from_fewer(dataset: Dataset, tmp_path: Path) -> None:
     at_once, _ = tune(dataset, str(tmp_path / "b"), longer)
     for one, other in zip(weights_of(resumed), weights_of(at_once), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_fewer_steps_leave_the_longer_checkpoint(
+    dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tune(dataset, str(tmp_path), SHORT)
+    before = (tmp_path / FILE).read_bytes()
+    fewer = FineTuning(**{**vars(SHORT), "fine_tune_steps": 2})
+    with caplog.at_level(logging.WARNING, "components"):
+        _, looks = tune(dataset, str(tmp_path), fewer)
+    assert [look.step for look in looks] == [2]
+    assert "has 4 steps and 2 are wanted" in caplog.text
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_no_damaged_checkpoint_is_loaded(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(str(tmp_path), "a" * 64)
+    array = np.arange(64, dtype=np.float32).reshape(8, 8)
+    checkpoints.save(Checkpoint(3, [array, array + 1], [array * 0]))
+    whole = (tmp_path / FILE).read_bytes()
+    assert checkpoints.load() is not None
+    generator = random.Random(0)
+    for _ in range(500):
+        damaged = bytearray(whole)
+        for _ in range(generator.randint(1, 3)):
+            damaged[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
+        if generator.random() < 0.3:
+            del damaged[generator.randrange(len(whole)) :]
+        if damaged == whole:
+            continue
+        (tmp_path / FILE).write_bytes(damaged)
+        assert checkpoints.load() is None
 
 
 @pytest.mark.parametrize("damage", ["cut", "other training", "no archive"])

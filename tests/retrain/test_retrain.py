@@ -16,6 +16,7 @@ from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.model import Model
 from components.retrain import quantize
+from components.retrain.checkpoints import FILE
 from components.retrain.distort import Distortions
 from components.retrain.finetune import FineTuning
 from components.retrain.head import Recipe
@@ -162,7 +163,7 @@ def test_fine_tuned_model_is_whole_and_says_so(
     assert not np.allclose(
         ours.bottlenecks, Model(sample_run.directory / "model")(photos).bottlenecks, atol=1e-4
     )
-    assert (tmp_path / "checkpoints" / "fine_tuning.npz").is_file()
+    assert (tmp_path / "checkpoints" / FILE).is_file()
     # The validation part alone may say how far to trust a tuned network, and here it is too small.
     assert model.description.temperature is None
     with np.load(tmp_path / "model" / "references.npz") as references:
