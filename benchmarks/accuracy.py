@@ -38,13 +38,14 @@ from components.common.convert import quiet_tensorflow
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.files import default_cache_dir
 from components.common.images import BadPhoto
+from components.common.model import softmax
 from components.common.photo import Photo
 from components.common.splits import TRAINING
 from components.common.step import run_command
 from components.retrain import export
 from components.retrain.distort import Distortions, distorted_bottlenecks
 from components.retrain.finetune import FineTuning, fine_tune, predict
-from components.retrain.head import PIPELINE, Examples, Head, Recipe, softmax, train
+from components.retrain.head import PIPELINE, Examples, Head, Recipe, train
 
 FOLDS = 5
 REPEATS = 5

@@ -49,7 +49,9 @@ class BackboneKey:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-def make_interpreter(model: Path) -> Callable[..., dict[str, NDArray[np.float32]]]:
+def make_interpreter(
+    model: Path, threads: int = THREADS
+) -> Callable[..., dict[str, NDArray[np.float32]]]:
     """Load a LiteRT model; returns its one signature as a function of named arrays.
 
     Outputs are read by name: their order in the file is not that of the model.
@@ -63,7 +65,7 @@ def make_interpreter(model: Path) -> Callable[..., dict[str, NDArray[np.float32]
         raise InputError(f"{model} is missing: this is no complete model directory")
     try:
         with without_notice(b"XNNPACK delegate"):
-            interpreter = Interpreter(model_path=str(model), num_threads=THREADS)
+            interpreter = Interpreter(model_path=str(model), num_threads=threads)
             interpreter.allocate_tensors()
             signature = interpreter.get_signature_runner()
     except (ValueError, RuntimeError) as error:

@@ -140,13 +140,15 @@ class Fetcher(AbstractContextManager["Fetcher"]):
     ) -> None:
         self._client.close()
 
-    def photo(self, url: str, *, max_bytes: int = PHOTO_MAX_BYTES) -> Fetched:
-        """A picture, from the cache if it was fetched before.
+    def photo(
+        self, url: str, *, max_bytes: int = PHOTO_MAX_BYTES, max_age_s: float | None = None
+    ) -> Fetched:
+        """A picture, from the cache if it was fetched before, and no longer ago than `max_age_s`.
 
         Raises:
             FetchError: it cannot be had, or what came is no picture.
         """
-        return self.cache.lookup(url) or self._fetch(url, max_bytes, _check_photo)
+        return self.cache.lookup(url, max_age_s) or self._fetch(url, max_bytes, _check_photo)
 
     def file(self, url: str, *, max_bytes: int) -> Fetched:
         """Any file but a web page, from the cache if it was fetched before.

@@ -1,7 +1,7 @@
 """The model artifact: reading it, and predicting with it without TensorFlow."""
 
+import hashlib
 import json
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,9 +15,11 @@ from components.common import backbone, images
 from components.common.architecture import parse_architecture
 from components.common.batches import batched
 from components.common.errors import InputError
+from components.common.images import BadPhoto
+from components.common.unknown import FILE_MAX_BYTES, ClassDistances, UnknownRule, read_arrays
 
 FORMAT = "wild-mushrooms-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DESCRIPTION = "model.json"
 DESCRIPTION_MAX_BYTES = 1024 * 1024
 LITERT = "model.tflite"
@@ -26,45 +28,15 @@ SAVED_MODEL = "saved_model"
 FROZEN = "retrained_graph.pb"
 INT8 = "model-int8.tflite"
 LABELS = "retrained_labels.txt"
-REFERENCES = "references.npz"
-REFERENCES_MAX_BYTES = 1024**3
-LEAST = np.float32(1e-30)  # probability whose logarithm is taken instead of that of 0
-
-BLOCK_ROWS = 1024  # rows compared at once: bounds memory at 4 x BLOCK_ROWS x M bytes
+HEAD = "head.npz"
+DISTANCES = "distances.npz"
+REFERENCES = "references.parquet"
+BATCH = 16
 
 # Names of the LiteRT signature's outputs.
 SCORES = "final_result"
 BOTTLENECK = "bottleneck"
 FEATURES = "features"
-
-
-@dataclass(frozen=True)
-class UnknownRule:
-    """When to answer "none of these".
-
-    Attributes:
-        min_probability: a calibrated probability of the likeliest class below this is undecided.
-        min_similarity: photos less similar than this to the training photos show something else.
-        neighbours: over how many of the nearest training photos the similarity is the mean.
-        false_rejection_rate: at most this share of the photos that the rule was fitted on (scored
-            by heads that had not seen them) is rejected.
-    """
-
-    min_probability: float
-    min_similarity: float
-    neighbours: int
-    false_rejection_rate: float
-
-    def rejects(
-        self, probability: NDArray[np.float32], alike: NDArray[np.float32]
-    ) -> NDArray[np.bool_]:
-        """Whether each of N photos is none of the classes.
-
-        Args:
-            probability: float32, shape (N,), calibrated, of the likeliest class.
-            alike: float32, shape (N,), from `similarity`.
-        """
-        return (probability < self.min_probability) | (alike < self.min_similarity)
 
 
 @dataclass(frozen=True)
@@ -77,6 +49,7 @@ class ModelDescription:
         input_size: pixels of the square input.
         weights_sha256: of the pretrained weights.
         head_sha256: of the trained head's weights and biases.
+        distances_sha256: of `distances.npz`; empty without a rule for unknown photos.
         manifest_sha256: of the training dataset's manifest.
         temperature: divides the logits; None where there were too few photos to fit it.
         unknown: when the answer is "none of these"; None where there were too few photos.
@@ -96,6 +69,7 @@ class ModelDescription:
     head_sha256: str
     manifest_sha256: str
     version: str
+    distances_sha256: str = ""
     decoder: str = images.DECODER
     preprocessing: str = images.PREPROCESSING
     temperature: float | None = None
@@ -125,6 +99,28 @@ class Scores:
     features: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """The model's answer to one photo.
+
+    Attributes:
+        probabilities: float32, shape (classes,), calibrated by the temperature.
+        uncalibrated: float32, shape (classes,), as the network gives them.
+        familiarity: which share of photos of the classes looks stranger than this one, 0 to 1; None
+            where the model has no rule for unknown photos.
+        unknown: True where the photo is probably none of the classes.
+        bottleneck: float32, shape (D,).
+        features: float32, shape (h, w, D), the last feature map.
+    """
+
+    probabilities: NDArray[np.float32]
+    uncalibrated: NDArray[np.float32]
+    familiarity: float | None
+    unknown: bool
+    bottleneck: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
 def read_description(directory: Path) -> ModelDescription:
     """Read and check `model.json`.
 
@@ -144,7 +140,7 @@ def read_description(directory: Path) -> ModelDescription:
                 f"{path} has format {content.get('format')!r} version "
                 f"{content.get('format_version')!r}; this program reads {FORMAT} {FORMAT_VERSION}"
             )
-        unknown = UnknownRule(**content["unknown"]) if content.get("unknown") else None
+        unknown = UnknownRule.parse(content["unknown"]) if content.get("unknown") else None
         description = ModelDescription(
             **{**content, "classes": tuple(content["classes"]), "unknown": unknown}
         )
@@ -155,120 +151,164 @@ def read_description(directory: Path) -> ModelDescription:
 
 
 class Model:
-    """A trained model, run by LiteRT on the CPU.
+    """A trained model, run by LiteRT on the CPU. One thread at a time may use it.
 
     Args:
         directory: the model artifact.
+        threads: that the network may use.
+        int8: run the int8 form, three times as fast, whose answers differ a little.
 
     Raises:
-        InputError: it is no model directory.
+        InputError: it is no model directory, a file of it is missing, damaged or of another model,
+            or the int8 form was left out of it.
     """
 
-    def __init__(self, directory: Path | str) -> None:
+    def __init__(
+        self, directory: Path | str, *, threads: int = backbone.THREADS, int8: bool = False
+    ) -> None:
         self.directory = Path(directory)
         self.description = read_description(self.directory)
-        self._run = backbone.make_interpreter(self.directory / LITERT)
-        self._references: NDArray[np.float32] | None = None
+        self.int8 = int8
+        if int8 and not (self.directory / INT8).is_file():
+            raise InputError(
+                f"{self.directory} has no {INT8}: it is left out where it loses more than a point "
+                f"of accuracy ({DESCRIPTION} says how much); label without it"
+            )
+        self._threads = threads
+        self._run = backbone.make_interpreter(self.directory / (INT8 if int8 else LITERT), threads)
+        self._weights, self._biases = _read_head(self.directory, self.description)
+        self._distances: ClassDistances | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the probabilities."""
+        return self.description.classes
 
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
         """Scores of a batch, float32 of shape (N, size, size, 3), RGB, -1 to 1."""
         outputs = self._run(input=batch)
         return Scores(outputs[SCORES], outputs[BOTTLENECK], outputs[FEATURES])
 
-    def calibrated(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities after the temperature, float32 of shape (N, classes)."""
-        if self.description.temperature is None:
-            return probabilities
-        logits = np.log(np.maximum(probabilities, LEAST)) / np.float32(self.description.temperature)
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        found: NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
-        return found
-
-    def similarity(self, bottlenecks: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """How alike photos are to the training photos, float32 of shape (N,).
-
-        None where the model has no rule to compare that with.
-
-        Raises:
-            InputError: the references are missing or damaged.
-        """
+    def judge(self, scores: Scores) -> list[Prediction]:
+        """Calibrated probabilities of a batch, and whether each photo is none of the classes."""
+        logits = scores.bottlenecks @ self._weights + self._biases
+        calibrated = softmax(logits / np.float32(self.description.temperature or 1))
         rule = self.description.unknown
-        if rule is None:
-            return None
-        if self._references is None:
-            self._references = read_references(self.directory)
-        return similarity(unit_length(bottlenecks), self._references, rule.neighbours)
+        familiarity: NDArray[np.float64] | None = None
+        unknown = np.zeros(len(logits), bool)
+        if rule is not None:
+            if self._distances is None:
+                self._distances = _read_distances(self.directory, self.description)
+            distances = self._distances(scores.bottlenecks)
+            familiarity = rule.familiarity(rule.score(distances, logits.max(axis=1)))
+            unknown = rule.rejects(familiarity)
+        return [
+            Prediction(
+                calibrated[row],
+                scores.probabilities[row],
+                None if familiarity is None else float(familiarity[row]),
+                bool(unknown[row]),
+                scores.bottlenecks[row],
+                scores.features[row],
+            )
+            for row in range(len(logits))
+        ]
 
-    def predict(self, photos: Iterable[bytes], *, batch: int = 16) -> Iterator[NDArray[np.float32]]:
-        """Class probabilities, float32 of shape (classes,), for each encoded photo in order.
+    def predict_each(self, photos: Iterable[bytes]) -> Iterator[Prediction | BadPhoto]:
+        """The answer to each encoded photo in order, or why it is no usable photo.
+
+        Photos are decoded and shown to the network in batches, so that all cores work.
+        """
+        size = self.description.input_size
+
+        def decoded(data: bytes) -> NDArray[np.float32] | BadPhoto:
+            try:
+                return images.model_input(data, size)
+            except BadPhoto as bad:
+                return bad
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            for chunk in batched(photos, BATCH):
+                inputs = list(pool.map(decoded, chunk))
+                good = [one for one in inputs if not isinstance(one, BadPhoto)]
+                found = iter(self.judge(self(np.stack(good))) if good else ())
+                for one in inputs:
+                    yield one if isinstance(one, BadPhoto) else next(found)
+
+    def predict(self, photos: Iterable[bytes]) -> Iterator[Prediction]:
+        """The answer to each encoded photo in order.
 
         Raises:
             BadPhoto: one of them is no usable photo.
         """
-        size = self.description.input_size
-        with ThreadPoolExecutor(backbone.THREADS) as pool:
-            for chunk in batched(photos, batch):
-                inputs = list(pool.map(lambda data: images.model_input(data, size), chunk))
-                yield from self(np.stack(inputs)).probabilities
+        for found in self.predict_each(photos):
+            if isinstance(found, BadPhoto):
+                raise found
+            yield found
+
+    def activation_map(self, prediction: Prediction, label: str) -> NDArray[np.float32]:
+        """Where the photo speaks for a class: the class activation map (Zhou et al. 2016).
+
+        The network averages its last feature map and takes a linear combination of it, so the map
+        is exact: its mean plus the class's bias is the class's logit (arXiv:1512.04150).
+
+        Returns:
+            float32, shape (h, w), over the whole photo.
+        """
+        found: NDArray[np.float32] = (
+            prediction.features @ self._weights[:, self.classes.index(label)]
+        )
+        return found
 
 
-def read_references(directory: Path) -> NDArray[np.float32]:
-    """Directions of the training photos' bottlenecks, float32 of shape (M, D).
-
-    Raises:
-        InputError: the file is missing, too large or damaged.
-    """
-    path = directory / REFERENCES
-    if not path.is_file() or path.stat().st_size > REFERENCES_MAX_BYTES:
-        raise InputError(f"{path} is missing or larger than {REFERENCES_MAX_BYTES} bytes")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            vectors: NDArray[np.float32] = stored["vectors"].astype(np.float32)
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
-    if vectors.ndim != 2 or not len(vectors) or not np.isfinite(vectors).all():
-        raise InputError(f"{path} holds no finite matrix")
-    return vectors
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities, float32 (N, classes), of logits (N, classes)."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found: NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
+    return found
 
 
-def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The rows of float32 (N, D) at length 1; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    rows: NDArray[np.float32] = np.divide(
-        vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0
-    )
-    return rows
-
-
-def similarity(
-    photos: NDArray[np.float32],
-    references: NDArray[np.float32],
-    neighbours: int,
-    *,
-    groups: NDArray[np.int64] | None = None,
-) -> NDArray[np.float32]:
-    """Mean cosine of each photo's bottleneck with those of its nearest references.
+def write_head(directory: Path, weights: NDArray[np.float32], biases: NDArray[np.float32]) -> None:
+    """Write `head.npz`.
 
     Args:
-        photos: float32, shape (N, D), rows of length 1.
-        references: float32, shape (M, D), rows of length 1.
-        neighbours: how many of the nearest count; all where there are fewer.
-        groups: int64, shape (N,), where photos and references are the same rows: those of a
-            photo's own group are left out.
-
-    Returns:
-        float32, shape (N,).
+        directory: of the model.
+        weights: float32, shape (D, classes).
+        biases: float32, shape (classes,).
     """
-    found = np.empty(len(photos), np.float32)
-    for start in range(0, len(photos), BLOCK_ROWS):
-        cosines = photos[start : start + BLOCK_ROWS] @ references.T
-        if groups is not None:
-            cosines[groups[start : start + BLOCK_ROWS, None] == groups[None, :]] = -1
-        count = min(neighbours, cosines.shape[1])
-        found[start : start + BLOCK_ROWS] = np.partition(cosines, -count, axis=1)[:, -count:].mean(
-            axis=1
-        )
-    return found
+    np.savez(directory / HEAD, weights=weights, biases=biases)
+
+
+def head_sha256(weights: NDArray[np.generic], biases: NDArray[np.generic]) -> str:
+    """SHA-256 over weights, then biases: what `model.json` knows the head by."""
+    return hashlib.sha256(weights.tobytes() + biases.tobytes()).hexdigest()
+
+
+def _read_head(
+    directory: Path, description: ModelDescription
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    path = directory / HEAD
+    arrays = read_arrays(_read(path), str(path), ("weights", "biases"))
+    weights, biases = arrays["weights"], arrays["biases"]
+    if head_sha256(weights, biases) != description.head_sha256:
+        raise InputError(f"{path} is damaged or of another model: {DESCRIPTION} names another head")
+    if weights.shape[1:] != (len(description.classes),) or biases.shape != weights.shape[1:]:
+        raise InputError(f"{path} has not as many classes as {DESCRIPTION}")
+    return weights.astype(np.float32), biases.astype(np.float32)
+
+
+def _read_distances(directory: Path, description: ModelDescription) -> ClassDistances:
+    path = directory / DISTANCES
+    data = _read(path)
+    if hashlib.sha256(data).hexdigest() != description.distances_sha256:
+        raise InputError(f"{path} is damaged or of another model: {DESCRIPTION} names another")
+    return ClassDistances.load(data, str(path))
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file() or path.stat().st_size > FILE_MAX_BYTES:
+        raise InputError(f"{path} is missing or larger than {FILE_MAX_BYTES} bytes")
+    return path.read_bytes()
 
 
 def top_k(

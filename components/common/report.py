@@ -171,11 +171,11 @@ code { font: .92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 }
 @media print {
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  body { padding: 0; font-size: 10pt; }
+  body { padding: 0; font-size: 10pt; background: none; }
   .filter { display: none; }
   .scroll { overflow: visible; }
-  .card, .panel, tr { break-inside: avoid; }
-  h2, h3 { break-after: avoid; }
+  .card, .panel, .confusion, tr { break-inside: avoid; }
+  h2, h3, h2 + p, caption, thead { break-after: avoid; }
 }
 """
 
@@ -197,7 +197,9 @@ _ICONS = (
 )
 
 
-def page(title: str, subtitle: str, body: str, *, script: str = "", css: str = "") -> str:
+def page(
+    title: str, subtitle: str, body: str, *, script: str = "", css: str = "", connect: str = ""
+) -> str:
     """One self-contained HTML5 file.
 
     Args:
@@ -207,6 +209,8 @@ def page(title: str, subtitle: str, body: str, *, script: str = "", css: str = "
         css: rules of this page beside those that all pages share.
         script: JavaScript, run when the page is there; the only one that the page's
             Content-Security-Policy lets run.
+        connect: what the script may connect to, as the policy says it: "'self'" for the server that
+            the page comes from, empty for a page that is a file.
     """
     style = _variables(LIGHT)
     style += f"@media screen and (prefers-color-scheme: dark) {{ {_variables(DARK)} }}"
@@ -215,6 +219,7 @@ def page(title: str, subtitle: str, body: str, *, script: str = "", css: str = "
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_source_hash(style)}'; "
         f"script-src {allowed}; base-uri 'none'; form-action 'none'"
+        + (f"; connect-src {connect}" if connect else "")
     )
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -373,6 +378,11 @@ def bars(top: Iterable[tuple[str, float]], true: str) -> str:
             f'<svg aria-hidden="true"><rect width="{100 * value:.0f}%" height="6"/></svg></li>'
         )
     return f'<ul class="bars">{"".join(lines)}</ul>'
+
+
+def is_web_address(url: str) -> bool:
+    """Whether a link to a stranger's address is safe: http or https, and not too long."""
+    return bool(_host(url))
 
 
 def _host(url: str) -> str:

@@ -6,10 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
-
 from components import __version__
-from components.common import attribution, model
+from components.common import attribution, model, references
 from components.common.dataset import MANIFEST, Dataset
 from components.common.model import ModelDescription
 from components.common.photo import RENDERED, Photo
@@ -68,10 +66,13 @@ def write(
     export.write(models, size, folder, final_tensor_name=final_tensor_name)
     measured = _write_int8(folder, dataset, trained, size) if int8 else None
     description = describe(material, trained, measured)
+    model.write_head(folder, trained.head.weights, trained.head.biases)
+    if trained.calibration:
+        (folder / model.DISTANCES).write_bytes(trained.calibration.distances.to_bytes())
     (folder / model.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
     written = attribution.render(dataset.photos)
     (folder / attribution.FILE_NAME).write_text(written, encoding="utf-8")
-    _write_references(folder / model.REFERENCES, material)
+    references.write(folder / model.REFERENCES, dataset, material.learned, material.learned_vectors)
     text = json.dumps(dataclasses.asdict(description), indent=2, ensure_ascii=False)
     (folder / model.DESCRIPTION).write_text(text + "\n", encoding="utf-8")
     return description
@@ -85,19 +86,19 @@ def describe(material: Material, trained: Trained, int8: Int8 | None) -> ModelDe
     used = [photo for photo in dataset.photos if photo.split in PARTS]
     for photo in sorted(used, key=lambda photo: (photo.split, photo.label)):
         counts[photo.split][photo.label] = counts[photo.split].get(photo.label, 0) + 1
-    head_bytes = trained.head.weights.tobytes() + trained.head.biases.tobytes()
     fitted = trained.calibration
     return ModelDescription(
         classes=tuple(dataset.labels),
         architecture=vectors.key.architecture,
         input_size=vectors.key.input_size,
         weights_sha256=vectors.key.weights_sha256,
-        head_sha256=hashlib.sha256(head_bytes).hexdigest(),
+        head_sha256=model.head_sha256(trained.head.weights, trained.head.biases),
+        distances_sha256=hashlib.sha256(fitted.distances.to_bytes()).hexdigest() if fitted else "",
         manifest_sha256=hashlib.sha256((dataset.path / MANIFEST).read_bytes()).hexdigest(),
         temperature=fitted.temperature if fitted else None,
         unknown=fitted.unknown if fitted else None,
-        calibration=_rounded(fitted) if fitted else None,
-        int8=_rounded(int8) if int8 else None,
+        calibration=_facts(fitted) if fitted else None,
+        int8=_facts(int8) if int8 else None,
         fine_tuning=dataclasses.asdict(trained.fine_tuning) if trained.fine_tuning else None,
         recipe={**dataclasses.asdict(trained.recipe), **distorted},
         photos=dict(counts),
@@ -106,24 +107,11 @@ def describe(material: Material, trained: Trained, int8: Int8 | None) -> ModelDe
     )
 
 
-def _rounded(facts: Calibration | Int8) -> dict[str, object]:
+def _facts(facts: Calibration | Int8) -> dict[str, object]:
     content = dataclasses.asdict(facts)
-    for name in ("temperature", "unknown"):  # these stand in model.json by themselves
+    for name in ("temperature", "unknown", "distances"):  # these have a place of their own
         content.pop(name, None)
     return content
-
-
-def _write_references(path: Path, material: Material) -> None:
-    """The directions of the training and validation photos' bottlenecks: what photos look like."""
-    number = {label: index for index, label in enumerate(material.dataset.labels)}
-    photos = material.learned
-    directions = model.unit_length(material.learned_vectors)
-    np.savez(
-        path,
-        vectors=directions.astype(np.float16),
-        labels=np.array([number[photo.label] for photo in photos], np.int32),
-        sha256=np.array([photo.sha256.encode() for photo in photos], "S64"),
-    )
 
 
 def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> Int8 | None:

@@ -13,18 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.model import UnknownRule, similarity, unit_length
-from components.retrain.head import Examples, Head, Recipe, cross_entropy, softmax, train
+from components.common.model import softmax
+from components.common.unknown import ClassDistances, UnknownRule
+from components.retrain.head import Examples, Head, Recipe, cross_entropy, train
 
 FOLDS = 5
-FALSE_REJECTION_RATE = 0.05
 MIN_HELD_OUT = 20  # photos; with fewer, nothing is fitted after fine-tuning
-# Of the photos that may be rejected falsely, the share that is rejected for a low probability. A
-# photo of something else is far from all training photos more often than it is undecided: flowers
-# shown to a model of mushrooms, and the other way round.
-SHARE_OF_PROBABILITY = 0.2
-NEIGHBOURS = 5
 TEMPERATURES = (0.05, 20.0)
+LEAST = 1e-30  # probability whose logarithm is taken instead of that of 0
+SIGNIFICANT = 1.645  # standard errors: one-sided at 5 %
 ITERATIONS = 60  # of the golden section: the interval shrinks by 0.618 each time
 
 
@@ -57,8 +54,9 @@ class Calibration:
     """What was fitted, and how it does on the photos that it was fitted on.
 
     Attributes:
-        temperature: divides the logits (Guo et al. 2017, arXiv:1706.04599).
+        temperature: divides the logits (Guo et al. 2017, arXiv:1706.04599); 1 or more.
         unknown: when to answer "none of these".
+        distances: what the rule asks: how far a photo is from the classes.
         photos: how many photos it was fitted on.
         log_loss: nats, before and after the temperature.
         rejected: share of these photos that the rule rejects.
@@ -66,6 +64,7 @@ class Calibration:
 
     temperature: float
     unknown: UnknownRule
+    distances: ClassDistances
     photos: int
     log_loss: tuple[float, float]
     rejected: float
@@ -132,36 +131,51 @@ def held_out(examples: Examples, head: Head) -> OutOfFold:
     return OutOfFold(examples, fold, (head,), head.logits(examples.vectors))
 
 
-def calibrate(
-    found: OutOfFold,
-    groups: Sequence[str],
-    references: NDArray[np.float32] | None = None,
-) -> Calibration:
+def calibrate(found: OutOfFold, references: Examples | None = None) -> Calibration:
     """Fit temperature and rule.
 
     Args:
         found: the scores.
-        groups: the group of each photo: a photo's own group is not compared with it.
-        references: bottlenecks that the photos are compared with, float32 (M, D); by default the
-            photos themselves.
+        references: photos that the distances are fitted to; by default those of `found`, and each
+            is then measured by distances that were fitted to the other folds.
     """
-    labels = found.examples.labels
-    temperature = fit_temperature(found.logits, labels)
-    probability = softmax(found.logits / temperature).max(axis=1)
-    unit = unit_length(found.examples.vectors)
+    examples, labels = found.examples, found.examples.labels
+    temperature = careful_temperature(found.logits, labels)
+    known = references or examples
+    distances = ClassDistances.fit(known.vectors, known.labels)
     if references is None:
-        numbers = np.unique(groups, return_inverse=True)[1]
-        alike = similarity(unit, unit, NEIGHBOURS, groups=numbers)
+        away = np.empty(len(labels), np.float32)
+        for number in range(len(found.heads)):
+            rest, held = found.fold != number, found.fold == number
+            away[held] = ClassDistances.fit(examples.vectors[rest], labels[rest])(
+                examples.vectors[held]
+            )
     else:
-        alike = similarity(unit, unit_length(references), NEIGHBOURS)
-    rule = fit_rule(probability, alike)
+        away = distances(examples.vectors)
+    rule, rejected = UnknownRule.fit(away, found.logits.max(axis=1))
     return Calibration(
         temperature,
         rule,
+        distances,
         len(labels),
         (cross_entropy(found.logits, labels), cross_entropy(found.logits / temperature, labels)),
-        float(rule.rejects(probability, alike).mean()),
+        rejected,
     )
+
+
+def careful_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """The temperature of least log loss where it is above 1 and clearly better, else 1.
+
+    On a hundred photos the best temperature of a head that is calibrated already, as one trained
+    with a penalty is, is mostly noise; and one below 1 would make the model surer of itself than
+    the network is. `benchmarks/temperature.py` measures what it does on photos not fitted on.
+    """
+    temperature = fit_temperature(logits, labels)
+    rows = np.arange(len(labels))
+    before, after = (softmax(scores)[rows, labels] for scores in (logits, logits / temperature))
+    gain = np.log(np.maximum(after, LEAST)) - np.log(np.maximum(before, LEAST))
+    clear = float(gain.mean()) > SIGNIFICANT * float(gain.std()) / math.sqrt(len(gain))
+    return temperature if clear and temperature > 1 else 1.0
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
@@ -176,22 +190,3 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
         losses = [cross_entropy(logits / math.exp(at), labels) for at in (left, right)]
         low, high = (low, right) if losses[0] < losses[1] else (left, high)
     return math.exp((low + high) / 2)
-
-
-def fit_rule(probability: NDArray[np.float32], alike: NDArray[np.float32]) -> UnknownRule:
-    """Thresholds that together reject at most `FALSE_REJECTION_RATE` of these photos.
-
-    Args:
-        probability: float32, shape (N,), of the likeliest class.
-        alike: float32, shape (N,), similarity to the nearest other photos.
-    """
-    allowed = math.floor(FALSE_REJECTION_RATE * len(probability))
-    undecided = math.floor(SHARE_OF_PROBABILITY * allowed)
-    min_probability = float(np.sort(probability)[undecided])
-    passed = np.sort(alike[probability >= min_probability])
-    return UnknownRule(
-        min_probability=min_probability,
-        min_similarity=float(passed[allowed - undecided]),
-        neighbours=NEIGHBOURS,
-        false_rejection_rate=FALSE_REJECTION_RATE,
-    )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common.errors import InputError
+from components.common.model import softmax
 
 INITIAL_DEVIATION = 0.001
 OPTIMIZERS = ("sgd", "momentum", "adam")
@@ -194,13 +195,6 @@ def train(
             if best.is_over(head):
                 break
     return best.head or head
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities, float32 of shape (N, classes)."""
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def score(head: Head, examples: Examples) -> tuple[float, float]:

@@ -12,10 +12,11 @@ from components.common.architecture import Architecture, parse_architecture
 from components.common.bottlenecks import Bottlenecks
 from components.common.dataset import Dataset
 from components.common.errors import InputError
+from components.common.model import softmax
 from components.common.photo import Photo
 from components.common.splits import TEST, TRAINING, VALIDATION
 from components.retrain.distort import Distortions, distorted_bottlenecks
-from components.retrain.head import Examples, Head, softmax
+from components.retrain.head import Examples, Head
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
     same = dataclasses.replace(recipe, how_many_training_steps=last.step + 1)
     classes = len(material.dataset.labels)
     found = calibrate.out_of_fold(both, fold, classes, same, material.copies)
-    fitted = calibrate.calibrate(found, material.learned_groups)
+    fitted = calibrate.calibrate(found)
     _log_calibration(fitted)
     return Trained(last.head, recipe, material.learned, found, fitted)
 
@@ -274,8 +274,7 @@ def _calibrated_after_tuning(
         )
         return Trained(head, recipe, photos, None, None, fine_tuning)
     found = calibrate.held_out(validation, head)
-    groups = [photo.group or photo.sha256 for photo in photos]
-    fitted = calibrate.calibrate(found, groups, material.parts[TRAINING].vectors)
+    fitted = calibrate.calibrate(found, material.parts[TRAINING])
     _log_calibration(fitted)
     return Trained(head, recipe, photos, found, fitted, fine_tuning)
 

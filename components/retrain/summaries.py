@@ -14,8 +14,9 @@ from tensorboard.plugins.pr_curve import summary as pr_curve
 
 from components.common.errors import InputError
 from components.common.files import naming_full_disk
+from components.common.model import softmax
 from components.retrain.finetune import TunedLook
-from components.retrain.head import Examples, Look, Recipe, softmax
+from components.retrain.head import Examples, Look, Recipe
 from components.retrain.sweep import Trial
 
 TRAIN, VALIDATION = "train", "validation"

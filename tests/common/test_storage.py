@@ -8,20 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from object_stores import S3_VARIABLES, Store, google_emulator, seaweedfs, using
+from object_stores import S3_VARIABLES, Store, using
 from photo_server import Answer, serve
 
 from components.common import decisions, splits, storage
 from components.common.errors import InputError, WorkError
-
-
-@pytest.fixture(scope="module", params=["gs", "s3"])
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    run = google_emulator if request.param == "gs" else seaweedfs
-    with run(tmp_path_factory.mktemp(request.param)) as made:
-        yield made
 
 
 def test_folders_and_objects_are_listed_in_order(store: Store) -> None:

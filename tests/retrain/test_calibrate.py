@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from retrain_items import clusters
 
-from components.common.model import UnknownRule, similarity, unit_length
+from components.common.unknown import FALSE_REJECTION_RATE, ClassDistances
 from components.retrain.calibrate import (
-    FALSE_REJECTION_RATE,
     FOLDS,
     calibrate,
-    fit_rule,
+    careful_temperature,
     fit_temperature,
     folds,
     out_of_fold,
@@ -82,49 +81,65 @@ def test_temperature_is_found_again(true: float) -> None:
         assert cross_entropy(logits / (found * other), labels) > best
 
 
-def test_rule_rejects_no_more_than_it_states() -> None:
-    generator = np.random.default_rng(0)
-    probability = generator.random(400).astype(np.float32)
-    alike = generator.random(400).astype(np.float32)
-    rule = fit_rule(probability, alike)
-    rejected = rule.rejects(probability, alike)
-    assert rejected.mean() == FALSE_REJECTION_RATE == rule.false_rejection_rate
-    assert (probability < rule.min_probability).sum() == 4
-
-
-def test_too_few_photos_to_reject_any_reject_none() -> None:
-    some = np.linspace(0.1, 0.9, 15, dtype=np.float32)
-    assert not fit_rule(some, some).rejects(some, some).any()
-
-
-def test_similarity_leaves_a_photo_s_own_group_out() -> None:
-    unit = unit_length(np.array([[1, 0], [1, 0], [0, 1], [1, 1]], np.float32))
-    with_itself = similarity(unit, unit, 1)
-    np.testing.assert_allclose(with_itself, 1, atol=1e-6)
-    alone = similarity(unit, unit, 1, groups=np.array([0, 0, 1, 2]))
-    half = np.sqrt(0.5)
-    np.testing.assert_allclose(alone, [half, half, half, half], atol=1e-6)
-    two = similarity(unit[3:], unit[:3], 2)
-    np.testing.assert_allclose(two, [half], atol=1e-6)
-
-
 def test_photos_of_something_else_are_called_unknown() -> None:
     examples = clusters(60, seed=1)
     fold = folds(examples.labels, names(examples))
-    fitted = calibrate(out_of_fold(examples, fold, 3, RECIPE), names(examples))
+    fitted = calibrate(out_of_fold(examples, fold, 3, RECIPE))
     assert fitted.photos == 180
     assert fitted.rejected <= FALSE_REJECTION_RATE
     assert fitted.log_loss[1] <= fitted.log_loss[0]
-    generator = np.random.default_rng(9)
-    elsewhere = generator.normal(0, 1, (50, 8)).astype(np.float32)
+    elsewhere = np.random.default_rng(9).normal(0, 1, (50, 8)).astype(np.float32)
     elsewhere[:, 0] += 30
-    alike = similarity(unit_length(elsewhere), unit_length(examples.vectors), 5)
-    certain = np.ones(50, np.float32)
-    assert fitted.unknown.rejects(certain, alike).mean() > 0.9
+    sure = np.full(50, found_largest(examples), np.float32)
+    rule = fitted.unknown
+    unknown = rule.rejects(rule.familiarity(rule.score(fitted.distances(elsewhere), sure)))
+    assert unknown.mean() > 0.9
 
 
-def test_rule_rejects_below_either_threshold() -> None:
-    rule = UnknownRule(0.5, 0.6, 5, 0.05)
-    probability = np.array([0.4, 0.5, 0.9, 0.9], np.float32)
-    alike = np.array([0.9, 0.6, 0.5, 0.9], np.float32)
-    assert rule.rejects(probability, alike).tolist() == [True, False, True, False]
+def found_largest(examples: Examples) -> float:
+    """A large score, as of a photo that the head is sure of."""
+    fold = folds(examples.labels, names(examples))
+    return float(np.median(out_of_fold(examples, fold, 3, RECIPE).logits.max(axis=1)))
+
+
+@pytest.mark.parametrize(("scale", "found"), [(3.0, 3.0), (1.0, 1.0), (0.3, 1.0)])
+def test_temperature_never_makes_a_model_surer_of_itself(scale: float, found: float) -> None:
+    generator = np.random.default_rng(2)
+    logits = generator.normal(0, 2, (5000, 4)).astype(np.float32)
+    labels = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)  # calibrated
+    temperature = careful_temperature(logits * np.float32(scale), labels)
+    assert temperature >= 1
+    assert temperature == pytest.approx(found, rel=0.06)
+
+
+def test_temperature_is_left_at_one_where_it_does_not_clearly_help() -> None:
+    generator = np.random.default_rng(4)
+    logits = 1.1 * generator.normal(0, 2, (100, 4)).astype(np.float32)
+    labels = (logits / 1.1 + generator.gumbel(size=logits.shape)).argmax(axis=1)
+    assert fit_temperature(logits, labels) > 1.02
+    assert careful_temperature(logits, labels) == 1
+
+
+def test_each_photo_is_measured_by_distances_that_were_fitted_without_its_fold() -> None:
+    examples = clusters(10, seed=1, spread=3)
+    fold = folds(examples.labels, names(examples))
+    found = out_of_fold(examples, fold, 3, RECIPE)
+    rule = calibrate(found).unknown
+    away = np.empty(len(examples), np.float32)
+    for number in range(FOLDS):
+        rest = fold != number
+        fitted = ClassDistances.fit(examples.vectors[rest], examples.labels[rest])
+        away[~rest] = fitted(examples.vectors[~rest])
+    scores = rule.score(away, found.logits.max(axis=1))
+    assert rule.quantiles[0] == scores.min()
+    assert rule.quantiles[100] == scores.max()
+    assert rule.distance_deviation == pytest.approx(away.std())
+
+
+def test_after_fine_tuning_distances_are_those_of_the_training_part() -> None:
+    examples, others = clusters(10, seed=1), clusters(10, seed=2)
+    fold = folds(examples.labels, names(examples))
+    fitted = calibrate(out_of_fold(examples, fold, 3, RECIPE), others)
+    expected = ClassDistances.fit(others.vectors, others.labels)
+    np.testing.assert_array_equal(fitted.distances.means, expected.means)
+    assert fitted.unknown.distance_deviation == pytest.approx(expected(examples.vectors).std())

@@ -5,7 +5,8 @@ import pytest
 from retrain_items import clusters
 from sklearn.linear_model import LogisticRegression
 
-from components.retrain.head import Examples, Look, Recipe, draw_batch, score, softmax, train
+from components.common.model import softmax
+from components.retrain.head import Examples, Look, Recipe, draw_batch, score, train
 
 
 def fit(training: Examples, validation: Examples, **options: float) -> tuple[object, list]:

@@ -15,6 +15,7 @@ from components.common import bottlenecks, images
 from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.model import Model
+from components.common.references import References
 from components.retrain import quantize
 from components.retrain.checkpoints import FILE
 from components.retrain.distort import Distortions
@@ -166,14 +167,14 @@ def test_fine_tuned_model_is_whole_and_says_so(
     assert (tmp_path / "checkpoints" / FILE).is_file()
     # The validation part alone may say how far to trust a tuned network, and here it is too small.
     assert model.description.temperature is None
-    with np.load(tmp_path / "model" / "references.npz") as references:
-        dataset = Dataset(sample_run.directory / "training")
-        names = {bytes(name).decode(): row for row, name in enumerate(references["sha256"])}
-        photo = next(photo for photo in dataset.photos if photo.sha256 in names)
-        size = model.description.input_size
-        seen = model(images.model_input(dataset.read(photo), size)[None]).bottlenecks[0]
-        stored = references["vectors"][names[photo.sha256]].astype(np.float32)
-        np.testing.assert_allclose(stored, seen / np.linalg.norm(seen), atol=1e-3)
+    dataset = Dataset(sample_run.directory / "training")
+    references = References(tmp_path / "model" / "references.parquet")
+    photo = references.photos[0]
+    [stored] = [one for one in dataset.photos if one.sha256 == photo.sha256]
+    seen = model(images.model_input(dataset.read(stored), model.description.input_size)[None])
+    nearest = references.nearest(seen.bottlenecks[0], 1)[0]
+    assert nearest.photo.sha256 == photo.sha256
+    assert nearest.similarity == pytest.approx(1, abs=1e-3)
 
 
 def test_temperature_rule_and_references_are_in_the_model(sample_run: Run) -> None:
@@ -182,7 +183,7 @@ def test_temperature_rule_and_references_are_in_the_model(sample_run: Run) -> No
     assert description.temperature is not None
     assert 0.05 < description.temperature < 20
     assert description.unknown is not None
-    assert 0 < description.unknown.min_probability < 1
+    assert description.unknown.false_rejection_rate == 0.05
     assert description.calibration is not None
     learned = [
         photo
@@ -190,12 +191,9 @@ def test_temperature_rule_and_references_are_in_the_model(sample_run: Run) -> No
         if photo.split in ("training", "validation")
     ]
     assert description.calibration["photos"] == len(learned)
-    with np.load(folder / "references.npz", allow_pickle=False) as references:
-        assert {bytes(name).decode() for name in references["sha256"]} == {
-            photo.sha256 for photo in learned
-        }
-        lengths = np.linalg.norm(references["vectors"].astype(np.float32), axis=1)
-        np.testing.assert_allclose(lengths, 1, atol=1e-2)
+    references = References(folder / "references.parquet")
+    assert {photo.sha256 for photo in references.photos} == {photo.sha256 for photo in learned}
+    assert {photo.group for photo in references.photos} == {photo.group for photo in learned}
 
 
 def test_litert_model_shows_bottleneck_and_feature_map(sample_run: Run, photos: np.ndarray) -> None:

@@ -1,0 +1,76 @@
+"""Where a model is: a folder, the root of published versions, or either of them in a bucket."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from components.common import model, storage
+from components.common.attribution import FILE_NAME as ATTRIBUTION
+from components.common.errors import InputError
+from components.common.files import atomic_directory
+
+LATEST = "latest.json"
+POINTER_MAX_BYTES = 1024 * 1024
+FILE_MAX_BYTES = 512 * 1024**2
+# What predicting needs; other forms of the model are not fetched.
+NEEDED = (model.DESCRIPTION, model.LITERT, model.HEAD)
+WANTED = (*NEEDED, model.INT8, model.DISTANCES, model.REFERENCES, model.LABELS, ATTRIBUTION)
+
+
+def local_model(place: str, cache_dir: Path) -> Path:
+    """The model's directory on this machine; from gs:// and s3:// it is fetched first.
+
+    Where the place holds `latest.json`, as `publish` leaves it, the version that this names is
+    meant. What was fetched stays in the cache, by the versions of its objects.
+
+    Args:
+        place: a folder, gs://bucket/folder or s3://bucket/folder.
+        cache_dir: the cache folder.
+
+    Raises:
+        InputError: there is no model.
+        WorkError: the store cannot be reached.
+    """
+    if not storage.is_uri(place):
+        folder = Path(place).expanduser()
+        pointer = folder / LATEST
+        if (folder / model.DESCRIPTION).is_file() or not pointer.is_file():
+            return folder
+        data = storage.read_place(str(pointer), max_bytes=POINTER_MAX_BYTES)
+        return folder / _version(data, str(pointer))
+    root = place.rstrip("/")
+    pointed = storage.find_place(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES)
+    if pointed is not None:
+        root = f"{root}/{_version(pointed, f'{root}/{LATEST}')}"
+    return _fetched(root, cache_dir)
+
+
+def _version(pointer: bytes, name: str) -> str:
+    """The version that a `latest.json` names.
+
+    Raises:
+        InputError: it names none, or one that is no plain folder name.
+    """
+    try:
+        version = json.loads(pointer)["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{name} does not name the latest version: {error}") from error
+    if not isinstance(version, str) or not version.isalnum():
+        raise InputError(f"{name} names the version {version!r}: expected letters and digits")
+    return version
+
+
+def _fetched(root: str, cache_dir: Path) -> Path:
+    names = {f"{root}/{name}": name for name in WANTED}
+    objects = {names[one.uri]: one for one in storage.list_objects(root) if one.uri in names}
+    missing = [name for name in NEEDED if name not in objects]
+    if missing:
+        raise InputError(f"{root} is no model directory: there is no {missing[0]} in it")
+    described = [(root, name, one.version) for name, one in sorted(objects.items())]
+    digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()
+    target = cache_dir / "models" / digest[:32]
+    if not (target / model.DESCRIPTION).is_file():
+        with atomic_directory(target, what="the model", marker=model.DESCRIPTION) as new:
+            for name, one in objects.items():
+                (new / name).write_bytes(storage.read(one.uri, max_bytes=FILE_MAX_BYTES))
+    return target

@@ -1,0 +1,118 @@
+"""The model artifact: its answers, the class activation map, and damaged files."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Run
+
+from components.common import images
+from components.common.dataset import Dataset
+from components.common.errors import InputError
+from components.common.images import BadPhoto
+from components.common.model import Model, softmax
+
+
+@pytest.fixture(scope="module")
+def photos(sample_run: Run) -> list[bytes]:
+    dataset = Dataset(sample_run.directory / "demo")
+    return [dataset.read(photo) for photo in dataset.photos[:20]]
+
+
+@pytest.fixture(scope="module")
+def model(sample_run: Run) -> Model:
+    return Model(sample_run.directory / "model")
+
+
+@pytest.fixture
+def copy(sample_run: Run, tmp_path: Path) -> Path:
+    """A model directory that may be damaged."""
+    folder = tmp_path / "model"
+    shutil.copytree(sample_run.directory / "model", folder, ignore=lambda *_: ["saved_model"])
+    return folder
+
+
+def test_activation_map_is_exact(model: Model, photos: list[bytes]) -> None:
+    with np.load(model.directory / "head.npz") as head:
+        biases = head["biases"]
+    for found in model.predict(photos[:4]):
+        maps = np.stack([model.activation_map(found, label) for label in model.classes])
+        assert maps.shape[1:] == found.features.shape[:2]
+        logits = maps.mean(axis=(1, 2)) + biases
+        np.testing.assert_allclose(softmax(logits[None])[0], found.uncalibrated, atol=1e-4)
+
+
+def test_temperature_divides_the_logits(model: Model, photos: list[bytes]) -> None:
+    temperature = model.description.temperature
+    assert temperature is not None
+    for found in model.predict(photos[:4]):
+        logits = np.log(np.maximum(found.uncalibrated, 1e-30)) / temperature
+        np.testing.assert_allclose(softmax(logits[None])[0], found.probabilities, atol=1e-3)
+        assert found.probabilities.argmax() == found.uncalibrated.argmax()
+
+
+def test_bad_photos_are_told_among_the_answers(model: Model, photos: list[bytes]) -> None:
+    mixed = [b"no photo", *photos[:17], photos[0][:500], photos[0]]
+    found = list(model.predict_each(mixed))
+    bad = [row for row, one in enumerate(found) if isinstance(one, BadPhoto)]
+    assert bad == [0, 18]
+    np.testing.assert_allclose(found[1].probabilities, found[19].probabilities, atol=1e-6)  # type: ignore[union-attr]
+    with pytest.raises(BadPhoto, match="unknown_type"):
+        list(model.predict(mixed))
+
+
+def test_nothing_but_bad_photos_is_no_batch(model: Model) -> None:
+    assert [type(one) for one in model.predict_each([b"a", b"b"])] == [BadPhoto, BadPhoto]
+    assert list(model.predict_each([])) == []
+
+
+def test_noise_is_unknown_and_the_photos_mostly_are_not(model: Model, photos: list[bytes]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    [strange] = model.predict([images.encode(noise)])
+    assert strange.unknown
+    assert strange.familiarity is not None
+    assert strange.familiarity < 0.05
+    assert np.mean([found.unknown for found in model.predict(photos)]) < 0.5
+
+
+def test_model_without_a_rule_calls_nothing_unknown(copy: Path, photos: list[bytes]) -> None:
+    description = json.loads((copy / "model.json").read_text())
+    description |= {"unknown": None, "temperature": None, "distances_sha256": ""}
+    (copy / "model.json").write_text(json.dumps(description))
+    (copy / "distances.npz").unlink()
+    [found] = Model(copy).predict(photos[:1])
+    assert found.familiarity is None
+    assert not found.unknown
+    np.testing.assert_allclose(found.probabilities, found.uncalibrated, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["head.npz", "distances.npz", "model.tflite", "model.json"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped"])
+def test_damaged_file_is_named(copy: Path, photos: list[bytes], name: str, damage: str) -> None:
+    path = copy / name
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif damage == "flipped":
+        middle = 4 if name == "model.tflite" else len(data) // 2  # its file identifier
+        path.write_bytes(data[:middle] + bytes([data[middle] ^ 0x80]) + data[middle + 1 :])
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        list(Model(copy).predict(photos[:1]))
+
+
+def test_head_of_another_model_is_refused(copy: Path) -> None:
+    with np.load(copy / "head.npz") as head:
+        weights, biases = head["weights"], head["biases"]
+    np.savez(copy / "head.npz", weights=weights * 2, biases=biases)
+    with pytest.raises(InputError, match="of another model"):
+        Model(copy)
+
+
+def test_older_format_says_what_this_program_reads(copy: Path) -> None:
+    description = json.loads((copy / "model.json").read_text())
+    (copy / "model.json").write_text(json.dumps({**description, "format_version": 1}))
+    with pytest.raises(InputError, match=r"version 1; this program reads .* 2"):
+        Model(copy)
