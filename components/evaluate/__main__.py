@@ -11,11 +11,13 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m components.evaluate",
-        description="Measure a model on the test part and the demo photos.",
+        description="Measure a model on the test part and the demo photos, or on any folder with "
+        "one subfolder of photos per class.",
     )
     parser.add_argument("--model_dir", type=Path, required=True, help="the model")
-    parser.add_argument("--training", type=Path, required=True, help="dataset with a test part")
-    parser.add_argument("--demo", type=Path, required=True, help="dataset of demo photos")
+    parser.add_argument("--training", type=Path, help="dataset with a test part")
+    parser.add_argument("--demo", type=Path, help="dataset of demo photos")
+    parser.add_argument("--folder", type=Path, help="folder with one subfolder of photos per class")
     parser.add_argument("--metrics", type=Path, required=True, help="metrics.json to write")
     parser.add_argument("--report", type=Path, required=True, help="report.html to write")
     run_command("evaluate", parser, _command)
@@ -23,7 +25,12 @@ def main() -> None:
 
 def _command(options: argparse.Namespace) -> None:
     result = evaluate(
-        options.model_dir, options.training, options.demo, options.metrics, options.report
+        options.model_dir,
+        options.training,
+        options.demo,
+        options.metrics,
+        options.report,
+        folder=options.folder,
     )
     for part in result.parts:
         share = part.accuracy
@@ -31,6 +38,8 @@ def _command(options: argparse.Namespace) -> None:
             f"{part.name}: {share.count} of {share.total} right, {share.value:.3f} "
             f"({share.low:.3f} to {share.high:.3f})"
         )
+    if result.unusable:
+        print(f"left out, no usable photos: {len(result.unusable)}")
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ def evaluate(
         model: The model.
         training: Dataset whose test part is used.
         demo: Held-out demo photos.
-        metrics: Accuracies with their 95 % intervals.
-        confusion: Confusion matrix of all held-out photos.
+        metrics: Accuracies with their 95 % intervals, and figures of the probabilities.
+        confusion: Confusion matrix of all held-out photos, and their micro-averaged ROC curve.
         report: Self-contained page.
     """
     from pathlib import Path
 
-    from components.evaluate.evaluate import evaluate, figures
+    from components.evaluate.evaluate import evaluate, figures, roc_curve
 
     evaluation = evaluate(
         Path(model.path),
@@ -35,6 +35,7 @@ def evaluate(
         Path(metrics.path),
         Path(report.path),
     )
+    confusion.log_roc_curve(*roc_curve(evaluation))
     measured = figures(evaluation)
     confusion.log_confusion_matrix(measured.pop("classes"), measured.pop("confusion"))
     for name, value in measured.items():

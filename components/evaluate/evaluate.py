@@ -5,61 +5,161 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.common import images, licences
-from components.common.dataset import Dataset
+from components.common import licences
 from components.common.errors import InputError
 from components.common.files import write_file
-from components.common.model import Model
+from components.common.model import REFERENCES, Model
 from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, SEEN_BY_BACKBONE, Photo
+from components.common.references import References
 from components.common.splits import DEMO, TEST
-from components.common.step import Progress, step
-from components.evaluate.measure import PartFigures, measure_part
-from components.evaluate.report import Answer, Evaluation, render
+from components.common.step import step
+from components.evaluate.answers import (
+    Source,
+    ask,
+    dataset_source,
+    folder_source,
+    known_photos,
+    mistakes,
+    outcomes,
+    warn_of,
+)
+from components.evaluate.curves import Roc, micro_roc, risk_coverage
+from components.evaluate.evaluation import FOLDER, HELD_OUT, Answer, Evaluation, Unusable
+from components.evaluate.measure import Outcomes, PartFigures, Share, measure_part
+from components.evaluate.report import render
 
-THUMBNAIL_SIDE = 160  # pixels
-MAX_MISCLASSIFIED = 200  # shown in the report: bounds its size
+FLAGGED = frozenset({OTHER_CLASS, DOUBTFUL_SUBJECT})  # by curation, in parts that it does not prune
 
 
 @step("evaluate")
-def evaluate(model_dir: Path, training: Path, demo: Path, metrics: Path, html: Path) -> Evaluation:
-    """Measure the model on the test part and the demo photos.
+def evaluate(
+    model_dir: Path,
+    training: Path | None,
+    demo: Path | None,
+    metrics: Path,
+    html: Path,
+    *,
+    folder: Path | None = None,
+) -> Evaluation:
+    """Measure the model on the test part, the demo photos and a labelled folder.
 
     Args:
         model_dir: the model.
-        training: dataset whose test part is used.
-        demo: dataset of the held-out demo photos.
+        training: dataset whose test part is used; None for none.
+        demo: dataset of the held-out demo photos; None for none.
         metrics: JSON file of figures to write, finite numbers only.
         html: self-contained report to write.
+        folder: folder with one subfolder of photos per class; None for none. Its photos are
+            measured on their own, not as held-out ones.
 
     Raises:
         InputError: no model, no photos, or photos of classes that the model does not know.
     """
     model = Model(model_dir)
-    classes = model.description.classes
-    answers = [
-        *_answers(model, Dataset(training), TEST),
-        *_answers(model, Dataset(demo), DEMO),
+    sources = [
+        dataset_source(path, part, model.classes)
+        for path, part in ((training, TEST), (demo, DEMO))
+        if path is not None
     ]
+    held_out, _ = _ask_all(model, sources)
+    own: list[Answer] = []
+    unusable: list[Unusable] = []
+    said: list[str] = []
+    if folder is not None:
+        source, unusable = folder_source(folder, model.classes)
+        own, bad = _ask_all(model, [source])
+        unusable += bad
+        warn_of(unusable)
+        said = _seen_before(model_dir, source)
+        sources.append(source)
+    answers = held_out or own
     if not answers:
-        raise InputError("there are no test photos and no demo photos to measure the model on")
-    parts = [
-        _measure(name, classes, [answer for answer in answers if answer.part == name])
-        for name in (TEST, DEMO)
-    ]
-    parts.append(_measure("held out", classes, answers))
-    wrong = sorted(
-        (answer for answer in answers if not answer.right),
-        key=lambda answer: (-answer.confidence, answer.photo.sha256),
-    )
-    result = Evaluation(
-        model.description,
-        tuple(parts),
-        tuple(wrong[:MAX_MISCLASSIFIED]),
-        cautions(answer.photo for answer in answers),
-    )
-    write_file(metrics, json.dumps(figures(result), indent=2) + "\n", what="the metrics")
+        raise InputError(_nothing_to_measure(training, demo, folder, unusable))
+    result = _evaluation(model, sources, held_out, own, said, unusable)
+    text = json.dumps(figures(result), indent=2, allow_nan=False)
+    write_file(metrics, f"{text}\n", what="the metrics")
     write_file(html, render(result), what="the report")
     return result
+
+
+def _ask_all(model: Model, sources: Iterable[Source]) -> tuple[list[Answer], list[Unusable]]:
+    answers: list[Answer] = []
+    unusable: list[Unusable] = []
+    for source in sources:
+        found, bad = ask(model, source)
+        answers += found
+        unusable += bad
+    return answers, unusable
+
+
+def _evaluation(
+    model: Model,
+    sources: Sequence[Source],
+    held_out: list[Answer],
+    own: list[Answer],
+    said: Iterable[str],
+    unusable: Iterable[Unusable],
+) -> Evaluation:
+    """The figures of all parts; the report goes into the held-out photos where there are any."""
+
+    def measured(name: str, answers: Sequence[Answer]) -> PartFigures:
+        return measure_part(name, model.classes, arrays(answers))
+
+    def arrays(answers: Sequence[Answer]) -> Outcomes:
+        return outcomes(answers, model.classes, rule=model.description.unknown is not None)
+
+    parts = [
+        measured(source.part, [one for one in held_out if one.part == source.part])
+        for source in sources
+        if source.part != FOLDER
+    ]
+    if held_out:
+        parts.append(measured(HELD_OUT, held_out))
+    if own:
+        parts.append(measured(FOLDER, own))
+    main = held_out or own
+    unflagged = [one for one in main if not FLAGGED & set(one.photo.flags)]
+    return Evaluation(
+        model=model.description,
+        parts=tuple(parts),
+        overall=next(part for part in parts if part.name == (HELD_OUT if held_out else FOLDER)),
+        outcomes=arrays(main),
+        curated=measured("curated", unflagged) if len(unflagged) < len(main) else None,
+        mistakes=mistakes(main, sources, model.classes),
+        cautions=(*said, *cautions(answer.photo for answer in main)),
+        unusable=tuple(unusable),
+    )
+
+
+def _nothing_to_measure(
+    training: Path | None, demo: Path | None, folder: Path | None, unusable: Sequence[Unusable]
+) -> str:
+    """Why there is nothing to measure, and what to do."""
+    if folder is None and training is None and demo is None:
+        return (
+            "nothing to measure the model on: give datasets (training, demo) or a labelled folder"
+        )
+    if folder is None:
+        return "there are no test photos and no demo photos to measure the model on"
+    found = f"there are no usable photos in the class folders of {folder}"
+    if not unusable:
+        return found
+    first = unusable[0]
+    return f"{found}: left out {len(unusable)}, such as {first.name} ({first.reason})"
+
+
+def _seen_before(model_dir: Path, source: Source) -> list[str]:
+    """A caution where the folder holds photos that the model was made of."""
+    if not (model_dir / REFERENCES).is_file():
+        return []
+    known = frozenset(photo.sha256 for photo in References(model_dir / REFERENCES).photos)
+    count = known_photos(source, known)
+    if not count:
+        return []
+    return [
+        f"{count} of the {len(source.photos)} photos of the folder were used to make this model: "
+        "the figures are better than they would be on new ones."
+    ]
 
 
 def cautions(photos: Iterable[Photo]) -> tuple[str, ...]:
@@ -93,49 +193,51 @@ def cautions(photos: Iterable[Photo]) -> tuple[str, ...]:
 
 
 def figures(evaluation: Evaluation) -> dict[str, Any]:
-    """The metrics file: accuracies with their intervals, and the confusion of all held-out photos.
+    """The metrics file: finite numbers, the classes, and the confusion matrix.
 
-    `accuracy` is over test and demo photos together, `accuracy_low` and `accuracy_high` its 95 %
-    Wilson interval.
+    `accuracy` and all that names no part is over the held-out photos, test and demo together, or
+    over the folder where it alone was measured; `accuracy_low` and `accuracy_high` are its 95 %
+    Wilson interval. What cannot be told, such as `unknown_rate` without a rule, is not there.
     """
     overall = evaluation.overall
     result: dict[str, Any] = {
-        "accuracy": overall.accuracy.value,
-        "accuracy_low": overall.accuracy.low,
-        "accuracy_high": overall.accuracy.high,
-        "macro_recall": sum(one.recall.value for one in overall.classes) / len(overall.classes),
+        **_interval("accuracy", overall.accuracy),
+        **_interval("top3_accuracy", overall.top_k),
+        "macro_recall": overall.macro_recall,
+        "macro_f1": overall.macro_f1,
+        "auroc_macro": overall.macro_auroc,
+        "average_precision_macro": overall.macro_average_precision,
+        "aurc": risk_coverage(evaluation.outcomes).area,
     }
+    for suffix, quality in (("", overall.calibrated), ("_uncalibrated", overall.uncalibrated)):
+        if quality is not None:
+            result[f"log_loss{suffix}"] = quality.log_loss
+            result[f"brier{suffix}"] = quality.brier
+            result[f"ece{suffix}"] = quality.calibration_error
+    if overall.unknown is not None and overall.answered is not None:
+        result |= _interval("unknown_rate", overall.unknown)
+        if overall.answered.total:
+            result |= _interval("answered_accuracy", overall.answered)
     for part in evaluation.parts:
         name = part.name.replace(" ", "_")
-        result[f"{name}_accuracy"] = part.accuracy.value
-        result[f"{name}_accuracy_low"] = part.accuracy.low
-        result[f"{name}_accuracy_high"] = part.accuracy.high
+        result |= _interval(f"{name}_accuracy", part.accuracy)
         result[f"{name}_photos"] = part.accuracy.total
+    if evaluation.curated is not None:
+        result |= _interval("curated_accuracy", evaluation.curated.accuracy)
+        result["curated_photos"] = evaluation.curated.accuracy.total
+    if evaluation.unusable:
+        result["unusable_files"] = len(evaluation.unusable)
     result["head_sha256"] = evaluation.model.head_sha256  # whose figures these are
     result["classes"] = list(evaluation.model.classes)
     result["confusion"] = overall.confusion.tolist()
-    return result
+    return {name: value for name, value in result.items() if value is not None}
 
 
-def _answers(model: Model, dataset: Dataset, part: str) -> list[Answer]:
-    """The model's answers to the photos of one part, with thumbnails of the mistakes."""
-    photos = [photo for photo in dataset.photos if photo.split == part]
-    unknown = sorted({photo.label for photo in photos} - set(model.description.classes))
-    if unknown:
-        raise InputError(f"the model does not know the classes {unknown} of {dataset.path}")
-    classes: Sequence[str] = model.description.classes
-    answers = []
-    progress = Progress(f"evaluate {part}", len(photos))
-    predictions = progress.over(model.predict(dataset.read(photo) for photo in photos))
-    for photo, probabilities in zip(photos, predictions, strict=True):
-        predicted = classes[int(probabilities.argmax())]
-        small = b""
-        if predicted != photo.label:
-            small = images.thumbnail(dataset.read(photo), THUMBNAIL_SIDE)
-        answers.append(Answer(photo, part, predicted, tuple(map(float, probabilities)), small))
-    return answers
+def _interval(name: str, share: Share) -> dict[str, float]:
+    return {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
 
 
-def _measure(name: str, classes: Sequence[str], answers: Sequence[Answer]) -> PartFigures:
-    true = [answer.photo.label for answer in answers]
-    return measure_part(name, classes, true, [answer.predicted for answer in answers])
+def roc_curve(evaluation: Evaluation) -> tuple[list[float], list[float], list[float]]:
+    """False positive rates, recalls and thresholds, micro-averaged over the classes, all finite."""
+    curve: Roc = micro_roc(evaluation.outcomes)
+    return curve.false_positive_rate.tolist(), curve.recall.tolist(), curve.threshold.tolist()

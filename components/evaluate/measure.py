@@ -1,12 +1,16 @@
-"""Figures about predictions: accuracy with its interval, per class, and the confusion matrix."""
+"""Figures about predictions: accuracy with its interval, per class, and of the probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
+TOP_K = 3
+BINS = 10  # of the reliability diagram and the expected calibration error, of equal width
+# Below it a probability counts as this in the log loss, so that one photo cannot make it infinite.
+LEAST_PROBABILITY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,96 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Outcomes:
+    """True classes of N photos beside the model's answers.
+
+    Attributes:
+        true: int64, shape (N,), places in the model's order of classes.
+        probabilities: float64, shape (N, classes), calibrated.
+        uncalibrated: float64, shape (N, classes), as the network gives them.
+        unknown: bool, shape (N,), called none of the classes; None where the model has no rule.
+    """
+
+    true: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    uncalibrated: NDArray[np.float64]
+    unknown: NDArray[np.bool_] | None = None
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """The likeliest class of each photo, int64 (N,)."""
+        found: NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return found
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether that is the true class, bool (N,)."""
+        found: NDArray[np.bool_] = self.predicted == self.true
+        return found
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """The calibrated probability of the likeliest class, float64 (N,)."""
+        found: NDArray[np.float64] = self.probabilities.max(axis=1)
+        return found
+
+
+@dataclass(frozen=True)
 class ClassFigures:
-    """How well one class is recognised."""
+    """How well one class is recognised.
+
+    Attributes:
+        label: the class.
+        photos: of the class.
+        answered: how many answers name the class, right or wrong.
+        precision: share of them that are right; 0 where there are none.
+        recall: share of the class's photos that were recognised.
+        f1: harmonic mean of precision and recall.
+        auroc: area under the ROC curve, this class against all others; None where there are no
+            photos of the class or none of any other.
+        average_precision: area under the stepped precision-recall curve; None likewise.
+    """
 
     label: str
+    photos: int
+    answered: int
     precision: float
     recall: Share
-    photos: int
+    f1: float
+    auroc: float | None
+    average_precision: float | None
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good the probabilities are; 0 is best of all three.
+
+    Attributes:
+        log_loss: mean of -log(probability of the true class), nats.
+        brier: mean squared distance of the probabilities from the truth, over all classes: 0 to 2.
+        calibration_error: expected calibration error (Naeini et al. 2015) in `BINS` bins, 0 to 1.
+    """
+
+    log_loss: float
+    brier: float
+    calibration_error: float
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin of the reliability diagram: the photos whose stated probability lies in it.
+
+    Attributes:
+        low: its lower edge.
+        high: its upper edge.
+        confidence: mean stated probability of the likeliest class.
+        right: share of these answers that are right.
+    """
+
+    low: float
+    high: float
+    confidence: float
+    right: Share
 
 
 @dataclass(frozen=True)
@@ -39,16 +126,52 @@ class PartFigures:
     """Everything measured on one part.
 
     Attributes:
-        name: "test" or "demo".
+        name: "test", "demo", "held out" or "folder".
         accuracy: share of right answers.
+        top_k: share of photos whose true class is among the `TOP_K` likeliest.
         classes: per class, in the model's order.
         confusion: int64, shape (classes, classes); rows are the true classes.
+        calibrated: of the probabilities; None without photos.
+        uncalibrated: of those as the network gives them; None without photos.
+        unknown: share of photos called none of the classes; None where the model has no rule.
+        answered: share of right answers among the photos that were not.
     """
 
     name: str
     accuracy: Share
+    top_k: Share
     classes: tuple[ClassFigures, ...]
     confusion: NDArray[np.int64]
+    calibrated: Quality | None
+    uncalibrated: Quality | None
+    unknown: Share | None
+    answered: Share | None
+
+    @property
+    def macro_recall(self) -> float:
+        """Mean recall of the classes that have photos."""
+        return mean(one.recall.value for one in self.classes if one.photos) or 0.0
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes that have photos."""
+        return mean(one.f1 for one in self.classes if one.photos) or 0.0
+
+    @property
+    def macro_auroc(self) -> float | None:
+        """Mean area under the ROC curves, of the classes that have one."""
+        return mean(one.auroc for one in self.classes)
+
+    @property
+    def macro_average_precision(self) -> float | None:
+        """Mean average precision, of the classes that have one."""
+        return mean(one.average_precision for one in self.classes)
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Mean of those that are not None; None where all are."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def share(count: int, total: int) -> Share:
@@ -61,30 +184,106 @@ def share(count: int, total: int) -> Share:
     return Share(count, total, float(interval.low), float(interval.high))
 
 
-def measure_part(
-    name: str, classes: Sequence[str], true: Sequence[str], predicted: Sequence[str]
-) -> PartFigures:
-    """Compare true and predicted labels of one part.
-
-    Precision of a class that was never answered is 0, as scikit-learn's `zero_division=0`.
-    """
-    from sklearn.metrics import confusion_matrix, precision_score
-
-    labels = list(classes)
-    if not true:
-        matrix = np.zeros((len(labels), len(labels)), np.int64)
-        precisions = np.zeros(len(labels))
-    else:
-        matrix = confusion_matrix(true, predicted, labels=labels)
-        precisions = precision_score(true, predicted, labels=labels, average=None, zero_division=0)
-    figures = tuple(
-        ClassFigures(
-            label=label,
-            precision=float(precisions[index]),
-            recall=share(int(matrix[index, index]), int(matrix[index].sum())),
-            photos=int(matrix[index].sum()),
-        )
-        for index, label in enumerate(labels)
+def measure_part(name: str, classes: Sequence[str], outcomes: Outcomes) -> PartFigures:
+    """Compare the true classes of one part with the answers."""
+    right, total = outcomes.right, len(outcomes.true)
+    order = np.argsort(-outcomes.probabilities, axis=1, kind="stable")[:, :TOP_K]
+    among = (order == outcomes.true[:, None]).any(axis=1)
+    confusion = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(confusion, (outcomes.true, outcomes.predicted), 1)
+    known = None if outcomes.unknown is None else ~outcomes.unknown
+    return PartFigures(
+        name=name,
+        accuracy=share(int(right.sum()), total),
+        top_k=share(int(among.sum()), total),
+        classes=tuple(
+            _measure_class(label, index, confusion, outcomes) for index, label in enumerate(classes)
+        ),
+        confusion=confusion,
+        calibrated=quality(outcomes.true, outcomes.probabilities) if total else None,
+        uncalibrated=quality(outcomes.true, outcomes.uncalibrated) if total else None,
+        unknown=None if known is None else share(int((~known).sum()), total),
+        answered=None if known is None else share(int(right[known].sum()), int(known.sum())),
     )
-    accuracy = share(int(np.trace(matrix)), int(matrix.sum()))
-    return PartFigures(name, accuracy, figures, matrix)
+
+
+def _measure_class(
+    label: str, index: int, confusion: NDArray[np.int64], outcomes: Outcomes
+) -> ClassFigures:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    hits, photos = int(confusion[index, index]), int(confusion[index].sum())
+    answered = int(confusion[:, index].sum())
+    auroc = precision_area = None
+    if 0 < photos < len(outcomes.true):
+        belongs, scores = outcomes.true == index, outcomes.probabilities[:, index]
+        auroc = float(roc_auc_score(belongs, scores))
+        precision_area = float(average_precision_score(belongs, scores))
+    return ClassFigures(
+        label=label,
+        photos=photos,
+        answered=answered,
+        precision=hits / answered if answered else 0.0,
+        recall=share(hits, photos),
+        f1=2 * hits / (photos + answered) if photos + answered else 0.0,
+        auroc=auroc,
+        average_precision=precision_area,
+    )
+
+
+def quality(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Quality:
+    """Log loss, Brier score and calibration error.
+
+    Args:
+        true: int64, shape (N,), N at least 1.
+        probabilities: float64, shape (N, classes).
+    """
+    truth = np.eye(probabilities.shape[1])[true]
+    right = probabilities.argmax(axis=1) == true
+    bins = reliability(probabilities.max(axis=1), right)
+    return Quality(
+        log_loss=float(losses(true, probabilities).mean()),
+        brier=float(((probabilities - truth) ** 2).sum(axis=1).mean()),
+        calibration_error=sum(
+            one.right.total * abs(one.right.value - one.confidence) for one in bins
+        )
+        / len(true),
+    )
+
+
+def losses(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log loss of each photo, float64 (N,), nats."""
+    given = probabilities[np.arange(len(true)), true]
+    found: NDArray[np.float64] = -np.log(np.maximum(given, LEAST_PROBABILITY))
+    return found
+
+
+def mean_interval(values: NDArray[np.float64]) -> tuple[float, float, float] | None:
+    """Mean of float64 (N,) with its 95 % interval by Student's t; None of fewer than two."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return None
+    middle = float(values.mean())
+    half = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1))
+    half /= len(values) ** 0.5
+    return middle, middle - half, middle + half
+
+
+def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[Bin, ...]:
+    """The bins of the reliability diagram that hold photos, in ascending order.
+
+    Args:
+        confidence: float64, shape (N,), stated probability of each answer.
+        right: bool, shape (N,), whether it is right.
+    """
+    places = np.clip((confidence * BINS).astype(np.int64), 0, BINS - 1)
+    return tuple(
+        Bin(
+            low=place / BINS,
+            high=(place + 1) / BINS,
+            confidence=float(confidence[places == place].mean()),
+            right=share(int(right[places == place].sum()), int((places == place).sum())),
+        )
+        for place in np.unique(places).tolist()
+    )

@@ -1,92 +1,64 @@
 """report.html: the figures of one evaluation, for people."""
 
+import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from components.common.model import ModelDescription
-from components.common.photo import Photo
-from components.common.report import (
-    SHADES,
-    attribution,
-    bars,
-    escape,
-    notices,
-    page,
-    percent,
-    picture,
-    table,
+from components.common.report import SHADES, escape, notices, page, percent, table
+from components.evaluate import charts, report_mistakes
+from components.evaluate.curves import risk_coverage
+from components.evaluate.evaluation import FOLDER, HELD_OUT, Evaluation
+from components.evaluate.measure import TOP_K, ClassFigures, PartFigures, Share
+from components.evaluate.report_mistakes import mistakes
+from components.evaluate.report_model import about_model, unusable_files
+from components.evaluate.report_probabilities import (
+    class_charts,
+    probabilities,
+    surest_answers,
+    unknown_photos,
 )
-from components.evaluate.measure import ClassFigures, PartFigures, Share
 
 FEW_PHOTOS = 200  # below this the interval is more than 10 points wide in most cases
-TOP_K = 3
-HASH_DIGITS = 12
 MIX_UPS = 3  # named above the confusion matrix
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The model's answer to one photo of known class."""
-
-    photo: Photo
-    part: str
-    predicted: str
-    probabilities: tuple[float, ...]  # in the model's order of classes
-    thumbnail: bytes = b""  # JPEG; only of misclassified photos
-
-    @property
-    def right(self) -> bool:
-        """True where the predicted class is the photo's."""
-        return self.predicted == self.photo.label
-
-    @property
-    def confidence(self) -> float:
-        """Probability of the predicted class."""
-        return max(self.probabilities)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Everything that the report shows."""
-
-    model: ModelDescription
-    parts: tuple[PartFigures, ...]
-    misclassified: tuple[Answer, ...]  # the most confident mistakes first
-    cautions: tuple[str, ...] = ()  # what must be said of the photos themselves
-
-    @property
-    def overall(self) -> PartFigures:
-        """All held-out photos together: the last of the parts."""
-        return self.parts[-1]
+CSS = f"""{charts.CSS}{report_mistakes.CSS}
+.glance td:last-child {{ white-space: normal; min-width: 13rem; }}
+"""
 
 
 def render(evaluation: Evaluation) -> str:
     """The report as one self-contained HTML file."""
-    model = evaluation.model
+    model, overall = evaluation.model, evaluation.overall
     body = [
         notices(rendered=model.rendered, cautions=evaluation.cautions),
-        _headline(evaluation.overall.accuracy, len(model.classes)),
+        _headline(overall, len(model.classes)),
+        _glance(evaluation),
         _parts(evaluation),
-        _classes(evaluation.overall),
-        _confusion(evaluation.overall),
-        _mistakes(evaluation),
-        _model(model),
+        _curated(evaluation),
+        _classes(overall),
+        _confusion(overall),
+        probabilities(evaluation),
+        surest_answers(evaluation),
+        unknown_photos(evaluation),
+        class_charts(evaluation),
+        mistakes(evaluation),
+        unusable_files(evaluation.unusable),
+        about_model(model),
     ]
-    subtitle = (
-        f"Measured on photos that were kept from the training. {model.architecture}, "
-        f"{len(model.classes)} classes."
+    measured = (
+        "Measured on a folder of labelled photos."
+        if overall.name == FOLDER
+        else "Measured on photos that were kept from the training."
     )
-    return page("How good is the model?", subtitle, "\n".join(body))
+    subtitle = f"{measured} {model.architecture}, {len(model.classes)} classes."
+    return page("How good is the model?", subtitle, "\n".join(body), css=CSS)
 
 
-def _headline(accuracy: Share, classes: int) -> str:
+def _headline(part: PartFigures, classes: int) -> str:
+    accuracy = part.accuracy
     if not accuracy.total:
         return '<section class="panel hero"><p>No held-out photos were measured.</p></section>'
     chance = 1 / classes
     sentence = (
-        f"<strong>{accuracy.count} of {accuracy.total} held-out photos right: "
+        f"<strong>{accuracy.count} of {accuracy.total} {_kind(part)} right: "
         f"{percent(accuracy.value)}</strong>, "
         f'<span class="whole">{_interval(accuracy)}</span>'
     )
@@ -98,6 +70,11 @@ def _headline(accuracy: Share, classes: int) -> str:
 <p class="scale">Guessing blindly among {classes} classes would be right {percent(chance)} of the
 time.</p>
 </section>"""
+
+
+def _kind(part: PartFigures) -> str:
+    """What the photos of the whole report are."""
+    return "photos of the folder" if part.name == FOLDER else "held-out photos"
 
 
 def _remark(accuracy: Share) -> str:
@@ -157,6 +134,68 @@ def _share_cells(share: Share) -> tuple[str, str, str]:
     return percent(share.value), between, _mini_interval(share)
 
 
+def _glance(evaluation: Evaluation) -> str:
+    """All figures of the whole in one table, each with what it means."""
+    part, classes = evaluation.overall, len(evaluation.model.classes)
+    if not part.accuracy.total:
+        return ""
+    caption = "The figures on one page, over all these photos. Each is explained further down."
+    headers = ("Figure", "Value", "95 % interval", "Meaning")
+    rows = [*_answer_rows(part, classes), *_score_rows(evaluation)]
+    return f"<h2>At a glance</h2>{table(caption, headers, rows, css='glance')}"
+
+
+def _answer_rows(part: PartFigures, classes: int) -> list[tuple[str, str, str, str]]:
+    rows = [("Accuracy", *_share_cells(part.accuracy)[:2], "the likeliest class is the true one")]
+    if classes > TOP_K:  # otherwise it is always 100 %
+        meaning = f"the true class is among the {TOP_K} likeliest"
+        rows.append((f"Top-{TOP_K} accuracy", *_share_cells(part.top_k)[:2], meaning))
+    rows.append(
+        ("Macro recall", percent(part.macro_recall), "", "mean over the classes that have photos")
+    )
+    rows.append(("Macro F1", percent(part.macro_f1), "", "the same, of recall and precision both"))
+    if part.unknown is not None:
+        meaning = "photos of the classes that were turned away as strange"
+        rows.append(("Called “none of these”", *_share_cells(part.unknown)[:2], meaning))
+    return rows
+
+
+def _score_rows(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
+    part, classes = evaluation.overall, len(evaluation.model.classes)
+    rows = []
+    for name, value, meaning in (
+        ("ROC area", part.macro_auroc, "mean over the classes; 0.5 is chance, 1 is perfect"),
+        ("Average precision", part.macro_average_precision, "mean over the classes; 1 is perfect"),
+    ):
+        if value is not None:
+            rows.append((name, f"{value:.3f}", "", meaning))
+    if part.calibrated is not None:
+        found = part.calibrated
+        rows += [
+            (
+                "Log loss",
+                f"{found.log_loss:.3f}",
+                "",
+                f"nats; 0 is perfect, blind guessing gets {math.log(classes):.2f}",
+            ),
+            (
+                "Brier score",
+                f"{found.brier:.3f}",
+                "",
+                f"0 is perfect, 2 the worst, blind guessing gets {1 - 1 / classes:.2f}",
+            ),
+            (
+                "Calibration error",
+                f"{found.calibration_error:.3f}",
+                "",
+                "how far stated and true certainty lie apart (ECE); few photos raise it",
+            ),
+        ]
+    area = risk_coverage(evaluation.outcomes).area
+    meaning = "mean share of wrong answers if only the surest are given; 0 is best"
+    return [*rows, ("Risk–coverage area", f"{area:.3f}", "", meaning)]
+
+
 def _parts(evaluation: Evaluation) -> str:
     rows = [
         (
@@ -164,32 +203,80 @@ def _parts(evaluation: Evaluation) -> str:
             str(part.accuracy.total),
             str(part.accuracy.count),
             *_share_cells(part.accuracy),
+            percent(part.top_k.value) if part.top_k.total else "",
+            percent(part.macro_recall) if part.accuracy.total else "",
+            f"{part.calibrated.log_loss:.3f}" if part.calibrated else "",
         )
         for part in evaluation.parts
     ]
-    headers = ("Part", "Photos", "Right", "Accuracy", "95 % interval", "0 to 100 %")
-    caption = "Accuracy of each part. “held out” is all of them together."
+    headers = (
+        *("Part", "Photos", "Right", "Accuracy", "95 % interval", "0 to 100 %"),
+        *(f"Top-{TOP_K}", "Macro recall", "Log loss"),
+    )
+    names = [part.name for part in evaluation.parts]
+    notes = []
+    if len(names) > 1 and HELD_OUT in names:
+        notes.append("“held out” is the test and demo photos together.")
+    if FOLDER in names and HELD_OUT in names:
+        notes.append("The folder is measured on its own; all that follows is about “held out”.")
+    caption = " ".join(["Accuracy of each part.", *notes])
     return f"<h2>Parts</h2>{table(caption, headers, rows)}"
 
 
-def _classes(part: PartFigures) -> str:
-    answered = part.confusion.sum(axis=0)
+def _curated(evaluation: Evaluation) -> str:
+    """As labelled, and without what curation doubts, side by side."""
+    curated, whole = evaluation.curated, evaluation.overall
+    if curated is None:
+        return ""
+    flagged = whole.accuracy.total - curated.accuracy.total
     rows = [
-        _class_row(figures, int(count))
-        for figures, count in zip(part.classes, answered, strict=True)
+        (
+            name,
+            str(part.accuracy.total),
+            *_share_cells(part.accuracy),
+            percent(part.macro_recall) if part.accuracy.total else "",
+            f"{part.calibrated.log_loss:.3f}" if part.calibrated else "",
+        )
+        for name, part in (("All, as labelled", whole), ("Without the flagged", curated))
     ]
-    headers = ("Class", "Photos", "Recall", "95 % interval", "0 to 100 %", "Precision")
+    headers = ("Photos", "Count", "Accuracy", "95 % interval", "0 to 100 %", "Macro recall")
+    caption = "Raw and curated figures"
+    return (
+        f"<h2>With and without doubtful photos <small>{flagged} flagged</small></h2>"
+        "<p>Curation flagged photos that look like another of the classes, or perhaps show no "
+        "mushroom at all; curation.html shows them. The figure that counts is the first: the "
+        "second leaves out what is hard as well as what is wrong.</p>"
+        f"{table(caption, (*headers, 'Log loss'), rows)}"
+    )
+
+
+def _classes(part: PartFigures) -> str:
+    rows = [_class_row(figures) for figures in part.classes]
+    headers = (
+        *("Class", "Photos", "Recall", "95 % interval", "0 to 100 %", "Precision", "F1"),
+        *("ROC area", "Average precision"),
+    )
     caption = (
-        "All held-out photos. Recall: how many photos of the class were recognised. "
-        "Precision: how many of the answers that name the class were right."
+        "Recall: how many photos of the class were recognised. Precision: how many of the answers "
+        "that name the class were right. F1: their harmonic mean. ROC area and average precision: "
+        "how well the class's probability alone tells its photos from all others."
     )
     return f"<h2>Classes</h2>{table(caption, headers, rows)}"
 
 
-def _class_row(figures: ClassFigures, answered: int) -> tuple[str, ...]:
-    precision = percent(figures.precision) if answered else "never answered"
-    cells = _share_cells(figures.recall)
-    return escape(figures.label), str(figures.photos), *cells, precision
+def _class_row(figures: ClassFigures) -> tuple[str, ...]:
+    areas = (
+        "" if value is None else f"{value:.3f}"
+        for value in (figures.auroc, figures.average_precision)
+    )
+    return (
+        escape(figures.label),
+        str(figures.photos),
+        *_share_cells(figures.recall),
+        percent(figures.precision) if figures.answered else "never answered",
+        percent(figures.f1) if figures.photos else "",
+        *areas,
+    )
 
 
 def _confusion(part: PartFigures) -> str:
@@ -201,7 +288,7 @@ def _confusion(part: PartFigures) -> str:
     ]
     columns = [f'<span title="{escape(label)}">{escape(label)}</span>' for label in labels]
     caption = (
-        "All held-out photos. Rows: what the photo shows. Columns: what the model answered. "
+        "Rows: what the photo shows. Columns: what the model answered. "
         "Right answers are on the diagonal."
     )
     shaded = table(caption, ["<span>True class</span>", *columns], rows, css="confusion")
@@ -232,90 +319,3 @@ def _mix_ups(labels: list[str], matrix: list[list[int]]) -> str:
         for (true, answer), count in counts.most_common(MIX_UPS)
     )
     return f"<p>Most frequent: {named}.</p>" if named else ""
-
-
-def _mistakes(evaluation: Evaluation) -> str:
-    accuracy = evaluation.overall.accuracy
-    wrong, shown = accuracy.total - accuracy.count, len(evaluation.misclassified)
-    if not wrong:
-        return "<h2>Mistakes</h2><p>None of the held-out photos was misclassified.</p>"
-    which = "All of them" if shown >= wrong else f"The {shown} most confident of them"
-    cards = "\n".join(
-        _card(answer, evaluation.model.classes) for answer in evaluation.misclassified
-    )
-    return f"""<h2>Mistakes <small>{wrong} of {accuracy.total} photos</small></h2>
-<p class="muted">{which}, the most confident mistake first.</p>
-<ul class="cards">
-{cards}
-</ul>"""
-
-
-def _card(answer: Answer, classes: tuple[str, ...]) -> str:
-    photo, label = answer.photo, escape(answer.photo.label)
-    scores = dict(zip(classes, answer.probabilities, strict=True))
-    top = sorted(scores.items(), key=lambda item: -item[1])[:TOP_K]
-    below = ""
-    if photo.label in scores and photo.label not in dict(top):
-        below = f"<p>The true class got {percent(scores[photo.label])}.</p>"
-    about = attribution(photo)
-    return (
-        f'<li class="card">{picture(answer.thumbnail, f"Photo of {photo.label}")}<div>'
-        f"<h3>{label}, taken for {escape(answer.predicted)}</h3>"
-        f"{bars(top, photo.label)}{below}"
-        f'<p class="source">Part: {escape(answer.part)}</p>{about}</div></li>'
-    )
-
-
-def _model(model: ModelDescription) -> str:
-    facts: list[tuple[str, str]] = [
-        ("Architecture", escape(model.architecture)),
-        ("Input", f"{model.input_size} × {model.input_size} pixels"),
-        ("Classes", ", ".join(escape(label) for label in model.classes)),
-        ("Trained on", "rendered pictures" if model.rendered else "photographs"),
-        ("Pretrained weights", _hash(model.weights_sha256)),
-        ("Trained head", _hash(model.head_sha256)),
-        ("Training dataset", _hash(model.manifest_sha256)),
-        ("Decoder", escape(model.decoder)),
-        ("Preprocessing", escape(model.preprocessing)),
-        ("Program version", escape(model.version)),
-    ]
-    if model.fine_tuning is not None:
-        steps, layers = (model.fine_tuning.get(f"fine_tune_{name}") for name in ("steps", "layers"))
-        facts.append(("Fine-tuning", f"{steps} steps, the top {layers} layers"))
-    if model.temperature is not None:
-        facts.append(("Temperature", f"{model.temperature:.3g}"))
-    if model.unknown is not None:
-        facts.append(
-            (
-                "“None of these”",
-                f"probability below {percent(model.unknown.min_probability)} or similarity to "
-                f"the {model.unknown.neighbours} nearest training photos below "
-                f"{model.unknown.min_similarity:.3f}",
-            )
-        )
-    about = table("What the model is", ("Property", "Value"), facts, css="plain")
-    return f"<h2>The model</h2>{about}{_recipe(model.recipe)}{_photos(model)}"
-
-
-def _hash(sha256: str) -> str:
-    return f'<code title="SHA-256 {escape(sha256)}">{escape(sha256[:HASH_DIGITS])}</code>'
-
-
-def _recipe(recipe: Mapping[str, Any]) -> str:
-    rows = [(f"<code>{escape(key)}</code>", escape(value)) for key, value in recipe.items()]
-    caption = "The options that it was trained with"
-    return table(caption, ("Option", "Value"), rows, css="plain") if rows else ""
-
-
-def _photos(model: ModelDescription) -> str:
-    """Photos of the training dataset by class and part."""
-    if not model.photos:
-        return ""
-    parts = list(model.photos)
-    rows = [
-        [escape(label), *(str(model.photos[part].get(label, 0)) for part in parts)]
-        for label in model.classes
-    ]
-    totals = (str(sum(model.photos[part].values())) for part in parts)
-    headers = ["Class", *(escape(part) for part in parts)]
-    return table("Photos of the training dataset", headers, [*rows, ["All", *totals]])

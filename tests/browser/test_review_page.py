@@ -1,30 +1,13 @@
 """The review page in a real browser: drop, export, run again. What was dropped is gone, no more."""
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 from conftest import SMALL_ARCHITECTURE, Run, run_pipeline
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from components.common import decisions
-
-
-@pytest.fixture(scope="session")
-def page() -> Iterator[Page]:
-    """A page of the Chromium of this machine; CI installs one."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if not browser:
-        pytest.skip("there is no Chromium on this machine: apt install chromium")
-    with sync_playwright() as playwright:
-        # As root, which CI is, Chromium has no sandbox.
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []
-        with playwright.chromium.launch(executable_path=browser, args=options) as chromium:
-            yield chromium.new_page(accept_downloads=True)
 
 
 def outcomes(run: Run) -> dict[tuple[str, str, str], tuple[str, str]]:

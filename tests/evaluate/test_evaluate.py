@@ -1,62 +1,283 @@
 """`evaluate` on a real run: its figures are those of the model, photo by photo."""
 
+import dataclasses
 import json
 import math
+import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from conftest import Run
+from conftest import Run, run_captured
+from html_page import Page
 
+from components.common import images
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
-from components.common.model import Model
+from components.common.model import Model, Prediction
 from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
-from components.evaluate.evaluate import cautions, evaluate
+from components.evaluate.evaluate import cautions, evaluate, figures
+from components.evaluate.evaluation import Evaluation
+
+
+def answers_by_hand(run: Run) -> list[tuple[Photo, Prediction]]:
+    """Every held-out photo with the model's answer."""
+    model = Model(run.directory / "model")
+    found = []
+    for name, part in (("training", "test"), ("demo", "demo")):
+        dataset = Dataset(run.directory / name)
+        photos = [photo for photo in dataset.photos if photo.split == part]
+        predictions = model.predict(dataset.read(photo) for photo in photos)
+        found += list(zip(photos, predictions, strict=True))
+    return found
+
+
+def unpacked(dataset: Path, folder: Path, *, split: str) -> int:
+    """A folder with one subfolder per class, of one part of a dataset; how many photos."""
+    count = 0
+    for photo, data in Dataset(dataset).stream():
+        if photo.split == split:
+            (folder / photo.label).mkdir(parents=True, exist_ok=True)
+            (folder / photo.path).write_bytes(data)
+            count += 1
+    return count
+
+
+def measured_folder(run: Run, folder: Path, out: Path) -> Evaluation:
+    """`evaluate` on a folder alone."""
+    places = (out / "metrics.json", out / "report.html")
+    return evaluate(run.directory / "model", None, None, *places, folder=folder)
 
 
 def test_accuracy_is_that_of_the_model_counted_by_hand(sample_run: Run) -> None:
-    model = Model(sample_run.directory / "model")
-    right = total = 0
-    for name, part in (("training", "test"), ("demo", "demo")):
-        dataset = Dataset(sample_run.directory / name)
-        photos = [photo for photo in dataset.photos if photo.split == part]
-        for photo, scores in zip(
-            photos, model.predict(dataset.read(photo) for photo in photos), strict=True
-        ):
-            right += model.description.classes[int(scores.argmax())] == photo.label
-            total += 1
+    classes = Model(sample_run.directory / "model").classes
+    answers = answers_by_hand(sample_run)
+    right = [classes[int(one.probabilities.argmax())] == photo.label for photo, one in answers]
+    among = [
+        photo.label in [classes[place] for place in np.argsort(-one.probabilities)[:3]]
+        for photo, one in answers
+    ]
     metrics = sample_run.summary["metrics"]
-    assert metrics["held_out_photos"] == total == metrics["test_photos"] + metrics["demo_photos"]
-    assert metrics["accuracy"] == pytest.approx(right / total)
-    assert sum(map(sum, metrics["confusion"])) == total
+    assert metrics["held_out_photos"] == len(right)
+    assert metrics["held_out_photos"] == metrics["test_photos"] + metrics["demo_photos"]
+    assert metrics["accuracy"] == pytest.approx(np.mean(right))
+    assert metrics["top3_accuracy"] == pytest.approx(np.mean(among))
+    assert sum(map(sum, metrics["confusion"])) == len(right)
+
+
+def test_probabilities_are_measured_with_and_without_the_temperature(sample_run: Run) -> None:
+    classes = Model(sample_run.directory / "model").classes
+    answers = answers_by_hand(sample_run)
+    metrics = sample_run.summary["metrics"]
+    for key, kind in (("log_loss", "probabilities"), ("log_loss_uncalibrated", "uncalibrated")):
+        losses = [
+            -math.log(getattr(one, kind)[classes.index(photo.label)]) for photo, one in answers
+        ]
+        assert metrics[key] == pytest.approx(np.mean(losses), rel=1e-4)
+    strange = [one.unknown for _, one in answers]
+    assert metrics["unknown_rate"] == pytest.approx(np.mean(strange))
 
 
 def test_metrics_are_finite_and_ordered(sample_run: Run) -> None:
     metrics = sample_run.summary["metrics"]
     for name, value in metrics.items():
         assert isinstance(value, list | str) or math.isfinite(value), name
-    for part in ("test", "demo", "held_out"):
-        low, high = metrics[f"{part}_accuracy_low"], metrics[f"{part}_accuracy_high"]
-        assert 0 <= low <= metrics[f"{part}_accuracy"] <= high <= 1
+    for part in ("test_", "demo_", "held_out_", ""):
+        low, high = metrics[f"{part}accuracy_low"], metrics[f"{part}accuracy_high"]
+        assert 0 <= low <= metrics[f"{part}accuracy"] <= high <= 1
+    for name in ("macro_f1", "auroc_macro", "average_precision_macro", "aurc", "ece"):
+        assert 0 <= metrics[name] <= 1
+    assert metrics["top3_accuracy"] >= metrics["accuracy"]
+
+
+def kfp_metadata(run: Run) -> dict[str, dict[str, Any]]:
+    """What each output artifact of the run told Kubeflow, by its name."""
+    found = {}
+    for path in (run.directory / "artifacts").rglob("executor_output.json"):
+        for name, artifacts in json.loads(path.read_text()).get("artifacts", {}).items():
+            found[name] = artifacts["artifacts"][0]["metadata"]
+    return found
 
 
 def test_kfp_gets_the_metrics_and_the_confusion_matrix(sample_run: Run) -> None:
-    outputs = list((sample_run.directory / "artifacts").rglob("executor_output.json"))
-    found = {}
-    for path in outputs:
-        for name, artifacts in json.loads(path.read_text()).get("artifacts", {}).items():
-            found[name] = artifacts["artifacts"][0]["metadata"]
-    assert found["metrics"]["accuracy"] == sample_run.summary["metrics"]["accuracy"]
+    found = kfp_metadata(sample_run)
+    metrics = sample_run.summary["metrics"]
+    for name in ("accuracy", "log_loss", "ece", "auroc_macro"):
+        assert found["metrics"][name] == metrics[name]
+    assert all(math.isfinite(value) for value in found["metrics"].values())
     matrix = found["confusion"]["confusionMatrix"]
     names = [entry["displayName"] for entry in matrix["annotationSpecs"]]
     assert names == sorted(sample_run.summary["photos"])
 
 
+def test_kfp_gets_a_finite_roc_curve(sample_run: Run) -> None:
+    points = kfp_metadata(sample_run)["confusion"]["confidenceMetrics"]
+    assert 2 < len(points) <= 200
+    assert all(math.isfinite(value) for point in points for value in point.values())
+    assert (points[0]["falsePositiveRate"], points[0]["recall"]) == (0, 0)
+    assert (points[-1]["falsePositiveRate"], points[-1]["recall"]) == (1, 1)
+
+
+def test_worst_mistakes_come_first_with_what_the_model_saw(sample_run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    unpacked(sample_run.directory / "demo", folder, split="demo")
+    first, second = sorted(one for one in folder.iterdir())[:2]
+    swapped = tmp_path / "swapped"  # every photo of the two is a mistake
+    shutil.copytree(first, swapped / second.name)
+    shutil.copytree(second, swapped / first.name)
+    result = measured_folder(sample_run, swapped, tmp_path)
+    classes = result.model.classes
+    given = [
+        one.answer.probabilities[classes.index(one.answer.photo.label)] for one in result.mistakes
+    ]
+    assert len(given) > 2
+    assert given == sorted(given)
+    for one in result.mistakes:
+        for jpeg in (one.thumbnail, one.for_predicted, one.for_true):
+            assert max(images.decode(jpeg).shape[:2]) <= 160
+        assert one.for_predicted != one.for_true
+
+
+def test_flagged_photos_are_left_out_of_the_curated_figures_only(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    demo = Dataset(sample_run.directory / "demo")
+    with DatasetWriter(tmp_path / "flagged") as writer:
+        for place, (photo, data) in enumerate(demo.stream()):
+            flags = (OTHER_CLASS,) if place < 3 else ()
+            writer.add(dataclasses.replace(photo, flags=flags), data)
+    result = evaluate(
+        sample_run.directory / "model",
+        None,
+        tmp_path / "flagged",
+        tmp_path / "metrics.json",
+        tmp_path / "report.html",
+    )
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["curated_photos"] == metrics["demo_photos"] - 3
+    assert [part.name for part in result.parts] == ["demo", "held out"]
+    assert "curated_accuracy" not in figures(dataclasses.replace(result, curated=None))
+
+
+def test_folder_is_measured_alone_and_files_that_are_no_photos_are_named(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    count = unpacked(sample_run.directory / "demo", folder, split="demo")
+    label = next(one for one in sorted(folder.iterdir())).name
+    whole = next((folder / label).iterdir()).read_bytes()
+    (folder / label / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / label / "page.jpg").write_bytes(b"<html>gone</html>")
+    (folder / label / "empty.jpg").write_bytes(b"")
+    (folder / label / "notes.txt").write_text("none")
+    (folder / "list.csv").write_text("none")
+    done = run_captured(
+        *(sys.executable, "-m", "components.evaluate"),
+        *("--model_dir", str(sample_run.directory / "model"), "--folder", str(folder)),
+        *("--metrics", str(tmp_path / "metrics.json")),
+        *("--report", str(tmp_path / "report.html")),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "left out, no usable photos: 5" in done.stdout
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["folder_photos"] == count
+    assert metrics["accuracy"] == metrics["folder_accuracy"]
+    assert metrics["unusable_files"] == 5
+    assert "held_out_photos" not in metrics
+    text = Page((tmp_path / "report.html").read_text()).text
+    for named in (
+        f"{label}/cut.jpgdamaged",
+        f"{label}/page.jpga web page",
+        f"{label}/empty.jpgno picture of a known type",
+        f"{label}/notes.txtnot named like a photo",
+        "list.csvin no class folder",
+    ):
+        assert named in text
+    assert "photos of the folder right" in text
+
+
+def test_folder_of_one_class_is_measured(sample_run: Run, tmp_path: Path) -> None:
+    unpacked(sample_run.directory / "demo", tmp_path / "photos", split="demo")
+    first = sorted((tmp_path / "photos").iterdir())[0]
+    shutil.copytree(first, tmp_path / "one" / first.name)
+    result = measured_folder(sample_run, tmp_path / "one", tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["folder_photos"] == len(list(first.iterdir()))
+    assert "auroc_macro" not in metrics  # nothing to tell the class from
+    assert metrics["macro_recall"] == result.overall.accuracy.value
+
+
+def test_folder_beside_the_held_out_photos_is_a_part_of_its_own(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    count = unpacked(sample_run.directory / "demo", tmp_path / "photos", split="demo")
+    result = evaluate(
+        sample_run.directory / "model",
+        sample_run.directory / "training",
+        sample_run.directory / "demo",
+        tmp_path / "metrics.json",
+        tmp_path / "report.html",
+        folder=tmp_path / "photos",
+    )
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert [part.name for part in result.parts] == ["test", "demo", "held out", "folder"]
+    assert metrics["folder_photos"] == count
+    before = sample_run.summary["metrics"]
+    assert {name: metrics[name] for name in before} == before
+
+
+def test_photos_that_the_model_was_made_of_are_told_of(sample_run: Run, tmp_path: Path) -> None:
+    count = unpacked(sample_run.directory / "training", tmp_path / "seen", split="training")
+    result = measured_folder(sample_run, tmp_path / "seen", tmp_path)
+    assert result.cautions[0].startswith(
+        f"{count} of the {count} photos of the folder were used to make this model"
+    )
+    unpacked(sample_run.directory / "demo", tmp_path / "new", split="demo")
+    said = " ".join(measured_folder(sample_run, tmp_path / "new", tmp_path).cautions)
+    assert "used to make" not in said
+
+
+def test_folder_of_a_class_that_the_model_does_not_know_is_refused(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "photos" / "death cap").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"'death cap'.*it knows \["):
+        measured_folder(sample_run, tmp_path / "photos", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ("", "does not exist"),
+        ("photos/", "holds no class folders"),
+        ("photos/{label}/", "no usable photos in the class folders"),
+        ("photos/{label}/a.jpg", r"left out 1, such as .*/a.jpg \(no picture"),
+    ],
+)
+def test_folder_without_photos_is_refused(
+    sample_run: Run, tmp_path: Path, made: str, message: str
+) -> None:
+    label = Model(sample_run.directory / "model").classes[0]
+    place = tmp_path / made.format(label=label)
+    (place if made.endswith("/") else place.parent).mkdir(parents=True, exist_ok=True)
+    if place.suffix:
+        place.write_bytes(b"no photo")
+    with pytest.raises(InputError, match=message):
+        measured_folder(sample_run, tmp_path / "photos", tmp_path)
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_nothing_to_measure_on_is_wrong_usage(sample_run: Run, tmp_path: Path) -> None:
+    places = (tmp_path / "metrics.json", tmp_path / "report.html")
+    with pytest.raises(InputError, match="give datasets"):
+        evaluate(sample_run.directory / "model", None, None, *places)
+
+
 def test_photos_of_a_class_that_the_model_does_not_know_are_refused(
     sample_run: Run, tmp_path: Path
 ) -> None:
-    import dataclasses
-
     demo = Dataset(sample_run.directory / "demo")
     with DatasetWriter(tmp_path / "other") as writer:
         for photo, data in demo.stream():
@@ -70,6 +291,20 @@ def test_photos_of_a_class_that_the_model_does_not_know_are_refused(
             tmp_path / "report.html",
         )
     assert not (tmp_path / "metrics.json").exists()
+
+
+def test_dataset_with_a_damaged_photo_is_refused_by_name(sample_run: Run, tmp_path: Path) -> None:
+    label = Model(sample_run.directory / "model").classes[0]
+    with DatasetWriter(tmp_path / "broken") as writer:
+        photo = writer.add(Photo(label, split="demo"), b"no photo at all")
+    with pytest.raises(InputError, match=f"the demo photo {photo.path} cannot be used"):
+        evaluate(
+            sample_run.directory / "model",
+            None,
+            tmp_path / "broken",
+            tmp_path / "metrics.json",
+            tmp_path / "report.html",
+        )
 
 
 def test_photos_that_curation_doubts_are_told_of() -> None:

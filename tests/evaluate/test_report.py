@@ -1,75 +1,28 @@
+"""report.html says what was measured, in figures, drawings and words."""
+
 import base64
 import dataclasses
 import hashlib
 import re
 
 import numpy as np
+from evaluation_items import CLASSES, RULE, answer, description, evaluation, jpeg, sixty_answers
 from html_page import Page
 
 from components.common import images
-from components.common.model import ModelDescription, UnknownRule
 from components.common.photo import Photo
 from components.common.report import RENDERED, WARNING
-from components.evaluate import report
+from components.evaluate import report, report_model, report_probabilities
+from components.evaluate.answers import MAX_MISTAKES, outcomes
+from components.evaluate.evaluation import FOLDER, Evaluation, Unusable
 from components.evaluate.measure import measure_part
-from components.evaluate.report import Answer, Evaluation
 
-CLASSES = ("daisy", "rose", "tulip", "violet")
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
-def jpeg(grey: int = 120) -> bytes:
-    return images.encode(np.full((40, 60, 3), grey, np.uint8))
-
-
-def description(classes: tuple[str, ...] = CLASSES, *, rendered: bool = False) -> ModelDescription:
-    return ModelDescription(
-        classes=classes,
-        architecture="mobilenet_v1_1.0_224",
-        input_size=224,
-        weights_sha256="a1" * 32,
-        head_sha256="b2" * 32,
-        manifest_sha256="c3" * 32,
-        version="1.2.3",
-        recipe={"how_many_training_steps": 4000, "learning_rate": 0.01},
-        photos={"training": dict.fromkeys(classes, 40), "test": dict.fromkeys(classes, 10)},
-        rendered=rendered,
-    )
-
-
-def answer(true: str, probabilities: tuple[float, ...], part: str = "test") -> Answer:
-    photo = Photo(
-        true,
-        path=f"{true}/0123456789abcdef.jpg",
-        author="Ann Photographer",
-        licence="CC-BY-4.0",
-        source_url="https://example.org/photo/1",
-    )
-    predicted = CLASSES[int(np.argmax(probabilities))]
-    return Answer(photo, part, predicted, probabilities, jpeg())
-
-
-def evaluation(
-    answers: list[Answer] | None = None, model: ModelDescription | None = None
-) -> Evaluation:
-    """52 of 60 right, where no answers are given: six roses taken for daisies, two for tulips."""
-    if answers is None:
-        right = [
-            answer(label, tuple(0.85 if one == label else 0.05 for one in CLASSES), part)
-            for label in CLASSES
-            for part in ["test"] * 7 + ["demo"] * 6
-        ]
-        daisies = [answer("rose", (0.9 - i / 100, 0.04, 0.03, 0.03 + i / 100)) for i in range(6)]
-        tulips = [answer("rose", (0.2, 0.04, 0.56, 0.2), "demo") for _ in range(2)]
-        answers = [*right, *daisies, *tulips]
-    model = model or description()
-    parts = []
-    for name in ("test", "demo", "held out"):
-        chosen = [one for one in answers if name in (one.part, "held out")]
-        true = [one.photo.label for one in chosen]
-        parts.append(measure_part(name, model.classes, true, [one.predicted for one in chosen]))
-    wrong = tuple(one for one in answers if not one.right)
-    return Evaluation(model, tuple(parts), wrong)
+def text_of(found: Evaluation) -> str:
+    """The report's words, spaces as on the screen."""
+    return " ".join(Page(report.render(found)).text.split())
 
 
 def test_headline_tells_accuracy_interval_and_how_few_photos_that_is() -> None:
@@ -81,14 +34,14 @@ def test_headline_tells_accuracy_interval_and_how_few_photos_that_is() -> None:
 
 def test_many_photos_are_not_called_few() -> None:
     answers = [answer("daisy", (0.7, 0.1, 0.1, 0.1)) for _ in range(report.FEW_PHOTOS)]
-    text = Page(report.render(evaluation(answers))).text
-    assert "few" not in text
-    assert "None of the held-out photos was misclassified." in text
+    text = text_of(evaluation(answers))
+    assert "photos are few" not in text
+    assert "None of these photos was misclassified." in text
 
 
 def test_interval_is_drawn_where_it_is_written() -> None:
     page = Page(report.render(evaluation()))
-    drawing = next(one for one in page.all("svg") if one.get("role") == "img")
+    drawing = next(one for one in page.all("svg") if one.get("class") == "interval")
     assert "accuracy 87 %, 95 % interval 76 % to 93 %" in (drawing["aria-label"] or "")
     band = next(one for one in page.all("rect") if one.get("class") == "band")
     accuracy = evaluation().overall.accuracy
@@ -131,8 +84,12 @@ def test_mistakes_are_shown_in_the_given_order_with_source_and_licence() -> None
     assert headings == ["rose, taken for daisy"] * 6 + ["rose, taken for tulip"] * 2
     assert "8 of 60 photos" in page.text
     assert "0123456789abcdef.jpg · by Ann Photographer · CC BY 4.0 · example.org" in page.text
-    assert len(page.all("img")) == 8
-    assert {picture["alt"] for picture in page.all("img")} == {"Photo of rose"}
+    assert [picture["alt"] for picture in page.all("img")][-3:] == [
+        "Photo of rose",
+        "What speaks for tulip",
+        "What speaks for rose",
+    ]
+    assert len(page.all("img")) == 3 * 8
 
 
 def test_true_class_below_the_top_three_is_told() -> None:
@@ -142,8 +99,23 @@ def test_true_class_below_the_top_three_is_told() -> None:
 
 def test_mistakes_left_out_are_counted() -> None:
     full = evaluation()
-    part = dataclasses.replace(full, misclassified=full.misclassified[:3])
-    assert "The 3 most confident of them" in Page(report.render(part)).text
+    part = dataclasses.replace(full, mistakes=full.mistakes[:3])
+    assert "The 3 worst of them" in Page(report.render(part)).text
+
+
+def test_mistake_that_was_called_unknown_says_so() -> None:
+    model = dataclasses.replace(description(), unknown=RULE)
+    known = answer("rose", (0.7, 0.1, 0.1, 0.1), familiarity=0.5)
+    assert "Called “none of these”: stranger" not in text_of(evaluation([known], model))
+    strange = answer("rose", (0.7, 0.1, 0.1, 0.1), familiarity=0.02)
+    found = text_of(evaluation([strange], model))
+    assert "Called “none of these”: stranger than 98 % of the photos of the classes." in found
+
+
+def test_mistake_without_a_picture_says_so() -> None:
+    one = answer("rose", (0.7, 0.1, 0.1, 0.1))
+    page = Page(report.render(evaluation([one], pictures=(jpeg(), b"", b""))))
+    assert page.text.count("no picture") == 2
 
 
 def test_model_is_described_with_abbreviated_hashes() -> None:
@@ -155,16 +127,14 @@ def test_model_is_described_with_abbreviated_hashes() -> None:
     assert "All16040" in page.text
 
 
-def test_temperature_and_threshold_are_told_once_they_are_fitted() -> None:
-    text = Page(report.render(evaluation())).text
-    assert "Temperature" not in text
-    assert "None of these" not in text
-    fitted = dataclasses.replace(
-        description(), temperature=1.25, unknown=UnknownRule(0.4, 0.7, 5, 0.05)
-    )
-    text = Page(report.render(evaluation(model=fitted))).text
+def test_temperature_and_rule_are_told_once_they_are_fitted() -> None:
+    text = text_of(evaluation())
+    assert "Temperature1.25" not in text
+    assert "“None of these”stranger" not in text
+    fitted = dataclasses.replace(description(), temperature=1.25, unknown=RULE)
+    text = text_of(evaluation(model=fitted))
     assert "Temperature1.25" in text
-    assert "“None of these”probability below 40 %" in text
+    assert "“None of these”stranger than 95 % of the photos of the classes" in text
 
 
 def test_fine_tuning_is_told() -> None:
@@ -194,17 +164,22 @@ def test_strangers_text_is_only_text() -> None:
         recipe={HOSTILE: HOSTILE},
         photos={HOSTILE: {HOSTILE: 3}},
     )
-    one = Answer(photo, "test", "rose", (0.1, 0.9), jpeg())
-    page = Page(report.render(evaluation([one], model)))
+    one = dataclasses.replace(answer(HOSTILE, (0.1, 0.9), classes=classes), photo=photo)
+    found = dataclasses.replace(
+        evaluation([one, answer("rose", (0.1, 0.9), classes=classes)], model),
+        unusable=(Unusable(HOSTILE, HOSTILE),),
+        cautions=(HOSTILE,),
+    )
+    page = Page(report.render(found))
     assert not page.all("script")
     assert not page.all("a")
-    assert len(page.all("img")) == 1
+    assert len(page.all("img")) == 3
     assert not [name for _, attributes in page.elements for name in attributes if name[:2] == "on"]
 
 
 def test_every_table_has_a_caption_and_scoped_headers() -> None:
     page = Page(report.render(evaluation()))
-    assert len(page.all("table")) == len(page.all("caption")) == 6
+    assert len(page.all("table")) == len(page.all("caption")) == 9
     assert all(header["scope"] in ("col", "row") for header in page.all("th"))
 
 
@@ -217,8 +192,151 @@ def test_policy_matches_the_style_and_allows_no_script() -> None:
 
 
 def test_no_figure_is_infinite_or_missing() -> None:
-    answers = [answer("daisy", (1.0, 0.0, 0.0, 0.0))]
-    for source in (report.render(evaluation()), report.render(evaluation(answers))):
-        assert not re.search(
-            r"\b(nan|inf|None)\b", source.split("<main>")[1].replace("None of", "")
-        )
+    model = dataclasses.replace(description(), unknown=RULE, temperature=0.9)
+    answers = [answer("daisy", (1.0, 0.0, 0.0, 0.0), familiarity=0.01)]
+    for found in (evaluation(), evaluation(answers), evaluation(answers, model)):
+        source = report.render(found).split("<main>")[1].replace("None of", "")
+        assert not re.search(r"\b(nan|inf|None)\b", source)
+
+
+def test_figures_at_a_glance_come_with_interval_and_meaning() -> None:
+    text = text_of(evaluation())
+    assert "Accuracy87 %76 % to 93 %the likeliest class is the true one" in text
+    assert re.search(r"Top-3 accuracy\d+ %\d+ % to \d+ %the true class is among the 3", text)
+    assert "blind guessing gets 1.39" in text  # the natural logarithm of 4 classes
+    two = ("daisy", "rose")
+    few = [answer("daisy", (0.9, 0.1), classes=two), answer("rose", (0.4, 0.6), classes=two)]
+    assert "Top-3 accuracy" not in text_of(evaluation(few, description(two)))
+
+
+def test_flagged_photos_are_shown_with_and_without() -> None:
+    full = evaluation()
+    assert "Without the flagged" not in text_of(full)
+    answers = sixty_answers()[:56]
+    curated = measure_part("curated", CLASSES, outcomes(answers, CLASSES, rule=False))
+    text = text_of(dataclasses.replace(full, curated=curated))
+    assert "With and without doubtful photos 4 flagged" in text
+    assert "All, as labelled6087 %" in text
+    assert "Without the flagged5693 %" in text
+
+
+def test_reliability_is_drawn_before_and_after_the_temperature() -> None:
+    model = dataclasses.replace(description(), temperature=2.0)
+    sharp = (0.97, 0.01, 0.01, 0.01)
+    mild = (0.7, 0.1, 0.1, 0.1)
+    answers = [answer("daisy", mild, uncalibrated=sharp) for _ in range(3)]
+    answers.append(answer("rose", mild, uncalibrated=sharp))
+    page = Page(report.render(evaluation(answers, model)))
+    labels = [one["aria-label"] or "" for one in page.all("svg") if one.get("aria-label")]
+    assert "Before the temperature: stated 97 %, right 75 % of 4" in labels
+    assert "After the temperature: stated 70 %, right 75 % of 4" in labels
+    text = " ".join(page.text.split())
+    assert "The temperature 2, fitted on other photos than these" in text
+    assert "These photos are too few to tell it from none." in text
+    assert "Calibration error0.2200.050" in text
+
+
+def test_model_that_needs_no_temperature_says_so_and_has_one_diagram() -> None:
+    model = dataclasses.replace(description(), temperature=1.0)
+    page = Page(report.render(evaluation(model=model)))
+    assert "This model has no temperature, because none would help" in page.text
+    assert "Before the temperature" not in page.text
+
+
+def test_model_without_temperature_says_so_and_has_one_diagram() -> None:
+    page = Page(report.render(evaluation()))
+    assert "This model has no temperature" in page.text
+    labels = [one["aria-label"] or "" for one in page.all("svg") if one.get("aria-label")]
+    assert sum("stated" in label for label in labels) == 1
+
+
+def test_risk_of_the_surest_answers_is_told() -> None:
+    page = Page(report.render(evaluation()))
+    labels = [one["aria-label"] or "" for one in page.all("svg") if one.get("aria-label")]
+    (risk,) = [label for label in labels if label.startswith("Wrong answers among the surest")]
+    assert risk.endswith("13 % of all")
+    assert "at least 70 %5897 %90 %" in " ".join(page.text.split())
+
+
+def test_false_alarms_are_counted_apart_from_welcome_ones() -> None:
+    model = dataclasses.replace(description(), unknown=RULE)
+    right, wrong = (0.7, 0.1, 0.1, 0.1), (0.1, 0.7, 0.1, 0.1)
+    answers = [
+        *(answer("daisy", right, familiarity=one) for one in (0.5, 0.5, 0.01)),
+        *(answer("daisy", wrong, familiarity=one) for one in (0.02, 0.9)),
+    ]
+    text = text_of(evaluation(answers, model))
+    assert "Rightly recognised3133 %" in text
+    assert "Misclassified2150 %" in text
+    assert "Of the 3 that were answered, 2 are right: 67 %" in text
+
+
+def test_model_without_a_rule_says_so() -> None:
+    assert "This model has no rule for photos of other things" in text_of(evaluation())
+
+
+def test_each_class_has_its_curves_the_hardest_first() -> None:
+    page = Page(report.render(evaluation()))
+    labels = [one["aria-label"] or "" for one in page.all("svg") if one.get("aria-label")]
+    roc = [label for label in labels if label.startswith("ROC curve of ")]
+    figures = evaluation().overall.classes
+    hardest = sorted(figures, key=lambda one: one.average_precision or 0)
+    assert [label.split(", ")[0] for label in roc[:2]] == [
+        f"ROC curve of {one.label}" for one in hardest[:2]
+    ]
+    assert hardest[0].label == "daisy"
+    assert len(roc) == sum(label.startswith("Precision by recall of ") for label in labels) == 4
+
+
+def test_of_many_classes_only_the_hardest_are_drawn() -> None:
+    classes = tuple(f"class {place}" for place in range(30))
+    rows = 0.9 * np.eye(30) + 0.1 / 30
+    answers = [
+        answer(label, tuple(row), classes=classes)
+        for label, row in zip(classes, rows.tolist(), strict=True)
+    ]
+    text = text_of(evaluation(answers, description(classes)))
+    assert f"The {report_probabilities.MAX_CLASSES_DRAWN} hardest of 30 classes" in text
+
+
+def test_folder_is_not_called_held_out() -> None:
+    answers = sixty_answers()
+    part = measure_part(FOLDER, CLASSES, outcomes(answers, CLASSES, rule=False))
+    found = dataclasses.replace(evaluation(answers), parts=(part,), overall=part)
+    text = text_of(found)
+    assert "Measured on a folder of labelled photos." in text
+    assert "52 of 60 photos of the folder right" in text
+    assert "held-out" not in text
+
+
+def test_files_that_were_left_out_are_named_and_counted() -> None:
+    files = tuple(Unusable(f"daisy/{place}.jpg", "damaged") for place in range(150))
+    found = text_of(dataclasses.replace(evaluation(), unusable=files))
+    assert "Left out 150 files" in found
+    assert f"The first {report_model.MAX_NAMED} are named." in found
+    assert "daisy/99.jpgdamaged" in found
+    assert "daisy/100.jpg" not in found
+
+
+def test_every_drawing_is_described_or_hidden_and_no_style_attribute_is_there() -> None:
+    page = Page(report.render(evaluation()))
+    drawings = page.all("svg")
+    assert all(one.get("aria-label") or one.get("aria-hidden") for one in drawings)
+    assert not [one for one in page.elements if "style" in one[1]]
+    assert all(one["alt"] for one in page.all("img"))
+
+
+def test_page_of_1500_photos_all_wrong_stays_below_5_mb() -> None:
+    draw = np.random.default_rng(0)
+
+    def noise() -> bytes:  # the hardest picture to compress
+        return images.encode(draw.integers(0, 256, (160, 120, 3), np.uint8), 80)
+
+    wrong = [answer("rose", tuple(row)) for row in draw.dirichlet((3, 0.1, 1, 1), 1500).tolist()]
+    wrong = [one for one in wrong if not one.right]
+    full = evaluation(wrong, pictures=(noise(), noise(), noise()))
+    assert len(full.mistakes) > 1400
+    shown = dataclasses.replace(full, mistakes=full.mistakes[:MAX_MISTAKES])
+    source = report.render(shown)
+    assert len(source.encode()) < 5_000_000
+    assert len(Page(source).all("img")) == 3 * MAX_MISTAKES

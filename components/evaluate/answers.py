@@ -1,0 +1,246 @@
+"""Asking the model: photos of a dataset's part or of a labelled folder, and its answers to them."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common import images
+from components.common.activation import spotlight
+from components.common.class_folders import MAX_FILE_BYTES, check_folder, photo_files
+from components.common.dataset import Dataset
+from components.common.errors import InputError
+from components.common.images import BadPhoto
+from components.common.model import Model, Prediction
+from components.common.photo import Photo, check_label
+from components.common.step import Progress, warn
+from components.evaluate.evaluation import FOLDER, Answer, Mistake, Unusable
+from components.evaluate.measure import Outcomes
+
+PICTURE_SIDE = 160  # pixels
+MAX_MISTAKES = 200  # shown in the report: bounds its size
+NAMED_UNUSABLE = 5  # files in the warning; the report names more
+REASONS = {
+    "damaged": "damaged",
+    "damaged_header": "damaged",
+    "html": "a web page",
+    "unknown_type": "no picture of a known type",
+    "too_few_pixels": f"a side below {images.MIN_SIDE} pixels",
+    "too_many_pixels": f"more than {images.MAX_PIXELS // 1_000_000} megapixels",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Photos of known class, and how to read one.
+
+    Attributes:
+        part: its name in the report.
+        photos: with their true classes.
+        read: the encoded photo.
+        strict: a photo that cannot be used is an error, not one to count and to leave out.
+    """
+
+    part: str
+    photos: tuple[Photo, ...]
+    read: Callable[[Photo], bytes]
+    strict: bool = True
+
+
+def dataset_source(path: Path, part: str, classes: Sequence[str]) -> Source:
+    """One part of a dataset.
+
+    Raises:
+        InputError: no dataset, or it has photos of classes that the model does not know.
+    """
+    dataset = Dataset(path)
+    photos = tuple(photo for photo in dataset.photos if photo.split == part)
+    _check_known({photo.label for photo in photos}, classes, path)
+    return Source(part, photos, dataset.read)
+
+
+def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Unusable]]:
+    """The photos of a folder with one subfolder per class, and the files that are none by name.
+
+    Raises:
+        InputError: no such folder, no class folder, or one of a class that the model does not know.
+    """
+    check_folder(folder)
+    entries = [one for one in sorted(folder.iterdir()) if not one.name.startswith((".", "__"))]
+    folders = [entry for entry in entries if entry.is_dir()]
+    if not folders:
+        raise InputError(
+            f"{folder} holds no class folders: expected one subfolder of photos per class, such as "
+            f"{folder / classes[0]}"
+        )
+    _check_known({check_label(entry.name) for entry in folders}, classes, folder)
+    photos: list[Photo] = []
+    unusable = [Unusable(entry.name, "in no class folder") for entry in entries if entry.is_file()]
+    for one in folders:
+        files = photo_files(one)
+        named = set(files)
+        unusable += [
+            Unusable(f"{one.name}/{path.name}", "not named like a photo")
+            for path in sorted(one.iterdir())
+            if path not in named and not path.name.startswith(".")
+        ]
+        for path in files:
+            name, size = f"{one.name}/{path.name}", path.stat().st_size
+            if size > MAX_FILE_BYTES:
+                unusable.append(Unusable(name, f"larger than {MAX_FILE_BYTES} bytes"))
+            else:
+                photos.append(Photo(one.name, path=name, size=size))
+    return Source(FOLDER, tuple(photos), _reader(folder), strict=False), unusable
+
+
+def _reader(folder: Path) -> Callable[[Photo], bytes]:
+    def read(photo: Photo) -> bytes:
+        try:
+            return (folder / photo.path).read_bytes()
+        except OSError as error:
+            raise BadPhoto(f"unreadable: {error.strerror}") from error
+
+    return read
+
+
+def _check_known(labels: set[str], classes: Sequence[str], where: Path) -> None:
+    strange = sorted(labels - set(classes))
+    if strange:
+        raise InputError(
+            f"the model does not know the classes {strange} of {where}: it knows {sorted(classes)}"
+        )
+
+
+def ask(model: Model, source: Source) -> tuple[list[Answer], list[Unusable]]:
+    """The model's answers to the photos of a source, and which of them are no usable photos.
+
+    Raises:
+        InputError: the source is strict, and one of its photos is unusable.
+    """
+    answers: list[Answer] = []
+    unusable: list[Unusable] = []
+    failed: dict[int, BadPhoto] = {}
+
+    def encoded() -> Iterator[bytes]:
+        for place, photo in enumerate(source.photos):
+            try:
+                yield source.read(photo)
+            except BadPhoto as bad:  # of the file, before there is a photo to show to the model
+                failed[place] = bad
+                yield b""
+
+    progress = Progress(f"evaluate {source.part}", len(source.photos))
+    found = progress.over(model.predict_each(encoded()))
+    for place, (photo, answer) in enumerate(zip(source.photos, found, strict=True)):
+        if isinstance(answer, Prediction):
+            answers.append(_answer(model, source.part, photo, answer))
+            continue
+        bad = failed.get(place, answer)
+        if source.strict:
+            raise InputError(f"the {source.part} photo {photo.path} cannot be used ({bad})")
+        unusable.append(Unusable(photo.path, REASONS.get(bad.reason, bad.reason)))
+    return answers, unusable
+
+
+def warn_of(unusable: Sequence[Unusable]) -> None:
+    """Say which files are left out, if any."""
+    if unusable:
+        named = ", ".join(f"{one.name} ({one.reason})" for one in unusable[:NAMED_UNUSABLE])
+        more = len(unusable) - NAMED_UNUSABLE
+        rest = f" and {more} more, which the report names" if more > 0 else ""
+        files = "1 file was" if len(unusable) == 1 else f"{len(unusable)} files were"
+        warn(f"{files} left out of the folder: {named}{rest}")
+
+
+def _answer(model: Model, part: str, photo: Photo, found: Prediction) -> Answer:
+    predicted = model.classes[int(found.probabilities.argmax())]
+    maps = None
+    if predicted != photo.label:  # small, unlike the feature map that they are made from
+        maps = (
+            model.activation_map(found, predicted).copy(),
+            model.activation_map(found, photo.label).copy(),
+        )
+    return Answer(
+        photo,
+        part,
+        predicted,
+        tuple(map(float, found.probabilities)),
+        tuple(map(float, found.uncalibrated)),
+        found.familiarity,
+        found.unknown,
+        maps,
+    )
+
+
+def outcomes(answers: Sequence[Answer], classes: Sequence[str], *, rule: bool) -> Outcomes:
+    """The answers as arrays.
+
+    Args:
+        answers: N of them.
+        classes: in the model's order.
+        rule: whether the model has one for unknown photos.
+    """
+    places = {label: place for place, label in enumerate(classes)}
+    shape = (len(answers), len(classes))
+    return Outcomes(
+        np.array([places[one.photo.label] for one in answers], np.int64),
+        _shares([one.probabilities for one in answers], shape),
+        _shares([one.uncalibrated for one in answers], shape),
+        np.array([one.unknown for one in answers], bool) if rule else None,
+    )
+
+
+def _shares(rows: Sequence[tuple[float, ...]], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Probabilities as float64; float32 rounding may have left them a little above 1."""
+    return np.clip(np.array(rows, np.float64).reshape(shape), 0, 1)
+
+
+def mistakes(
+    answers: Sequence[Answer], sources: Sequence[Source], classes: Sequence[str]
+) -> tuple[Mistake, ...]:
+    """The misclassified with their pictures, at most `MAX_MISTAKES`, worst first.
+
+    The worst is the one whose true class got the least probability, which costs most in the log
+    loss.
+    """
+    places = {label: place for place, label in enumerate(classes)}
+    wrong = sorted(
+        (answer for answer in answers if not answer.right),
+        key=lambda one: (
+            one.probabilities[places[one.photo.label]],
+            -max(one.probabilities),
+            one.photo.path,
+        ),
+    )
+    read = {source.part: source.read for source in sources}
+    return tuple(_mistake(one, read[one.part]) for one in wrong[:MAX_MISTAKES])
+
+
+def _mistake(answer: Answer, read: Callable[[Photo], bytes]) -> Mistake:
+    assert answer.maps is not None
+    for_predicted, for_true = answer.maps
+    try:
+        data = read(answer.photo)
+    except BadPhoto:  # it was there a moment ago
+        return Mistake(answer, b"", b"", b"")
+    return Mistake(
+        answer,
+        images.thumbnail(data, PICTURE_SIDE),
+        spotlight(data, for_predicted, PICTURE_SIDE),
+        spotlight(data, for_true, PICTURE_SIDE),
+    )
+
+
+def known_photos(source: Source, known: frozenset[str]) -> int:
+    """How many of a source's photos are among `known`, SHA-256 as datasets store them."""
+    count = 0
+    for photo in source.photos:
+        try:
+            stored = images.to_clean_jpeg(source.read(photo)).data
+        except BadPhoto:
+            continue
+        count += hashlib.sha256(stored).hexdigest() in known
+    return count

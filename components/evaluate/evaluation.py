@@ -1,0 +1,100 @@
+"""What `evaluate` found: the model's answers, and the figures that the report shows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common.model import ModelDescription
+from components.common.photo import Photo
+from components.evaluate.measure import Outcomes, PartFigures
+
+# Parts beside those of the datasets, splits.TEST and splits.DEMO.
+HELD_OUT = "held out"  # test and demo photos together
+FOLDER = "folder"  # photos of a labelled folder
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The model's answer to one photo of known class.
+
+    Attributes:
+        photo: with its true class.
+        part: where it comes from: "test", "demo" or "folder".
+        predicted: the likeliest class.
+        probabilities: calibrated, in the model's order of classes.
+        uncalibrated: the same as the network gives them.
+        familiarity: share of photos of the classes that look stranger, 0 to 1; None without a rule.
+        unknown: True where the photo was called none of the classes.
+        maps: class activation maps, float32 (h, w), of the predicted and of the true class; only of
+            misclassified photos.
+    """
+
+    photo: Photo
+    part: str
+    predicted: str
+    probabilities: tuple[float, ...]
+    uncalibrated: tuple[float, ...]
+    familiarity: float | None = None
+    unknown: bool = False
+    maps: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
+    @property
+    def right(self) -> bool:
+        """True where the predicted class is the photo's."""
+        return self.predicted == self.photo.label
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A misclassified photo as the report shows it; the pictures are JPEGs.
+
+    Attributes:
+        answer: the model's.
+        thumbnail: of the photo.
+        for_predicted: the photo where it speaks for the class that was answered.
+        for_true: the photo where it speaks for its true class.
+    """
+
+    answer: Answer
+    thumbnail: bytes
+    for_predicted: bytes
+    for_true: bytes
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A file of a folder that could not be measured on.
+
+    Attributes:
+        name: class folder and file.
+        reason: why, in words.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that the report shows.
+
+    Attributes:
+        model: what `model.json` says.
+        parts: figures of each part; the last is `overall` unless a folder follows.
+        overall: what the report goes into: all held-out photos, or the folder alone.
+        outcomes: true classes and answers of `overall`.
+        curated: `overall` without the photos that curation flagged; None where none is flagged.
+        mistakes: the worst first.
+        cautions: what must be said of the photos themselves.
+        unusable: files that were left out.
+    """
+
+    model: ModelDescription
+    parts: tuple[PartFigures, ...]
+    overall: PartFigures
+    outcomes: Outcomes
+    curated: PartFigures | None = None
+    mistakes: tuple[Mistake, ...] = ()
+    cautions: tuple[str, ...] = ()
+    unusable: tuple[Unusable, ...] = ()
