@@ -1,37 +1,153 @@
-"""The step `label_image` as a command: the likeliest classes of a photo, or of the demo photos."""
+"""The step `label_image` as a command: the likeliest classes of photos, or of the demo photos."""
 
 import argparse
+import io
+import sys
 from pathlib import Path
 
 from components.common.errors import InputError
-from components.common.step import add_options, run_command
-from components.label_image.label_image import TOP_K, label_demo, label_photo
+from components.common.files import default_cache_dir
+from components.common.model import Model
+from components.common.model_place import local_model
+from components.common.step import run_command
+from components.label_image.answers import FORMATS, ONE_TOP_K
+from components.label_image.graph import Graph, Preprocessing
+from components.label_image.label_image import all_cores, label_demo, label_photos
+from components.label_image.photos import Reader
+
+INPUT_LAYER, OUTPUT_LAYER = "input", "final_result"
+EPILOG = """
+examples, each after python -m components.label_image:
+  --model_dir runs/latest/model --image photo.jpg
+  --model_dir gs://bucket/mushrooms --format csv photos/ > answers.csv
+  --model_dir runs/latest/model 'photos/**/*.png' https://example.org/1.jpg
+  --model_dir runs/latest/model - < photo.jpg
+  --graph retrained_graph.pb --labels retrained_labels.txt --image photo.jpg
+
+exit status: 0 each photo has an answer, 1 some failed, 2 wrong usage, no model, or no photo
+"""
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m components.label_image",
-        description="Say which class a photo shows. Never eat anything because of the answer.",
+        description="Say which class photos show. Never eat anything because of the answer.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model_dir", type=Path, required=True, help="the model")
-    parser.add_argument("--image", type=Path, help="the photo to label")
-    add_options(parser, ("top_k", TOP_K, "how many classes to print"))
-    parser.add_argument("--demo", type=Path, help="instead of --image: a dataset of demo photos")
-    parser.add_argument("--predictions", type=Path, help="with --demo: parquet file to write")
-    parser.add_argument("--gallery", type=Path, help="with --demo: gallery.html to write")
+    parser.add_argument(
+        "photos",
+        nargs="*",
+        help="photos: files, folders, patterns, addresses (http, https), - for standard input",
+    )
+    parser.add_argument(
+        "--image", nargs="+", action="extend", default=[], metavar="PHOTO", help="the same"
+    )
+    parser.add_argument(
+        "--model_dir",
+        help="the model, or the folder that it is published in: a folder, gs://… or s3://…",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+    parser.add_argument(
+        "--top_k",
+        type=int,
+        help=f"how many classes to name (default: {ONE_TOP_K}; of many photos as text 1)",
+    )
+    parser.add_argument(
+        "--int8",
+        action="store_true",
+        help="the int8 form of the model, if it has one: many photos in half the time, with "
+        "slightly other answers",
+    )
+    parser.add_argument(
+        "--allow_private_hosts",
+        default="",
+        help="hosts, with commas, that may be fetched from though not public",
+    )
+    parser.add_argument(
+        "--cache_dir",
+        type=Path,
+        default=default_cache_dir(),
+        help="where models of gs:// and s3:// and fetched photos are kept (default: %(default)s)",
+    )
+    _add_graph_options(parser)
+    _add_demo_options(parser)
     run_command("label_image", parser, _command)
 
 
-def _command(options: argparse.Namespace) -> None:
-    if options.image and not options.demo:
-        if options.top_k < 1:
-            raise InputError(f"--top_k is {options.top_k}: expected 1 or more")
-        print(*label_photo(options.model_dir, options.image, top=options.top_k), sep="\n")
-    elif options.demo and options.predictions and options.gallery and not options.image:
-        label_demo(options.model_dir, options.demo, options.predictions, options.gallery)
-    else:
-        raise InputError("give either --image, or --demo with --predictions and --gallery")
+def _add_graph_options(parser: argparse.ArgumentParser) -> None:
+    usual = Preprocessing()
+    group = parser.add_argument_group("a network without a model directory, as label_image.py took")
+    group.add_argument("--graph", type=Path, help="frozen graph (.pb) or LiteRT file (.tflite)")
+    # Without defaults here, so that one that is given beside --model_dir is noticed.
+    for name, kind, text in (
+        ("labels", Path, "class names, one a line (default: retrained_labels.txt beside it)"),
+        ("input_height", int, f"pixels (default: {usual.height})"),
+        ("input_width", int, f"pixels (default: {usual.width})"),
+        ("input_mean", float, f"subtracted from values 0 to 255 (default: {usual.mean})"),
+        ("input_std", float, f"what the difference is divided by (default: {usual.std})"),
+        ("input_layer", str, f"name of the input (default: {INPUT_LAYER})"),
+        ("output_layer", str, f"name of the output (default: {OUTPUT_LAYER})"),
+    ):
+        group.add_argument(f"--{name}", type=kind, help=text)
+
+
+def _add_demo_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the step of the pipeline, instead of photos")
+    group.add_argument("--demo", type=Path, help="a dataset of demo photos")
+    group.add_argument("--predictions", type=Path, help="with --demo: parquet file to write")
+    group.add_argument("--gallery", type=Path, help="with --demo: gallery.html to write")
+
+
+def _command(options: argparse.Namespace) -> int:
+    named = [*options.image, *options.photos]
+    demo = (options.demo, options.predictions, options.gallery)
+    if any(demo):
+        if named or not all(demo) or not options.model_dir:
+            raise InputError("--demo, --predictions, --gallery and --model_dir go together")
+        label_demo(local_model(options.model_dir, options.cache_dir), *demo)
+        return 0
+    hosts = [host.strip() for host in options.allow_private_hosts.split(",")]
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may lack a name's letters
+        sys.stdout.reconfigure(errors="replace")
+    with Reader(options.cache_dir, hosts) as reader:
+        failed = label_photos(
+            _model(options), named, reader, sys.stdout, form=options.format, count=options.top_k
+        )
+    return int(failed > 0)
+
+
+def _model(options: argparse.Namespace) -> Model | Graph:
+    given = {
+        name: getattr(options, name)
+        for name in (
+            *("labels", "input_height", "input_width", "input_mean", "input_std"),
+            *("input_layer", "output_layer"),
+        )
+        if getattr(options, name) is not None
+    }
+    if bool(options.graph) == bool(options.model_dir):
+        raise InputError("give either --model_dir, or --graph with --labels")
+    if options.model_dir:
+        if given:
+            raise InputError(
+                f"--{next(iter(given))} is for --graph: a model directory says it itself"
+            )
+        folder = local_model(options.model_dir, options.cache_dir)
+        return Model(folder, threads=all_cores(), int8=options.int8)
+    if options.int8:
+        raise InputError("--int8 is for --model_dir: a graph is what it is")
+    return Graph(
+        options.graph,
+        given.pop("labels", None),
+        input_layer=given.pop("input_layer", INPUT_LAYER),
+        output_layer=given.pop("output_layer", OUTPUT_LAYER),
+        preprocessing=Preprocessing(
+            **{name.removeprefix("input_"): value for name, value in given.items()}
+        ),
+        threads=all_cores(),
+    )
 
 
 if __name__ == "__main__":

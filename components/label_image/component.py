@@ -17,7 +17,8 @@ def label_image(
     Args:
         model: The model.
         demo: Held-out demo photos.
-        predictions: Parquet file: path, label, predicted, probability, right.
+        predictions: Parquet file: path, label, predicted, unknown, probability, familiarity,
+            right, probabilities.
         gallery: Self-contained page.
     """
     from pathlib import Path

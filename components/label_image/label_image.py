@@ -1,8 +1,11 @@
 """Step `label_image`: which species is on this photo? On the demo photos, and on any photo."""
 
+import os
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
@@ -10,121 +13,247 @@ from components.common import images
 from components.common.errors import InputError
 from components.common.files import naming_full_disk, write_file
 from components.common.images import BadPhoto
-from components.common.model import Model, Scores, top_k
-from components.common.step import Progress, step
-from components.label_image.gallery import Gallery, Labelled, render
+from components.common.model import Model, top_k
+from components.common.step import Progress, log, step
+from components.label_image.answers import (
+    ONE_TOP_K,
+    Answer,
+    Found,
+    answer,
+    as_label_image_py,
+    printable,
+    writer,
+)
+from components.label_image.crew import Crew
+from components.label_image.graph import Graph
+from components.label_image.photos import (
+    STANDARD_INPUT,
+    Reader,
+    Unreadable,
+    find,
+    is_one,
+    read_ahead,
+)
 
-TOP_K = 5
-THUMBNAIL_SIDE = 200  # pixels
-PHOTO_MAX_BYTES = 64 * 1024 * 1024
+if TYPE_CHECKING:
+    from components.label_image.gallery import Gallery
+
+THUMBNAIL_SIDE = 256  # pixels; cards are 200 to 260 wide
+
+
+def label_photos(
+    model: Model | Graph,
+    places: Sequence[str],
+    reader: Reader,
+    stream: TextIO,
+    *,
+    form: str = "text",
+    count: int | None = None,
+) -> int:
+    """Write the answer to each photo; those that fail are named on standard error.
+
+    One photo as text reads as label_image.py's answer did.
+
+    Args:
+        model: that answers.
+        places: files, folders, patterns, addresses and "-" (`photos.find`).
+        reader: of the photos.
+        stream: where the answers go.
+        form: "text", "json" or "csv".
+        count: how many classes are named; None for the format's own number.
+
+    Returns:
+        How many photos failed.
+
+    Raises:
+        InputError: a place or an option makes no sense.
+    """
+    if count is not None and count < 1:
+        raise InputError(f"--top_k is {count}: expected 1 or more")
+    names = find(places)
+    if form == "text" and len(places) == 1 and is_one(places[0]):
+        return _label_one(model, places[0], reader, count or ONE_TOP_K, stream)
+    write = writer(form, model.classes, count, stream)
+    # On a terminal the answers themselves are the progress.
+    progress = Progress("label photos") if not stream.isatty() else None
+    started, done, failed = time.monotonic(), 0, 0
+    many: Crew | Graph
+    if isinstance(model, Model):
+        many = Crew(model.directory, all_cores(), int8=model.int8)
+    else:
+        many = model
+    for given in answers(many, model.classes, read_ahead(names, reader), count or ONE_TOP_K):
+        write(given)
+        done += 1
+        if given.error:
+            failed += 1
+            _tell_failure(given)
+        if progress:
+            progress.advance()
+    stream.flush()
+    rate = done / max(time.monotonic() - started, 1e-9)
+    summary = f"{done - failed} labelled, {failed} failed, {rate:.0f} photos a second"
+    progress = progress or Progress("label photos")
+    progress.finish(summary)
+    return failed
+
+
+def answers(
+    model: Crew | Graph,
+    classes: Sequence[str],
+    photos: Iterable[tuple[str, bytes | Unreadable]],
+    count: int,
+) -> Iterator[Answer]:
+    """The answer to each photo in order, with its `count` likeliest classes.
+
+    Args:
+        model: that answers.
+        classes: of the model.
+        photos: names with bytes, or with why there are none.
+        count: of the classes.
+    """
+    waiting: deque[tuple[str, str]] = deque()  # names, and why a photo could not be read
+
+    def readable() -> Iterator[bytes]:
+        for name, data in photos:
+            failed = isinstance(data, Unreadable)
+            waiting.append((name, str(data) if failed else ""))
+            yield b"" if isinstance(data, Unreadable) else data
+
+    for found in model.predict_each(readable()):
+        name, unread = waiting.popleft()
+        if isinstance(found, BadPhoto):
+            yield Answer(name, error=unread or _explained(found))
+        else:
+            yield answer(name, found, classes, count)
+
+
+def _explained(bad: BadPhoto) -> str:
+    return f"no usable photo ({bad})"
+
+
+def _tell_failure(given: Answer) -> None:
+    name = "standard input" if given.file == STANDARD_INPUT else given.file
+    log.error("label_image: %s: %s", printable(name), printable(given.error))
+
+
+def _label_one(model: Model | Graph, place: str, reader: Reader, count: int, stream: TextIO) -> int:
+    """Answer one photo as label_image.py did; returns 1 where it fails."""
+    try:
+        found, seconds = _timed(model, reader.read(place))
+    except (Unreadable, BadPhoto) as error:
+        why = str(error) if isinstance(error, Unreadable) else _explained(error)
+        _tell_failure(Answer(place, error=why))
+        return 1
+    given = answer(place, found, model.classes, count)
+    if given.error:
+        _tell_failure(given)
+        return 1
+    stream.write("\n".join(as_label_image_py(given, seconds)) + "\n")
+    return 0
+
+
+def _timed(model: Model | Graph, data: bytes) -> tuple[Found, float]:
+    """The answer to one photo, and how many seconds the network took.
+
+    Raises:
+        BadPhoto: it is no usable photo.
+    """
+    if isinstance(model, Graph):
+        pixels = model.pixels(data)
+        started = time.perf_counter()
+        guess = model(pixels[np.newaxis])
+        return guess, time.perf_counter() - started
+    pixels = images.model_input(data, model.description.input_size)
+    started = time.perf_counter()
+    scores = model(pixels[np.newaxis])
+    seconds = time.perf_counter() - started
+    return model.judge(scores)[0], seconds
+
+
+def all_cores() -> int:
+    """How many threads can run at once: of the machine's cores those that this process may use."""
+    allowed: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 @step("label_image")
-def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> Gallery:
+def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> "Gallery":
     """Label the held-out demo photos.
 
     Args:
         model_dir: the model.
         demo: dataset of demo photos.
-        predictions: parquet file to write: path, label, predicted, probability, right.
+        predictions: parquet file to write: path, label, predicted, unknown, probability,
+            familiarity, right, probabilities.
         html: self-contained gallery to write.
 
     Raises:
-        InputError: no model or no dataset.
+        InputError: no model or no dataset, or one of its photos is none.
     """
-    from components.common.dataset import Dataset  # pyarrow: not needed to label one photo
+    # Not needed to label other photos, which shall begin at once.
+    from components.common import activation
+    from components.common.dataset import Dataset
+    from components.label_image.gallery import MAX_WITH_MAPS, Gallery, Labelled, render
 
     model = Model(model_dir)
     dataset = Dataset(demo)
+    with_maps = len(dataset.photos) <= MAX_WITH_MAPS
     progress = Progress("label demo photos", len(dataset.photos))
-    scores = progress.over(model.predict(dataset.read(photo) for photo in dataset.photos))
+    results = model.predict_each(dataset.read(photo) for photo in dataset.photos)
     labelled = []
-    for photo, probabilities in zip(dataset.photos, scores, strict=True):
-        top = top_k(probabilities, model.description.classes, TOP_K)
-        small = images.thumbnail(dataset.read(photo), THUMBNAIL_SIDE)
-        labelled.append(Labelled(photo, tuple(top), small))
+    for photo, found in zip(dataset.photos, progress.over(results), strict=True):
+        if isinstance(found, BadPhoto):
+            raise InputError(f"{demo}: {photo.path!r} is no usable photo ({found})")
+        top = tuple(top_k(found.probabilities, model.classes, ONE_TOP_K))
+        data = dataset.read(photo)
+        why = b""
+        if with_maps:
+            shown = model.activation_map(found, top[0][0])
+            why = activation.spotlight(data, shown, THUMBNAIL_SIDE)
+        labelled.append(
+            Labelled(
+                photo,
+                top,
+                images.thumbnail(data, THUMBNAIL_SIDE),
+                why,
+                found.unknown,
+                found.familiarity,
+                tuple(map(float, found.probabilities)),
+            )
+        )
     result = Gallery(model.description, tuple(labelled))
     _write_predictions(result, predictions)
     write_file(html, render(result), what="the gallery")
     return result
 
 
-def label_photo(model_dir: Path, photo: Path, *, top: int = TOP_K) -> list[str]:
-    """The answer to one photo, as lines: `label (score=0.89511)`, likeliest first.
+def _write_predictions(gallery: "Gallery", path: Path) -> None:
+    import json
 
-    The first line tells how long the network took, as label_image.py did. Where the photo is
-    probably none of the classes, a line before the labels says so.
-
-    Raises:
-        InputError: no model, or no photo that can be read.
-    """
-    data = read_photo(photo)
-    model = Model(model_dir)
-    try:
-        pixels = images.model_input(data, model.description.input_size)
-    except BadPhoto as bad:
-        raise InputError(f"{photo} is no usable photo ({bad})") from bad
-    started = time.perf_counter()
-    scores = model(pixels[np.newaxis])
-    seconds = time.perf_counter() - started
-    answers = top_k(scores.probabilities[0], model.description.classes, top)
-    return [
-        f"Evaluation time (1-image): {seconds:.3f}s",
-        "",
-        *_unknown(model, scores),
-        *(f"{label} (score={score:0.5f})" for label, score in answers),
-    ]
-
-
-def _unknown(model: Model, scores: Scores) -> list[str]:
-    """A line where the photo is probably none of the classes."""
-    rule = model.description.unknown
-    alike = model.similarity(scores.bottlenecks)
-    if rule is None or alike is None:
-        return []
-    probability = model.calibrated(scores.probabilities).max(axis=1)
-    if not rule.rejects(probability, alike)[0]:
-        return []
-    if alike[0] < rule.min_similarity:
-        why = f"similarity to the training photos {alike[0]:.2f}, below {rule.min_similarity:.2f}"
-    else:
-        why = f"probability {probability[0]:.2f}, below {rule.min_probability:.2f}"
-    return [f"none of these ({why}); if one of them after all:"]
-
-
-def read_photo(path: Path) -> bytes:
-    """The bytes of a photo file.
-
-    Raises:
-        InputError: it is missing, no file, empty, or larger than any photo.
-    """
-    if not path.is_file():
-        problem = f"{path} is a folder" if path.is_dir() else f"no photo at {path}"
-        raise InputError(f"{problem}: expected a photo file")
-    size = path.stat().st_size
-    if not 0 < size <= PHOTO_MAX_BYTES:
-        raise InputError(f"{path} has {size} bytes: expected 1 to {PHOTO_MAX_BYTES}")
-    return path.read_bytes()
-
-
-def _write_predictions(gallery: Gallery, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns: dict[str, Sequence[object]] = {
-        "path": [photo.photo.path for photo in gallery.photos],
-        "label": [photo.label for photo in gallery.photos],
-        "predicted": [photo.predicted for photo in gallery.photos],
-        "probability": [photo.top[0][1] for photo in gallery.photos],
-        "right": [photo.right for photo in gallery.photos],
+    photos = gallery.photos
+    columns: dict[str, tuple[Sequence[object], pa.DataType]] = {
+        "path": ([one.photo.path for one in photos], pa.string()),
+        "label": ([one.label for one in photos], pa.string()),
+        "predicted": ([one.predicted for one in photos], pa.string()),
+        "unknown": ([one.unknown for one in photos], pa.bool_()),
+        "probability": ([one.top[0][1] for one in photos], pa.float64()),
+        "familiarity": ([one.familiarity for one in photos], pa.float64()),
+        "right": ([one.right for one in photos], pa.bool_()),
+        "probabilities": ([one.probabilities for one in photos], pa.list_(pa.float64())),
     }
-    types = [pa.string(), pa.string(), pa.string(), pa.float64(), pa.bool_()]
-    arrays = [pa.array(values, kind) for values, kind in zip(columns.values(), types, strict=True)]
+    # Whose probabilities they are, in their order.
+    metadata = {"classes": json.dumps(gallery.model.classes)}
+    schema = pa.schema([(name, kind) for name, (_, kind) in columns.items()], metadata=metadata)
+    arrays = [pa.array(values, kind) for values, kind in columns.values()]
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming_full_disk("the predictions", path):
         temporary = path.with_name(f".{path.name}.partial")
         try:
-            pq.write_table(pa.table(arrays, names=list(columns)), temporary)
+            pq.write_table(pa.table(arrays, schema=schema), temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

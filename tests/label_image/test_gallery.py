@@ -3,6 +3,7 @@ import hashlib
 
 import cv2
 import numpy as np
+import pytest
 from html_page import Page
 
 from components.common import images
@@ -40,7 +41,14 @@ def description(*, rendered: bool = False) -> ModelDescription:
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 
 
-def labelled(label: str, answer: str, thumbnail: bytes | None = None) -> Labelled:
+def labelled(
+    label: str,
+    answer: str,
+    thumbnail: bytes | None = None,
+    *,
+    why: bytes = b"",
+    unknown: bool = False,
+) -> Labelled:
     others = [one for one in CLASSES if one != answer]
     return Labelled(
         Photo(
@@ -52,6 +60,9 @@ def labelled(label: str, answer: str, thumbnail: bytes | None = None) -> Labelle
         ),
         top=((answer, 0.75), (others[0], 0.2), (others[1], 0.05)),
         thumbnail=jpeg() if thumbnail is None else thumbnail,
+        why=why,
+        unknown=unknown,
+        familiarity=0.02 if unknown else 0.5,
     )
 
 
@@ -75,7 +86,53 @@ def test_right_and_wrong_are_told_by_word_icon_and_border() -> None:
     assert sorted(cards) == ["card right"] * 3 + ["card wrong"]  # type: ignore[type-var]
     assert page.text.count("Right, 75 %") == 3
     assert page.text.count("Wrong: tulip, 75 %") == 1
-    assert [one["href"] for one in page.all("use")].count("#no") == 1
+    icons = [one["href"] for one in page.all("use")]
+    assert icons == ["#yes", "#no", "#unknown"] + ["#yes", "#no"] + 2 * ["#yes"]
+
+
+def test_none_of_these_is_a_state_of_its_own_whatever_class_is_likeliest() -> None:
+    answers = (("rose", "rose", True), ("rose", "daisy", True), ("rose", "rose", False))
+    photos = tuple(labelled(true, said, unknown=unknown) for true, said, unknown in answers)
+    page = Page(gallery.render(Gallery(description(), photos)))
+    cards = [one["class"] for one in page.all("li") if "card" in (one.get("class") or "")]
+    assert cards == ["card unknown", "card unknown", "card right"]
+    assert page.text.count("None of theseStranger than 98 % of their photos.") == 2
+    assert "rose 1 of 3 right, 2 none of these" in page.text
+    assert "Right: 1Wrong: 0None of these: 2" in page.text
+    # The accuracy of the report knows no "none of these".
+    assert "2 of 3 demo photos right: 67 %" in page.text
+    assert "Of the 2 that it calls none of these, the likeliest class is the right one in 1" in (
+        page.text
+    )
+
+
+def test_none_of_these_is_counted_where_the_model_does_not_know_the_class() -> None:
+    photos = (labelled("pansy", "rose", unknown=True), labelled("pansy", "rose"))
+    page = Page(gallery.render(Gallery(description(), photos)))
+    expected = "pansy a class that the model does not know: 1 of 2 called none of these"
+    assert expected in page.text
+
+
+def test_what_spoke_for_an_answer_lies_on_its_photo_and_is_switched_on_without_script() -> None:
+    photo = labelled("rose", "daisy", jpeg(1), why=jpeg(2))
+    source = gallery.render(Gallery(description(), (photo, photo)))
+    page = Page(source)
+    pair = [one["alt"] for one in page.all("img")]
+    assert pair == ["Photo of rose", "What of it spoke for daisy"] * 2
+    switch = next(one for one in page.all("input") if one["type"] == "checkbox")
+    assert switch["id"] == "why"
+    assert "main:has(#why:checked)" in source
+    assert "class activation map" in page.text
+
+
+def test_too_many_photos_go_without_what_spoke_for_them_and_the_page_says_so() -> None:
+    photo = labelled("rose", "daisy", why=jpeg(2))
+    most = gallery.MAX_WITH_MAPS
+    for count, shown in ((most, True), (most + 1, False)):
+        page = Page(gallery.render(Gallery(description(), (photo,) * count)))
+        assert len(page.all("img")) == count * (2 if shown else 1)
+        assert any(one.get("id") == "why" for one in page.all("input")) == shown
+        assert (f"Of more than {most} photos" in page.text) != shown
 
 
 def test_top_three_are_listed_with_the_true_class_marked() -> None:
@@ -98,16 +155,19 @@ def test_every_picture_has_an_alternative_text() -> None:
 
 
 def test_without_script_everything_is_shown_and_the_filter_is_not() -> None:
-    hidden = [
-        one.get("id") for _, one in Page(gallery.render(example())).elements if "hidden" in one
-    ]
-    assert hidden == ["filter"]
+    with_maps = Gallery(description(), (labelled("rose", "rose", why=jpeg(2)),))
+    for shown, expected in ((example(), ["div"]), (with_maps, [])):
+        elements = Page(gallery.render(shown)).elements
+        hidden = [tag for tag, attributes in elements if "hidden" in attributes]
+        # The switch works without the script; the rest of the bar does not.
+        assert hidden == [*expected, "fieldset", "label"]
 
 
 def test_filter_is_made_of_native_controls_and_a_live_count() -> None:
     page = Page(gallery.render(example()))
-    assert [one["value"] for one in page.all("input")] == ["all", "right", "wrong"]
+    assert [one["value"] for one in page.all("input")] == ["all", "right", "wrong", "unknown"]
     assert {one["type"] for one in page.all("input")} == {"radio"}
+    assert "All 4 Right 3 Wrong 1 None of these 0" in " ".join(page.text.split())
     assert [one["value"] for one in page.all("option")] == ["all", "class-0", "class-1"]
     groups = [one.get("id") for one in page.all("section") if one.get("class") == "group"]
     assert groups == ["class-0", "class-1"]
@@ -167,10 +227,14 @@ def test_few_photos_keep_their_thumbnails_as_given() -> None:
     assert base64.b64encode(jpeg(7, 200)).decode() in source
 
 
-def test_1500_photos_stay_below_5_megabytes() -> None:
-    thumbnails = [jpeg(seed, 200) for seed in range(20)]
-    assert 1500 * len(thumbnails[0]) > 2 * MAX_BYTES
-    photos = tuple(labelled("rose", "daisy", thumbnails[i % 20]) for i in range(1500))
+@pytest.mark.parametrize("count", [250, gallery.MAX_WITH_MAPS, 1500])
+def test_many_photos_stay_below_5_megabytes(count: int) -> None:
+    thumbnails = [jpeg(seed, 256) for seed in range(20)]
+    assert count * len(thumbnails[0]) > MAX_BYTES
+    photos = tuple(
+        labelled("rose", "daisy", thumbnails[i % 20], why=thumbnails[-1 - i % 20], unknown=True)
+        for i in range(count)
+    )
     source = gallery.render(Gallery(description(), photos))
     assert len(source.encode()) < 5_000_000
-    assert source.count("<img ") == 1500
+    assert source.count("<img ") == count * (2 if count <= gallery.MAX_WITH_MAPS else 1)

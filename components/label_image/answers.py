@@ -1,0 +1,176 @@
+"""Answers to photos, and how they are written: as text for people, as JSON lines, as CSV."""
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common.errors import InputError
+from components.common.model import top_k
+
+FORMATS = ("text", "json", "csv")
+ONE_TOP_K = 5  # classes that are named of one photo, as label_image.py did
+NONE_OF_THESE = "none of these"
+MAX_COLUMN = 32  # characters of a class name in the lines of many photos
+
+Write = Callable[["Answer"], None]
+
+
+class Found(Protocol):
+    """What a model says of a photo: `model.Prediction`, or `graph.Guess`."""
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """float32, shape (classes,)."""
+
+    @property
+    def unknown(self) -> bool:
+        """True where the photo is probably none of the classes."""
+
+    @property
+    def familiarity(self) -> float | None:
+        """Which share of photos of the classes looks stranger, 0 to 1; None if not known."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one photo.
+
+    Attributes:
+        file: what the photo is called.
+        top: likeliest classes with probabilities, likeliest first; empty where there is an error.
+        unknown: True where the photo is probably none of the classes.
+        familiarity: which share of photos of the classes looks stranger, 0 to 1; None if not known.
+        error: why there is no answer; empty if there is one.
+    """
+
+    file: str
+    top: tuple[tuple[str, float], ...] = ()
+    unknown: bool = False
+    familiarity: float | None = None
+    error: str = ""
+
+    @property
+    def predicted(self) -> str | None:
+        """The likeliest class; None where the photo is probably none of them, or failed."""
+        return None if self.unknown or not self.top else self.top[0][0]
+
+
+def answer(file: str, found: Found, classes: Sequence[str], count: int) -> Answer:
+    """The answer with its `count` likeliest classes."""
+    if not np.isfinite(found.probabilities).all():
+        return Answer(file, error="the model gives no finite probabilities for it")
+    top = top_k(found.probabilities, classes, count)
+    return Answer(file, tuple(top), found.unknown, found.familiarity)
+
+
+def as_label_image_py(given: Answer, seconds: float) -> list[str]:
+    """The lines that label_image.py printed: `label (score=0.89511)`, likeliest first.
+
+    Where the photo is probably none of the classes, a line before the labels says so.
+    """
+    return [
+        f"Evaluation time (1-image): {seconds:.3f}s",
+        "",
+        *_unknown(given),
+        *(f"{printable(label)} (score={score:0.5f})" for label, score in given.top),
+    ]
+
+
+def _unknown(given: Answer) -> list[str]:
+    if not given.unknown or given.familiarity is None:
+        return []
+    share = f"{100 * (1 - given.familiarity):.0f} %"
+    return [f"{NONE_OF_THESE} (stranger than {share} of their photos); if one of them after all:"]
+
+
+def writer(form: str, classes: Sequence[str], count: int | None, stream: TextIO) -> Write:
+    """A function that writes one answer after the other.
+
+    Args:
+        form: "text", "json" (a JSON object a line) or "csv" (a row a photo, after a header).
+        classes: of the model.
+        count: how many classes are named; None: one in text, `ONE_TOP_K` elsewhere.
+        stream: to write to.
+
+    Raises:
+        InputError: there is no such format.
+    """
+    if form == "text":
+        return _text_writer(classes, stream, alternatives=count is not None)
+    if form == "json":
+        return lambda given: _write(stream, json.dumps(_fields(given)))
+    if form == "csv":
+        return _csv_writer(min(count or ONE_TOP_K, len(classes)), stream)
+    raise InputError(f"--format is {form!r}: expected one of {', '.join(FORMATS)}")
+
+
+def _write(stream: TextIO, line: str) -> None:
+    stream.write(f"{line}\n")
+
+
+def _text_writer(classes: Sequence[str], stream: TextIO, *, alternatives: bool) -> Write:
+    """Lines in columns: probability, class, file; further classes below, where asked for."""
+    names = [NONE_OF_THESE, *map(_column, classes)]
+    width = max(map(len, names))
+
+    def write(given: Answer) -> None:
+        if given.error:  # named on standard error
+            return
+        lines = [(f"{100 * share:5.1f} %", _column(label)) for label, share in given.top]
+        if given.unknown:
+            lines = [(f"{'-':>5}  ", NONE_OF_THESE), *lines]
+        shown = lines if alternatives else lines[:1]
+        name = printable(given.file)
+        for place, (share, label) in enumerate(shown):
+            _write(stream, f"{share}  {label:<{width}}  {'' if place else name}".rstrip())
+
+    return write
+
+
+def _column(label: str) -> str:
+    text = printable(label)
+    return text if len(text) <= MAX_COLUMN else f"{text[: MAX_COLUMN - 1]}…"
+
+
+def _fields(given: Answer) -> dict[str, object]:
+    """The object of the JSON form; json writes all but ASCII as escapes, whatever a name holds."""
+    return {
+        "file": given.file,
+        "predicted": given.predicted,
+        "unknown": None if given.error else given.unknown,
+        "familiarity": given.familiarity,
+        "probabilities": {label: round(share, 6) for label, share in given.top} or None,
+        "error": given.error or None,
+    }
+
+
+def _csv_writer(columns: int, stream: TextIO) -> Write:
+    rows = csv.writer(stream, lineterminator="\n")
+    ranked = [
+        f"{name}_{place + 1}" for place in range(columns) for name in ("label", "probability")
+    ]
+    rows.writerow(["file", "predicted", "unknown", "familiarity", "error", *ranked])
+
+    def write(given: Answer) -> None:
+        top = [value for label, share in given.top for value in (label, f"{share:.6f}")]
+        unknown = "" if given.error else str(given.unknown).lower()
+        familiarity = "" if given.familiarity is None else f"{given.familiarity:.2f}"
+        row = [given.file, given.predicted or "", unknown, familiarity, given.error, *top]
+        rows.writerow([_writable(value) for value in row] + [""] * (2 * columns - len(top)))
+
+    return write
+
+
+def _writable(text: str) -> str:
+    """The text without what no encoding can write: bytes of a file name that are no characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def printable(text: str) -> str:
+    """A stranger's text for a terminal: control characters would move the cursor."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)

@@ -1,0 +1,302 @@
+"""A network as retrain.py left it: a frozen graph, or a LiteRT file, with a file of labels.
+
+Only a frozen graph (.pb) needs TensorFlow, which is imported here and nowhere else in this step.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common import backbone, images
+from components.common.errors import InputError
+from components.common.images import BadPhoto
+
+GRAPH_MAX_BYTES = 512 * 1024**2  # InceptionV3 has 90 MB
+LABELS_MAX_BYTES = 1024 * 1024
+LABELS_FILE = "retrained_labels.txt"
+LITERT_SUFFIXES = (".tflite", ".lite")
+MAX_SIDE = 4096  # pixels of the network's input
+SHOWN_NAMES = 5
+
+# A graph is a program, and may come from a stranger: these only compute. What classifiers of photos
+# are made of, from TensorFlow 1.0 on; reading and writing files is not among it.
+_OPERATIONS = """
+Abs Add AddN AddV2 AvgPool BatchNormWithGlobalNormalization BiasAdd Cast CheckNumerics Concat
+ConcatV2 Const Conv2D DepthwiseConv2dNative Dequantize Div Elu Exp ExpandDims
+FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Fill
+FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Identity LRN LeakyRelu LogSoftmax MatMul Max
+MaxPool MaxPoolV2 Maximum Mean MirrorPad Min Minimum Mul Neg NoOp Pack Pad PadV2 Placeholder
+PlaceholderWithDefault Pow Prod RealDiv Relu Relu6 Reshape ResizeBicubic ResizeBilinear
+ResizeNearestNeighbor Rsqrt Selu Shape Sigmoid Slice Softmax Softplus Split SplitV Sqrt Square
+Squeeze StopGradient StridedSlice Sub Sum Tanh Tile Transpose Unpack
+"""
+HARMLESS = frozenset(_OPERATIONS.split())
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photo becomes the network's input.
+
+    Attributes:
+        height: pixels.
+        width: pixels.
+        mean: subtracted from each value, which is 0 to 255.
+        std: what the difference is divided by.
+    """
+
+    height: int = 224
+    width: int = 224
+    mean: float = 127.5
+    std: float = 127.5
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width"):
+            if not 1 <= getattr(self, name) <= MAX_SIDE:
+                raise InputError(
+                    f"--input_{name} is {getattr(self, name)}: expected 1 to {MAX_SIDE} pixels"
+                )
+        if not (np.isfinite(self.mean) and np.isfinite(self.std) and self.std):
+            raise InputError(
+                f"--input_mean is {self.mean} and --input_std {self.std}: expected numbers, and "
+                "--input_std not 0"
+            )
+
+    def __call__(self, data: bytes) -> NDArray[np.float32]:
+        """An encoded photo as float32 of shape (height, width, 3), RGB.
+
+        Raises:
+            BadPhoto: it is no photo, or it is damaged.
+        """
+        pixels = images.decode(data, max(self.height, self.width))
+        resized = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
+        scaled: NDArray[np.float32] = resized.astype(np.float32) - np.float32(self.mean)
+        return scaled / np.float32(self.std)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a network without a rule for unknown photos says of one.
+
+    Attributes:
+        probabilities: float32, shape (classes,).
+        unknown: never known here.
+        familiarity: never known here.
+    """
+
+    probabilities: NDArray[np.float32]
+    unknown: bool = False
+    familiarity: float | None = None
+
+
+class Graph:
+    """A frozen graph or LiteRT file, ready to run.
+
+    Args:
+        path: of the .pb or .tflite file.
+        labels: file with one class name a line; by default `retrained_labels.txt` beside `path`.
+        preprocessing: of the photos.
+        input_layer: name of the network's input.
+        output_layer: name of its output, the probabilities of the classes.
+        threads: that a LiteRT file may use.
+
+    Raises:
+        InputError: a file is missing or damaged, a name is not in it, the network does not fit the
+            labels or the size of the input, or TensorFlow is missing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        labels: Path | None,
+        preprocessing: Preprocessing,
+        *,
+        input_layer: str,
+        output_layer: str,
+        threads: int = backbone.THREADS,
+    ) -> None:
+        self.classes = read_labels(_labels_file(path, labels))
+        self.pixels = preprocessing
+        self._name = str(path)
+        _check_size(path)
+        names = (input_layer, output_layer)
+        if path.suffix.lower() in LITERT_SUFFIXES:
+            self._run = _litert(path, *names, threads)
+        else:
+            self._run = _frozen(path, *names)
+        # Once on nothing: what does not fit is told before the first photo is read.
+        self(np.zeros((1, preprocessing.height, preprocessing.width, 3), np.float32))
+
+    def __call__(self, batch: NDArray[np.float32]) -> Guess:
+        """The answer to one photo, float32 of shape (1, height, width, 3)."""
+        scores = np.asarray(self._run(batch))
+        if scores.size != len(self.classes) or scores.dtype.kind != "f":
+            raise InputError(
+                f"{self._name} gives {scores.size} numbers of type {scores.dtype} for a photo, and "
+                f"there are {len(self.classes)} labels: expected a probability for each"
+            )
+        return Guess(scores.reshape(-1).astype(np.float32))
+
+    def predict_each(self, photos: Iterable[bytes]) -> Iterator[Guess | BadPhoto]:
+        """The answer to each encoded photo in order, or why it is no usable photo."""
+        for data in photos:
+            try:
+                pixels = self.pixels(data)
+            except BadPhoto as bad:
+                yield bad
+            else:
+                # Graphs of retrain.py take one photo at a time.
+                yield self(pixels[np.newaxis])
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """The class names of a file with one a line.
+
+    Raises:
+        InputError: it is missing, too large, no text, or names no class.
+    """
+    if not path.is_file() or path.stat().st_size > LABELS_MAX_BYTES:
+        raise InputError(
+            f"the labels {path} are missing or larger than {LABELS_MAX_BYTES} bytes: expected a "
+            "text file with one class a line"
+        )
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"the labels {path} are no text in UTF-8: {error}") from error
+    labels = tuple(line.strip() for line in lines if line.strip())
+    if not labels:
+        raise InputError(f"the labels {path} name no class: expected one a line")
+    return labels
+
+
+def _labels_file(graph: Path, labels: Path | None) -> Path:
+    beside = graph.with_name(LABELS_FILE)
+    if labels is None and not beside.is_file():
+        raise InputError(f"--graph needs --labels: there is no {LABELS_FILE} beside {graph}")
+    return labels or beside
+
+
+def _check_size(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"there is no file at {path}: --graph takes a .pb or .tflite file")
+    if not 0 < path.stat().st_size <= GRAPH_MAX_BYTES:
+        raise InputError(f"{path} has {path.stat().st_size} bytes: expected 1 to {GRAPH_MAX_BYTES}")
+
+
+def _litert(path: Path, input_layer: str, output_layer: str, threads: int) -> Run:
+    runner: Any = backbone.make_interpreter(path, threads)
+    for name, known in (
+        (input_layer, runner.get_input_details()),
+        (output_layer, runner.get_output_details()),
+    ):
+        if name not in known:
+            raise InputError(f"there is no {name!r} in {path}: its signature has {_some(known)}")
+
+    def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        try:
+            found: NDArray[np.float32] = runner(**{input_layer: batch})[output_layer]
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"{path} does not take {_shape(batch)}: {error}") from error
+        return found
+
+    return run
+
+
+def _frozen(path: Path, input_layer: str, output_layer: str) -> Run:
+    tf = _tensorflow()
+    definition = tf.compat.v1.GraphDef()
+    try:
+        definition.ParseFromString(path.read_bytes())
+    except Exception as error:  # protobuf's own types differ by its version
+        raise InputError(f"{path} is no frozen graph: {error}") from error
+    nodes = {node.name: node for node in definition.node}
+    names = [name.removesuffix(":0") for name in (input_layer, output_layer)]
+    for option, name in zip(("input", "output"), names, strict=True):
+        if name not in nodes:
+            raise InputError(
+                f"there is no {name!r} in {path} (--{option}_layer): its inputs are "
+                f"{_some(_placeholders(nodes))}, and its last node is {_some(list(nodes)[-1:])}"
+            )
+    needed = _needed(nodes, names[1])
+    _check_nodes(path, [nodes[name] for name in needed], names)
+    # Only what the output needs: graphs of retrain.py also hold nodes for its training.
+    small = tf.compat.v1.GraphDef(versions=definition.versions)
+    small.node.extend(node for node in definition.node if node.name in needed)
+    try:
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(small, name="")
+        session = tf.compat.v1.Session(graph=graph)
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise InputError(f"{path} is no graph that can be loaded: {error}") from error
+
+    def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        try:
+            found: NDArray[np.float32] = session.run(f"{names[1]}:0", {f"{names[0]}:0": batch})
+        except (ValueError, TypeError, tf.errors.OpError) as error:
+            short = str(error).strip().splitlines()[0]
+            raise InputError(f"{path} does not take {_shape(batch)}: {short}") from error
+        return found
+
+    return run
+
+
+def _tensorflow() -> Any:
+    from components.common.convert import quiet_tensorflow
+
+    quiet_tensorflow()
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise InputError(
+            f"--graph with a frozen graph needs TensorFlow, which is not here ({error}): install "
+            "it, or use --model_dir, or a .tflite file"
+        ) from error
+    return tf
+
+
+def _placeholders(nodes: dict[str, Any]) -> list[str]:
+    return [name for name, node in nodes.items() if node.op.startswith("Placeholder")]
+
+
+def _needed(nodes: dict[str, Any], output: str) -> set[str]:
+    """Names of the nodes that an output is computed from, and its own."""
+    needed: set[str] = set()
+    waiting = [output]
+    while waiting:
+        name = waiting.pop()
+        if name in needed or name not in nodes:
+            continue
+        needed.add(name)
+        waiting += [one.removeprefix("^").partition(":")[0] for one in nodes[name].input]
+    return needed
+
+
+def _check_nodes(path: Path, nodes: Iterable[Any], names: list[str]) -> None:
+    operations = {node.name: node.op for node in nodes}
+    harmful = sorted(set(operations.values()) - HARMLESS)
+    if harmful:
+        raise InputError(
+            f"{path} holds operations that a classifier of photos does not need, and was not run: "
+            f"{_some(harmful)}"
+        )
+    if names[0] not in operations:
+        raise InputError(f"{path}: {names[1]!r} does not depend on {names[0]!r} (--input_layer)")
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first few names for a message; they come from the file."""
+    listed = [repr(name) for name in names]
+    more = f" and {len(listed) - SHOWN_NAMES} more" if len(listed) > SHOWN_NAMES else ""
+    return (", ".join(listed[:SHOWN_NAMES]) or "none") + more
+
+
+def _shape(batch: NDArray[np.float32]) -> str:
+    _, height, width, _ = batch.shape
+    return f"{height} x {width} pixels (--input_height, --input_width)"

@@ -1,0 +1,226 @@
+"""The photos that a command line names: files, folders, patterns, addresses, standard input."""
+
+import glob
+import itertools
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING
+
+from components.common.class_folders import MAX_FILE_BYTES, SUFFIXES
+from components.common.errors import InputError, WorkError
+from components.common.step import warn
+
+if TYPE_CHECKING:
+    from components.common.fetch import Fetcher
+
+STANDARD_INPUT = "-"
+READERS = 8  # photos that are read at once: what is waited for is the network, or a slow disk
+AHEAD = 16  # photos in memory before they are asked for: one batch of the network
+
+
+class Unreadable(Exception):
+    """The bytes of one photo could not be had; the message says why, without its name."""
+
+
+def find(places: Sequence[str]) -> Iterator[str]:
+    """The photos that these places name, in order.
+
+    Of folders, however deep, and of patterns only what is named like a photo is taken; hidden files
+    and folders are left out. Every place is looked at before the first photo is given.
+
+    Args:
+        places: files, folders, patterns such as "photos/*.jpg", http and https addresses, and "-"
+            for standard input.
+
+    Raises:
+        InputError: a place does not exist or holds no photo, or there is no place at all.
+    """
+    if not places:
+        raise InputError(
+            "no photo was named: give files, folders, patterns, addresses (http, https), or - for "
+            "standard input"
+        )
+    if list(places).count(STANDARD_INPUT) > 1:
+        raise InputError("standard input (-) holds one photo, and was named more than once")
+    for place in places:
+        if not is_one(place) and next(_expanded(place), None) is None:
+            raise InputError(
+                f"there are no photos at {place}: expected files that end in {', '.join(SUFFIXES)}"
+            )
+        if is_one(place) and not is_address(place) and place != STANDARD_INPUT:
+            _check_file(place)
+    return itertools.chain.from_iterable(map(_expanded, places))
+
+
+def is_address(place: str) -> bool:
+    """True for http and https addresses."""
+    return place.lower().startswith(("http://", "https://"))
+
+
+def is_one(place: str) -> bool:
+    """True where a place names one photo, False for folders and patterns."""
+    return place == STANDARD_INPUT or is_address(place) or not _is_folder_or_pattern(place)
+
+
+def _is_folder_or_pattern(place: str) -> bool:
+    path = Path(place).expanduser()
+    return path.is_dir() or (glob.has_magic(place) and not path.exists())
+
+
+def _check_file(place: str) -> None:
+    if not Path(place).expanduser().exists():
+        raise InputError(f"there is no photo at {place}")
+
+
+def _expanded(place: str) -> Iterator[str]:
+    if is_one(place):
+        yield place
+    elif Path(place).expanduser().is_dir():
+        yield from _below(str(Path(place).expanduser()))
+    else:
+        for found in sorted(_fitting(place)):
+            if not Path(found).is_dir():
+                yield found
+            # Whatever "**" matches, it matches each file below on its own.
+            elif "**" not in place:
+                yield from _below(found)
+
+
+def _fitting(pattern: str) -> Iterator[str]:
+    """Photos and folders that fit a pattern; "**" does not follow links to folders."""
+    parts = Path(pattern).expanduser().parts
+    fixed = next(place for place, part in enumerate(parts) if glob.has_magic(part))
+    base, rest = Path(*parts[:fixed]), "/".join(parts[fixed:])
+    if parts[-1] == "**":
+        rest += "/*"
+    try:
+        for found in base.glob(rest):
+            hidden = any(part.startswith(".") for part in found.relative_to(base).parts)
+            if not hidden and (found.is_dir() or _is_photo(str(found))):
+                yield str(found)
+    except ValueError as error:
+        raise InputError(f"{pattern} is no pattern: {error}") from error
+
+
+def _below(folder: str) -> Iterator[str]:
+    """Photos of a folder and of those below it, sorted; links to folders are not followed."""
+    for directory, folders, files in os.walk(folder, onerror=_skipped):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = str(Path(directory, name))
+            if _is_photo(path):
+                yield path
+
+
+def _skipped(error: OSError) -> None:
+    warn(f"the folder {error.filename} was left out: {error.strerror}")
+
+
+def _is_photo(path: str) -> bool:
+    """True for a regular file that is named like a photo and not hidden."""
+    name = Path(path).name
+    return not name.startswith(".") and name.lower().endswith(SUFFIXES) and Path(path).is_file()
+
+
+class Reader(AbstractContextManager["Reader"]):
+    """Reads photos by the names that `find` gives; threads may share one.
+
+    Args:
+        cache_dir: where the fetcher keeps what it needs; used only for addresses.
+        allowed_hosts: names and addresses that may be fetched from although they are not public.
+    """
+
+    def __init__(self, cache_dir: Path, allowed_hosts: Collection[str] = ()) -> None:
+        self._cache_dir = cache_dir
+        self._allowed_hosts = allowed_hosts
+        self._fetcher: Fetcher | None = None
+        self._lock = threading.Lock()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._fetcher is not None:
+            self._fetcher.__exit__(kind, error, traceback)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one photo.
+
+        Raises:
+            Unreadable: they cannot be had, there are none, or more than of any photo.
+        """
+        if is_address(name):
+            return self._fetched(name)
+        try:
+            if name == STANDARD_INPUT:
+                return _bounded(sys.stdin.buffer)
+            with open(Path(name).expanduser(), "rb") as file:
+                return _bounded(file)
+        except OSError as error:
+            raise Unreadable(error.strerror or str(error)) from error
+
+    def _fetched(self, url: str) -> bytes:
+        from components.common.fetch_outcome import FetchError
+
+        try:
+            # What an address gives may change from one day to the next: a webcam's picture does.
+            return self._fetcher_of_all().photo(url, max_age_s=0).read()
+        except FetchError as error:
+            detail = f" ({error.detail})" if error.detail else ""
+            raise Unreadable(f"{error.reason}{detail}") from error
+        except WorkError as error:  # a host that must not be asked for more today
+            raise Unreadable(str(error)) from error
+
+    def _fetcher_of_all(self) -> "Fetcher":
+        from components.common.fetch import Fetcher
+
+        with self._lock:
+            if self._fetcher is None:
+                self._fetcher = Fetcher(
+                    self._cache_dir, allowed_hosts=self._allowed_hosts, workers=READERS
+                )
+            return self._fetcher
+
+
+def _bounded(file: IO[bytes]) -> bytes:
+    data = file.read(MAX_FILE_BYTES + 1)
+    if not data:
+        raise Unreadable("it is empty")
+    if len(data) > MAX_FILE_BYTES:
+        raise Unreadable(f"it is larger than {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def read_ahead(names: Iterable[str], reader: Reader) -> Iterator[tuple[str, bytes | Unreadable]]:
+    """Each photo's name with its bytes, or why there are none, in order.
+
+    Several are read at once, and never more than `AHEAD` before they are asked for.
+    """
+
+    def attempt(name: str) -> bytes | Unreadable:
+        try:
+            return reader.read(name)
+        except Unreadable as failure:
+            return failure
+
+    pool = ThreadPoolExecutor(READERS)
+    waiting: deque[tuple[str, Future[bytes | Unreadable]]] = deque()
+    try:
+        for name in names:
+            waiting.append((name, pool.submit(attempt, name)))
+            if len(waiting) > AHEAD:
+                name, read = waiting.popleft()
+                yield name, read.result()
+        for name, read in waiting:
+            yield name, read.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
