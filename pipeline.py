@@ -26,7 +26,7 @@ from components.curate.component import curate
 from components.download.component import download
 from components.evaluate.component import evaluate
 from components.label_image.component import label_image
-from components.publish.component import decide, publish
+from components.publish.component import compare, decide, publish
 from components.retrain.component import retrain
 from components.runner import options as run_options
 from components.runner.local import EXECUTE_COMMAND, run_locally
@@ -49,6 +49,7 @@ Outputs = NamedTuple(
         ("metrics", dsl.Metrics),
         ("report", dsl.HTML),
         ("gallery", dsl.HTML),
+        ("comparison", dsl.Metrics),
         ("decision", str),
     ],
 )
@@ -130,6 +131,7 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
         checkpoint_path: str = run_options.DEFAULTS["checkpoint_path"],
         sweep: bool = run_options.DEFAULTS["sweep"],
         min_accuracy: float = run_options.DEFAULTS["min_accuracy"],
+        max_regression: float = run_options.DEFAULTS["max_regression"],
         publish_dir: str = run_options.DEFAULTS["publish_dir"],
         name: str = run_options.DEFAULTS["name"],
         seed: int = run_options.DEFAULTS["seed"],
@@ -215,17 +217,30 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
             demo=selected.outputs["demo"],
         )
         labelled = label_image(model=trained.outputs["model"], demo=selected.outputs["demo"])
-        decision = decide(metrics=measured.outputs["metrics"], min_accuracy=min_accuracy)
+        compared = compare(
+            model=trained.outputs["model"],
+            demo=selected.outputs["demo"],
+            metrics=measured.outputs["metrics"],
+            publish_dir=publish_dir,
+            name=name,
+            min_accuracy=min_accuracy,
+            max_regression=max_regression,
+        )
+        # What is published may change between two runs whose inputs are the same.
+        compared.set_caching_options(False)
+        decision = decide(comparison=compared.outputs["comparison"])
         with dsl.If(decision.output == "publish", name="good enough"):
             published = publish(
                 model=trained.outputs["model"],
                 metrics=measured.outputs["metrics"],
+                comparison=compared.outputs["comparison"],
                 publish_dir=publish_dir,
                 name=name,
             )
+            published.set_caching_options(False)
         for task in (found, usable, vectors, selected, trained, link, measured, labelled):
             sized(task, task.name, gpu=gpu)
-        for task in (decision, published):
+        for task in (compared, decision, published):
             sized(task, task.name, gpu=gpu)
         return Outputs(
             training=selected.outputs["training"],
@@ -238,6 +253,7 @@ def build(*, gpu: bool, parallelism: int = 1) -> Callable[..., Any]:
             metrics=measured.outputs["metrics"],
             report=measured.outputs["report"],
             gallery=labelled.outputs["gallery"],
+            comparison=compared.outputs["comparison"],
             decision=decision.output,
         )
 

@@ -31,6 +31,7 @@ RESOURCES = {
     "evaluate": Resources("2", "2G"),
     "label-image": Resources("2", "2G"),
     "tensorboard": Resources("500m", "512M"),
+    "compare": Resources("2", "2G"),
     "decide": Resources("500m", "512M"),
     "publish": Resources("500m", "1G"),
 }

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = {
     "bottleneck": settings.TRAIN_IMAGE,
     "clean": settings.DATA_IMAGE,
+    "compare": settings.DATA_IMAGE,
     "curate": settings.DATA_IMAGE,
     "decide": settings.DATA_IMAGE,
     "download": settings.DATA_IMAGE,
@@ -44,6 +45,7 @@ OUTPUTS = {
         "report": "HTML",
     },
     "label-image": {"predictions": "Artifact", "gallery": "HTML"},
+    "compare": {"comparison": "Metrics"},
     "tensorboard": {"mlpipeline_ui_metadata": "Artifact"},
 }
 
@@ -129,6 +131,35 @@ def test_classes_are_downloaded_one_at_a_time_by_default(
 ) -> None:
     loop = compiled["cpu"]["root"]["dag"]["tasks"]["for-loop-1"]
     assert loop["iteratorPolicy"]["parallelismLimit"] == 1
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu"])
+def test_comparison_and_publishing_are_never_taken_from_the_cache(
+    compiled: dict[str, dict[str, Any]], kind: str
+) -> None:
+    # What is published changes while the inputs of these stay the same.
+    tasks = {
+        name: task
+        for dag in (compiled[kind]["root"], *compiled[kind]["components"].values())
+        for name, task in dag.get("dag", {}).get("tasks", {}).items()
+    }
+    cached = {
+        name for name, task in tasks.items() if "enableCache" in task.get("cachingOptions", {})
+    }
+    assert "retrain" in cached
+    assert {"compare", "publish"} <= set(tasks) - cached
+
+
+def test_publishing_waits_for_the_unnamed_word_of_decide(
+    compiled: dict[str, dict[str, Any]],
+) -> None:
+    # A condition on a named output is silently False under kfp.local.
+    tasks = compiled["cpu"]["root"]["dag"]["tasks"]
+    (condition,) = [task for name, task in tasks.items() if name.startswith("condition")]
+    assert "== 'publish'" in condition["triggerPolicy"]["condition"]
+    decide = compiled["cpu"]["components"]["comp-decide"]
+    assert list(decide["outputDefinitions"]["parameters"]) == ["Output"]
+    assert "artifacts" not in decide["outputDefinitions"]
 
 
 def test_submit_says_that_it_does_not_exist_yet() -> None:

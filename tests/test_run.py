@@ -87,7 +87,9 @@ def test_good_model_is_published_with_a_pointer(sample_run: Run) -> None:
     summary = sample_run.summary
     assert summary["decision"] == "publish"
     published = Path(summary["published"])
-    assert (published / "model.tflite").is_file()
+    for name in ("model.tflite", "MODEL_CARD.md", "ATTRIBUTION.md", "decision.json"):
+        assert (published / name).is_file()
+    assert "nothing is published as mushrooms yet" in summary["reason"]
     pointer = json.loads((published.parent / "latest.json").read_text())
     assert pointer["version"] == published.name
     assert "published" in sample_run.stdout
@@ -104,6 +106,37 @@ def test_model_below_the_wanted_accuracy_is_held_back(tmp_path: Path, backbone_c
     assert run.summary["published"] == ""
     assert not (tmp_path / "runs" / "published").exists()
     assert "held back" in run.stdout
+
+
+def test_model_worse_than_the_published_one_is_held_back_and_the_summary_names_both_figures(
+    sample_run: Run, backbone_cache: Path, tmp_path: Path
+) -> None:
+    published = Path(sample_run.summary["published"])
+    shutil.copytree(published.parents[1], tmp_path / "published")
+    run = run_pipeline(
+        tmp_path / "runs",
+        backbone_cache,
+        *("--per_class", "20", "--architecture", SMALL_ARCHITECTURE),
+        *("--how_many_training_steps", "1", "--learning_rate", "1e-6", "--min_accuracy", "0"),
+        *("--publish_dir", str(tmp_path / "published")),
+    )
+    assert run.returncode == 0, run.stderr
+    summary = run.summary
+    assert summary["decision"] == "hold"
+    assert summary["published"] == ""
+    compared = summary["comparison"]
+    metrics = (sample_run.summary["metrics"], summary["metrics"])
+    assert compared["champion_accuracy"] == metrics[0]["demo_accuracy"]
+    assert compared["challenger_accuracy"] == metrics[1]["demo_accuracy"]
+    assert compared["challenger_accuracy"] < compared["champion_accuracy"]
+    assert "no, held back" in run.stdout
+    because = next(line for line in run.stdout.splitlines() if line.startswith("  because"))
+    assert summary["reason"] in because
+    for accuracy in (compared["champion_accuracy"], compared["challenger_accuracy"]):
+        assert f"({accuracy:.3f})" in because
+    folder = tmp_path / "published" / "mushrooms"
+    assert json.loads((folder / "latest.json").read_text())["version"] == published.name
+    assert {path.name for path in folder.iterdir()} == {"latest.json", published.name}
 
 
 def test_two_classes_of_fifteen_with_png_and_webp_among_them(
@@ -177,6 +210,8 @@ def test_unusable_folder_is_exit_2_before_anything_starts(
         (("--source", "elsewhere"), "unknown source 'elsewhere'"),
         (("--source", "folder"), "--image_dir"),
         (("--min_accuracy", "60"), "0 to 1"),
+        (("--max_regression", "5"), "0 to 1"),
+        (("--publish_dir", "gs://bucket/models"), "--publish_dir"),
         (("--how_many_training_steps", "0"), "1 or more"),
         (("--learning_rate", "-1"), "positive"),
         (("--testing_percentage", "60", "--validation_percentage", "50"), "leave photos"),

@@ -1,6 +1,7 @@
-"""KFP interfaces of the step `publish`: the decision, and the deed.
+"""KFP interfaces of the step `publish`: the comparison, the decision, and the deed.
 
-Two components, because `dsl.If` under kfp.local works on a single unnamed output only.
+`decide` is a component of its own because `dsl.If` under kfp.local works on a single unnamed output
+only, and one that also writes an artifact has none such.
 """
 
 from kfp import dsl
@@ -9,37 +10,86 @@ from components.settings import DATA_IMAGE
 
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
-def decide(metrics: dsl.Input[dsl.Metrics], min_accuracy: float) -> str:
-    """Say "publish" when the lower bound of the accuracy is high enough, else "hold".
+def compare(
+    model: dsl.Input[dsl.Model],
+    demo: dsl.Input[dsl.Dataset],
+    metrics: dsl.Input[dsl.Metrics],
+    publish_dir: str,
+    name: str,
+    min_accuracy: float,
+    max_regression: float,
+    comparison: dsl.Output[dsl.Metrics],
+) -> None:
+    """Ask the new and the published model about the same photos, and say which is to serve.
 
     Args:
-        metrics: Figures of the step evaluate.
-        min_accuracy: What the lower bound of the 95 % interval must reach.
+        model: The new model.
+        demo: Held-out demo photos.
+        metrics: Figures of the new model, from the step evaluate.
+        publish_dir: Folder of published models.
+        name: What the model is to be published as.
+        min_accuracy: What the lower bound of the 95 % interval of its accuracy must reach.
+        max_regression: How much of the published model's accuracy on the photos may be lost.
+        comparison: The decision, with all figures and the reason, as JSON.
+    """
+    from pathlib import Path
+
+    from components.publish.compare import compare
+    from components.publish.decision import comparison_figures
+
+    decided = compare(
+        Path(model.path),
+        Path(demo.path),
+        Path(metrics.path),
+        publish_dir,
+        Path(comparison.path),
+        name=name,
+        min_accuracy=min_accuracy,
+        max_regression=max_regression,
+    )
+    comparison.log_metric("accuracy_low", decided.accuracy_low)
+    if decided.comparison:
+        comparison.log_metric("photos", decided.comparison.photos)
+        for figure, value in comparison_figures(decided.comparison).items():
+            comparison.log_metric(figure, value)
+
+
+@dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
+def decide(comparison: dsl.Input[dsl.Metrics]) -> str:
+    """Say "publish" or "hold", as the comparison decided.
+
+    Args:
+        comparison: The decision.
     """
     from pathlib import Path
 
     from components.publish.publish import decide
 
-    return decide(Path(metrics.path), min_accuracy)
+    return decide(Path(comparison.path))
 
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
 def publish(
     model: dsl.Input[dsl.Model],
     metrics: dsl.Input[dsl.Metrics],
+    comparison: dsl.Input[dsl.Metrics],
     publish_dir: str,
     name: str,
 ) -> str:
-    """Copy the model to where it is served from, and return that place.
+    """Copy the model to where it is served from, with a model card, and return that place.
 
     Args:
         model: The model.
         metrics: Its figures.
+        comparison: The decision to publish it.
         publish_dir: Folder of published models.
         name: The model's name.
     """
     from pathlib import Path
 
+    from components.publish.decision import Decision
     from components.publish.publish import publish
 
-    return str(publish(Path(model.path), Path(metrics.path), Path(publish_dir), name=name))
+    decision = Decision.read(Path(comparison.path))
+    place = publish(Path(model.path), Path(metrics.path), decision, publish_dir, name=name)
+    return str(place)

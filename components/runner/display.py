@@ -23,6 +23,7 @@ STEPS = (
     "tensorboard",
     "evaluate",
     "label_image",
+    "compare",
     "decide",
     "publish",
 )

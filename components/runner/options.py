@@ -19,7 +19,8 @@ from components.curate.selection import Division
 from components.download.candidate import HELP, Options
 from components.download.download import WHOLE, check_options, class_names
 from components.download.sources import sample
-from components.publish.publish import MIN_ACCURACY, check_min_accuracy, check_name
+from components.publish import places
+from components.publish.decision import MAX_REGRESSION, MIN_ACCURACY, check_share
 from components.retrain.command import SWEEP_HELP, TRAINING_HELP
 from components.retrain.distort import Distortions
 from components.retrain.finetune import FineTuning
@@ -44,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "checkpoint_path": "",
     "sweep": False,
     "min_accuracy": MIN_ACCURACY,
+    "max_regression": MAX_REGRESSION,
     "publish_dir": "",
     "name": "mushrooms",
 }
@@ -65,6 +67,8 @@ _HELP = {
     "checkpoint_path": "folder, gs://… or s3://… for checkpoints of fine-tuning (default: in the "
     "cache folder)",
     "min_accuracy": "what the accuracy's lower bound must reach for publishing",
+    "max_regression": "how much accuracy on the demo photos may be lost against the published "
+    "model; 1 to ask nothing of the comparison",
     "publish_dir": "folder of published models (default: published/ beside the runs)",
     "name": "name of the published model",
 }
@@ -135,8 +139,10 @@ def request(options: argparse.Namespace) -> Request:
             "--demo_per_class and --testing_percentage are both 0: no photo would be left to "
             "measure the model on"
         )
-    check_name(arguments["name"])
-    check_min_accuracy(arguments["min_accuracy"])
+    places.check_name(arguments["name"])
+    places.check_place(arguments["publish_dir"])
+    check_share("min_accuracy", arguments["min_accuracy"])
+    check_share("max_regression", arguments["max_regression"])
     arguments |= _classes(_fields(Options, arguments), options.species)
     runs = options.runs_dir.resolve()
     arguments["publish_dir"] = str(

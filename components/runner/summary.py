@@ -14,7 +14,8 @@ from rich.text import Text
 
 from components.common.dataset import Dataset
 from components.common.splits import PARTS
-from components.publish.publish import LATEST, PUBLISH
+from components.publish import places
+from components.publish.decision import PUBLISH, Decision, comparison_figures
 from components.runner.options import Request
 
 MAX_WARNINGS = 12
@@ -30,12 +31,15 @@ def show(
     """Print the summary and keep it as `summary.json` in the run's folder."""
     metrics = json.loads(Path(outputs["metrics"]).read_text())
     counts = _count(outputs)
-    published = _published(request, outputs["decision"])
+    decided = Decision.read(Path(outputs["comparison"]))
+    published = _published(request, decided)
     content = {
         "seconds": round(seconds, 1),
         "photos": counts,
         "metrics": metrics,
-        "decision": outputs["decision"],
+        "decision": decided.decision,
+        "reason": decided.reason,
+        "comparison": comparison_figures(decided.comparison) if decided.comparison else None,
         "published": published,
         "warnings": list(warnings),
     }
@@ -43,7 +47,7 @@ def show(
     console.print()
     console.print(_photo_table(counts))
     _print_warnings(warnings, console)
-    for name, text in _lines(request, metrics, outputs["decision"], published, seconds):
+    for name, text in _lines(request, metrics, decided, published, seconds):
         console.print(f"{name:<10} {text}", markup=False, soft_wrap=True)
     console.print()
     console.print("Next:", style="bold")
@@ -61,12 +65,12 @@ def _count(outputs: Mapping[str, str]) -> dict[str, dict[str, int]]:
     return {label: {part: counts[label][part] for part in PARTS} for label in sorted(counts)}
 
 
-def _published(request: Request, decision: str) -> str:
+def _published(request: Request, decided: Decision) -> str:
     """The folder of the published version, empty if the model was held back."""
-    if decision != PUBLISH:
+    if decided.decision != PUBLISH:
         return ""
-    root = Path(request.arguments["publish_dir"]) / request.arguments["name"]
-    return str(root / json.loads((root / LATEST).read_text())["version"])
+    root = places.root_of(request.arguments["publish_dir"], request.arguments["name"])
+    return str(root / decided.version)
 
 
 def _photo_table(counts: Mapping[str, Mapping[str, int]]) -> Table:
@@ -95,21 +99,18 @@ def _print_warnings(warnings: Sequence[str], console: Console) -> None:
 def _lines(
     request: Request,
     metrics: Mapping[str, Any],
-    decision: str,
+    decided: Decision,
     published: str,
     seconds: float,
 ) -> list[tuple[str, str]]:
     run_dir = request.run_dir
-    low, wanted = metrics["accuracy_low"], request.arguments["min_accuracy"]
-    if decision == PUBLISH:
-        verdict = f"{_short(published)} (lower bound {low:.2f} reaches {wanted:.2f})"
-    else:
-        verdict = f"no: held back, the lower bound {low:.2f} is below {wanted:.2f}"
+    place = _short(published) if published else "no, held back"
     lines = [
         ("accuracy", _accuracy("held_out", metrics)),
         ("  test", _accuracy("test", metrics)),
         ("  demo", _accuracy("demo", metrics)),
-        ("published", verdict),
+        ("published", place),
+        ("  because", decided.reason),
         ("report", _short(run_dir / "report.html")),
         ("gallery", _short(run_dir / "gallery.html")),
         ("curation", f"{_short(run_dir / 'curation.html')} (which photos are used, and why)"),

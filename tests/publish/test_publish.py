@@ -1,53 +1,37 @@
-"""Publishing: the lower bound decides, a version is never overwritten, the pointer moves last."""
+"""Publishing: a version is never overwritten, and the pointer moves last."""
 
+import dataclasses
+import hashlib
 import json
 import shutil
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
-from conftest import Run, run_captured
+from conftest import ROOT, Run
+from publish_items import decided, publish_command, write_metrics
 
-from components.common.errors import InputError
-from components.publish.publish import HOLD, PUBLISH, decide, publish
-
-
-def write_metrics(path: Path, low: float, accuracy: float, run: Run | None = None) -> Path:
-    """Figures with this accuracy, of the run's model where one is given."""
-    figures = {"accuracy_low": low, "accuracy": accuracy}
-    if run:
-        description = json.loads((run.directory / "model" / "model.json").read_text())
-        figures["head_sha256"] = description["head_sha256"]
-    path.write_text(json.dumps(figures))
-    return path
+from components.common.errors import InputError, WorkError
+from components.common.model import Model
+from components.common.unknown import ClassDistances
+from components.publish.decision import HOLD, Decision
+from components.publish.publish import _alone_in, decide, publish
 
 
-@pytest.mark.parametrize(
-    ("low", "wanted", "decision"),
-    [(0.80, 0.8, PUBLISH), (0.81, 0.8, PUBLISH), (0.79, 0.8, HOLD), (0.0, 0.0, PUBLISH)],
-)
-def test_lower_bound_decides(tmp_path: Path, low: float, wanted: float, decision: str) -> None:
-    assert decide(write_metrics(tmp_path / "metrics", low, 0.9), wanted) == decision
-
-
-@pytest.mark.parametrize("content", ["", "{}", '{"accuracy": 0.9}', '{"accuracy": "x"}', "[]"])
-def test_file_that_is_no_metrics_is_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / "metrics").write_text(content)
-    with pytest.raises(InputError, match="no metrics file"):
-        decide(tmp_path / "metrics", 0.5)
-
-
-def test_figures_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="make no sense"):
-        decide(write_metrics(tmp_path / "metrics", 0.9, 0.2), 0.5)
+def publish_it(run: Run, model_dir: Path, folder: Path) -> Path:
+    """Publish below `folder`/published as "m"."""
+    metrics = write_metrics(folder / "metrics", model_dir)
+    decision = decided(run, model_dir, folder, max_regression=1.0)
+    return publish(model_dir, metrics, decision, folder / "published", name="m")
 
 
 def test_same_model_twice_is_one_version_left_as_it_was(sample_run: Run, tmp_path: Path) -> None:
-    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9, sample_run)
     model = sample_run.directory / "model"
-    first = publish(model, metrics, tmp_path / "published", name="mushrooms")
+    first = publish_it(sample_run, model, tmp_path)
     before = (first / "model.tflite").stat()
-    again = publish(model, metrics, tmp_path / "published", name="mushrooms")
+    again = publish_it(sample_run, model, tmp_path)
     assert again == first
     after = (first / "model.tflite").stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
@@ -59,60 +43,180 @@ def test_same_weights_from_other_photos_are_another_version(
     sample_run: Run, tmp_path: Path
 ) -> None:
     # The same pictures with other credits: ATTRIBUTION.md must not stay that of the first.
-    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9, sample_run)
-    shutil.copytree(sample_run.directory / "model", tmp_path / "model")
-    description = json.loads((tmp_path / "model" / "model.json").read_text())
-    description["manifest_sha256"] = "0" * 64
-    (tmp_path / "model" / "model.json").write_text(json.dumps(description))
-    (tmp_path / "model" / "ATTRIBUTION.md").write_text("by someone else")
-    first = publish(sample_run.directory / "model", metrics, tmp_path / "out", name="m")
-    second = publish(tmp_path / "model", metrics, tmp_path / "out", name="m")
+    model = tmp_path / "model"
+    shutil.copytree(sample_run.directory / "model", model)
+    first = publish_it(sample_run, model, tmp_path)
+    description = json.loads((model / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps({**description, "manifest_sha256": "0" * 64}))
+    (model / "ATTRIBUTION.md").write_text("by someone else")
+    second = publish_it(sample_run, model, tmp_path)
     assert first != second
     assert (second / "ATTRIBUTION.md").read_text() == "by someone else"
 
 
-def test_published_model_answers(sample_run: Run, tmp_path: Path) -> None:
-    from components.common.model import Model
+def test_same_weights_with_another_rule_are_another_version(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(sample_run.directory / "model", model)
+    first = publish_it(sample_run, model, tmp_path)
+    distances = ClassDistances.load((model / "distances.npz").read_bytes(), "distances.npz")
+    other = dataclasses.replace(distances, ridge=2 * distances.ridge).to_bytes()
+    (model / "distances.npz").write_bytes(other)
+    description = json.loads((model / "model.json").read_text())
+    description["distances_sha256"] = hashlib.sha256(other).hexdigest()
+    (model / "model.json").write_text(json.dumps(description))
+    second = publish_it(sample_run, model, tmp_path)
+    assert first != second
+    assert (second / "distances.npz").read_bytes() == other
 
-    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9, sample_run)
-    folder = publish(sample_run.directory / "model", metrics, tmp_path / "out", name="m")
-    original = Model(sample_run.directory / "model").description
-    assert Model(folder).description == original
+
+def test_published_model_answers_and_has_its_papers(sample_run: Run, tmp_path: Path) -> None:
+    model = sample_run.directory / "model"
+    folder = publish_it(sample_run, model, tmp_path)
+    assert Model(folder).description == Model(model).description
+    assert json.loads((folder / "metrics.json").read_text())["accuracy"] == 0.9
+    assert Decision.read(folder / "decision.json").version == folder.name
+    assert (folder / "MODEL_CARD.md").is_file()
+    pointer = json.loads((folder.parent / "latest.json").read_text())
+    assert pointer["version"] == folder.name
+
+
+def test_word_of_a_decision_is_what_the_pipeline_asks_for(sample_run: Run, tmp_path: Path) -> None:
+    decision = decided(sample_run, sample_run.directory / "model", tmp_path)
+    (tmp_path / "decision.json").write_text(decision.to_json())
+    assert decide(tmp_path / "decision.json") == "publish"
+    held = dataclasses.replace(decision, decision=HOLD)
+    (tmp_path / "decision.json").write_text(held.to_json())
+    assert decide(tmp_path / "decision.json") == "hold"
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b", "x" * 101])
 def test_name_that_is_no_folder_name_is_refused(sample_run: Run, tmp_path: Path, name: str) -> None:
-    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9, sample_run)
+    model = sample_run.directory / "model"
+    metrics = write_metrics(tmp_path / "metrics", model)
+    decision = dataclasses.replace(decided(sample_run, model, tmp_path), name=name)
     with pytest.raises(InputError, match="--name"):
-        publish(sample_run.directory / "model", metrics, tmp_path / "out", name=name)
+        publish(model, metrics, decision, tmp_path / "out", name=name)
     assert not (tmp_path / "out").exists()
 
 
 def test_figures_of_another_model_are_refused(sample_run: Run, tmp_path: Path) -> None:
-    metrics = write_metrics(tmp_path / "metrics", 0.9, 0.95)
+    model = sample_run.directory / "model"
+    decision = decided(sample_run, model, tmp_path)
+    metrics = write_metrics(tmp_path / "metrics", model)
     metrics.write_text(json.dumps({**json.loads(metrics.read_text()), "head_sha256": "0" * 64}))
     with pytest.raises(InputError, match="another model"):
-        publish(sample_run.directory / "model", metrics, tmp_path / "out", name="m")
+        publish(model, metrics, decision, tmp_path / "out", name="m")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"version": "0" * 12}, "the decision is about the model 000000000000 as m"),
+        ({"name": "flowers"}, "as flowers, not about"),
+        ({"decision": HOLD, "reason": "too bad"}, "held back: too bad"),
+    ],
+)
+def test_decision_to_do_something_else_is_refused(
+    sample_run: Run, tmp_path: Path, changes: dict[str, str], expected: str
+) -> None:
+    model = sample_run.directory / "model"
+    decision = dataclasses.replace(decided(sample_run, model, tmp_path), **changes)  # type: ignore[arg-type]
+    metrics = write_metrics(tmp_path / "metrics", model)
+    with pytest.raises(InputError, match=expected):
+        publish(model, metrics, decision, tmp_path / "out", name="m")
+    assert not (tmp_path / "out").exists()
+
+
+def test_model_published_in_the_meantime_is_not_passed_over(
+    sample_run: Run, shuffled_model: Path, tmp_path: Path
+) -> None:
+    model = sample_run.directory / "model"
+    metrics = write_metrics(tmp_path / "own metrics", model)
+    decision = decided(sample_run, model, tmp_path)
+    other = publish_it(sample_run, shuffled_model, tmp_path)
+    with pytest.raises(WorkError, match="another model was published as m since"):
+        publish(model, metrics, decision, tmp_path / "published", name="m")
+    pointer = json.loads((other.parent / "latest.json").read_text())
+    assert pointer["version"] == other.name
+    assert [path.name for path in other.parent.iterdir() if path.is_dir()] == [other.name]
+
+
+def test_publisher_waits_for_another_one_in_the_same_folder(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    model = sample_run.directory / "model"
+    metrics = write_metrics(tmp_path / "metrics", model)
+    decision = decided(sample_run, model, tmp_path)
+    folder = tmp_path / "published" / "m"
+    folder.mkdir(parents=True)
+    with ThreadPoolExecutor(1) as pool:
+        with _alone_in(folder):
+            waiting = pool.submit(
+                publish, model, metrics, decision, tmp_path / "published", name="m"
+            )
+            # Without the lock it takes a fraction of a second.
+            wait([waiting], timeout=3)
+            assert list(folder.iterdir()) == []
+        assert waiting.result(60) == folder / decision.version
+
+
+def test_publishers_at_once_leave_one_whole_version(sample_run: Run, tmp_path: Path) -> None:
+    model = sample_run.directory / "model"
+    metrics = write_metrics(tmp_path / "metrics", model)
+    command = [sys.executable, "-m", "components.publish", "--model_dir", str(model)]
+    command += ["--demo", str(sample_run.directory / "demo"), "--metrics", str(metrics)]
+    command += ["--publish_dir", str(tmp_path / "out")]
+    started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(3)]
+    for one in started:
+        one.communicate(timeout=120)
+    assert [one.returncode for one in started] == [0, 0, 0]
+    pointer = json.loads((tmp_path / "out" / "mushrooms" / "latest.json").read_text())
+    names = sorted(path.name for path in (tmp_path / "out" / "mushrooms").iterdir())
+    assert names == sorted(["latest.json", pointer["version"]])
+    Model(tmp_path / "out" / "mushrooms" / pointer["version"])
+
+
+def test_link_in_a_model_folder_is_not_followed(sample_run: Run, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(sample_run.directory / "model", model)
+    (tmp_path / "secret").write_text("mine")
+    (model / "notes").symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match="notes is a link"):
+        publish_it(sample_run, model, tmp_path)
+    assert not (tmp_path / "published").exists()
 
 
 def test_empty_publish_dir_is_refused_instead_of_writing_into_the_current_folder(
     sample_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    model = sample_run.directory / "model"
+    metrics = write_metrics(tmp_path / "metrics of model", model)
+    decision = decided(sample_run, model, tmp_path)
     monkeypatch.chdir(tmp_path)
-    metrics = write_metrics(tmp_path / "metrics", 0.8, 0.9, sample_run)
     with pytest.raises(InputError, match="publish_dir"):
-        publish(sample_run.directory / "model", metrics, Path(), name="mushrooms")
-    assert [path.name for path in tmp_path.iterdir()] == ["metrics"]
+        publish(model, metrics, decision, Path(), name="m")
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics of model"]
 
 
-def test_command_is_exit_1_when_held_back(sample_run: Run, tmp_path: Path) -> None:
-    metrics = write_metrics(tmp_path / "metrics", 0.5, 0.6)
-    done = run_captured(
-        *(sys.executable, "-m", "components.publish"),
-        *("--model_dir", str(sample_run.directory / "model"), "--metrics", str(metrics)),
-        *("--publish_dir", str(tmp_path / "out"), "--min_accuracy", "0.7"),
-    )
+def test_folder_that_is_a_file_is_exit_2(sample_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    model = sample_run.directory / "model"
+    metrics = write_metrics(tmp_path / "metrics", model)
+    done = publish_command(sample_run, model, metrics, tmp_path / "out")
+    assert done.returncode == 2
+    assert str(tmp_path / "out") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_command_is_exit_1_when_held_back_by_its_own_figures(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    model = sample_run.directory / "model"
+    metrics = write_metrics(tmp_path / "metrics", model, 0.5, 0.6)
+    done = publish_command(sample_run, model, metrics, tmp_path / "out", "--min_accuracy", "0.7")
     assert done.returncode == 1
-    assert "held back: the lower bound 0.500 is below 0.7" in done.stdout
+    assert "held back: the lower bound 0.500 of its accuracy is below 0.7" in done.stdout
     assert not (tmp_path / "out").exists()

@@ -1,0 +1,130 @@
+"""Step `compare`: the new model beside the published one, on the same photos; which is to serve?"""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from components.common.dataset import MANIFEST, Dataset
+from components.common.errors import InputError
+from components.common.files import write_file
+from components.common.model import Model
+from components.common.step import log, step, warn
+from components.publish import decision as decisions
+from components.publish import paired, places
+from components.publish.decision import MAX_REGRESSION, MIN_ACCURACY, Decision
+from components.publish.paired import Comparison
+
+MAX_PROBLEM = 300  # characters of what is wrong with a stranger's model
+
+
+@step("compare")
+def compare(
+    model_dir: Path,
+    demo: Path,
+    metrics: Path,
+    publish_dir: Path | str,
+    output: Path | None = None,
+    *,
+    name: str,
+    min_accuracy: float = MIN_ACCURACY,
+    max_regression: float = MAX_REGRESSION,
+) -> Decision:
+    """Ask both models about the demo photos, and decide which is to be published.
+
+    Args:
+        model_dir: the new model, the challenger.
+        demo: dataset of photos that neither model should have seen; those that one was made of
+            are left out.
+        metrics: figures of the new model, from the step evaluate.
+        publish_dir: folder of published models; the champion is the one published as `name`.
+        output: JSON file of the decision to write.
+        name: what the model is to be published as.
+        min_accuracy: what the lower bound of the accuracy must reach.
+        max_regression: how much of the champion's accuracy on the photos may be lost.
+
+    Raises:
+        InputError: an option that makes no sense, or no model, photos or figures of this model.
+    """
+    decisions.check_share("min_accuracy", min_accuracy)
+    decisions.check_share("max_regression", max_regression)
+    root = places.root_of(publish_dir, name)
+    challenger, photos = Model(model_dir), Dataset(demo)
+    figures = read_metrics(metrics, challenger.description.head_sha256)
+    known = Decision(
+        decision=decisions.HOLD,
+        reason="",
+        name=name,
+        version=places.version_of(challenger.description),
+        accuracy=figures["accuracy"],
+        accuracy_low=figures["accuracy_low"],
+        min_accuracy=min_accuracy,
+        max_regression=max_regression,
+        demo_manifest_sha256=hashlib.sha256((demo / MANIFEST).read_bytes()).hexdigest(),
+        champion=places.published_version(root),
+    )
+    if known.champion != known.version:
+        known = _beside_champion(known, challenger, photos, root)
+    decided = decisions.weigh(known)
+    log.info("%s: %s", decided.decision, decided.reason)
+    if output:
+        write_file(output, decided.to_json(), what="the decision")
+    return decided
+
+
+def read_metrics(path: Path, head_sha256: str) -> dict[str, Any]:
+    """The figures of `evaluate` on the model with this head.
+
+    Raises:
+        InputError: the file is missing, holds no accuracy with its interval, or is of another
+            model.
+    """
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        low, accuracy = figures["accuracy_low"], figures["accuracy"]
+        if not 0 <= low <= accuracy <= 1:
+            raise ValueError(f"accuracy_low {low} and accuracy {accuracy} make no sense")
+    except KeyError as error:
+        raise InputError(f"{path} is no metrics file of evaluate: it lacks {error}") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is no metrics file of the step evaluate: {error}") from error
+    if figures.get("head_sha256") != head_sha256:
+        raise InputError(f"the figures in {path} are of another model than the one to publish")
+    return figures
+
+
+def _beside_champion(known: Decision, challenger: Model, photos: Dataset, root: Path) -> Decision:
+    """The decision with the answers of both, or with why the champion could not be asked."""
+    try:
+        folder = places.published(root)
+        if folder is None:
+            return known
+        champion = Model(folder)
+        fair = paired.unseen(photos.photos, [folder])
+    except InputError as error:
+        return _unreadable(known, error, root)
+    fair = paired.unseen(fair, [challenger.directory])
+    # First the new model: what is wrong with the photos is not to be blamed on the other.
+    new = paired.answers(challenger, photos, fair, "compare: the new model")
+    try:
+        old = paired.answers(champion, photos, fair, "compare: the published model")
+    except (InputError, ValueError, RuntimeError, LookupError, TypeError) as error:
+        return _unreadable(known, error, root)  # LiteRT and numpy say many things of a damaged one
+    asked = {photo.label for photo in fair}
+    compared = Comparison(
+        len(fair),
+        *paired.tally(old, new),
+        left_out=len(photos.photos) - len(fair),
+        champion_lacks=tuple(sorted(asked - set(champion.classes))),
+        challenger_lacks=tuple(sorted(set(champion.classes) - set(challenger.classes))),
+    )
+    return dataclasses.replace(known, comparison=compared)
+
+
+def _unreadable(known: Decision, error: Exception, root: Path) -> Decision:
+    """The decision with what is wrong with the published model, without places of this machine."""
+    problem = str(error).replace(f"{root}/", "").replace(str(root), known.name)
+    problem = "".join(filter(str.isprintable, problem))[:MAX_PROBLEM]
+    warn(f"the published model cannot be compared with: {problem}")
+    return dataclasses.replace(known, champion_problem=problem)

@@ -1,0 +1,188 @@
+"""Whether a model is to be published: the limits, the figures, and the reason in words."""
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.common.errors import InputError
+from components.publish.paired import Comparison
+
+MIN_ACCURACY = 0.6
+# Not worse means not one photo worse. More than 0 by default would let every publication give that
+# much away, and ten of them add up; and of 28 photos one is 3.6 points, so that there any smaller
+# allowance is 0 anyway. Holding back costs nothing: what is published stays, and whoever prefers
+# the new model says so with this option.
+MAX_REGRESSION = 0.0
+ANY_REGRESSION = 1.0  # nothing is asked of the comparison, not even that there is one
+TOLERANCE = 1e-9  # of rounding, in accuracies
+PUBLISH, HOLD = "publish", "hold"
+FORMAT = "wild-mushrooms-decision"
+FORMAT_VERSION = 1
+MAX_BYTES = 4 * 1024 * 1024  # of a decision; a model.json, whose classes it may name, has 1 MB
+MAX_NAMED = 5  # classes named in a reason
+MAX_LABEL = 60  # characters of a class name in a reason
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided, and everything that it was decided by.
+
+    Attributes:
+        decision: `PUBLISH` or `HOLD`.
+        reason: one line with all figures that counted.
+        name: what the model is to be published as.
+        version: of the new model.
+        accuracy: of the new model on all held-out photos.
+        accuracy_low: lower bound of its 95 % interval.
+        min_accuracy: what that bound must reach.
+        max_regression: how much of the accuracy on the demo photos may be lost.
+        demo_manifest_sha256: which demo photos.
+        champion: version that is published; empty where none is, or none can be told.
+        champion_problem: why the published model could not be asked; empty where it could.
+        comparison: answers of both; None where there was nothing to compare.
+    """
+
+    decision: str
+    reason: str
+    name: str
+    version: str
+    accuracy: float
+    accuracy_low: float
+    min_accuracy: float
+    max_regression: float
+    demo_manifest_sha256: str
+    champion: str = ""
+    champion_problem: str = ""
+    comparison: Comparison | None = None
+
+    def to_json(self) -> str:
+        """As a file, with the accuracies of the comparison for whoever reads it."""
+        content = {"format": FORMAT, "format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
+        if self.comparison:
+            content["comparison"] |= {"figures": comparison_figures(self.comparison)}
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> "Decision":
+        """Read what `to_json` made.
+
+        Raises:
+            InputError: the file is missing or is no decision.
+        """
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} is missing or larger than {MAX_BYTES} bytes")
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if (content.pop("format"), content.pop("format_version")) != (FORMAT, FORMAT_VERSION):
+                raise ValueError(f"expected {FORMAT} {FORMAT_VERSION}")
+            if content["comparison"] is not None:
+                content["comparison"] = _comparison(content["comparison"])
+            return cls(**content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path} is no decision of the step compare: {error}") from error
+
+
+def comparison_figures(comparison: Comparison) -> dict[str, float]:
+    """Accuracies of both models, their difference with its interval, and McNemar's p."""
+    photos = comparison.photos
+    if not photos:
+        return {}
+    low, high = comparison.interval
+    return {
+        "champion_accuracy": comparison.champion_right / photos,
+        "challenger_accuracy": comparison.challenger_right / photos,
+        "difference": comparison.difference,
+        "difference_low": low,
+        "difference_high": high,
+        "p_value": comparison.p_value,
+    }
+
+
+def weigh(decision: Decision) -> Decision:
+    """Decide by the figures that `decision` holds; returns it with the word and the reason.
+
+    The lower bound of the accuracy must reach `min_accuracy`: 9 right of 10 is no proof of 80 %.
+    Where a model is published, the new one may be worse than it by `max_regression` at most, on the
+    same photos. A published model that cannot be asked holds the new one back, as do photos of
+    which none is left: a gate that opens where it sees nothing is none.
+    """
+    enough = decision.accuracy_low >= decision.min_accuracy
+    reached = "reaches" if enough else "is below"
+    reasons = [
+        f"the lower bound {decision.accuracy_low:.3f} of its accuracy {reached} "
+        f"{decision.min_accuracy:g}"
+    ]
+    not_worse, beside = _beside_champion(decision)
+    reasons += beside
+    word = PUBLISH if enough and not_worse else HOLD
+    return dataclasses.replace(decision, decision=word, reason="; ".join(reasons))
+
+
+def _beside_champion(decision: Decision) -> tuple[bool, list[str]]:
+    """Whether the published model is no reason to hold the new one back, and what to say of it."""
+    compared, any_will_do = decision.comparison, decision.max_regression >= ANY_REGRESSION
+    way_out = "" if any_will_do else "; --max_regression 1 publishes without comparing"
+    if decision.champion_problem:
+        problem = f"the published model cannot be asked ({decision.champion_problem})"
+        return any_will_do, [problem + way_out]
+    if not decision.champion:
+        return True, [f"nothing is published as {decision.name} yet"]
+    if decision.champion == decision.version:
+        return True, ["it is the published model already"]
+    if compared is None or not compared.photos:
+        left = compared.left_out if compared else 0
+        why = f"one of the models was made of all {left}" if left else "there are none"
+        return any_will_do, [f"no demo photo is left to compare the models on: {why}" + way_out]
+    not_worse = compared.difference >= -decision.max_regression - TOLERANCE
+    said = [_figures_in_words(decision.champion, compared)]
+    if not not_worse:
+        said.append(f"at most {decision.max_regression:g} may be lost (--max_regression)")
+    return not_worse, said + _remarks(compared)
+
+
+def _figures_in_words(champion: str, compared: Comparison) -> str:
+    low, high = compared.interval
+    photos, new, old = compared.photos, compared.challenger_right, compared.champion_right
+    return (
+        f"of the same {photos} demo photos it gets {new} right ({new / photos:.3f}) and the "
+        f"published {champion} {old} ({old / photos:.3f}): {compared.difference:+.3f}, "
+        f"95 % interval {low:+.3f} to {high:+.3f}, p = {compared.p_value:.2g}"
+    )
+
+
+def _remarks(compared: Comparison) -> list[str]:
+    """What else the reader of a comparison must know."""
+    said = []
+    if compared.left_out:
+        said.append(f"{compared.left_out} that one of them was made of were left out")
+    if compared.champion_lacks:
+        said.append(f"the published model does not know {_named(compared.champion_lacks)}")
+    if compared.challenger_lacks:
+        said.append(f"the new one no longer knows {_named(compared.challenger_lacks)}")
+    return said
+
+
+def _named(labels: Iterable[str]) -> str:
+    """Class names of a stranger's model, in one short line."""
+    listed = ["".join(filter(str.isprintable, label))[:MAX_LABEL] for label in sorted(labels)]
+    more = len(listed) - MAX_NAMED
+    return ", ".join(listed[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _comparison(content: dict[str, Any]) -> Comparison:
+    lacks = {key: tuple(content[key]) for key in ("champion_lacks", "challenger_lacks")}
+    fields = {field.name: content[field.name] for field in dataclasses.fields(Comparison)}
+    found = Comparison(**{**fields, **lacks})
+    counts = (found.photos, found.both, found.only_champion, found.only_challenger)
+    if not all(isinstance(count, int) and count >= 0 for count in counts):
+        raise ValueError(f"the counts {counts} make no sense")
+    return found
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise `InputError` unless the option is 0 to 1."""
+    if not 0 <= value <= 1:
+        raise InputError(f"--{name} is {value}: expected 0 to 1")

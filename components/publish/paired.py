@@ -1,0 +1,117 @@
+"""Two models on the same photos: how many each gets right, and how sure the difference is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.common import references
+from components.common.dataset import Dataset
+from components.common.images import BadPhoto
+from components.common.model import REFERENCES, Model
+from components.common.photo import Photo
+from components.common.step import Progress
+
+Z = 1.959964  # of the normal distribution at 95 %
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Right and wrong answers of two models to the same photos.
+
+    Attributes:
+        photos: how many both were asked about.
+        both: photos that both get right.
+        only_champion: photos that only the published model gets right.
+        only_challenger: photos that only the new model gets right.
+        left_out: photos that were not asked about because one of the models was made of them.
+        champion_lacks: classes of the photos that the published model does not know; its answers
+            to them count as wrong.
+        challenger_lacks: classes that the published model knows and the new one does not.
+    """
+
+    photos: int
+    both: int
+    only_champion: int
+    only_challenger: int
+    left_out: int = 0
+    champion_lacks: tuple[str, ...] = ()
+    challenger_lacks: tuple[str, ...] = ()
+
+    @property
+    def champion_right(self) -> int:
+        """Photos that the published model gets right."""
+        return self.both + self.only_champion
+
+    @property
+    def challenger_right(self) -> int:
+        """Photos that the new model gets right."""
+        return self.both + self.only_challenger
+
+    @property
+    def difference(self) -> float:
+        """Accuracy of the new model less that of the published one, -1 to 1; 0 without photos."""
+        return (self.only_challenger - self.only_champion) / self.photos if self.photos else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the difference, by Agresti and Min (2005, doi 10.1002/sim.1781).
+
+        Wald's interval after half a photo is added to each cell of the table of right and wrong.
+        Unlike Wald's own it has a width where the models never disagree, and holds what it promises
+        on two dozen photos.
+        """
+        if not self.photos:
+            return -1.0, 1.0
+        total = self.photos + 2
+        disagreed = self.only_champion + self.only_challenger + 1
+        centre = (self.only_challenger - self.only_champion) / total
+        half = Z * math.sqrt(disagreed / total - centre**2) / math.sqrt(total)
+        return max(-1.0, centre - half), min(1.0, centre + half)
+
+    @property
+    def p_value(self) -> float:
+        """How often models that are equally good would differ at least this much.
+
+        McNemar's test, exact and two-sided: of the photos that only one gets right, each model has
+        half, by the toss of a coin.
+        """
+        tosses = self.only_champion + self.only_challenger
+        fewer = min(self.only_champion, self.only_challenger)
+        ways = sum(math.comb(tosses, count) for count in range(fewer + 1))
+        return min(1.0, float(2 * ways / 2**tosses))
+
+
+def unseen(photos: Sequence[Photo], models: Sequence[Path]) -> list[Photo]:
+    """The photos that none of the models was made of, nor of others of their groups.
+
+    Raises:
+        InputError: a model does not say which photos it was made of.
+    """
+    known: set[str] = set()
+    for folder in models:
+        for photo in references.References(folder / REFERENCES).photos:
+            known |= {photo.sha256, photo.group} - {""}
+    return [photo for photo in photos if photo.sha256 not in known and photo.group not in known]
+
+
+def answers(model: Model, dataset: Dataset, photos: Sequence[Photo], what: str) -> list[bool]:
+    """Whether the model's likeliest class is right, for each photo.
+
+    A photo of a class that the model does not know, or that cannot be decoded, is not.
+
+    Raises:
+        InputError: the dataset or the model is damaged.
+    """
+    progress = Progress(what, len(photos))
+    found = progress.over(model.predict_each(dataset.read(photo) for photo in photos))
+    return [
+        not isinstance(one, BadPhoto) and model.classes[int(one.probabilities.argmax())] == label
+        for one, label in zip(found, (photo.label for photo in photos), strict=True)
+    ]
+
+
+def tally(champion: Sequence[bool], challenger: Sequence[bool]) -> tuple[int, int, int]:
+    """How many photos both get right, only the published model, and only the new one."""
+    pairs = list(zip(champion, challenger, strict=True))
+    return pairs.count((True, True)), pairs.count((True, False)), pairs.count((False, True))

@@ -1,0 +1,140 @@
+"""The decision: which limits hold a model back, and that the reason names the figures."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from components.common.errors import InputError
+from components.publish.decision import HOLD, PUBLISH, Decision, weigh
+from components.publish.paired import Comparison
+
+FIRST = Decision(
+    decision=HOLD,
+    reason="",
+    name="mushrooms",
+    version="new",
+    accuracy=0.9,
+    accuracy_low=0.8,
+    min_accuracy=0.6,
+    max_regression=0.0,
+    demo_manifest_sha256="0" * 64,
+)
+
+
+def beside(compared: Comparison | None, **changes: object) -> Decision:
+    """The decision beside a published model with these answers."""
+    known = dataclasses.replace(FIRST, champion="old", comparison=compared)
+    return weigh(dataclasses.replace(known, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("low", "wanted", "word"),
+    [(0.80, 0.8, PUBLISH), (0.81, 0.8, PUBLISH), (0.79, 0.8, HOLD), (0.0, 0.0, PUBLISH)],
+)
+def test_lower_bound_alone_decides_where_nothing_is_published(
+    low: float, wanted: float, word: str
+) -> None:
+    taken = weigh(dataclasses.replace(FIRST, accuracy_low=low, min_accuracy=wanted))
+    assert taken.decision == word
+    assert f"lower bound {low:.3f}" in taken.reason
+    assert "nothing is published as mushrooms yet" in taken.reason
+
+
+@pytest.mark.parametrize(
+    ("only_champion", "only_challenger", "allowed", "word"),
+    [
+        (2, 2, 0.0, PUBLISH),
+        (1, 2, 0.0, PUBLISH),
+        (2, 1, 0.0, HOLD),
+        (2, 1, 0.03, HOLD),  # one of 28 is 0.036
+        (2, 1, 0.04, PUBLISH),
+        (8, 1, 0.25, PUBLISH),  # exactly 7 of 28
+        (9, 1, 0.25, HOLD),
+    ],
+)
+def test_no_more_may_be_lost_than_allowed(
+    only_champion: int, only_challenger: int, allowed: float, word: str
+) -> None:
+    compared = Comparison(28, 15, only_champion, only_challenger)
+    assert beside(compared, max_regression=allowed).decision == word
+
+
+def test_reason_names_both_figures_on_the_same_photos() -> None:
+    held = beside(Comparison(28, 12, 11, 0))
+    assert held.decision == HOLD
+    assert "of the same 28 demo photos it gets 12 right (0.429)" in held.reason
+    assert "the published old 23 (0.821): -0.393, 95 % interval " in held.reason
+    assert "p = 0.00098" in held.reason
+    assert "at most 0 may be lost (--max_regression)" in held.reason
+
+
+def test_better_than_the_published_one_is_not_good_enough() -> None:
+    held = beside(Comparison(28, 10, 0, 9), accuracy_low=0.5)
+    assert held.decision == HOLD
+    assert "lower bound 0.500 of its accuracy is below 0.6" in held.reason
+    assert "19 right" in held.reason
+
+
+def test_reason_names_classes_that_one_of_them_does_not_know() -> None:
+    lacks = tuple(f"class {number}" for number in range(7))
+    compared = Comparison(28, 10, 0, 9, champion_lacks=lacks, challenger_lacks=("\x1b[31mred",))
+    reason = beside(compared).reason
+    assert "the published model does not know class 0, class 1" in reason
+    assert "class 4 and 2 more" in reason
+    assert "the new one no longer knows [31mred" in reason
+
+
+@pytest.mark.parametrize(
+    ("compared", "problem", "expected"),
+    [
+        (Comparison(0, 0, 0, 0, left_out=5), "", "was made of all 5"),
+        (Comparison(0, 0, 0, 0), "", "there are none"),
+        (None, "x is damaged", "(x is damaged)"),
+    ],
+)
+def test_what_cannot_be_compared_is_held_back_unless_nothing_is_asked_of_it(
+    compared: Comparison | None, problem: str, expected: str
+) -> None:
+    held = beside(compared, champion_problem=problem, max_regression=0.99)
+    assert held.decision == HOLD
+    assert expected in held.reason
+    assert "--max_regression 1 publishes without comparing" in held.reason
+    taken = beside(compared, champion_problem=problem, max_regression=1.0)
+    assert taken.decision == PUBLISH
+    assert expected in taken.reason
+
+
+def test_published_model_itself_is_published_again() -> None:
+    taken = weigh(dataclasses.replace(FIRST, champion="new"))
+    assert taken.decision == PUBLISH
+    assert "it is the published model already" in taken.reason
+
+
+def test_decision_survives_its_file(tmp_path: Path) -> None:
+    taken = beside(Comparison(28, 12, 3, 1, left_out=2, champion_lacks=("Steinpilz ü",)))
+    (tmp_path / "decision.json").write_text(taken.to_json(), encoding="utf-8")
+    assert Decision.read(tmp_path / "decision.json") == taken
+    figures = json.loads(taken.to_json())["comparison"]["figures"]
+    assert figures["champion_accuracy"] == pytest.approx(15 / 28)
+    assert figures["challenger_accuracy"] == pytest.approx(13 / 28)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"format": "wild-mushrooms-decision", "format_version": 2}']
+)
+def test_file_that_is_no_decision_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "decision.json").write_text(content)
+    with pytest.raises(InputError, match="no decision"):
+        Decision.read(tmp_path / "decision.json")
+    with pytest.raises(InputError, match="missing"):
+        Decision.read(tmp_path / "other.json")
+
+
+def test_decision_with_counts_that_make_no_sense_is_refused(tmp_path: Path) -> None:
+    content = json.loads(beside(Comparison(28, 12, 3, 1)).to_json())
+    content["comparison"]["both"] = -1
+    (tmp_path / "decision.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="make no sense"):
+        Decision.read(tmp_path / "decision.json")

@@ -1,0 +1,230 @@
+"""The model card: its figures are those handed in, and strangers' words stay words."""
+
+import dataclasses
+import hashlib
+import json
+import re
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, Run
+from markdown_it import MarkdownIt
+from publish_items import decided
+
+from components.common.errors import InputError
+from components.common.licences import IMAGENET_TERMS
+from components.common.model import ModelDescription, read_description
+from components.common.photo import Photo
+from components.common.report import WARNING
+from components.common.unknown import UnknownRule
+from components.publish.decision import PUBLISH, Decision
+from components.publish.model_card import render
+from components.publish.paired import Comparison
+from components.publish.publish import publish
+
+RULE = UnknownRule(1.0, 1.0, 0.7, (0.0,) * 101, 0.05)
+DESCRIPTION = ModelDescription(
+    classes=("chanterelle", "false chanterelle"),
+    architecture="mobilenet_1.0_224",
+    input_size=224,
+    weights_sha256="a" * 64,
+    head_sha256="b" * 64,
+    manifest_sha256="c" * 64,
+    distances_sha256="d" * 64,
+    version="0.1.0",
+    temperature=0.8625,
+    unknown=RULE,
+    recipe={"l2": 0.03, "optimizer": "adam"},
+    photos={
+        "training": {"chanterelle": 101, "false chanterelle": 12},
+        "validation": {"chanterelle": 7, "false chanterelle": 3},
+    },
+    calibration={"photos": 123, "log_loss": [0.7277, 0.7184], "rejected": 0.0408},
+)
+FIGURES = {
+    "test_photos": 14,
+    "test_accuracy": 0.4286,
+    "test_accuracy_low": 0.2138,
+    "test_accuracy_high": 0.6741,
+    "demo_photos": 28,
+    "demo_accuracy": 0.8214,
+    "demo_accuracy_low": 0.6441,
+    "demo_accuracy_high": 0.9212,
+    "top3_accuracy": 0.9321,
+    "top3_accuracy_low": 0.8,
+    "top3_accuracy_high": 0.99,
+    "unknown_rate": 0.0712,
+    "log_loss": 0.6123,
+    "log_loss_uncalibrated": 0.6345,
+    "brier": 0.3129,
+    "ece": float("nan"),
+    "confusion": [[15, 6], [9, 12]],
+}
+PHOTOS = [
+    Photo("chanterelle", licence="CC-BY-4.0"),
+    Photo("chanterelle", licence="CC-BY-4.0"),
+    Photo("false chanterelle", licence="CC-BY-NC-4.0"),
+]
+DECISION = Decision(
+    decision=PUBLISH,
+    reason="/home/somebody/secret",
+    name="mushrooms",
+    version="0123456789ab",
+    accuracy=0.69,
+    accuracy_low=0.54,
+    min_accuracy=0.5,
+    max_regression=0.1,
+    demo_manifest_sha256="e" * 64,
+    champion="ba9876543210",
+    comparison=Comparison(28, 20, 4, 2, left_out=3),
+)
+
+
+def card(
+    description: ModelDescription = DESCRIPTION,
+    figures: dict[str, object] = FIGURES,
+    photos: list[Photo] = PHOTOS,
+    decision: Decision = DECISION,
+) -> str:
+    return render(description, figures, photos, decision, {"model.tflite": "f" * 64})
+
+
+def html(text: str) -> str:
+    """The card as a page shows it, tables included; raw HTML in it would come through."""
+    return MarkdownIt("commonmark", {"html": True}).enable("table").render(_body(text))
+
+
+def _body(text: str) -> str:
+    head, _, body = text.removeprefix("---\n").partition("\n---\n")
+    assert body, head
+    return body
+
+
+def test_figures_are_those_handed_in() -> None:
+    text = card()
+    assert "| test part | 14 | 42.9 % | 21.4 % to 67.4 % |" in text
+    assert "| demo photos | 28 | 82.1 % | 64.4 % to 92.1 % |" in text
+    assert "93.2 % | 80.0 % to 99.0 %" in text
+    assert "7.1 %" in text
+    assert "| 0.612 | 0.634 |" in text
+    assert "0.313" in text
+    assert "temperature 0.863" in text
+    assert "0.718 nats with it, and 0.728 without" in text
+    assert "stranger than 95.0 % of the photos" in text
+    assert "rejects 4.1 %" in text
+    assert "| chanterelle | 101 | 7 |" in text
+    assert "| chanterelle | 21 | 15 | 24 |" in text
+    assert "false chanterelle taken for chanterelle: 9 of 21 photos" in text
+    assert "One class was learned from only 15 photos" in text
+    assert WARNING in text
+
+
+def test_figure_that_is_missing_or_not_finite_is_left_out() -> None:
+    assert "calibration error" not in card()
+    bare = card(figures={"accuracy": 0.5, "confusion": [["x"]]})
+    for word in ("log loss, nats", "nan", "None", "taken for", "By class"):
+        assert word not in bare
+
+
+def test_both_figures_of_the_comparison_are_in_it() -> None:
+    text = card()
+    assert "| this, 0123456789ab | 28 | 22 | 78.6 % |" in text
+    assert "| the one before, ba9876543210 | 28 | 24 | 85.7 % |" in text
+    assert "Difference -7.1 points, 95 % interval" in text
+    assert "Left out: 3 photos" in text
+    first = card(decision=dataclasses.replace(DECISION, champion="", comparison=None))
+    assert "it is the first that was published under this name" in first
+
+
+def test_licences_are_counted_and_non_commercial_use_is_named() -> None:
+    text = card()
+    assert "- 2 × [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)" in text
+    assert "- 1 × [CC BY-NC 4.0](https://creativecommons.org/licenses/by-nc/4.0/)" in text
+    assert "1 of these 3 photos may be used for non-commercial purposes" in text
+    assert "non-commercial" not in card(photos=PHOTOS[:2])
+    assert "non-commercial" in card(photos=[Photo("a", licence=IMAGENET_TERMS)])
+    assert "thumbnails" in text
+
+
+def test_hashes_of_everything_are_in_it() -> None:
+    text = card()
+    for digest in "abcdef":
+        assert digest * 64 in text
+
+
+def test_rendered_pictures_and_missing_rule_are_named() -> None:
+    changed = dataclasses.replace(DESCRIPTION, rendered=True, unknown=None, temperature=None)
+    text = card(description=changed)
+    assert "rendered pictures" in text
+    assert "Never: there were too few photos for a rule" in text
+    assert "take them as a ranking only" in text
+    assert "rendered pictures" not in card()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<script>alert(1)</script>", "[x](javascript:y)", "a | b | c", "`x` **y**", "x\n\n# y\n---"],
+)
+def test_strangers_words_are_shown_and_do_nothing(text: str) -> None:
+    described = dataclasses.replace(
+        DESCRIPTION,
+        classes=(text, "false chanterelle"),
+        recipe={text: text},
+        preprocessing=text,
+        version=text,
+    )
+    plain, hostile = html(card()), html(card(described, photos=[Photo(text, licence=text)]))
+    assert "<script" not in hostile
+    assert "javascript:" not in re.sub(r">[^<]*<", "><", hostile)
+    for tag in ("<tr>", "<td", "<h1", "<h2", "<hr"):
+        assert hostile.count(tag) == plain.count(tag), tag
+
+
+def test_head_is_yaml_of_our_own_words() -> None:
+    head = card(decision=dataclasses.replace(DECISION, name="yes")).split("---\n")[1]
+    content = yaml.safe_load(head)
+    assert content["model_name"] == "yes"
+    assert content["pipeline_tag"] == "image-classification"
+    assert content["license_link"] == "ATTRIBUTION.md"
+    assert "mobilenet" in content["tags"]
+
+
+def test_published_card_tells_of_the_model_and_nothing_of_the_machine(
+    sample_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "open-sesame")
+    model = sample_run.directory / "model"
+    metrics = next((sample_run.directory / "artifacts").rglob("evaluate/metrics"))
+    decision = decided(sample_run, model, tmp_path)
+    folder = publish(model, metrics, decision, tmp_path / "published", name="m")
+    text = (folder / "MODEL_CARD.md").read_text()
+    figures = json.loads(metrics.read_text())
+    assert f"{100 * figures['demo_accuracy']:.1f} %" in text
+    assert f"{100 * figures['demo_accuracy_low']:.1f} % to" in text
+    assert "rendered pictures" in text
+    described = read_description(model)
+    assert described.head_sha256 in text
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != "MODEL_CARD.md":
+            assert hashlib.sha256(path.read_bytes()).hexdigest() in text, path.name
+    for name in ("MODEL_CARD.md", "decision.json"):
+        content = (folder / name).read_text()
+        for secret in (str(tmp_path), str(ROOT), str(sample_run.directory), str(Path.home())):
+            assert secret not in content
+        assert socket.gethostname() not in content
+        assert "open-sesame" not in content
+
+
+def test_description_that_no_training_wrote_is_refused(sample_run: Run, tmp_path: Path) -> None:
+    import shutil
+
+    model = tmp_path / "model"
+    shutil.copytree(sample_run.directory / "model", model)
+    content = json.loads((model / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps({**content, "photos": {"training": 3}}))
+    decision = decided(sample_run, model, tmp_path)
+    with pytest.raises(InputError, match="no model card"):
+        publish(model, tmp_path / "metrics of model", decision, tmp_path / "published", name="m")
+    assert not list((tmp_path / "published").rglob("model.json"))

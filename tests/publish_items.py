@@ -1,0 +1,49 @@
+"""What the tests of publishing share: figures of a model, and the command."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import Run, run_captured
+
+from components.publish.compare import compare
+from components.publish.decision import Decision
+
+
+def write_metrics(path: Path, model_dir: Path, low: float = 0.8, accuracy: float = 0.9) -> Path:
+    """Figures with this accuracy, of this model."""
+    description = json.loads((model_dir / "model.json").read_text())
+    figures = {
+        "accuracy_low": low,
+        "accuracy": accuracy,
+        "head_sha256": description["head_sha256"],
+    }
+    path.write_text(json.dumps(figures))
+    return path
+
+
+def decided(
+    run: Run, model_dir: Path, folder: Path, *, name: str = "m", max_regression: float = 0.0
+) -> Decision:
+    """The decision on a model, with figures that reach everything, on the run's demo photos."""
+    metrics = write_metrics(folder / f"metrics of {model_dir.name}", model_dir)
+    return compare(
+        model_dir,
+        run.directory / "demo",
+        metrics,
+        folder / "published",
+        name=name,
+        max_regression=max_regression,
+    )
+
+
+def publish_command(
+    run: Run, model_dir: Path, metrics: Path, folder: Path, *options: str
+) -> "subprocess.CompletedProcess[str]":
+    """`python -m components.publish`, with the run's demo photos."""
+    return run_captured(
+        *(sys.executable, "-m", "components.publish"),
+        *("--model_dir", str(model_dir), "--demo", str(run.directory / "demo")),
+        *("--metrics", str(metrics), "--publish_dir", str(folder), *options),
+    )
