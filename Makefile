@@ -23,9 +23,10 @@ DECISIONS ?=
 LEDGER ?=
 # Photos that `make bench-cleaning` and `make bench-unknown` report on.
 REPORTED ?=
-# What `make tensorboard` shows, and where.
+# What `make tensorboard` shows, the model that `make serve` serves, and where (6006 and 8080).
 RUN ?= runs/latest
-PORT ?= 6006
+MODEL ?= $(RUN)/model
+PORT ?=
 # Any other option of `pipeline.py run`: make run ARGS='--min_accuracy 0.8'
 ARGS ?=
 RUN_OPTIONS := $(if $(SOURCE),--source "$(SOURCE)") \
@@ -45,7 +46,7 @@ help:  ## list the targets
 	@echo "  with: SOURCE=inaturalist|gbif|commons|imagenet (several with commas)  SPECIES=species.yaml"
 	@echo "        CONTACT=e-mail  IMAGES=folder or gs://…  URLS=file  ARCHITECTURE=mobilenet_1.0_128"
 	@echo "        WEIGHTS=file  DECISIONS=file of curation.html  LEDGER=runs/…/ledger"
-	@echo "        ARGS='any option of pipeline.py run'  RUN=runs/…  PORT=6006"
+	@echo "        ARGS='any option of pipeline.py run'  RUN=runs/…  MODEL=folder or gs://…  PORT=6006"
 
 .PHONY: setup
 setup: $(VENV)/.installed  ## make the virtual environment (other targets do it by themselves)
@@ -95,7 +96,11 @@ compile: setup  ## build/pipeline-cpu.yaml and build/pipeline-gpu.yaml, for a cl
 tensorboard: setup  ## the training curves of the last run, at http://localhost:6006
 	@test -d "$(RUN)/logs" || { echo "make: no run at $(RUN): make run" >&2; exit 2; }
 	@TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 \
-	$(VENV)/bin/tensorboard --logdir "$(RUN)/logs" --host 127.0.0.1 --port $(PORT)
+	$(VENV)/bin/tensorboard --logdir "$(RUN)/logs" --host 127.0.0.1 --port $(or $(PORT),6006)
+
+.PHONY: serve
+serve: setup  ## a page to try the model of the last run, at http://localhost:8080
+	@$(PY) -m components.serve --model_dir "$(MODEL)" --port $(or $(PORT),8080) $(ARGS)
 
 .PHONY: bench
 bench: setup  ## accuracy beside Keras and scikit-learn on your photos: make bench IMAGES=folder
@@ -111,6 +116,22 @@ bench-unknown: setup  ## photos of something else told from the classes, beside 
 	@test -n "$(IMAGES)" -a -n "$(REPORTED)" || { echo "make: name two folders of photos: \
 	make bench-unknown IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
 	@$(PY) -m benchmarks.unknown "$(IMAGES)" "$(REPORTED)"
+
+.PHONY: bench-temperature
+bench-temperature: setup  ## log loss with and without temperature, on photos it was not fitted on
+	@test -n "$(IMAGES)" || { echo "make: name folders of photos: \
+	make bench-temperature IMAGES='flowers fungi'" >&2; exit 2; }
+	@$(PY) -m benchmarks.temperature $(IMAGES)
+
+.PHONY: bench-label
+bench-label: setup  ## one photo and a folder of 1,000, beside SavedModel and Keras
+	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-label IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.label "$(MODEL)" "$(IMAGES)"
+
+.PHONY: bench-serve
+bench-serve: setup  ## the page's service under 16 clients for 30 s
+	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-serve IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.serve_load "$(MODEL)" --images "$(IMAGES)"
 
 .PHONY: bench-download
 bench-download: setup  ## speed of fetching beside img2dataset: make bench-download IMAGES=folder
