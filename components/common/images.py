@@ -145,17 +145,20 @@ def check_jpeg(data: bytes) -> None:
 def decode(data: bytes, min_side: int = 0) -> NDArray[np.uint8]:
     """Decode any supported photo, JPEGs at the smallest of 1/1, 1/2, 1/4, 1/8 that suffices.
 
+    A JPEG that is to be turned, or has a colour profile, is so after that: to turn twelve
+    megapixels and encode them anew first, as datasets store them, would take ten times as long.
+
     Args:
         data: the encoded file.
         min_side: pixels that height and width must still have, 0 for the full size.
 
     Returns:
-        uint8 array of shape (height, width, 3), RGB, upright.
+        uint8 array of shape (height, width, 3), sRGB, upright.
 
     Raises:
         BadPhoto: it is no photo, or it is damaged.
     """
-    if sniff(data) != "jpeg" or needs_conversion(data):
+    if not is_scalable(data):
         data = to_clean_jpeg(data).data
     width, height = jpeg_size(data)
     factor = 8
@@ -168,7 +171,25 @@ def decode(data: bytes, min_side: int = 0) -> NDArray[np.uint8]:
         )
     except ValueError as error:
         raise BadPhoto("damaged", str(error)) from error
-    return pixels
+    return _as_shown(pixels, data) if needs_conversion(data) else pixels
+
+
+def is_scalable(data: bytes) -> bool:
+    """True for a JPEG that `decode` need not decode at its full size first."""
+    slow = (ODD_SUBSAMPLING, "CMYK", "YCCK")
+    return sniff(data) == "jpeg" and _colour_space(data) not in slow
+
+
+def _as_shown(pixels: NDArray[np.uint8], data: bytes) -> NDArray[np.uint8]:
+    """The pixels of a JPEG, turned as its EXIF says, in sRGB if its profile is another."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as header:
+            shown = Image.fromarray(pixels[..., 0] if header.mode == "L" else pixels)
+            shown.info["icc_profile"] = header.info.get("icc_profile")
+            shown.getexif()[EXIF_ORIENTATION] = header.getexif().get(EXIF_ORIENTATION, 1)
+        return np.array(_to_srgb(ImageOps.exif_transpose(shown)))
+    except Exception as error:  # as in `to_clean_jpeg`
+        raise BadPhoto("damaged", f"{type(error).__name__}: {error}") from error
 
 
 def model_input(data: bytes, size: int) -> NDArray[np.float32]:

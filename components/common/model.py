@@ -138,7 +138,8 @@ def read_description(directory: Path) -> ModelDescription:
         if content.get("format") != FORMAT or content.get("format_version") != FORMAT_VERSION:
             raise InputError(
                 f"{path} has format {content.get('format')!r} version "
-                f"{content.get('format_version')!r}; this program reads {FORMAT} {FORMAT_VERSION}"
+                f"{content.get('format_version')!r}; this program reads {FORMAT} {FORMAT_VERSION}: "
+                "make the model again with this version"
             )
         unknown = UnknownRule.parse(content["unknown"]) if content.get("unknown") else None
         description = ModelDescription(

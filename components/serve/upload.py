@@ -161,8 +161,7 @@ def photo_of(body: bytes, content_type: str, limits: Limits) -> bytes:
 
 def upright(data: bytes) -> bytes:
     """The photo as `images.decode` would convert it each time: once is enough."""
-    plain = images.sniff(data) == "jpeg" and not images.needs_conversion(data)
-    return data if plain else images.to_clean_jpeg(data).data
+    return data if images.is_scalable(data) else images.to_clean_jpeg(data).data
 
 
 def refused_photo(bad: BadPhoto) -> Refused:

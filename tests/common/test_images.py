@@ -316,6 +316,33 @@ def test_orientation_is_baked_in(orientation: int, kind: str) -> None:
     assert mean_difference(images.decode(data), upright) < 4
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_scaled_photo_looks_as_the_stored_one(orientation: int, mode: str) -> None:
+    exif = Image.Exif()
+    exif[images.EXIF_ORIENTATION] = orientation
+    large = Image.fromarray(picture(1280, 960)).convert(mode)
+    data = saved(large, "JPEG", exif=exif, quality=95)
+    assert input_difference(data, images.to_clean_jpeg(data).data) < 1.5
+
+
+def input_difference(left: bytes, right: bytes) -> float:
+    """How far apart two photos are for the network, in steps of 255."""
+    pair = (images.model_input(data, 128) for data in (left, right))
+    return 127.5 * float(np.abs(np.subtract(*pair)).mean())
+
+
+def test_colours_of_a_profile_are_those_of_the_stored_photo(shared_photos: Path) -> None:
+    photos = [path.read_bytes() for path in shared_photos.glob("mushrooms/*/*.jpg")]
+    foreign = [data for data in photos if images.needs_conversion(data)]
+    assert len(foreign) > 10
+    changed = []
+    for data in foreign:
+        assert input_difference(data, images.to_clean_jpeg(data).data) < 1.5
+        changed.append(input_difference(data, images.strip_metadata(data)))
+    assert np.mean(changed) > 2  # the profile does count
+
+
 def test_orientation_behind_long_segments_is_baked_in() -> None:
     exif = Image.Exif()
     exif[images.EXIF_ORIENTATION] = 6
