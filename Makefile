@@ -100,7 +100,8 @@ tensorboard: setup  ## the training curves of the last run, at http://localhost:
 
 .PHONY: serve
 serve: setup  ## a page to try the model of the last run, at http://localhost:8080
-	@$(PY) -m components.serve --model_dir "$(MODEL)" --port $(or $(PORT),8080) $(ARGS)
+	@$(PY) -m components.serve --model_dir "$(MODEL)" --port $(or $(PORT),8080) \
+	$(if $(filter $(RUN)/model,$(MODEL)),$(addprefix --metrics ,$(wildcard $(RUN)/metrics.json))) $(ARGS)
 
 .PHONY: bench
 bench: setup  ## accuracy beside Keras and scikit-learn on your photos: make bench IMAGES=folder

@@ -17,6 +17,7 @@ def write_metrics(path: Path, model_dir: Path, low: float = 0.8, accuracy: float
     figures = {
         "accuracy_low": low,
         "accuracy": accuracy,
+        "held_out_photos": 40,
         "head_sha256": description["head_sha256"],
     }
     path.write_text(json.dumps(figures))

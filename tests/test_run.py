@@ -89,10 +89,12 @@ def test_good_model_is_published_with_a_pointer(sample_run: Run) -> None:
     published = Path(summary["published"])
     for name in ("model.tflite", "MODEL_CARD.md", "ATTRIBUTION.md", "decision.json"):
         assert (published / name).is_file()
-    assert "nothing is published as mushrooms yet" in summary["reason"]
+    assert "no model was published as mushrooms before" in summary["reason"]
     pointer = json.loads((published.parent / "latest.json").read_text())
     assert pointer["version"] == published.name
     assert "published" in sample_run.stdout
+    metrics = json.loads((sample_run.directory / "metrics.json").read_text())
+    assert metrics == summary["metrics"]
 
 
 def test_model_below_the_wanted_accuracy_is_held_back(tmp_path: Path, backbone_cache: Path) -> None:

@@ -29,9 +29,9 @@ def render(photos: Iterable[Photo]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def escape(text: str) -> str:
+def escape(text: str, most: int = MAX_TEXT) -> str:
     """A stranger's text as one line of Markdown that shows it and does nothing else."""
-    plain = "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])
+    plain = "".join(c if c.isprintable() else " " for c in text[:most])
     return _MARKDOWN.sub(r"\\\1", " ".join(plain.split()))
 
 

@@ -14,7 +14,10 @@ POINTER_MAX_BYTES = 1024 * 1024
 FILE_MAX_BYTES = 512 * 1024**2
 # What predicting needs; other forms of the model are not fetched.
 NEEDED = (model.DESCRIPTION, model.LITERT, model.HEAD)
-WANTED = (*NEEDED, model.INT8, model.DISTANCES, model.REFERENCES, model.LABELS, ATTRIBUTION)
+WANTED = (
+    *(*NEEDED, model.INT8, model.DISTANCES, model.REFERENCES, model.LABELS),
+    *(ATTRIBUTION, "metrics.json"),
+)
 
 
 def local_model(place: str, cache_dir: Path) -> Path:

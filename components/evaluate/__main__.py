@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from components.common.files import default_cache_dir
+from components.common.model_place import local_model
 from components.common.step import run_command
 from components.evaluate.evaluate import evaluate
 
@@ -12,12 +14,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m components.evaluate",
         description="Measure a model on the test part and the demo photos, or on any folder with "
-        "one subfolder of photos per class.",
+        "one subfolder of photos for each of its classes.",
     )
-    parser.add_argument("--model_dir", type=Path, required=True, help="the model")
+    parser.add_argument("--model_dir", required=True, help="the model: a folder, gs://… or s3://…")
     parser.add_argument("--training", type=Path, help="dataset with a test part")
     parser.add_argument("--demo", type=Path, help="dataset of demo photos")
-    parser.add_argument("--folder", type=Path, help="folder with one subfolder of photos per class")
+    parser.add_argument(
+        "--folder", type=Path, help="folder with subfolders of photos, named as the model's classes"
+    )
     parser.add_argument("--metrics", type=Path, required=True, help="metrics.json to write")
     parser.add_argument("--report", type=Path, required=True, help="report.html to write")
     run_command("evaluate", parser, _command)
@@ -25,7 +29,7 @@ def main() -> None:
 
 def _command(options: argparse.Namespace) -> None:
     result = evaluate(
-        options.model_dir,
+        local_model(options.model_dir, default_cache_dir()),
         options.training,
         options.demo,
         options.metrics,
@@ -39,7 +43,7 @@ def _command(options: argparse.Namespace) -> None:
             f"({share.low:.3f} to {share.high:.3f})"
         )
     if result.unusable:
-        print(f"left out, no usable photos: {len(result.unusable)}")
+        print(f"{len(result.unusable)} files were left out: they are no usable photos")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,8 @@ def _check_known(labels: set[str], classes: Sequence[str], where: Path) -> None:
     strange = sorted(labels - set(classes))
     if strange:
         raise InputError(
-            f"the model does not know the classes {strange} of {where}: it knows {sorted(classes)}"
+            f"the model does not know the classes {', '.join(strange)} of {where}: it knows "
+            f"{', '.join(sorted(classes))}; rename or take away the other folders"
         )
 
 

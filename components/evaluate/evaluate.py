@@ -12,7 +12,7 @@ from components.common.model import REFERENCES, Model
 from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, SEEN_BY_BACKBONE, Photo
 from components.common.references import References
 from components.common.splits import DEMO, TEST
-from components.common.step import step
+from components.common.step import step, warn
 from components.evaluate.answers import (
     Source,
     ask,
@@ -64,18 +64,18 @@ def evaluate(
     held_out, _ = _ask_all(model, sources)
     own: list[Answer] = []
     unusable: list[Unusable] = []
-    said: list[str] = []
+    seen = 0
     if folder is not None:
         source, unusable = folder_source(folder, model.classes)
         own, bad = _ask_all(model, [source])
         unusable += bad
         warn_of(unusable)
-        said = _seen_before(model_dir, source)
+        seen = _seen_before(model_dir, source)
         sources.append(source)
     answers = held_out or own
     if not answers:
         raise InputError(_nothing_to_measure(training, demo, folder, unusable))
-    result = _evaluation(model, sources, held_out, own, said, unusable)
+    result = _evaluation(model, sources, held_out, own, seen, unusable)
     text = json.dumps(figures(result), indent=2, allow_nan=False)
     write_file(metrics, f"{text}\n", what="the metrics")
     write_file(html, render(result), what="the report")
@@ -97,7 +97,7 @@ def _evaluation(
     sources: Sequence[Source],
     held_out: list[Answer],
     own: list[Answer],
-    said: Iterable[str],
+    seen: int,
     unusable: Iterable[Unusable],
 ) -> Evaluation:
     """The figures of all parts; the report goes into the held-out photos where there are any."""
@@ -126,7 +126,8 @@ def _evaluation(
         outcomes=arrays(main),
         curated=measured("curated", unflagged) if len(unflagged) < len(main) else None,
         mistakes=mistakes(main, sources, model.classes),
-        cautions=(*said, *cautions(answer.photo for answer in main)),
+        cautions=(*_told_of(seen), *cautions(answer.photo for answer in main)),
+        seen=seen,
         unusable=tuple(unusable),
     )
 
@@ -148,17 +149,25 @@ def _nothing_to_measure(
     return f"{found}: left out {len(unusable)}, such as {first.name} ({first.reason})"
 
 
-def _seen_before(model_dir: Path, source: Source) -> list[str]:
-    """A caution where the folder holds photos that the model was made of."""
+def _seen_before(model_dir: Path, source: Source) -> int:
+    """How many photos of the folder the model was made of."""
     if not (model_dir / REFERENCES).is_file():
-        return []
+        return 0
     known = frozenset(photo.sha256 for photo in References(model_dir / REFERENCES).photos)
-    count = known_photos(source, known)
-    if not count:
+    seen = known_photos(source, known)
+    for caution in _told_of(seen):
+        warn(caution)
+    return seen
+
+
+def _told_of(seen: int) -> list[str]:
+    """A caution where the folder holds photos that the model was made of."""
+    if not seen:
         return []
+    were = "photo of the folder was" if seen == 1 else "photos of the folder were"
     return [
-        f"{count} of the {len(source.photos)} photos of the folder were used to make this model: "
-        "the figures are better than they would be on new ones."
+        f"{seen} {were} used to make this model: the figures are better than they would be on new "
+        "ones. (Copies of another size or quality are not noticed.)"
     ]
 
 
@@ -225,6 +234,8 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.curated is not None:
         result |= _interval("curated_accuracy", evaluation.curated.accuracy)
         result["curated_photos"] = evaluation.curated.accuracy.total
+    if evaluation.seen:
+        result["folder_photos_seen"] = evaluation.seen
     if evaluation.unusable:
         result["unusable_files"] = len(evaluation.unusable)
     result["head_sha256"] = evaluation.model.head_sha256  # whose figures these are

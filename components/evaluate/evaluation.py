@@ -88,6 +88,7 @@ class Evaluation:
         mistakes: the worst first.
         cautions: what must be said of the photos themselves.
         unusable: files that were left out.
+        seen: photos of the folder that the model was made of.
     """
 
     model: ModelDescription
@@ -98,3 +99,4 @@ class Evaluation:
     mistakes: tuple[Mistake, ...] = ()
     cautions: tuple[str, ...] = ()
     unusable: tuple[Unusable, ...] = ()
+    seen: int = 0

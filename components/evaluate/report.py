@@ -29,7 +29,9 @@ def render(evaluation: Evaluation) -> str:
     model, overall = evaluation.model, evaluation.overall
     body = [
         notices(rendered=model.rendered, cautions=evaluation.cautions),
-        _headline(overall, len(model.classes)),
+        _headline(
+            overall, len(model.classes), new=not (evaluation.seen and overall.name == FOLDER)
+        ),
         _glance(evaluation),
         _parts(evaluation),
         _curated(evaluation),
@@ -52,7 +54,7 @@ def render(evaluation: Evaluation) -> str:
     return page("How good is the model?", subtitle, "\n".join(body), css=CSS)
 
 
-def _headline(part: PartFigures, classes: int) -> str:
+def _headline(part: PartFigures, classes: int, *, new: bool) -> str:
     accuracy = part.accuracy
     if not accuracy.total:
         return '<section class="panel hero"><p>No held-out photos were measured.</p></section>'
@@ -66,7 +68,7 @@ def _headline(part: PartFigures, classes: int) -> str:
 <span class="big" aria-hidden="true">{percent(accuracy.value)}</span>
 <p>{sentence}</p>
 {_drawn_interval(accuracy, chance)}
-{_remark(accuracy)}
+{_remark(accuracy) if new else ""}
 <p class="scale">Guessing blindly among {classes} classes would be right {percent(chance)} of the
 time.</p>
 </section>"""

@@ -121,13 +121,13 @@ class Graph:
         output_layer: str,
         threads: int = backbone.THREADS,
     ) -> None:
+        _check_size(path)
         self.classes = read_labels(_labels_file(path, labels))
         self.pixels = preprocessing
         self._name = str(path)
-        _check_size(path)
         names = (input_layer, output_layer)
         if path.suffix.lower() in LITERT_SUFFIXES:
-            self._run = _litert(path, *names, threads)
+            self._run = _litert(path, *names, threads, preprocessing)
         else:
             self._run = _frozen(path, *names)
         # Once on nothing: what does not fit is told before the first photo is read.
@@ -190,7 +190,9 @@ def _check_size(path: Path) -> None:
         raise InputError(f"{path} has {path.stat().st_size} bytes: expected 1 to {GRAPH_MAX_BYTES}")
 
 
-def _litert(path: Path, input_layer: str, output_layer: str, threads: int) -> Run:
+def _litert(
+    path: Path, input_layer: str, output_layer: str, threads: int, preprocessing: Preprocessing
+) -> Run:
     runner: Any = backbone.make_interpreter(path, threads)
     for name, known in (
         (input_layer, runner.get_input_details()),
@@ -198,6 +200,14 @@ def _litert(path: Path, input_layer: str, output_layer: str, threads: int) -> Ru
     ):
         if name not in known:
             raise InputError(f"there is no {name!r} in {path}: its signature has {_some(known)}")
+
+    height, width = runner.get_input_details()[input_layer]["shape_signature"][1:3]
+    # LiteRT would take any size and answer nonsense; -1 stands for any.
+    if {height, width} != {-1} and (height, width) != (preprocessing.height, preprocessing.width):
+        raise InputError(
+            f"{path} takes photos of {height} x {width} pixels: set --input_height {height} and "
+            f"--input_width {width}"
+        )
 
     def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         try:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from components.common.fetch import Fetcher
 
 STANDARD_INPUT = "-"
+REFUSED = "refused address"  # the fetcher's word for a host that is not public
 READERS = 8  # photos that are read at once: what is waited for is the network, or a slow disk
+MAX_NAMED = 5  # files in a message
 AHEAD = 16  # photos in memory before they are asked for: one batch of the network
 
 
@@ -40,7 +42,8 @@ def find(places: Sequence[str]) -> Iterator[str]:
             for standard input.
 
     Raises:
-        InputError: a place does not exist or holds no photo, or there is no place at all.
+        InputError: a folder or pattern holds no photo, no file exists, or nothing is named. One
+            missing file among others is a failure of that photo alone.
     """
     if not places:
         raise InputError(
@@ -49,13 +52,14 @@ def find(places: Sequence[str]) -> Iterator[str]:
         )
     if list(places).count(STANDARD_INPUT) > 1:
         raise InputError("standard input (-) holds one photo, and was named more than once")
+    files = [place for place in places if _is_file_name(place)]
+    if len(files) == len(places) and not any(Path(one).expanduser().exists() for one in files):
+        raise InputError(f"there is no photo at {', '.join(files[:MAX_NAMED])}")
     for place in places:
         if not is_one(place) and next(_expanded(place), None) is None:
             raise InputError(
                 f"there are no photos at {place}: expected files that end in {', '.join(SUFFIXES)}"
             )
-        if is_one(place) and not is_address(place) and place != STANDARD_INPUT:
-            _check_file(place)
     return itertools.chain.from_iterable(map(_expanded, places))
 
 
@@ -74,9 +78,8 @@ def _is_folder_or_pattern(place: str) -> bool:
     return path.is_dir() or (glob.has_magic(place) and not path.exists())
 
 
-def _check_file(place: str) -> None:
-    if not Path(place).expanduser().exists():
-        raise InputError(f"there is no photo at {place}")
+def _is_file_name(place: str) -> bool:
+    return is_one(place) and not is_address(place) and place != STANDARD_INPUT
 
 
 def _expanded(place: str) -> Iterator[str]:
@@ -175,7 +178,8 @@ class Reader(AbstractContextManager["Reader"]):
             # What an address gives may change from one day to the next: a webcam's picture does.
             return self._fetcher_of_all().photo(url, max_age_s=0).read()
         except FetchError as error:
-            detail = f" ({error.detail})" if error.detail else ""
+            hint = "; --allow_private_hosts allows it" if error.reason == REFUSED else ""
+            detail = f" ({error.detail}{hint})" if error.detail else ""
             raise Unreadable(f"{error.reason}{detail}") from error
         except WorkError as error:  # a host that must not be asked for more today
             raise Unreadable(str(error)) from error

@@ -19,9 +19,11 @@ def main() -> None:
     )
     parser.add_argument("--model_dir", type=Path, required=True, help="the model")
     parser.add_argument(
-        "--demo", type=Path, required=True, help="dataset of photos to compare the models on"
+        "--demo", type=Path, required=True, help="photos to compare on, such as runs/latest/demo"
     )
-    parser.add_argument("--metrics", type=Path, required=True, help="metrics.json of evaluate")
+    parser.add_argument(
+        "--metrics", type=Path, required=True, help="of evaluate, such as runs/latest/metrics.json"
+    )
     parser.add_argument("--publish_dir", required=True, help="folder to publish into")
     parser.add_argument("--decision", type=Path, help="JSON file to write the decision to")
     add_options(

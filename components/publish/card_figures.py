@@ -9,15 +9,15 @@ from typing import Any
 
 from components.common.attribution import escape
 from components.common.model import ModelDescription
-from components.publish.decision import Decision
+from components.publish.decision import ANY_REGRESSION, Decision
 
 MAX_CONFUSIONS = 8
 MAX_CODE = 200  # characters
+MAX_REASON = 2000  # characters
 PARTS = (
     ("test", "test part"),
     ("demo", "demo photos"),
     ("held_out", "both together"),
-    ("folder", "a folder of other photos"),
 )
 SHARES = (
     ("top3_accuracy", "right class among the three likeliest"),
@@ -68,6 +68,8 @@ def calibration(description: ModelDescription, figures: Mapping[str, Any]) -> li
     lines = ["## How far its probabilities can be trusted", ""]
     if description.temperature is None:
         lines.append("There were too few photos to calibrate it: take them as a ranking only.")
+    elif description.temperature == 1:
+        lines.append("A temperature would not have helped: they are as the network gives them.")
     else:
         lines.append(_temperature(description))
     rows = []
@@ -76,8 +78,10 @@ def calibration(description: ModelDescription, figures: Mapping[str, Any]) -> li
         if value is not None:
             rows.append([name, f"{value:.3f}", "" if before is None else f"{before:.3f}"])
     if rows:
+        header = ["", "as the program gives them", "without the temperature"]
+        columns = 2 if description.temperature in (None, 1) else 3
         lines += ["", "On the photos that it never saw:", ""]
-        lines += table(["", "as the program gives them", "without the temperature"], rows)
+        lines += table(header[:columns], [row[:columns] for row in rows])
     return lines
 
 
@@ -110,7 +114,10 @@ def confusions(description: ModelDescription, figures: Mapping[str, Any]) -> lis
 
 def predecessor(decision: Decision) -> list[str]:
     """This model and the one that it replaced, on the same photos."""
-    lines = ["## Beside the model that it replaced", ""]
+    lines = ["## Why it was published", "", f"{escape(decision.reason, MAX_REASON)}."]
+    if decision.max_regression >= ANY_REGRESSION:
+        lines += ["", "**It was published whatever the comparison says (`--max_regression 1`).**"]
+    lines += ["", "## Beside the model that it replaced", ""]
     compared = decision.comparison
     if decision.champion_problem:
         return [*lines, "The model published before could not be read, so nothing was compared."]

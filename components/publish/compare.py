@@ -67,8 +67,8 @@ def compare(
     if known.champion != known.version:
         known = _beside_champion(known, challenger, photos, root)
     decided = decisions.weigh(known)
-    log.info("%s: %s", decided.decision, decided.reason)
     if output:
+        log.info("%s: %s", decided.decision, decided.reason)
         write_file(output, decided.to_json(), what="the decision")
     return decided
 
@@ -83,6 +83,8 @@ def read_metrics(path: Path, head_sha256: str) -> dict[str, Any]:
     try:
         figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         low, accuracy = figures["accuracy_low"], figures["accuracy"]
+        if not figures.get("held_out_photos"):
+            raise ValueError("it has no figures of held-out photos, the test part and demo photos")
         if not 0 <= low <= accuracy <= 1:
             raise ValueError(f"accuracy_low {low} and accuracy {accuracy} make no sense")
     except KeyError as error:
@@ -106,9 +108,9 @@ def _beside_champion(known: Decision, challenger: Model, photos: Dataset, root: 
         return _unreadable(known, error, root)
     fair = paired.unseen(fair, [challenger.directory])
     # First the new model: what is wrong with the photos is not to be blamed on the other.
-    new = paired.answers(challenger, photos, fair, "compare: the new model")
+    new = paired.answers(challenger, photos, fair, "compare: photos shown to the new model")
     try:
-        old = paired.answers(champion, photos, fair, "compare: the published model")
+        old = paired.answers(champion, photos, fair, "compare: photos shown to the published model")
     except (InputError, ValueError, RuntimeError, LookupError, TypeError) as error:
         return _unreadable(known, error, root)  # LiteRT and numpy say many things of a damaged one
     asked = {photo.label for photo in fair}

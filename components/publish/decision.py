@@ -113,7 +113,7 @@ def weigh(decision: Decision) -> Decision:
     reached = "reaches" if enough else "is below"
     reasons = [
         f"the lower bound {decision.accuracy_low:.3f} of its accuracy {reached} "
-        f"{decision.min_accuracy:g}"
+        f"{decision.min_accuracy:g} (--min_accuracy)"
     ]
     not_worse, beside = _beside_champion(decision)
     reasons += beside
@@ -129,7 +129,7 @@ def _beside_champion(decision: Decision) -> tuple[bool, list[str]]:
         problem = f"the published model cannot be asked ({decision.champion_problem})"
         return any_will_do, [problem + way_out]
     if not decision.champion:
-        return True, [f"nothing is published as {decision.name} yet"]
+        return True, [f"no model was published as {decision.name} before"]
     if decision.champion == decision.version:
         return True, ["it is the published model already"]
     if compared is None or not compared.photos:

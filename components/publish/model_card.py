@@ -70,7 +70,7 @@ def _head(description: ModelDescription, decision: Decision) -> list[str]:
         "pipeline_tag: image-classification",
         "library_name: keras",
         "license: other",
-        "license_name: mixed",
+        "license_name: see-attribution",
         f"license_link: {ATTRIBUTION}",
         "tags:",
         *(f"- {tag}" for tag in ("image-classification", "litert", "tensorflow", family)),
@@ -126,7 +126,8 @@ def _data(description: ModelDescription, photos: Sequence[Photo]) -> list[str]:
         "",
         *_licences(photos),
         "",
-        f"[{ATTRIBUTION}]({ATTRIBUTION}) names title, author, licence and source.",
+        f"[{ATTRIBUTION}]({ATTRIBUTION}) names title, author, licence and source, "
+        "of these and of the test part.",
     ]
     if bound:
         lines += [
@@ -217,7 +218,7 @@ def _limits(description: ModelDescription, figures: Mapping[str, Any]) -> list[s
         "say nothing of photos of another kind.",
     ]
     if least < FEW_PHOTOS:
-        lines.append(f"- **Few photos.** One class was learned from only {least} photos.")
+        lines.append(f"- **Few photos.** The class with the fewest was learned from {least}.")
     confused = card_figures.confusions(description, figures)
     if confused:
         lines += ["", "Most often confused, on photos that it never saw:", "", *confused]
@@ -232,7 +233,7 @@ def _loading(description: ModelDescription) -> list[str]:
         "With the program, which applies temperature and rule; FOLDER is where this card is:",
         "",
         "```sh",
-        "python -m components.label_image --model_dir FOLDER --image PHOTO",
+        ".venv/bin/python -m components.label_image --model_dir FOLDER PHOTO",
         "```",
         "",
         f"Without it, the bare probabilities, in the order of `{model.LABELS}`, of float32 pixels "

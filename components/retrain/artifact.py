@@ -138,7 +138,7 @@ def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> 
     if not measured.shipped:
         path.unlink()
         warn(
-            f"the int8 model was left out: it loses {100 * measured.loss:.1f} points of accuracy, "
+            f"the int8 model was left out: it loses {100 * measured.loss:.2f} points of accuracy, "
             f"and {100 * quantize.MAX_LOSS:.0f} is the most"
         )
     return measured

@@ -128,6 +128,7 @@ def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:
     """Give what a person opens a short name in the run's folder, and the run the name `latest`."""
     for page in ("report", "gallery", "curation"):
         shutil.copyfile(outputs[page], run_dir / f"{page}.html")
+    shutil.copyfile(outputs["metrics"], run_dir / "metrics.json")
     for name in ("model", "logs", "training", "demo", "ledger", "facts"):
         (run_dir / name).symlink_to(os.path.relpath(outputs[name], run_dir))
     latest = run_dir.parent / LATEST

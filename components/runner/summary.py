@@ -142,9 +142,10 @@ def _next_commands(request: Request) -> list[tuple[str, str]]:
     commands = [
         ("make tensorboard", "the training's curves"),
         (
-            f".venv/bin/python -m components.label_image --model_dir {model} --image PHOTO",
+            f".venv/bin/python -m components.label_image --model_dir {model} PHOTO",
             "what is on a photo of yours",
         ),
+        ("make serve", "a page to try this model"),
     ]
     if request.arguments["source"] == "sample":
         commands.append(

@@ -29,6 +29,11 @@ def main() -> None:
         required=True,
         help="the model: a folder, gs:// or s3://, or where publish puts its versions",
     )
+    parser.add_argument(
+        "--metrics",
+        type=Path,
+        help="metrics.json of evaluate, to say how good the model is (default: beside the model)",
+    )
     add_options(
         parser,
         ("host", "127.0.0.1", "address to listen at; 0.0.0.0 lets other machines in"),
@@ -73,6 +78,7 @@ def _command(options: argparse.Namespace) -> None:
         workers=options.workers,
         limits=limits,
         access_log=options.access_log,
+        metrics=options.metrics,
     )
 
 

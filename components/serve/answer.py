@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from components.common import activation, images, licences, report
 from components.common.model import Model, ModelDescription, Prediction, top_k
 from components.common.references import Reference, References
+from components.serve.figures import Figures
 
 SPOTLIGHT_SIDE = 640  # pixels
 MAX_SIMILAR = 12
@@ -39,6 +40,15 @@ class SimilarPhoto(_Shape):
     thumbnail: str = Field(description="data URI of a JPEG")
 
 
+class Measured(_Shape):
+    """How good the model is on photos that it never saw."""
+
+    accuracy: Share
+    accuracy_low: Share = Field(description="lower end of the 95 % interval")
+    accuracy_high: Share
+    photos: int
+
+
 class ModelInfo(_Shape):
     """Which model it is."""
 
@@ -51,6 +61,7 @@ class ModelInfo(_Shape):
     temperature: float | None
     knows_unknown: bool = Field(description="whether it can answer that it is none of the classes")
     photos: dict[str, dict[str, int]] = Field(description="that it was made of, by part and class")
+    measured: Measured | None = Field(description="null where it is not known here")
     rendered: bool = Field(description="trained on rendered pictures instead of photographs")
     warning: str
 
@@ -144,8 +155,16 @@ def answer(model: Model, references: References | None, photo: bytes, wish: Wish
     )
 
 
-def describe(description: ModelDescription) -> ModelInfo:
+def describe(description: ModelDescription, figures: Figures | None) -> ModelInfo:
     """The model as `GET /v1/model` tells of it."""
+    measured = None
+    if figures is not None:
+        measured = Measured(
+            accuracy=figures.accuracy,
+            accuracy_low=figures.low,
+            accuracy_high=figures.high,
+            photos=figures.photos,
+        )
     return ModelInfo(
         classes=list(description.classes),
         architecture=description.architecture,
@@ -156,6 +175,7 @@ def describe(description: ModelDescription) -> ModelInfo:
         temperature=description.temperature,
         knows_unknown=description.unknown is not None,
         photos={part: dict(counts) for part, counts in description.photos.items()},
+        measured=measured,
         rendered=description.rendered,
         warning=report.WARNING,
     )

@@ -18,6 +18,7 @@ from components.common.model import Model, ModelDescription
 from components.common.references import References
 from components.serve import answer, page, upload
 from components.serve.answer import Answer, ModelInfo, Problem, State, Wish
+from components.serve.figures import Figures
 from components.serve.front import Front
 from components.serve.pool import Busy, Pool
 from components.serve.upload import Limits, Refused
@@ -62,6 +63,7 @@ class Service:
         pool: threads with a model each.
         limits: of a request.
         references: photos to show beside the one asked about; None until loaded, or without any.
+        figures: how good the model is; None where that is not known.
         arriving: photos that are on their way in.
     """
 
@@ -69,6 +71,7 @@ class Service:
     pool: Pool[Model]
     limits: Limits
     references: References | None = None
+    figures: Figures | None = None
     arriving: int = 0
 
     async def predict(self, request: Request, wish: Wish) -> Answer:
@@ -142,7 +145,7 @@ def make_app(
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
-    html = page.render(service.description, service.limits)
+    html = page.render(service.description, service.limits, service.figures)
     headers = {"Content-Security-Policy": page.policy(html), "Cache-Control": "no-cache"}
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
@@ -151,7 +154,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/model", summary="Which model answers")
     async def show_model() -> ModelInfo:
-        return answer.describe(service.description)
+        return answer.describe(service.description, service.figures)
 
     @app.get("/healthz", summary="Whether the process is alive")
     async def healthz() -> State:

@@ -6,6 +6,7 @@ from components.common import report
 from components.common.model import ModelDescription
 from components.common.report import escape
 from components.serve import upload
+from components.serve.figures import Figures
 from components.serve.page_script import CSS, SCRIPT
 from components.serve.upload import Limits
 
@@ -35,17 +36,18 @@ _DRAWING = (
 )
 
 
-def render(description: ModelDescription, limits: Limits) -> str:
+def render(description: ModelDescription, limits: Limits, figures: Figures | None = None) -> str:
     """The page as HTML.
 
     Args:
         description: of the model that answers.
         limits: of a photo; files that are larger are not sent.
+        figures: how good it is, where that is known.
     """
     html = report.page(
         "Which mushroom is this?",
         "Show a photo and see which kind a program takes it for, how sure it is, and why.",
-        _body(description, limits),
+        _body(description, limits, figures),
         script=SCRIPT,
         css=CSS,
         connect="'self'",
@@ -60,7 +62,7 @@ def policy(html: str) -> str:
     return f"{found[1]}; frame-ancestors 'none'"
 
 
-def _body(description: ModelDescription, limits: Limits) -> str:
+def _body(description: ModelDescription, limits: Limits, figures: Figures | None) -> str:
     megabytes = f"{limits.upload_bytes / 1024**2:.3g}"
     cautions = () if description.unknown else (NO_RULE,)
     return f"""{report.notices(rendered=description.rendered, cautions=cautions)}
@@ -87,11 +89,11 @@ at, and forgotten.</p>
 <div id="status" role="status"></div>
 <div id="problem" role="alert"></div>
 <section id="result" aria-labelledby="species" hidden></section>
-{_known(description)}
+{_known(description, figures)}
 {_PROGRAMS}"""
 
 
-def _known(description: ModelDescription) -> str:
+def _known(description: ModelDescription, figures: Figures | None) -> str:
     """The classes, because an answer can only be one of them."""
     shown = "".join(
         f"<li>{report.shortened(label.replace('_', ' '))}</li>"
@@ -105,7 +107,19 @@ def _known(description: ModelDescription) -> str:
 <h2>What it knows <small>{len(description.classes)} kinds{taught}</small></h2>
 <ul class="chips">{shown}{rest}</ul>
 <p class="muted">Of every other mushroom it can at best say that it is none of these.</p>
+{_how_good(figures)}
 </section>"""
+
+
+def _how_good(figures: Figures | None) -> str:
+    if figures is None:
+        return '<p class="muted">How often it is right is not known here.</p>'
+    low, high = report.percent(figures.low), report.percent(figures.high)
+    return (
+        f"<p>Of {figures.photos:,} photos that it never saw it named "
+        f"<strong>{report.percent(figures.accuracy)}</strong> right (95 % interval {low} to "
+        f"{high}).</p>"
+    )
 
 
 NO_RULE = (

@@ -229,6 +229,9 @@ function familiarity(answer) {
     const whom = share ? `${stranger} of the photos of these kinds` : "every photo of these kinds";
     return [make("p", {}, `It looks stranger than ${whom} that it was compared with.`)];
   }
+  if (share >= 0.99) {
+    return [make("p", {}, "The photo looks as familiar as the most typical ones of these kinds.")];
+  }
   return [make("p", {}, share < 0.25
     ? `The photo looks unusual for these kinds: ${stranger} of their photos look more familiar.`
     : `The photo looks familiar: ${percent(share)} of the photos of these kinds look stranger.`)];

@@ -15,6 +15,7 @@ from components.common.model import REFERENCES, Model, read_description
 from components.common.model_place import local_model
 from components.common.references import References
 from components.common.step import log
+from components.serve import figures
 from components.serve.app import Service, make_app
 from components.serve.connection import watched
 from components.serve.pool import Pool
@@ -43,6 +44,7 @@ def serve(
     workers: int = WORKERS,
     limits: Limits | None = None,
     access_log: bool = True,
+    metrics: Path | None = None,
 ) -> None:
     """Serve until the process is told to end.
 
@@ -54,6 +56,7 @@ def serve(
         workers: photos looked at at once, each by a model of its own on one thread.
         limits: what one request may cost.
         access_log: whether to log requests: method, path, status and duration, nothing else.
+        metrics: figures of the model for the page; by default those beside the model, if any.
 
     Raises:
         InputError: no model, or the port is taken.
@@ -63,7 +66,7 @@ def serve(
     # What Pillow says of strangers' files would fill the log; the answer says what was wrong.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     directory = local_model(place, cache_dir)
-    service = make_service(directory, workers=workers, limits=limits)
+    service = make_service(directory, workers=workers, limits=limits, metrics=metrics)
     with listen(host, port) as listener:
         app = make_app(service, access_log=access_log, on_start=lambda: _announce(listener))
         config = uvicorn.Config(
@@ -91,13 +94,18 @@ def serve(
         raise failure
 
 
-def make_service(directory: Path, *, workers: int = WORKERS, limits: Limits) -> Service:
+def make_service(
+    directory: Path, *, workers: int = WORKERS, limits: Limits, metrics: Path | None = None
+) -> Service:
     """The service for a model; the model itself is loaded when the service starts.
 
     Raises:
-        InputError: it is no model directory.
+        InputError: it is no model directory, or the metrics are not of this model.
     """
     description = read_description(directory)
+    beside = directory / figures.FILE_NAME
+    place = metrics or (beside if beside.exists() else None)
+    known = figures.read(place, description.head_sha256) if place else None
 
     def load() -> Model:
         model = Model(directory, threads=1)
@@ -108,7 +116,8 @@ def make_service(directory: Path, *, workers: int = WORKERS, limits: Limits) -> 
         model.judge(model(np.zeros((1, side, side, 3), np.float32)))
         return model
 
-    service = Service(description, Pool(load, workers=workers, waiting=limits.waiting), limits)
+    pool = Pool(load, workers=workers, waiting=limits.waiting)
+    service = Service(description, pool, limits, figures=known)
     return service
 
 

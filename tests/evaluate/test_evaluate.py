@@ -180,7 +180,7 @@ def test_folder_is_measured_alone_and_files_that_are_no_photos_are_named(
         *("--report", str(tmp_path / "report.html")),
     )
     assert done.returncode == 0, done.stderr
-    assert "left out, no usable photos: 5" in done.stdout
+    assert "5 files were left out: they are no usable photos" in done.stdout
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["folder_photos"] == count
     assert metrics["accuracy"] == metrics["folder_accuracy"]
@@ -232,18 +232,33 @@ def test_photos_that_the_model_was_made_of_are_told_of(sample_run: Run, tmp_path
     count = unpacked(sample_run.directory / "training", tmp_path / "seen", split="training")
     result = measured_folder(sample_run, tmp_path / "seen", tmp_path)
     assert result.cautions[0].startswith(
-        f"{count} of the {count} photos of the folder were used to make this model"
+        f"{count} photos of the folder were used to make this model"
     )
+    assert json.loads((tmp_path / "metrics.json").read_text())["folder_photos_seen"] == count
+    assert "on new photos it may well" not in (tmp_path / "report.html").read_text()
     unpacked(sample_run.directory / "demo", tmp_path / "new", split="demo")
     said = " ".join(measured_folder(sample_run, tmp_path / "new", tmp_path).cautions)
     assert "used to make" not in said
+    assert "folder_photos_seen" not in json.loads((tmp_path / "metrics.json").read_text())
+
+
+def test_published_root_is_measured_by_its_latest_version(sample_run: Run, tmp_path: Path) -> None:
+    unpacked(sample_run.directory / "demo", tmp_path / "photos", split="demo")
+    done = run_captured(
+        *(sys.executable, "-m", "components.evaluate"),
+        *("--model_dir", str(Path(sample_run.summary["published"]).parent)),
+        *("--folder", str(tmp_path / "photos")),
+        *("--metrics", str(tmp_path / "metrics.json"), "--report", str(tmp_path / "report.html")),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("folder: ")
 
 
 def test_folder_of_a_class_that_the_model_does_not_know_is_refused(
     sample_run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "photos" / "death cap").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"'death cap'.*it knows \["):
+    with pytest.raises(InputError, match=r"death cap of .* it knows .*; rename or take away"):
         measured_folder(sample_run, tmp_path / "photos", tmp_path)
 
 

@@ -74,6 +74,19 @@ def test_answer_of_a_graph_is_the_model_s_without_temperature(
         assert float(scores[name]) == pytest.approx(float(score), abs=2e-4)
 
 
+def test_litert_file_says_which_size_it_takes(sample_run: Run, photo: Path) -> None:
+    model = sample_run.directory / "model"
+    done = label("--graph", model / "model.tflite", "--input_height", 100, "--image", photo)
+    assert done.returncode == 2
+    assert f"set --input_height {SIDE} and --input_width {SIDE}" in done.stderr
+
+
+def test_graph_that_is_not_there_is_told_before_its_labels(tmp_path: Path) -> None:
+    done = label("--graph", tmp_path / "nope.pb", "--image", "photo.jpg")
+    assert done.returncode == 2
+    assert f"there is no file at {tmp_path / 'nope.pb'}" in done.stderr
+
+
 def test_mean_of_0_and_other_scales_are_honoured(tmp_path: Path) -> None:
     path = small_graph(tmp_path / "graph.pb", of_means)
     white = images.encode(np.full((64, 64, 3), 255, np.uint8))

@@ -195,6 +195,18 @@ def test_place_without_a_photo_is_exit_2(
     assert "Traceback" not in done.stderr
 
 
+def test_missing_file_among_others_fails_alone(
+    sample_run: Run, photo: Path, tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "missing.jpg")
+    model = str(sample_run.directory / "model")
+    done = label("--model_dir", model, "--format", "json", missing, str(photo))
+    assert done.returncode == 1
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [bool(row["error"]) for row in rows] == [True, False]
+    assert f"label_image: {missing}: No such file or directory" in done.stderr
+
+
 @pytest.mark.parametrize("content", [None, "{}", "nonsense", '{"format": "other"}', "[]"])
 def test_model_directory_that_is_none_is_exit_2(
     photo: Path, tmp_path: Path, content: str | None

@@ -71,6 +71,16 @@ def test_worse_model_is_held_back_with_both_figures_and_the_published_one_stays(
     )
 
 
+def test_figures_of_a_folder_publish_nothing(sample_run: Run, tmp_path: Path) -> None:
+    model = sample_run.directory / "model"
+    path = write_metrics(tmp_path / "metrics", model)
+    figures = json.loads(path.read_text())
+    del figures["held_out_photos"]  # as `evaluate --folder` alone writes them
+    path.write_text(json.dumps({**figures, "folder_photos": 140}))
+    with pytest.raises(InputError, match="no figures of held-out photos"):
+        compare(model, sample_run.directory / "demo", path, tmp_path / "published", name="m")
+
+
 def test_better_model_takes_the_place_of_a_worse_one(
     sample_run: Run, shuffled_model: Path, tmp_path: Path
 ) -> None:

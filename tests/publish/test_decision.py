@@ -39,7 +39,7 @@ def test_lower_bound_alone_decides_where_nothing_is_published(
     taken = weigh(dataclasses.replace(FIRST, accuracy_low=low, min_accuracy=wanted))
     assert taken.decision == word
     assert f"lower bound {low:.3f}" in taken.reason
-    assert "nothing is published as mushrooms yet" in taken.reason
+    assert "no model was published as mushrooms before" in taken.reason
 
 
 @pytest.mark.parametrize(

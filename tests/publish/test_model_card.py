@@ -117,7 +117,7 @@ def test_figures_are_those_handed_in() -> None:
     assert "| chanterelle | 101 | 7 |" in text
     assert "| chanterelle | 21 | 15 | 24 |" in text
     assert "false chanterelle taken for chanterelle: 9 of 21 photos" in text
-    assert "One class was learned from only 15 photos" in text
+    assert "The class with the fewest was learned from 15" in text
     assert WARNING in text
 
 

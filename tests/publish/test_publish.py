@@ -219,4 +219,5 @@ def test_command_is_exit_1_when_held_back_by_its_own_figures(
     done = publish_command(sample_run, model, metrics, tmp_path / "out", "--min_accuracy", "0.7")
     assert done.returncode == 1
     assert "held back: the lower bound 0.500 of its accuracy is below 0.7" in done.stdout
+    assert "lower bound" not in done.stderr
     assert not (tmp_path / "out").exists()

@@ -1,5 +1,6 @@
 """The page as it leaves the service; tests/browser looks at it in a browser."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,10 @@ import pytest
 from html_page import VOID, Page
 
 from components.common import report
+from components.common.errors import InputError
 from components.common.model import ModelDescription, read_description
-from components.serve import page
+from components.serve import figures, page
+from components.serve.figures import Figures
 from components.serve.upload import Limits
 
 
@@ -32,6 +35,40 @@ def test_page_warns_and_says_that_the_model_is_of_rendered_pictures(
     real = Page(page.render(replace(description, rendered=False), Limits()))
     assert report.RENDERED not in real.text
     assert page.NO_RULE not in real.text
+
+
+def test_page_says_how_good_the_model_is_where_that_is_known(
+    description: ModelDescription,
+) -> None:
+    found = Page(page.render(description, Limits(), Figures(0.69, 0.54, 0.81, 42)))
+    said = "Of 42 photos that it never saw it named 69 % right (95 % interval 54 % to 81 %)."
+    assert said in found.text
+    unknown = Page(page.render(description, Limits()))
+    assert "How often it is right is not known here." in unknown.text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "nonsense",
+        "[]",
+        {"accuracy": 2.0},
+        {"accuracy_low": "x"},
+        {"held_out_photos": 0},
+        {"head_sha256": "other"},
+    ],
+)
+def test_figures_that_are_not_the_model_s_are_refused(tmp_path: Path, content: object) -> None:
+    good = {
+        **{"accuracy": 0.69, "accuracy_low": 0.54, "accuracy_high": 0.81},
+        **{"held_out_photos": 42, "head_sha256": "mine"},
+    }
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(good))
+    assert figures.read(path, "mine") == Figures(0.69, 0.54, 0.81, 42)
+    path.write_text(json.dumps({**good, **content}) if isinstance(content, dict) else str(content))
+    with pytest.raises(InputError, match=r"metrics\.json"):
+        figures.read(path, "mine")
 
 
 def test_page_says_when_the_model_cannot_tell_strangers(description: ModelDescription) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Run
 from serve_items import JPEG, PREDICT, wait_until_ready
 from starlette.testclient import TestClient
 
@@ -139,6 +140,16 @@ def test_model_is_described(client: TestClient, model_dir: Path) -> None:
     assert found["head_sha256"] == description.head_sha256
     assert found["rendered"] is True
     assert found["warning"] == report.WARNING
+    assert found["measured"] is None
+
+
+def test_published_model_says_how_good_it_is(sample_run: Run) -> None:
+    folder = Path(sample_run.summary["published"])
+    service = make_service(folder, workers=1, limits=Limits())
+    found = TestClient(make_app(service)).get("/v1/model").json()
+    metrics = sample_run.summary["metrics"]
+    assert found["measured"]["accuracy"] == metrics["accuracy"]
+    assert found["measured"]["photos"] == metrics["held_out_photos"]
 
 
 @pytest.mark.parametrize(

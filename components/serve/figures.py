@@ -1,0 +1,49 @@
+"""How good the model is, for the page: figures of the step evaluate."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.common.errors import InputError
+
+FILE_NAME = "metrics.json"  # publish puts it beside the model
+MAX_BYTES = 16 * 1024**2
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Accuracy on photos that the model never saw.
+
+    Attributes:
+        accuracy: share of right answers, 0 to 1.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        photos: how many it was measured on.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    photos: int
+
+
+def read(path: Path, head_sha256: str) -> Figures:
+    """Read `metrics.json`.
+
+    Raises:
+        InputError: it is missing, no such file, or of another model than the one with this head.
+    """
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path} is missing or larger than {MAX_BYTES} bytes")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        names = ("accuracy", "accuracy_low", "accuracy_high")
+        accuracy, low, high = (float(content[name]) for name in names)
+        photos = int(content["held_out_photos"])
+        if not (0 <= low <= accuracy <= high <= 1 and photos > 0):
+            raise ValueError("its figures make no sense")
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise InputError(f"{path} is no metrics file of the step evaluate: {error}") from error
+    if content.get("head_sha256") != head_sha256:
+        raise InputError(f"the figures in {path} are of another model")
+    return Figures(accuracy, low, high, photos)
