@@ -161,12 +161,20 @@ peers: setup
 	UV_COMPILE_BYTECODE=1 $(VENV)/bin/uv pip install --quiet --python $$place/bin/python $$package && \
 	touch $$place/.installed; } || exit 1; done
 
+# The images' locks follow dev.txt, so that a laptop and the images compute with the same versions.
+# In an image kfp only executes components, and that needs none of its dependencies.
 .PHONY: lock
 lock: setup  ## bring the lock files up to date with pyproject.toml
 	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
 	compile="$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes"; \
-	$$compile pyproject.toml --all-extras -o $(LOCKS)/dev.txt && \
-	grep '^uv==' $(LOCKS)/dev.txt | cut -d' ' -f1 | $$compile - -o $(LOCKS)/uv.txt
+	image="$$compile --constraints $(LOCKS)/dev.txt"; \
+	$$compile pyproject.toml --extra train --extra pipeline --extra serve --extra dev -o $(LOCKS)/dev.txt && \
+	grep '^uv==' $(LOCKS)/dev.txt | cut -d' ' -f1 | $$compile - -o $(LOCKS)/uv.txt && \
+	grep '^kfp==' $(LOCKS)/dev.txt | cut -d' ' -f1 | $$compile - --no-deps -o $(LOCKS)/kfp.txt && \
+	$$image pyproject.toml --extra serve -o $(LOCKS)/data.txt && \
+	$$image pyproject.toml --extra train -o $(LOCKS)/train.txt && \
+	$$image pyproject.toml --extra train-cuda -o $(LOCKS)/train-cuda.txt && \
+	$$image --group tensorboard -o $(LOCKS)/tensorboard.txt
 
 .PHONY: clean
 clean:  ## remove the environment and what was built; runs/ stays
