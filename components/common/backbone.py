@@ -127,13 +127,12 @@ def load_backbone(architecture: str, cache_dir: Path, given_weights: str = "") -
         WorkError: the weights are not to be had, or the conversion failed.
     """
     parsed = parse_architecture(architecture)
-    cached = weights.cached_file(parsed, cache_dir, given_weights)
-    if cached is None or not (directory := _directory(parsed, cached, cache_dir)).is_dir():
+    directory = _converted(parsed, cache_dir, given_weights)
+    if directory is None:
         _convert_in_another_process(parsed.name, cache_dir, given_weights)
-        cached = weights.cached_file(parsed, cache_dir, given_weights)
-        if cached is None:
-            raise WorkError(f"the conversion of {architecture} left no weights in {cache_dir}")
-        directory = _directory(parsed, cached, cache_dir)
+        directory = _converted(parsed, cache_dir, given_weights)
+    if directory is None:
+        raise WorkError(f"the conversion of {architecture} left no network in {cache_dir}")
     return Backbone(directory)
 
 
@@ -147,9 +146,14 @@ def key_directory(key: BackboneKey, cache_dir: Path) -> Path:
     return cache_dir / "backbones" / f"{key.architecture}-{key.digest[:16]}"
 
 
-def _directory(architecture: Architecture, cached: Path, cache_dir: Path) -> Path:
-    sha256 = weights.read_weights(cached).sha256
-    return key_directory(key_of(architecture, sha256), cache_dir)
+def _converted(architecture: Architecture, cache_dir: Path, given_weights: str) -> Path | None:
+    """The folder of the converted backbone, None where there is none yet."""
+    cached = weights.cached_file(architecture, cache_dir, given_weights)
+    if cached is None:
+        return None
+    key = key_of(architecture, weights.read_weights(cached).sha256)
+    found = (key_directory(key, folder) for folder in weights.caches(cache_dir))
+    return next((directory for directory in found if directory.is_dir()), None)
 
 
 def _convert_in_another_process(architecture: str, cache_dir: Path, given_weights: str) -> None:

@@ -8,6 +8,7 @@ so the same weights have the same hash wherever they came from.
 import collections
 import hashlib
 import io
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ from components.common.files import write_file
 if TYPE_CHECKING:
     import keras
 
+# A second cache, read only: an image carries its weights there.
+BAKED_VARIABLE = "MUSHROOM_BAKED_CACHE"
 WEIGHTS_MAX_BYTES = 256 * 1024 * 1024
 # Layers that Keras names by a count over the whole process.
 _COUNTED = re.compile(r"(conv2d|batch_normalization)(_\d+)?")
@@ -48,6 +51,12 @@ class Weights:
         return cls(layers, digest.hexdigest())
 
 
+def caches(cache_dir: Path) -> list[Path]:
+    """Where weights and converted networks may lie: the cache, and what the image carries."""
+    baked = os.environ.get(BAKED_VARIABLE)
+    return [cache_dir, Path(baked)] if baked else [cache_dir]
+
+
 def cache_file(architecture: Architecture, cache_dir: Path) -> Path:
     """Where the cache keeps the weights of this architecture."""
     return cache_dir / "weights" / f"{architecture.name}.npz"
@@ -66,12 +75,12 @@ def cached_file(architecture: Architecture, cache_dir: Path, given: str) -> Path
         InputError: `given` names a file that is not there.
     """
     if not given:
-        cached = cache_file(architecture, cache_dir)
-        if cached.is_file():
-            return cached
+        own, *baked = [cache_file(architecture, folder) for folder in caches(cache_dir)]
+        if own.is_file():
+            return own
         given = published_file(architecture, cache_dir)
         if not given:
-            return None
+            return next((cached for cached in baked if cached.is_file()), None)
     path = Path(given).expanduser()
     if not path.is_file():
         raise InputError(f"no weights file at {path}: expected {architecture.weights_file}")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE
 
-from components.common import images
+from components.common import images, weights
 from components.common.architecture import parse_architecture
 from components.common.backbone import load_backbone, make_interpreter
 from components.common.errors import InputError
+from components.common.weights import BAKED_VARIABLE
 
 
 def test_backbone_gives_features_and_imagenet_probabilities(backbone_cache: Path) -> None:
@@ -44,6 +45,27 @@ def test_backbone_from_the_cache_needs_no_tensorflow(backbone_cache: Path) -> No
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
 
 
+def test_network_that_an_image_carries_is_used_where_it_lies(
+    backbone_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(BAKED_VARIABLE, str(backbone_cache))
+    backbone = load_backbone(SMALL_ARCHITECTURE, tmp_path / "cache")
+    assert backbone.key == load_backbone(SMALL_ARCHITECTURE, backbone_cache).key
+    assert not (tmp_path / "cache").exists()
+
+
+def test_weights_of_the_cache_go_before_those_that_an_image_carries(
+    backbone_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(BAKED_VARIABLE, str(backbone_cache))
+    architecture = parse_architecture(SMALL_ARCHITECTURE)
+    cached = weights.cached_file(architecture, tmp_path, "")
+    assert cached == weights.cache_file(architecture, backbone_cache)
+    # A file of keras.applications that a person put there: it is still to be converted.
+    (tmp_path / architecture.weights_file).write_bytes(b"published")
+    assert weights.cached_file(architecture, tmp_path, "") is None
+
+
 def test_given_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"mobilenet_1_0_128_tf\.h5"):
         load_backbone(SMALL_ARCHITECTURE, tmp_path, str(tmp_path / "nowhere.h5"))
@@ -61,7 +83,7 @@ def test_given_keras_file_is_converted_to_the_same_network(
     backbone_cache: Path, tmp_path: Path
 ) -> None:
     """What keras.applications publishes is an .h5 file; one written from our weights equals it."""
-    from components.common import weights, weights_sources
+    from components.common import weights_sources
 
     architecture = parse_architecture(SMALL_ARCHITECTURE)
     ours = weights.read_weights(weights.cache_file(architecture, backbone_cache))

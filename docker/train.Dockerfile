@@ -1,0 +1,60 @@
+# The image of bottleneck, retrain and evaluate, with the pretrained weights inside.
+ARG BASE_IMAGE=python:3.11-slim
+
+FROM ${BASE_IMAGE} AS dependencies
+# Another package index than pypi.org.
+ARG PIP_INDEX_URL
+WORKDIR /build
+COPY docker/requirements/uv.txt ./
+RUN python -m venv /opt/uv \
+ && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r uv.txt
+# train for tensorflow-cpu, train-cuda for tensorflow[and-cuda].
+ARG REQUIREMENTS=train
+COPY docker/requirements/${REQUIREMENTS}.txt docker/requirements/kfp.txt ./
+COPY docker/install.sh ./
+RUN sh install.sh "${REQUIREMENTS}.txt" kfp.txt
+
+FROM dependencies AS weights
+ARG ARCHITECTURES="mobilenet_1.0_224 mobilenet_1.0_128"
+WORKDIR /app
+# No more than the conversion needs: it takes a while, and other code changes more often.
+COPY components/__init__.py components/
+COPY components/common/__init__.py components/common/architecture.py \
+     components/common/backbone.py components/common/convert.py components/common/errors.py \
+     components/common/files.py components/common/images.py components/common/step.py \
+     components/common/weights.py components/common/weights_sources.py \
+     components/common/
+RUN for architecture in ${ARCHITECTURES}; do \
+      /opt/venv/bin/python -m components.common.convert "${architecture}" --cache_dir /opt/cache \
+      || exit 1; \
+    done \
+ && chmod -R a+rX /opt/cache
+
+FROM ${BASE_IMAGE}
+# Whoever runs it, with whatever user id and a root file system that cannot be written, has a home.
+# __pycache__ is made below, and never at run time. The last two are for NVIDIA's container runtime.
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/app \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp \
+    XDG_CACHE_HOME=/tmp/.cache \
+    MUSHROOM_BAKED_CACHE=/opt/cache \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+# Kubeflow's launcher keeps artifacts there, as the image's user.
+RUN mkdir -m 1777 /gcs /minio /s3
+COPY --from=dependencies /opt/venv /opt/venv
+COPY --from=weights /opt/cache /opt/cache
+WORKDIR /app
+COPY species.yaml LICENSE ./
+COPY components components
+RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash components
+# Last, because they change with every revision.
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="wild-mushrooms train" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
+USER 65532:65532
