@@ -11,6 +11,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 
+DOCKER ?= docker
+IMAGE_TOOL = DOCKER="$(DOCKER)" $(PY) docker/images.py
+
 # What a run can be told: make run IMAGES=~/photos ARCHITECTURE=mobilenet_1.0_128
 SOURCE ?=
 IMAGES ?=
@@ -21,6 +24,14 @@ ARCHITECTURE ?=
 WEIGHTS ?=
 DECISIONS ?=
 LEDGER ?=
+# docker: the steps run in their images (`make images` first) instead of in this environment.
+RUNNER ?=
+# Where `make push` and `make release` push to; CUDA=1 or 0 with or without the image for NVIDIA GPUs;
+# further options of docker build, such as --build-arg=BASE_IMAGE=….
+REGISTRY ?=
+CUDA ?=
+BUILD_OPTIONS ?=
+CUDA_OPTION = $(if $(CUDA),$(if $(filter 0,$(CUDA)),--no-cuda,--cuda))
 # Photos that `make bench-cleaning` and `make bench-unknown` report on.
 REPORTED ?=
 # What `make tensorboard` shows, the model that `make serve` serves, and where (6006 and 8080).
@@ -37,7 +48,8 @@ RUN_OPTIONS := $(if $(SOURCE),--source "$(SOURCE)") \
 	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") \
 	$(if $(WEIGHTS),--weights "$(WEIGHTS)") \
 	$(if $(DECISIONS),--decisions "$(DECISIONS)") \
-	$(if $(LEDGER),--earlier_ledger "$(LEDGER)") $(ARGS)
+	$(if $(LEDGER),--earlier_ledger "$(LEDGER)") \
+	$(if $(RUNNER),--runner "$(RUNNER)") $(ARGS)
 
 .PHONY: help
 help:  ## list the targets
@@ -46,6 +58,7 @@ help:  ## list the targets
 	@echo "  with: SOURCE=inaturalist|gbif|commons|imagenet (several with commas)  SPECIES=species.yaml"
 	@echo "        CONTACT=e-mail  IMAGES=folder or gs://…  URLS=file  ARCHITECTURE=mobilenet_1.0_128"
 	@echo "        WEIGHTS=file  DECISIONS=file of curation.html  LEDGER=runs/…/ledger"
+	@echo "        RUNNER=docker  REGISTRY=host/path  CUDA=1|0  BUILD_OPTIONS='options of docker build'"
 	@echo "        ARGS='any option of pipeline.py run'  RUN=runs/…  MODEL=folder or gs://…  PORT=6006"
 
 .PHONY: setup
@@ -68,7 +81,7 @@ $(VENV)/.installed: $(LOCKS)/dev.txt $(LOCKS)/uv.txt pyproject.toml
 
 .PHONY: run
 run: setup  ## photos to a trained, measured and published model, on this machine
-	@$(PY) pipeline.py run $(RUN_OPTIONS)
+	@$(if $(RUNNER),$(IMAGE_TOOL) with-names) $(PY) pipeline.py run $(RUN_OPTIONS)
 
 .PHONY: check-sources
 check-sources: setup  ## one photo from each live service: do their answers still have our shape?
@@ -79,10 +92,11 @@ test: setup  ## all tests
 	@$(PY) -m pytest
 
 .PHONY: lint
-lint: setup  ## style, types, lock files
+lint: setup  ## style, types, Dockerfiles
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/hadolint docker/*.Dockerfile
 
 .PHONY: format
 format: setup  ## put the code into its format
@@ -90,7 +104,21 @@ format: setup  ## put the code into its format
 
 .PHONY: compile
 compile: setup  ## build/pipeline-cpu.yaml and build/pipeline-gpu.yaml, for a cluster
-	@$(PY) pipeline.py compile
+	@$(IMAGE_TOOL) with-names $(PY) pipeline.py compile
+
+.PHONY: images
+images: setup  ## the container images, tagged by git revision and lock files; CUDA=1 for the GPU's too
+	@$(IMAGE_TOOL) build $(CUDA_OPTION) -- $(BUILD_OPTIONS)
+
+.PHONY: push
+push: setup  ## push them: make push REGISTRY=registry.example/you
+	@test -n "$(REGISTRY)" || { echo "make: name a registry: make push REGISTRY=host/path" >&2; exit 2; }
+	@$(IMAGE_TOOL) push --registry "$(REGISTRY)" $(CUDA_OPTION)
+
+.PHONY: release
+release: setup  ## build, push, and write the digests into the compiled pipelines; CUDA=0 without the GPU's
+	@test -n "$(REGISTRY)" || { echo "make: name a registry: make release REGISTRY=host/path" >&2; exit 2; }
+	@$(IMAGE_TOOL) release --registry "$(REGISTRY)" $(CUDA_OPTION) -- $(BUILD_OPTIONS)
 
 .PHONY: tensorboard
 tensorboard: setup  ## the training curves of the last run, at http://localhost:6006

@@ -28,6 +28,7 @@ from components.evaluate.component import evaluate
 from components.label_image.component import label_image
 from components.publish.component import compare, decide, publish
 from components.retrain.component import retrain
+from components.runner import containers
 from components.runner import options as run_options
 from components.runner.local import EXECUTE_COMMAND, run_locally
 from components.runner.options import Request
@@ -56,7 +57,7 @@ Outputs = NamedTuple(
 
 
 def sized(task: dsl.PipelineTask, name: str, *, gpu: bool) -> dsl.PipelineTask:
-    """Give a task its CPU, memory and, in the GPU pipeline, its accelerator."""
+    """Give a task its CPU, memory and, in the GPU pipeline, its accelerator and image."""
     resources = settings.RESOURCES[name]
     task.set_cpu_request(resources.cpu).set_cpu_limit(resources.cpu)
     task.set_memory_request(resources.memory).set_memory_limit(resources.memory)
@@ -64,6 +65,7 @@ def sized(task: dsl.PipelineTask, name: str, *, gpu: bool) -> dsl.PipelineTask:
         # A limit without a type would compile silently and schedule no GPU.
         task.set_accelerator_type(settings.ACCELERATOR)
         task.set_accelerator_limit(resources.gpus)
+        task.set_container_image(settings.TRAIN_CUDA_IMAGE)
     return task
 
 
@@ -280,9 +282,11 @@ def execute(request_file: Path) -> None:
     warnings.filterwarnings("ignore", module="kfp")
     logging.getLogger("kfp").setLevel(logging.WARNING)
     request = Request.read(request_file)
-    local.init(
-        local.SubprocessRunner(use_venv=False), pipeline_root=str(request.run_dir / "artifacts")
-    )
+    if request.runner == containers.NAME:
+        runner = local.DockerRunner(**containers.run_arguments(request))
+    else:
+        runner = local.SubprocessRunner(use_venv=False)
+    local.init(runner, pipeline_root=str(request.run_dir / "artifacts"))
     outputs = build(gpu=False, parallelism=request.parallelism)(**request.arguments).outputs
     places: Mapping[str, str] = {
         name: getattr(value, "path", value) for name, value in outputs.items()
@@ -306,9 +310,19 @@ def main() -> None:
     run_command("pipeline.py", parser, _dispatch)
 
 
+def _run(arguments: argparse.Namespace) -> int:
+    in_containers = arguments.runner == containers.NAME
+    if in_containers:
+        containers.check()  # before anything of the run is made
+    request = run_options.request(arguments)
+    if in_containers:
+        request = containers.with_places(request)
+    return run_locally(request, Path(__file__).resolve())
+
+
 def _dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command == "run":
-        return run_locally(run_options.request(arguments), Path(__file__).resolve())
+        return _run(arguments)
     if arguments.command == EXECUTE_COMMAND:
         execute(arguments.request)
         # kfp.local may leave threads behind; everything is written, so leave at once.

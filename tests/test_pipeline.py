@@ -1,5 +1,6 @@
 """The compiled pipelines, read back as a cluster would read them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,10 @@ IMAGES = {
     "publish": settings.DATA_IMAGE,
     "retrain": settings.TRAIN_IMAGE,
     "tensorboard": settings.DATA_IMAGE,
+}
+GPU_IMAGES = {
+    "bottleneck": settings.TRAIN_CUDA_IMAGE,
+    "retrain": settings.TRAIN_CUDA_IMAGE,
 }
 OUTPUTS = {
     "download": {"images": "Dataset"},
@@ -71,9 +76,24 @@ def test_every_executor_runs_in_our_image_and_installs_nothing(
     compiled: dict[str, dict[str, Any]], kind: str
 ) -> None:
     found = executors(compiled[kind])
-    assert {name: container["image"] for name, container in found.items()} == IMAGES
+    expected = IMAGES if kind == "cpu" else IMAGES | GPU_IMAGES
+    assert {name: container["image"] for name, container in found.items()} == expected
     for container in found.values():
         assert "pip install" not in " ".join(container["command"] + container["args"])
+
+
+def test_image_names_come_from_the_environment(tmp_path: Path) -> None:
+    name = "registry.example/mushrooms@sha256:" + 64 * "a"
+    command = [sys.executable, str(ROOT / "pipeline.py"), "compile", "--output_dir", str(tmp_path)]
+    named = dict.fromkeys(settings.NAME_VARIABLES.values(), name)
+    subprocess.run(command, check=True, timeout=120, env={**os.environ, **named})
+    for kind in ("cpu", "gpu"):
+        text = (tmp_path / f"pipeline-{kind}.yaml").read_text()
+        images = {
+            container["image"] for container in executors(next(yaml.safe_load_all(text))).values()
+        }
+        assert images == {name}
+        assert f"{settings.REPOSITORY}/" not in text  # TensorBoard's image is a parameter
 
 
 def test_gpu_file_gives_bottleneck_and_retrain_an_accelerator_with_type_and_count(

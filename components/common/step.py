@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -40,7 +41,8 @@ def emit(event: str, **fields: object) -> None:
     path = os.environ.get(EVENTS_VARIABLE)
     if not path:
         return
-    line = json.dumps({"event": event, "pid": os.getpid(), **fields}, default=str) + "\n"
+    process = {"pid": os.getpid(), "host": socket.gethostname()}
+    line = json.dumps({"event": event, **process, **fields}, default=str) + "\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(descriptor, line.encode())

@@ -69,7 +69,7 @@ class Display(AbstractContextManager["Display"]):
         self._started = self._last_line = time.monotonic()
         self._detail = ""
         self._bars: dict[str, TaskID] = {}
-        self._steps: dict[int, str] = {}  # by the process that runs them
+        self._steps: dict[tuple[str, int], str] = {}  # by the process that runs them
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]\N{CHECK MARK}"),
             TextColumn("{task.description:<12}"),
@@ -97,19 +97,23 @@ class Display(AbstractContextManager["Display"]):
         kind, step = event["event"], event.get("step", "")
         if kind == "started" and step in self._totals:
             self._bar(step)
-            self._steps[event["pid"]] = step
+            self._steps[_process(event)] = step
         elif kind == "finished" and step in self._totals:
             self._finish(step)
         elif kind == "progress":
             total = f" of {event['total']}" if event["total"] else ""
             self._detail = f"{event['what']}: {event['done']}{total}"
-            bar = self._bars.get(self._steps.get(event["pid"], ""))
+            bar = self._bars.get(self._steps.get(_process(event), ""))
             if bar is not None:
                 self._progress.update(bar, detail=self._detail)
         elif kind == "warning":
             self.warnings.append(event["message"])
         elif kind == "failed" and self.failure is None:
             self.failure = event
+
+    def unfinished(self) -> list[str]:
+        """Steps that were due and did not finish; publishing is not always due."""
+        return [step for step in STEPS[:-1] if self._done[step] < self._totals[step]]
 
     def tick(self) -> None:
         """Say that the run is alive, where there is no terminal."""
@@ -132,3 +136,8 @@ class Display(AbstractContextManager["Display"]):
                 self._last_line = time.monotonic()
                 elapsed = self._last_line - self._started
                 self._console.print(f"  {step:<12} done after {elapsed:5.1f} s", markup=False)
+
+
+def _process(event: dict[str, Any]) -> tuple[str, int]:
+    """The process that an event is of: in containers, many have the same number."""
+    return event.get("host", ""), event["pid"]

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from components.common.errors import InputError, WorkError
 from components.common.step import EVENTS_VARIABLE
-from components.runner import summary
+from components.runner import containers, summary
 from components.runner.display import Display, EventReader
 from components.runner.options import Request
 
@@ -48,6 +48,12 @@ def run_locally(request: Request, pipeline_file: Path) -> int:
         status = _run_child(request, pipeline_file, log_file, display)
     if status or display.failure:
         raise _failure(display, status, log_file)
+    if unfinished := display.unfinished():
+        # A container that is gone before kfp.local asks for its exit status counts as a success.
+        raise WorkError(
+            f"{', '.join(unfinished)} ended without finishing and without a message (killed, or "
+            f"out of memory?)\n  the whole log: {log_file}"
+        )
     outputs = json.loads((request.run_dir / "outputs.json").read_text())
     _link_outputs(request.run_dir, outputs)
     elapsed = time.monotonic() - started
@@ -83,22 +89,24 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
                     display.show(event)
                 if display.failure:
                     # kfp.local would go through the other classes first.
-                    _stop(child)
+                    _stop(child, request)
                     break
                 display.tick()
                 time.sleep(POLL_S)
         except BaseException:
-            _stop(child)
+            _stop(child, request)
             raise
     for event in reader.read():
         display.show(event)
     return child.wait()
 
 
-def _stop(child: "subprocess.Popen[bytes]") -> None:
+def _stop(child: "subprocess.Popen[bytes]", request: Request) -> None:
     """End the child and every step it started; steps get time to take away what is half-written."""
     child.kill()  # first of all, so that it starts no further step
     child.wait()
+    if request.runner == containers.NAME:
+        containers.stop(request)
     for sent in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + STOP_S
         try:

@@ -27,6 +27,7 @@ from components.retrain.finetune import FineTuning
 from components.retrain.head import PIPELINE, Recipe
 
 SPECIES_FILE = Path(__file__).parents[2] / "species.yaml"
+RUNNERS = ("subprocess", "docker")
 LOCAL_PARALLELISM = 2  # kfp.local runs at most two tasks of a loop at once
 
 # The pipeline's parameters with their defaults.
@@ -76,11 +77,12 @@ _HELP = {
 
 @dataclass(frozen=True)
 class Request:
-    """One run: where it goes, and the pipeline's arguments."""
+    """One run: where it goes, the pipeline's arguments, and what its steps run in."""
 
     run_dir: Path
     arguments: dict[str, Any]
     parallelism: int = LOCAL_PARALLELISM
+    runner: str = RUNNERS[0]
 
     def write(self, path: Path) -> None:
         """Store as JSON, for the process that runs the pipeline."""
@@ -104,6 +106,12 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--runs_dir", type=Path, default=Path("runs"), help="where runs go (default: runs)"
+    )
+    parser.add_argument(
+        "--runner",
+        choices=RUNNERS,
+        default=RUNNERS[0],
+        help="run the steps as processes of this environment, or in their images (make images)",
     )
 
 
@@ -150,7 +158,8 @@ def request(options: argparse.Namespace) -> Request:
     )
     # The limits of the sources count for each client: one class after another there.
     own = set(check_options(_fields(Options, arguments))) <= {*WHOLE, "storage"}
-    return Request(_new_run_dir(runs), arguments, LOCAL_PARALLELISM if own else 1)
+    parallelism = LOCAL_PARALLELISM if own else 1
+    return Request(_new_run_dir(runs), arguments, parallelism, options.runner)
 
 
 def _classes(options: Options, species_file: Path) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""Names of the images: a tag never means two contents."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, run_captured
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A git checkout with the tool, one lock file and one line of code."""
+    folder = tmp_path / "checkout"
+    (folder / "docker" / "requirements").mkdir(parents=True)
+    (folder / "components").mkdir()
+    shutil.copy(ROOT / "docker" / "images.py", folder / "docker")
+    for name in ("species.yaml", "LICENSE", ".dockerignore"):
+        (folder / name).write_text("x\n")
+    (folder / "components" / "code.py").write_text("x = 1\n")
+    (folder / "docker" / "requirements" / "data.txt").write_text("numpy==1\n")
+    git(folder, "init", "--quiet")
+    commit(folder)
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True)
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "x")
+
+
+def tag(folder: Path) -> str:
+    done = run_captured(sys.executable, str(folder / "docker" / "images.py"), "tag")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_tag_is_of_the_revision_and_the_lock_files(checkout: Path) -> None:
+    first = tag(checkout)
+    (checkout / "components" / "code.py").write_text("x = 2\n")
+    commit(checkout)
+    second = tag(checkout)
+    assert first.split("-")[0] != second.split("-")[0]
+    assert first.split("-")[1] == second.split("-")[1]
+    (checkout / "docker" / "requirements" / "data.txt").write_text("numpy==2\n")
+    commit(checkout)
+    assert tag(checkout).split("-")[1] != second.split("-")[1]
+
+
+def test_tag_tells_uncommitted_changes_apart(checkout: Path) -> None:
+    tags = [tag(checkout)]
+    (checkout / "components" / "code.py").write_text("x = 2\n")
+    tags.append(tag(checkout))
+    (checkout / "components" / "code.py").write_text("x = 3\n")
+    tags.append(tag(checkout))
+    (checkout / "components" / "new.py").write_text("y = 1\n")
+    tags.append(tag(checkout))
+    (checkout / "components" / "new.py").write_text("y = 2\n")
+    tags.append(tag(checkout))
+    assert len(set(tags)) == 5
+    assert all("-changed-" in name for name in tags[1:])
+
+
+def test_tag_is_the_same_after_a_change_of_what_no_image_holds(checkout: Path) -> None:
+    first = tag(checkout)
+    (checkout / "notes.txt").write_text("x\n")
+    assert tag(checkout) == first
+
+
+def test_release_of_uncommitted_changes_is_refused(checkout: Path) -> None:
+    (checkout / "components" / "code.py").write_text("x = 2\n")
+    tool = str(checkout / "docker" / "images.py")
+    done = run_captured(sys.executable, tool, "release", "--registry", "registry.example/us")
+    assert done.returncode == 2
+    assert "a release is made of a commit" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_pipeline_of_an_archive_without_git_takes_the_names_of_the_release(
+    checkout: Path,
+) -> None:
+    shutil.rmtree(checkout / ".git")
+    tool = str(checkout / "docker" / "images.py")
+    code = "import os; print(sorted(name for name in os.environ if name.endswith('_IMAGE')))"
+    done = run_captured(sys.executable, tool, "with-names", sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
