@@ -91,6 +91,11 @@ check-sources: setup  ## one photo from each live service: do their answers stil
 test: setup  ## all tests
 	@$(PY) -m pytest
 
+# Needs root, and: apt install docker.io mmdebstrap
+.PHONY: test-containers
+test-containers: setup  ## build the real images, run the pipeline in them, compare: several minutes
+	@MUSHROOM_TEST_CONTAINERS=1 $(PY) -m pytest -v tests/containers
+
 .PHONY: lint
 lint: setup  ## style, types, Dockerfiles
 	@$(VENV)/bin/ruff check .
