@@ -119,7 +119,7 @@ def release(kinds: list[str], registry: str, options: list[str]) -> None:
     subprocess.run(command, cwd=ROOT, env=environment(named), check=True)
     if CUDA not in kinds:
         (ROOT / "build" / "pipeline-gpu.yaml").unlink()
-        print("build/pipeline-gpu.yaml is not written without the CUDA image")
+        print("build/pipeline-gpu.yaml taken away again: its image was not released")
 
 
 def _git(*arguments: str) -> bytes:

@@ -111,7 +111,8 @@ def frozen_graph(classifier: "keras.Model", size: int, final_tensor_name: str) -
 
     graph = convert_variables_to_constants_v2(run.get_concrete_function()).graph.as_graph_def()
     trimmed = tf.compat.v1.graph_util.extract_sub_graph(graph, [final_tensor_name])
-    serialized: bytes = trimmed.SerializeToString()
+    # Deterministic: protobuf writes maps in another order in every process.
+    serialized: bytes = trimmed.SerializeToString(deterministic=True)
     return serialized
 
 
