@@ -2,7 +2,7 @@
 ARG BASE_IMAGE=python:3.11-slim
 
 FROM ${BASE_IMAGE} AS dependencies
-# Another package index than pypi.org.
+# Another package index than the usual one.
 ARG PIP_INDEX_URL
 WORKDIR /build
 COPY docker/requirements/uv.txt ./
