@@ -99,6 +99,7 @@ class Display(AbstractContextManager["Display"]):
             self._bar(step)
             self._steps[_process(event)] = step
         elif kind == "finished" and step in self._totals:
+            self._steps.pop(_process(event), None)
             self._finish(step)
         elif kind == "progress":
             total = f" of {event['total']}" if event["total"] else ""
@@ -110,6 +111,10 @@ class Display(AbstractContextManager["Display"]):
             self.warnings.append(event["message"])
         elif kind == "failed" and self.failure is None:
             self.failure = event
+
+    def running(self) -> list[str]:
+        """Steps that have started and not ended."""
+        return sorted(set(self._steps.values()))
 
     def unfinished(self) -> list[str]:
         """Steps that were due and did not finish; publishing is not always due."""
@@ -140,4 +145,4 @@ class Display(AbstractContextManager["Display"]):
 
 def _process(event: dict[str, Any]) -> tuple[str, int]:
     """The process that an event is of: in containers, many have the same number."""
-    return event.get("host", ""), event["pid"]
+    return event.get("host", ""), event.get("pid", 0)

@@ -50,10 +50,7 @@ def run_locally(request: Request, pipeline_file: Path) -> int:
         raise _failure(display, status, log_file)
     if unfinished := display.unfinished():
         # A container that is gone before kfp.local asks for its exit status counts as a success.
-        raise WorkError(
-            f"{', '.join(unfinished)} ended without finishing and without a message (killed, or "
-            f"out of memory?)\n  the whole log: {log_file}"
-        )
+        raise _without_message(display.running() or unfinished, log_file)
     outputs = json.loads((request.run_dir / "outputs.json").read_text())
     _link_outputs(request.run_dir, outputs)
     elapsed = time.monotonic() - started
@@ -121,6 +118,8 @@ def _stop(child: "subprocess.Popen[bytes]", request: Request) -> None:
 def _failure(display: Display, status: int, log_file: Path) -> InputError | WorkError:
     """The error that the run ends with."""
     event = display.failure
+    if event is None and display.running():
+        return _without_message(display.running(), log_file)
     if event is None:
         tail = log_file.read_text(errors="replace").strip().splitlines()[-5:]
         return WorkError(
@@ -130,6 +129,13 @@ def _failure(display: Display, status: int, log_file: Path) -> InputError | Work
     message = f"step {event['step']}: {event['message']}\n  the whole log: {log_file}"
     usage = event["exit_status"] == InputError.exit_status
     return InputError(message) if usage else WorkError(message)
+
+
+def _without_message(steps: list[str], log_file: Path) -> WorkError:
+    return WorkError(
+        f"step {', '.join(steps)}: ended without a message: killed, or out of memory?\n"
+        f"  the whole log: {log_file}"
+    )
 
 
 def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:

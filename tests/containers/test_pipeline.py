@@ -75,8 +75,7 @@ def compare(
 
 def images_of_steps(log: Path) -> set[str]:
     """The images that kfp.local found for its containers, as its log names them."""
-    lines = log.read_text().splitlines()
-    return {line.split("'")[1] for line in lines if line.startswith("Found image ")}
+    return set(re.findall(r"Found image '([^']+)'", log.read_text()))
 
 
 def test_sample_gives_the_same_metrics_and_artifacts_in_containers(
@@ -129,14 +128,18 @@ def test_step_that_is_killed_fails_the_run(
         text=True,
     )
     try:
-        for container in running(docker, process):
-            docker.run("kill", container)
+        next(running(docker, process))
+        events = tmp_path / "runs"
+        while not any("started" in path.read_text() for path in events.glob("2*/events.jsonl")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        docker.run("kill", *listed(docker))
         _, said = process.communicate(timeout=120)
     finally:
         process.kill()
     say(f"exit status {process.returncode}: {said.strip()}")
     assert process.returncode in (1, 2), said
-    assert "error: " in said
+    assert "error: step download: " in said
     assert "Traceback" not in said
 
 

@@ -57,6 +57,18 @@ def test_first_failure_and_all_warnings_are_kept() -> None:
     assert display.failure["message"] == "first"
 
 
+def test_steps_that_never_finished_are_known() -> None:
+    display = play(
+        Console(file=io.StringIO()),
+        {"event": "started", "step": "download", "pid": 7, "host": "a"},
+        {"event": "started", "step": "clean", "pid": 7, "host": "b"},
+        {"event": "finished", "step": "clean", "seconds": 1.0, "pid": 7, "host": "b"},
+    )
+    assert display.running() == ["download"]
+    assert "download" in display.unfinished()
+    assert "publish" not in display.unfinished()  # a model may be held back
+
+
 def test_reader_waits_for_the_rest_of_a_line(tmp_path: Path) -> None:
     path = tmp_path / "events"
     reader = EventReader(path)
