@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from object_stores import Store, google_emulator, seaweedfs
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -36,6 +38,16 @@ def backbone_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("weights", "backbones"):
         (cache / folder).symlink_to(own / folder)
     return cache
+
+
+@pytest.fixture(scope="module", params=["gs", "s3"])
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """A real server of each kind of object storage, for the tests of one file."""
+    run = google_emulator if request.param == "gs" else seaweedfs
+    with run(tmp_path_factory.mktemp(request.param)) as made:
+        yield made
 
 
 @dataclass(frozen=True)

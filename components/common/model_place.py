@@ -10,13 +10,14 @@ from components.common.errors import InputError
 from components.common.files import atomic_directory
 
 LATEST = "latest.json"
+METRICS = "metrics.json"  # of evaluate; publish puts it beside the model
 POINTER_MAX_BYTES = 1024 * 1024
 FILE_MAX_BYTES = 512 * 1024**2
 # What predicting needs; other forms of the model are not fetched.
 NEEDED = (model.DESCRIPTION, model.LITERT, model.HEAD)
 WANTED = (
     *(*NEEDED, model.INT8, model.DISTANCES, model.REFERENCES, model.LABELS),
-    *(ATTRIBUTION, "metrics.json"),
+    *(ATTRIBUTION, METRICS),
 )
 
 

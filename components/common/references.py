@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.common import images
+from components.common.batches import in_turn
 from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.photo import IMAGENET, Photo
@@ -80,8 +81,7 @@ def _chosen(photos: Sequence[Photo]) -> list[int]:
     for row, photo in enumerate(photos):
         if IMAGENET not in photo.flags:
             by_class.setdefault(photo.label, []).append(row)
-    in_turn = itertools.chain.from_iterable(itertools.zip_longest(*by_class.values()))
-    return [row for row in in_turn if row is not None][:MAX_SHOWN]
+    return list(itertools.islice(in_turn(by_class.values()), MAX_SHOWN))
 
 
 class References:

@@ -13,13 +13,12 @@ from typing import Any
 from components.common import model, references
 from components.common.errors import InputError, WorkError
 from components.common.files import atomic_directory, write_file
-from components.common.model_place import LATEST
+from components.common.model_place import LATEST, METRICS
 from components.common.step import log, step
 from components.publish import model_card, places
 from components.publish.compare import read_metrics
 from components.publish.decision import PUBLISH, Decision
 
-METRICS = "metrics.json"
 DECISION = "decision.json"
 
 

@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.common import backbone, images, model
-from components.common.batches import batched
+from components.common.batches import batched, in_turn
 from components.common.dataset import Dataset
 from components.common.photo import Photo
 from components.common.splits import TRAINING
@@ -117,5 +117,4 @@ def _from_every_class(photos: Sequence[Photo]) -> list[Photo]:
     by_class: dict[str, list[Photo]] = {}
     for photo in sorted(photos, key=lambda photo: (photo.label, photo.sha256)):
         by_class.setdefault(photo.label, []).append(photo)
-    in_turn = chain.from_iterable(zip_longest(*by_class.values()))
-    return [photo for photo in in_turn if photo is not None][:CALIBRATION_PHOTOS]
+    return list(islice(in_turn(by_class.values()), CALIBRATION_PHOTOS))

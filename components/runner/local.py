@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from components.common.errors import InputError, WorkError
+from components.common.model_place import METRICS
 from components.common.step import EVENTS_VARIABLE
 from components.runner import containers, summary
 from components.runner.display import Display, EventReader
@@ -142,7 +143,7 @@ def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:
     """Give what a person opens a short name in the run's folder, and the run the name `latest`."""
     for page in ("report", "gallery", "curation"):
         shutil.copyfile(outputs[page], run_dir / f"{page}.html")
-    shutil.copyfile(outputs["metrics"], run_dir / "metrics.json")
+    shutil.copyfile(outputs["metrics"], run_dir / METRICS)
     for name in ("model", "logs", "training", "demo", "ledger", "facts"):
         (run_dir / name).symlink_to(os.path.relpath(outputs[name], run_dir))
     latest = run_dir.parent / LATEST

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from components.common.errors import InputError
 
-FILE_NAME = "metrics.json"  # publish puts it beside the model
 MAX_BYTES = 16 * 1024**2
 
 

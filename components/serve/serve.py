@@ -12,7 +12,7 @@ import uvicorn
 
 from components.common.errors import InputError
 from components.common.model import REFERENCES, Model, read_description
-from components.common.model_place import local_model
+from components.common.model_place import METRICS, local_model
 from components.common.references import References
 from components.common.step import log
 from components.serve import figures
@@ -103,7 +103,7 @@ def make_service(
         InputError: it is no model directory, or the metrics are not of this model.
     """
     description = read_description(directory)
-    beside = directory / figures.FILE_NAME
+    beside = directory / METRICS
     place = metrics or (beside if beside.exists() else None)
     known = figures.read(place, description.head_sha256) if place else None
 

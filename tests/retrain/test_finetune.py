@@ -6,13 +6,12 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT, Run
-from object_stores import Store, google_emulator, seaweedfs
+from object_stores import Store
 from retrain.fine_tuning_run import ARCHITECTURE, tune
 
 from components.common import weights_sources
@@ -199,15 +198,6 @@ def test_checkpoint_that_does_not_fit_is_left(
     again, looks = tune(dataset, str(place), SHORT)
     assert [look.step for look in looks] == [2, 4]
     assert all(map(np.array_equal, weights_of(fresh), weights_of(again)))
-
-
-@pytest.fixture(scope="module", params=["gs", "s3"])
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    run = google_emulator if request.param == "gs" else seaweedfs
-    with run(tmp_path_factory.mktemp(request.param)) as made:
-        yield made
 
 
 def test_checkpoints_are_kept_in_object_storage(store: Store) -> None:

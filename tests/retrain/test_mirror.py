@@ -1,23 +1,13 @@
 """Logs appear in object storage while training goes on, and never stop it."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from object_stores import Store, google_emulator, seaweedfs, using
+from object_stores import Store, using
 
 from components.common import storage
 from components.retrain.mirror import LogMirror
-
-
-@pytest.fixture(scope="module", params=["gs", "s3"])
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    run = google_emulator if request.param == "gs" else seaweedfs
-    with run(tmp_path_factory.mktemp(request.param)) as made:
-        yield made
 
 
 def seen(store: Store, name: str) -> bytes | None:
