@@ -89,7 +89,7 @@ check-sources: setup  ## one photo from each live service: do their answers stil
 
 .PHONY: test
 test: setup  ## all tests
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # Needs root, and: apt install docker.io mmdebstrap
 .PHONY: test-containers

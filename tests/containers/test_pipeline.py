@@ -4,13 +4,17 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT, SHARED, SMALL_ARCHITECTURE
 from private_docker import Images, PrivateDocker
 
@@ -24,11 +28,15 @@ DATED = re.compile(
 )
 
 
+def command(runs: Path, *options: str) -> list[str]:
+    return [sys.executable, str(ROOT / "pipeline.py"), "run", "--runs_dir", str(runs), *options]
+
+
 def run(
     runs: Path, environment: dict[str, str], *options: str
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, str(ROOT / "pipeline.py"), "run", "--runs_dir", str(runs), *options],
+        command(runs, *options),
         cwd=ROOT,
         env={**environment, "COLUMNS": "120"},
         capture_output=True,
@@ -36,6 +44,58 @@ def run(
         timeout=900,
         check=False,
     )
+
+
+@contextmanager
+def begun(docker: PrivateDocker, images: Images, runs: Path) -> "Iterator[subprocess.Popen[str]]":
+    """A run in containers that goes on, and has come to its first container."""
+    process = subprocess.Popen(
+        command(runs, "--runner", "docker", *SAMPLE),
+        cwd=ROOT,
+        env=images.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not listed(docker):
+            assert process.poll() is None, "the run ended before a container of it was seen"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def listed(docker: PrivateDocker) -> list[str]:
+    """The containers of runs that are there now."""
+    return docker("ps", "--quiet", "--filter", f"label={RUN_LABEL}").split()
+
+
+@contextmanager
+def created(docker: PrivateDocker, to: Path) -> Iterator[None]:
+    """The image of every container that is made while the block lasts, as a line of a file."""
+    told = ("events", "--filter=event=create", "--format={{.Actor.Attributes.image}}")
+    with to.open("wb") as file, docker.started(*told, stdout=file) as follower:
+        try:
+            yield
+            time.sleep(1)  # what the daemon has told last may still be on its way
+        finally:
+            follower.terminate()
+
+
+def images_of_components(environment: dict[str, str], folder: Path) -> dict[str, str]:
+    """The image of every component, as the compiled pipeline names it."""
+    compile_ = [sys.executable, str(ROOT / "pipeline.py"), "compile", "--output_dir", str(folder)]
+    subprocess.run(compile_, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    compiled = next(yaml.safe_load_all((folder / "pipeline-cpu.yaml").read_text()))
+    return {
+        name.removeprefix("exec-").replace("-", "_"): executor["container"]["image"]
+        for name, executor in compiled["deploymentSpec"]["executors"].items()
+        if "container" in executor
+    }
 
 
 def hashes(run_dir: Path) -> dict[str, str]:
@@ -49,19 +109,26 @@ def hashes(run_dir: Path) -> dict[str, str]:
 
 
 def compare(
-    tmp_path: Path, images: Images, say: Callable[[str], None], *options: str
-) -> tuple[Path, Path]:
+    tmp_path: Path,
+    docker: PrivateDocker,
+    images: Images,
+    say: Callable[[str], None],
+    *options: str,
+) -> None:
     """Run both ways, each with a cache of its own; fail on any difference."""
     found = []
     for runner, environment in (("subprocess", dict(os.environ)), ("docker", images.environment)):
         runs = tmp_path / runner
         cache = ("--cache_dir", str(tmp_path / f"cache-{runner}"))
         started = time.monotonic()
-        done = run(runs, environment, "--runner", runner, *cache, *options)
+        with created(docker, tmp_path / f"{runner}.images"):
+            done = run(runs, environment, "--runner", runner, *cache, *options)
         assert done.returncode == 0, done.stdout + done.stderr
         found.append((runs / "latest").resolve())
         say(f"{runner}: {time.monotonic() - started:.0f} s")
     processes, containers = found
+    check_images(containers, tmp_path / "docker.images", images, say)
+    assert (tmp_path / "subprocess.images").read_text() == ""
     metrics = [json.loads((place / "summary.json").read_text())["metrics"] for place in found]
     say(f"metrics as processes:   {json.dumps(metrics[0])}")
     say(f"metrics in containers:  {json.dumps(metrics[1])}")
@@ -70,33 +137,39 @@ def compare(
     assert {"retrain/model/model.tflite", "retrain/model/retrained_graph.pb"} <= set(same)
     assert same == hashes(containers)
     say(f"{len(same)} files of the artifacts have the same SHA-256")
-    return processes, containers
 
 
-def images_of_steps(log: Path) -> set[str]:
-    """The images that kfp.local found for its containers, as its log names them."""
-    return set(re.findall(r"Found image '([^']+)'", log.read_text()))
+def check_images(
+    run_dir: Path, created_file: Path, images: Images, say: Callable[[str], None]
+) -> None:
+    """Each step that finished had a container of its component's image, and there was no other."""
+    of_component = images_of_components(images.environment, created_file.parent / "build")
+    events = [json.loads(line) for line in (run_dir / "events.jsonl").read_text().splitlines()]
+    finished = Counter(event["step"] for event in events if event["event"] == "finished")
+    expected: Counter[str] = Counter()
+    for step, times in finished.items():
+        say(f"{step:<12} {times} × {of_component[step]}")
+        expected[of_component[step]] += times
+    assert set(expected) == {images.names["data"], images.names["train"]}
+    assert Counter(created_file.read_text().split()) == expected
 
 
 def test_sample_gives_the_same_metrics_and_artifacts_in_containers(
-    images: Images, tmp_path: Path, say: Callable[[str], None]
+    docker: PrivateDocker, images: Images, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    _, containers = compare(tmp_path, images, say, *SAMPLE)
-    used = images_of_steps(containers / "log.txt")
-    say(f"images used: {', '.join(sorted(used))}")
-    assert used == {images.names["data"], images.names["train"]}
+    compare(tmp_path, docker, images, say, *SAMPLE)
     # The image's own network was used: no weights were fetched, and nothing converted.
     assert not (tmp_path / "cache-docker" / "weights").exists()
     assert not (tmp_path / "cache-docker" / "backbones").exists()
 
 
 def test_photos_give_the_same_metrics_and_artifacts_in_containers(
-    images: Images, tmp_path: Path, say: Callable[[str], None]
+    docker: PrivateDocker, images: Images, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
     photos = SHARED / "photos" / "flowers"
     if not photos.is_dir():
         pytest.skip("the real photographs of ../shared/photos are not on this machine")
-    compare(tmp_path, images, say, "--image_dir", str(photos), *SMALL)
+    compare(tmp_path, docker, images, say, "--image_dir", str(photos), *SMALL)
 
 
 def test_step_that_fails_in_its_container_fails_the_run(
@@ -118,25 +191,12 @@ def test_step_that_fails_in_its_container_fails_the_run(
 def test_step_that_is_killed_fails_the_run(
     docker: PrivateDocker, images: Images, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    command = [sys.executable, str(ROOT / "pipeline.py"), "run", "--runner", "docker"]
-    process = subprocess.Popen(
-        [*command, "--runs_dir", str(tmp_path / "runs"), *SAMPLE],
-        cwd=ROOT,
-        env=images.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        next(running(docker, process))
-        events = tmp_path / "runs"
-        while not any("started" in path.read_text() for path in events.glob("2*/events.jsonl")):
+    with begun(docker, images, tmp_path) as process:
+        while not any("started" in path.read_text() for path in tmp_path.glob("2*/events.jsonl")):
             assert process.poll() is None
             time.sleep(0.05)
         docker.run("kill", *listed(docker))
         _, said = process.communicate(timeout=120)
-    finally:
-        process.kill()
     say(f"exit status {process.returncode}: {said.strip()}")
     assert process.returncode in (1, 2), said
     assert "error: step download: " in said
@@ -146,35 +206,11 @@ def test_step_that_is_killed_fails_the_run(
 def test_interrupted_run_leaves_no_container(
     docker: PrivateDocker, images: Images, tmp_path: Path
 ) -> None:
-    command = [sys.executable, str(ROOT / "pipeline.py"), "run", "--runner", "docker"]
-    process = subprocess.Popen(
-        [*command, "--runs_dir", str(tmp_path / "runs"), *SAMPLE],
-        cwd=ROOT,
-        env=images.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        next(running(docker, process))
-        process.send_signal(2)
-        assert process.wait(60) == 130
-    finally:
-        process.kill()
+    with begun(docker, images, tmp_path) as process:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
     deadline = time.monotonic() + 10
     while listed(docker) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert listed(docker) == []
-
-
-def listed(docker: PrivateDocker) -> list[str]:
-    return docker("ps", "--quiet", "--filter", f"label={RUN_LABEL}").split()
-
-
-def running(docker: PrivateDocker, process: "subprocess.Popen[str]") -> Iterator[str]:
-    """The containers of the first step, as soon as there are any."""
-    deadline = time.monotonic() + 60
-    while not (found := listed(docker)):
-        assert process.poll() is None, "the run ended before a container of it was seen"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    yield from found
