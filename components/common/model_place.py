@@ -41,15 +41,15 @@ def local_model(place: str, cache_dir: Path) -> Path:
         if (folder / model.DESCRIPTION).is_file() or not pointer.is_file():
             return folder
         data = storage.read_place(str(pointer), max_bytes=POINTER_MAX_BYTES)
-        return folder / _version(data, str(pointer))
-    root = place.rstrip("/")
+        return folder / version_in(data, str(pointer))
+    root = storage.canonical(place).rstrip("/")
     pointed = storage.find_place(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES)
     if pointed is not None:
-        root = f"{root}/{_version(pointed, f'{root}/{LATEST}')}"
+        root = f"{root}/{version_in(pointed, f'{root}/{LATEST}')}"
     return _fetched(root, cache_dir)
 
 
-def _version(pointer: bytes, name: str) -> str:
+def version_in(pointer: bytes, name: str) -> str:
     """The version that a `latest.json` names.
 
     Raises:
@@ -70,11 +70,14 @@ def _fetched(root: str, cache_dir: Path) -> Path:
     missing = [name for name in NEEDED if name not in objects]
     if missing:
         raise InputError(f"{root} is no model directory: there is no {missing[0]} in it")
+    for one in objects.values():
+        if one.size > FILE_MAX_BYTES:
+            raise InputError(f"{one.uri} is larger than {FILE_MAX_BYTES} bytes")
     described = [(root, name, one.version) for name, one in sorted(objects.items())]
     digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()
     target = cache_dir / "models" / digest[:32]
     if not (target / model.DESCRIPTION).is_file():
         with atomic_directory(target, what="the model", marker=model.DESCRIPTION) as new:
             for name, one in objects.items():
-                (new / name).write_bytes(storage.read(one.uri, max_bytes=FILE_MAX_BYTES))
+                storage.download(one.uri, new / name)
     return target

@@ -214,7 +214,9 @@ class Progress:
         return f"{self.what}: {self.done}" + (f" of {self.total}" if self.total else "")
 
 
-def add_options(parser: argparse.ArgumentParser, *options: tuple[str, Any, str]) -> None:
+def add_options(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, *options: tuple[str, Any, str]
+) -> None:
     """Add `(name, default, help)` options; the type is the default's, and the help shows it."""
     for name, default, text in options:
         if isinstance(default, bool):

@@ -2,27 +2,23 @@
 
 Credentials come from the environment alone: Google's application default credentials, and boto3's
 variables, profile or role. AWS_ENDPOINT_URL leads to another S3 store (SeaweedFS, MinIO),
-STORAGE_EMULATOR_HOST to an emulator of Google's.
+STORAGE_EMULATOR_HOST to an emulator of Google's. `minio://` is what Kubeflow Pipelines calls the S3
+store of its own: the same as s3://.
 """
 
-import functools
+import hashlib
 import os
-import re
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from components.common import storage_google, storage_s3
 from components.common.errors import InputError, WorkError
-from components.common.files import write_file
+from components.common.files import naming_full_disk, write_file
+from components.common.storage_errors import explained
 
-SCHEMES = ("gs://", "s3://")
-CONNECT_S = 3.0
-READ_S = 60.0
-BODY_ATTEMPTS = 3  # at an S3 object whose bytes stop coming; the client retries only its head
-RETRY_S = 15.0  # of one call; Google's client would try for two minutes
-TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500  # HTTP status
+SCHEMES = ("gs://", "s3://", "minio://")
 
 
 @dataclass(frozen=True)
@@ -41,8 +37,13 @@ class StoredObject:
 
 
 def is_uri(place: str) -> bool:
-    """True for gs:// and s3:// addresses."""
+    """True for gs://, s3:// and minio:// addresses."""
     return place.startswith(SCHEMES)
+
+
+def canonical(place: str) -> str:
+    """The address with the scheme that every program knows: minio:// becomes s3://."""
+    return f"s3://{place.removeprefix('minio://')}" if place.startswith("minio://") else place
 
 
 def list_folders(prefix: str) -> list[str]:
@@ -53,19 +54,8 @@ def list_folders(prefix: str) -> list[str]:
         WorkError: the store cannot be reached.
     """
     bucket, key = _split(prefix)
-    with _explained(prefix):
-        if prefix.startswith("gs://"):
-            listing = _gcs().list_blobs(bucket, prefix=key, delimiter="/", **_patience())
-            for _ in listing:  # the prefixes are known when all pages were read
-                pass
-            found = list(listing.prefixes)
-        else:
-            pages = _s3().get_paginator("list_objects_v2")
-            found = [
-                entry["Prefix"]
-                for page in pages.paginate(Bucket=bucket, Prefix=key, Delimiter="/")
-                for entry in page.get("CommonPrefixes", ())
-            ]
+    with explained(prefix):
+        found = _service(prefix).folders(bucket, key)
     return sorted(name[len(key) :].strip("/") for name in found)
 
 
@@ -77,15 +67,26 @@ def list_objects(prefix: str) -> Iterator[StoredObject]:
         WorkError: the store cannot be reached.
     """
     bucket, key = _split(prefix)
-    with _explained(prefix):
-        if prefix.startswith("gs://"):
-            for blob in _gcs().list_blobs(bucket, prefix=key, **_patience()):
-                yield StoredObject(f"gs://{bucket}/{blob.name}", blob.size, str(blob.generation))
-        else:
-            for page in _s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key):
-                for entry in page.get("Contents", ()):
-                    uri = f"s3://{bucket}/{entry['Key']}"
-                    yield StoredObject(uri, entry["Size"], entry["ETag"].strip('"'))
+    scheme = canonical(prefix).partition("://")[0]
+    with explained(prefix):
+        for name, size, version in _service(prefix).objects(bucket, key):
+            yield StoredObject(f"{scheme}://{bucket}/{name}", size, version)
+
+
+def find(uri: str, *, max_bytes: int) -> tuple[bytes, str] | None:
+    """The content of one object, and its version as `replace_if` takes it; None without one.
+
+    Raises:
+        InputError: the object is larger than `max_bytes`, no such bucket, or no permission.
+        WorkError: the store cannot be reached, or the bytes came damaged.
+    """
+    bucket, key = _object(uri)
+    with explained(uri):
+        # One byte more than allowed shows that there is more; it is never the whole.
+        found: tuple[bytes, str] | None = _service(uri).find(bucket, key, max_bytes + 1)
+    if found and len(found[0]) > max_bytes:
+        raise InputError(f"{uri} is larger than {max_bytes} bytes")
+    return found
 
 
 def read(uri: str, *, max_bytes: int) -> bytes:
@@ -93,21 +94,12 @@ def read(uri: str, *, max_bytes: int) -> bytes:
 
     Raises:
         InputError: there is no such object, it is larger than `max_bytes`, or no permission.
-        WorkError: the store cannot be reached.
+        WorkError: the store cannot be reached, or the bytes came damaged.
     """
-    bucket, _, key = uri.partition("://")[2].partition("/")
-    if not bucket or not key:
-        raise InputError(f"{uri} names no object: expected gs://bucket/folder/file or s3://…")
-    with _explained(uri):
-        if uri.startswith("gs://"):
-            # One byte more than allowed shows that there is more; it is never the whole.
-            blob = _gcs().bucket(bucket).blob(key)
-            data = _download(blob, max_bytes)
-        else:
-            data = _s3_object(bucket, key, max_bytes + 1)
-    if len(data) > max_bytes:
-        raise InputError(f"{uri} is larger than {max_bytes} bytes")
-    return data
+    found = find(uri, max_bytes=max_bytes)
+    if found is None:
+        raise InputError(f"{uri} cannot be read: there is no such object")
+    return found[0]
 
 
 def read_place(place: str, *, max_bytes: int) -> bytes:
@@ -132,10 +124,9 @@ def read_place(place: str, *, max_bytes: int) -> bytes:
 def find_place(place: str, *, max_bytes: int) -> bytes | None:
     """As `read_place`, but None where there is no such file or object."""
     if is_uri(place):
-        folder = place.rpartition("/")[0]
-        if all(entry.uri != place for entry in list_objects(folder)):
-            return None
-    elif not Path(place).expanduser().is_file():
+        found = find(place, max_bytes=max_bytes)
+        return found[0] if found else None
+    if not Path(place).expanduser().is_file():
         return None
     return read_place(place, max_bytes=max_bytes)
 
@@ -155,53 +146,152 @@ def write_place(place: str, data: bytes, *, what: str) -> None:
     if not is_uri(place):
         write_file(Path(place).expanduser(), data, what=what)
         return
-    bucket, _, key = place.partition("://")[2].partition("/")
-    if not bucket or not key:
-        raise InputError(f"{place} names no object: expected gs://bucket/folder/file or s3://…")
-    with _explained(place, "written"):
-        if place.startswith("gs://"):
-            _gcs().bucket(bucket).blob(key).upload_from_string(data, **_patience())
-        else:
-            _s3().put_object(Bucket=bucket, Key=key, Body=data)
+    bucket, key = _object(place)
+    with explained(place, "written"):
+        _service(place).write(bucket, key, data)
 
 
-def _download(blob: Any, last: int) -> bytes:
-    """The bytes of a Google object up to and with the one at `last`."""
-    from google.api_core.exceptions import RequestRangeNotSatisfiable
-    from google.cloud.storage.exceptions import DataCorruption
+def create(uri: str, data: bytes) -> bool:
+    """Write an object where there is none; False where there is one, which stays as it is.
 
-    try:
-        data: bytes = blob.download_as_bytes(end=last, **_patience())
-    except RequestRangeNotSatisfiable:  # an empty object has no first byte
-        return b""
-    except DataCorruption as error:
-        raise WorkError(f"gs://{blob.bucket.name}/{blob.name} came damaged: {error}") from error
-    return data
+    Of two processes that do so at once, one gets True: the store decides (`ifGenerationMatch=0` on
+    Google's, `If-None-Match: *` on S3; AWS, SeaweedFS and MinIO honour it).
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
+    return _write_if(uri, data, None)
 
 
-def _s3_object(bucket: str, key: str, most: int) -> bytes:
-    """The first `most` bytes of an S3 object."""
-    from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+def replace_if(uri: str, data: bytes, version: str) -> bool:
+    """Write an object where it still is what `find` read; False where it is another by now.
 
-    for attempt in range(1, BODY_ATTEMPTS + 1):
+    As in `create`, the store decides (`ifGenerationMatch`, `If-Match`).
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
+    return _write_if(uri, data, version)
+
+
+def _write_if(uri: str, data: bytes, version: str | None) -> bool:
+    bucket, key = _object(uri)
+    with explained(uri, "written"):
+        done: bool = _service(uri).write_if(bucket, key, data, version)
+    if done:
+        return True
+    # An answer may be lost on its way, and the client then asks again for what it has done.
+    found = find(uri, max_bytes=len(data) + 1)
+    return found is not None and found[0] == data
+
+
+def upload_folder(folder: Path, uri: str) -> None:
+    """Upload the files of a folder, as `upload_files` does."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    upload_files({path.relative_to(folder).as_posix(): path for path in paths}, uri)
+
+
+def upload_files(files: Mapping[str, Path], uri: str) -> None:
+    """Upload files below a prefix; no object that is there is ever replaced.
+
+    A file is sent piece by piece, each with a checksum that the store verifies; a piece that is cut
+    off is sent again. An object appears when it is whole. What an earlier call has uploaded is not
+    sent again: a call that failed can be repeated.
+
+    Args:
+        files: by their names below the prefix, such as "saved_model/saved_model.pb".
+        uri: gs://bucket/folder or s3://bucket/folder.
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached, or holds an object of this name with other content.
+    """
+    bucket, prefix = _split(uri)
+    service = _service(uri)
+    content = {f"{prefix}{name}": (path, _sha256(path)) for name, path in files.items()}
+    with explained(uri, "written"):
+        there = {key for key, _, _ in service.objects(bucket, prefix)} & set(content)
+        _check_content(uri, there, content)
+        missing = {key: content[key] for key in content if key not in there}
+        service.upload(bucket, missing)
+        _check_content(uri, set(missing), content)
+
+
+def _check_content(uri: str, keys: set[str], content: Mapping[str, tuple[Path, str]]) -> None:
+    """Raise `WorkError` unless the objects are those that we uploaded, by size and SHA-256."""
+    bucket, _ = _split(uri)
+    for key in sorted(keys):
+        path, sha256 = content[key]
+        found = _service(uri).stat(bucket, key)
+        if found is None or (found[0], found[2]) != (path.stat().st_size, sha256):
+            name = f"{canonical(uri).partition('://')[0]}://{bucket}/{key}"
+            raise WorkError(
+                f"{name} is there already, with other content, and nothing is ever overwritten: "
+                f"if nobody else writes to {uri}, remove what is there and run again"
+            )
+
+
+def download(uri: str, path: Path) -> None:
+    """Write an object to a file, whole or not at all, without holding it in memory.
+
+    After a cut connection it goes on from there. What `upload_files` stored is checked against its
+    SHA-256.
+
+    Raises:
+        InputError: no such object, or no permission.
+        WorkError: the store cannot be reached, the bytes came damaged, or the disk is full.
+    """
+    bucket, key = _object(uri)
+    temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    with explained(uri), naming_full_disk(uri, path):
+        found = _service(uri).stat(bucket, key)
+        if found is None:
+            raise InputError(f"{uri} cannot be read: there is no such object")
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            # Not `with` the body itself: that gives the bare stream, which checks nothing.
-            with closing(_s3().get_object(Bucket=bucket, Key=key)["Body"]) as body:
-                data: bytes = body.read(most)
-                if len(data) < most:
-                    body.read(1)  # only at the end does the client notice that bytes are missing
-                return data
-        except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
-            if attempt == BODY_ATTEMPTS:
-                raise
-    raise AssertionError("unreachable: the last attempt returns or raises")
+            with temporary.open("wb") as file:
+                _service(uri).download(bucket, key, file)
+            if found[2] and found[2] != _sha256(temporary):
+                raise WorkError(f"{uri} came damaged: its SHA-256 is another than when it was sent")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
-def _patience() -> dict[str, Any]:
-    """How long a call to Google's store may take."""
-    from google.cloud.storage.retry import DEFAULT_RETRY
+def download_folder(uri: str, folder: Path) -> None:
+    """Download all objects below a prefix into a folder, as `download` does.
 
-    return {"timeout": (CONNECT_S, READ_S), "retry": DEFAULT_RETRY.with_timeout(RETRY_S)}
+    Raises:
+        InputError: there are none, a name that leads out of the folder, or no permission.
+        WorkError: the store cannot be reached, the bytes came damaged, or the disk is full.
+    """
+    _, prefix = _split(uri)
+    empty = True
+    for entry in list_objects(uri):
+        name = entry.uri.split("/", 3)[3][len(prefix) :]
+        if name.endswith("/"):  # how some tools show an empty folder
+            continue
+        if ".." in PurePosixPath(name).parts or name.startswith("/"):
+            raise InputError(f"{entry.uri} is refused: its name leads out of the folder")
+        download(entry.uri, folder / name)
+        empty = False
+    if empty:
+        raise InputError(f"there is nothing at {uri}")
+
+
+def _service(uri: str) -> Any:
+    """The module that speaks to the store of an address."""
+    return storage_google if uri.startswith("gs://") else storage_s3
+
+
+def _object(uri: str) -> tuple[str, str]:
+    """Bucket and key of an object."""
+    bucket, _, key = uri.partition("://")[2].partition("/")
+    if not bucket or not key:
+        raise InputError(f"{uri} names no object: expected gs://bucket/folder/file or s3://…")
+    return bucket, key
 
 
 def _split(prefix: str) -> tuple[str, str]:
@@ -212,69 +302,6 @@ def _split(prefix: str) -> tuple[str, str]:
     return bucket, f"{key.rstrip('/')}/" if key.strip("/") else ""
 
 
-@functools.cache
-def _gcs() -> Any:
-    """Google's client; without credentials one that reads public buckets."""
-    from google.auth.exceptions import DefaultCredentialsError
-    from google.cloud import storage
-
-    try:
-        return storage.Client(project=None)  # reading needs none, and credentials may name none
-    except DefaultCredentialsError:
-        if "GOOGLE_APPLICATION_CREDENTIALS" in os.environ:  # named, but of no use: to be told
-            raise
-        return storage.Client.create_anonymous_client()
-
-
-@functools.cache
-def _s3() -> Any:
-    import boto3
-    from botocore.config import Config
-
-    retries: Any = {"mode": "standard", "total_max_attempts": 5}
-    return boto3.client("s3", config=Config(retries=retries, connect_timeout=CONNECT_S))
-
-
-@contextmanager
-def _explained(place: str, done: str = "read") -> Iterator[None]:
-    """Turn the clients' errors into ones that name the place and what to do."""
-    import requests.exceptions
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        NoCredentialsError,
-        ParamValidationError,
-        ProfileNotFound,
-    )
-    from google.api_core.exceptions import ClientError as GoogleClientError
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
-
-    try:
-        yield
-    except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
-            raise WorkError(f"{place} cannot be reached: {error}") from error
-        raise InputError(f"{place} cannot be {done}: {error}") from error
-    except (GoogleClientError, ParamValidationError, ProfileNotFound) as error:
-        raise InputError(f"{place} cannot be {done}: {error}") from error
-    except (NoCredentialsError, GoogleAuthError) as error:
-        raise InputError(
-            f"{place}: no credentials were found in the environment ({error}): set "
-            "GOOGLE_APPLICATION_CREDENTIALS, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        ) from error
-    except (GoogleAPIError, BotoCoreError, requests.exceptions.RequestException) as error:
-        raise WorkError(f"{place} cannot be reached: {_in_short(error)}") from error
-    except ValueError as error:  # a bucket or an endpoint that cannot be one
-        raise InputError(f"{place} cannot be {done}: {error}") from error
-
-
-def _in_short(error: Exception) -> str:
-    """What the clients' nested texts are about, where it is that a host does not answer."""
-    text = str(error)
-    unknown = re.search(r"Failed to resolve '([^']+)'", text)
-    host = re.search(r"host='([^']+)', port=(\d+)", text)
-    if unknown:
-        return f"the name {unknown[1]} is not known"
-    return f"no connection to {host[1]}:{host[2]}" if host else text
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

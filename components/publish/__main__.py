@@ -13,7 +13,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m components.publish",
-        description="Copy a model to a folder of published models, if it is good enough and no "
+        description="Copy a model to where published models are, if it is good enough and no "
         "worse than the one that is published. Exit status: 0 published, 1 held back, 2 wrong "
         "usage.",
     )
@@ -24,7 +24,9 @@ def main() -> None:
     parser.add_argument(
         "--metrics", type=Path, required=True, help="of evaluate, such as runs/latest/metrics.json"
     )
-    parser.add_argument("--publish_dir", required=True, help="folder to publish into")
+    parser.add_argument(
+        "--publish_dir", required=True, help="folder, gs://… or s3://… to publish into"
+    )
     parser.add_argument("--decision", type=Path, help="JSON file to write the decision to")
     add_options(
         parser,

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,17 @@ def compare(
         demo: dataset of photos that neither model should have seen; those that one was made of
             are left out.
         metrics: figures of the new model, from the step evaluate.
-        publish_dir: folder of published models; the champion is the one published as `name`.
+        publish_dir: folder of published models, gs://… or s3://…; the champion is the one
+            published as `name`.
         output: JSON file of the decision to write.
         name: what the model is to be published as.
         min_accuracy: what the lower bound of the accuracy must reach.
         max_regression: how much of the champion's accuracy on the photos may be lost.
 
     Raises:
-        InputError: an option that makes no sense, or no model, photos or figures of this model.
+        InputError: an option that makes no sense, no model, photos or figures of this model, or no
+            such bucket.
+        WorkError: the store cannot be reached.
     """
     decisions.check_share("min_accuracy", min_accuracy)
     decisions.check_share("max_regression", max_regression)
@@ -65,7 +69,8 @@ def compare(
         champion=places.published_version(root),
     )
     if known.champion != known.version:
-        known = _beside_champion(known, challenger, photos, root)
+        with tempfile.TemporaryDirectory() as scratch:
+            known = _beside_champion(known, challenger, photos, root, Path(scratch))
     decided = decisions.weigh(known)
     if output:
         log.info("%s: %s", decided.decision, decided.reason)
@@ -96,10 +101,12 @@ def read_metrics(path: Path, head_sha256: str) -> dict[str, Any]:
     return figures
 
 
-def _beside_champion(known: Decision, challenger: Model, photos: Dataset, root: Path) -> Decision:
+def _beside_champion(
+    known: Decision, challenger: Model, photos: Dataset, root: str, scratch: Path
+) -> Decision:
     """The decision with the answers of both, or with why the champion could not be asked."""
     try:
-        folder = places.published(root)
+        folder = places.published(root, scratch)
         if folder is None:
             return known
         champion = Model(folder)
@@ -124,9 +131,9 @@ def _beside_champion(known: Decision, challenger: Model, photos: Dataset, root: 
     return dataclasses.replace(known, comparison=compared)
 
 
-def _unreadable(known: Decision, error: Exception, root: Path) -> Decision:
+def _unreadable(known: Decision, error: Exception, root: str) -> Decision:
     """The decision with what is wrong with the published model, without places of this machine."""
-    problem = str(error).replace(f"{root}/", "").replace(str(root), known.name)
+    problem = str(error).replace(f"{root}/", "").replace(root, known.name)
     problem = "".join(filter(str.isprintable, problem))[:MAX_PROBLEM]
     warn(f"the published model cannot be compared with: {problem}")
     return dataclasses.replace(known, champion_problem=problem)

@@ -26,7 +26,7 @@ def compare(
         model: The new model.
         demo: Held-out demo photos.
         metrics: Figures of the new model, from the step evaluate.
-        publish_dir: Folder of published models.
+        publish_dir: Folder of published models, gs://… or s3://….
         name: What the model is to be published as.
         min_accuracy: What the lower bound of the 95 % interval of its accuracy must reach.
         max_regression: How much of the published model's accuracy on the photos may be lost.
@@ -82,7 +82,7 @@ def publish(
         model: The model.
         metrics: Its figures.
         comparison: The decision to publish it.
-        publish_dir: Folder of published models.
+        publish_dir: Folder of published models, gs://… or s3://….
         name: The model's name.
     """
     from pathlib import Path
@@ -91,5 +91,4 @@ def publish(
     from components.publish.publish import publish
 
     decision = Decision.read(Path(comparison.path))
-    place = publish(Path(model.path), Path(metrics.path), decision, publish_dir, name=name)
-    return str(place)
+    return publish(Path(model.path), Path(metrics.path), decision, publish_dir, name=name)

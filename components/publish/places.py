@@ -1,4 +1,7 @@
-"""Where published models are: `publish_dir/name/version/`, and `latest.json` that names one."""
+"""Where published models are: `publish_dir/name/version/`, and `latest.json` that names one.
+
+The same in a folder and in object storage.
+"""
 
 import hashlib
 import re
@@ -7,32 +10,41 @@ from pathlib import Path
 from components.common import storage
 from components.common.errors import InputError
 from components.common.model import FORMAT_VERSION, ModelDescription
-from components.common.model_place import LATEST, local_model
+from components.common.model_place import (
+    LATEST,
+    POINTER_MAX_BYTES,
+    local_model,
+    version_in,
+)
 
 VERSION_DIGITS = 12
 
 
-def root_of(publish_dir: Path | str, name: str) -> Path:
-    """The folder of all versions of a name.
+def root_of(publish_dir: Path | str, name: str) -> str:
+    """The place of all versions of a name: a folder, or a prefix in object storage.
 
     Raises:
-        InputError: no folder, one in object storage, or a name that is no plain folder name.
+        InputError: no place, an address that names no bucket, or a name that is no plain folder
+            name.
     """
     check_name(name)
     place = str(publish_dir)
     if place in ("", "."):
         raise InputError("no folder to publish into was given: set publish_dir")
     check_place(place)
-    return Path(place).expanduser() / name
+    if storage.is_uri(place):
+        return f"{storage.canonical(place).rstrip('/')}/{name}"
+    return str(Path(place).expanduser() / name)
 
 
 def check_place(publish_dir: str) -> None:
-    """Raise `InputError` for object storage: a folder named "gs:" is what it would become."""
-    # As a Path the address has lost one of its slashes.
-    if storage.is_uri(publish_dir) or publish_dir.startswith(("gs:/", "s3:/")):
+    """Raise `InputError` for an address that nothing can be published to."""
+    if storage.is_uri(publish_dir):
+        if not publish_dir.partition("://")[2].partition("/")[0]:
+            raise InputError(f"--publish_dir is {publish_dir}: expected gs://bucket or s3://bucket")
+    elif re.match(r"[a-z0-9]+:/", publish_dir):  # a folder named "gs:" is what it would become
         raise InputError(
-            f"--publish_dir is {publish_dir}: expected a folder; publish into one, and copy it to "
-            "the bucket, latest.json last"
+            f"--publish_dir is {publish_dir}: expected a folder, gs://bucket/folder or s3://…"
         )
 
 
@@ -57,21 +69,41 @@ def version_of(description: ModelDescription) -> str:
     return hashlib.sha256(" ".join(content).encode()).hexdigest()[:VERSION_DIGITS]
 
 
-def published(root: Path) -> Path | None:
+def published(root: str, scratch: Path) -> Path | None:
     """The folder of the version that is published now; None where none is.
 
+    Args:
+        root: from `root_of`.
+        scratch: folder to fetch a model from object storage into.
+
     Raises:
-        InputError: `latest.json` is damaged.
+        InputError: `latest.json` or the version that it names is damaged.
+        WorkError: the store cannot be reached.
     """
-    if not (root / LATEST).is_file():
+    if storage.find_place(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES) is None:
         return None
-    return root / local_model(str(root), root).name
+    return local_model(root, scratch)
 
 
-def published_version(root: Path) -> str:
-    """The version that is published now; empty where none is, or none can be told."""
+def published_version(root: str) -> str:
+    """The version that is published now; empty where none is, or the pointer is damaged.
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
     try:
-        folder = published(root)
+        pointer = storage.find_place(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES)
+    except InputError:
+        if storage.is_uri(root):
+            raise
+        return ""
+    return pointed_at(pointer)
+
+
+def pointed_at(pointer: bytes | None) -> str:
+    """The version that the content of a `latest.json` names; empty where it names none."""
+    try:
+        return version_in(pointer, LATEST) if pointer is not None else ""
     except InputError:
         return ""
-    return folder.name if folder else ""

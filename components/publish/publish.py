@@ -1,21 +1,17 @@
 """Step `publish`: copies a model that was found good enough to where it is served from."""
 
-import fcntl
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.common import model, references
+from components.common import model, references, storage
 from components.common.errors import InputError, WorkError
-from components.common.files import atomic_directory, write_file
-from components.common.model_place import LATEST, METRICS
+from components.common.model import ModelDescription
+from components.common.model_place import METRICS
 from components.common.step import log, step
-from components.publish import model_card, places
+from components.publish import in_bucket, in_folder, model_card, places
 from components.publish.compare import read_metrics
 from components.publish.decision import PUBLISH, Decision
 
@@ -37,7 +33,7 @@ def decide(decision: Path) -> str:
 @step("publish")
 def publish(
     model_dir: Path, metrics: Path, decision: Decision, publish_dir: Path | str, *, name: str
-) -> Path:
+) -> str:
     """Copy the model to `publish_dir/name/version/` and point `latest.json` at it, last.
 
     With it go its figures, the decision and a model card. The same model published twice is the
@@ -47,16 +43,17 @@ def publish(
         model_dir: the model.
         metrics: its figures, from the step evaluate.
         decision: of the step compare, about this model and name.
-        publish_dir: folder of published models.
+        publish_dir: folder of published models, gs://… or s3://….
         name: what it is published as.
 
     Returns:
-        The folder of the version.
+        The place of the version.
 
     Raises:
         InputError: no model, metrics or a decision about another model, a decision to hold it
-            back, no folder, or a name that is no plain folder name.
-        WorkError: since the decision another model was published as `name`.
+            back, no folder or bucket, or a name that is no plain folder name.
+        WorkError: since the decision another model was published as `name`, the store cannot be
+            reached, or the disk is full.
     """
     root = places.root_of(publish_dir, name)
     description = model.read_description(model_dir)
@@ -64,46 +61,51 @@ def publish(
     version = places.version_of(description)
     _check(decision, version, name)
     _refuse_links(model_dir)
-    root.mkdir(parents=True, exist_ok=True)
-    with _alone_in(root):
-        if places.published_version(root) not in (decision.champion, version):
-            raise WorkError(
-                f"another model was published as {name} since this one was compared with "
-                f"{decision.champion or 'none'}: run again, to compare it with that one"
-            )
-        target = root / version
-        if not (target / model.DESCRIPTION).is_file():
-            with atomic_directory(
-                target, what="the published model", marker=model.DESCRIPTION
-            ) as new:
-                shutil.copytree(model_dir, new, dirs_exist_ok=True)
-                _add_papers(new, figures, decision)
-        pointer = {
-            "version": version,
-            "classes": list(description.classes),
-            "accuracy": figures["accuracy"],
-            "accuracy_low": figures["accuracy_low"],
-        }
-        write_file(root / LATEST, json.dumps(pointer, indent=2) + "\n", what="the pointer")
-    return target
+    papers = _papers(model_dir, figures, decision)
+    pointer = _pointer(version, description, figures)
+    champion = decision.champion
+    if storage.is_uri(root):
+        done = in_bucket.put(root, version, model_dir, papers, pointer, champion=champion)
+    else:
+        done = in_folder.put(Path(root), version, model_dir, papers, pointer, champion=champion)
+    if not done:
+        raise WorkError(
+            f"another model was published as {name} since this one was compared with "
+            f"{decision.champion or 'none'}: run again, to compare it with that one"
+        )
+    return f"{root}/{version}"
 
 
-def _add_papers(folder: Path, figures: dict[str, Any], decision: Decision) -> None:
-    """Figures, decision and model card, beside the files of the model."""
-    (folder / METRICS).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    (folder / DECISION).write_text(decision.to_json(), encoding="utf-8")
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    hashes = {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
-    description = model.read_description(folder)
-    photos = references.References(folder / model.REFERENCES).photos
+def _pointer(version: str, description: ModelDescription, figures: Mapping[str, Any]) -> str:
+    """The content of `latest.json`."""
+    pointer = {
+        "version": version,
+        "classes": list(description.classes),
+        "accuracy": figures["accuracy"],
+        "accuracy_low": figures["accuracy_low"],
+    }
+    return json.dumps(pointer, indent=2) + "\n"
+
+
+def _papers(model_dir: Path, figures: dict[str, Any], decision: Decision) -> dict[str, str]:
+    """Figures, decision and model card, by file name: they go beside the files of the model."""
+    papers = {METRICS: json.dumps(figures, indent=2) + "\n", DECISION: decision.to_json()}
+    files = sorted(path for path in model_dir.rglob("*") if path.is_file())
+    hashes = {path.relative_to(model_dir).as_posix(): _sha256(path) for path in files}
+    hashes |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in papers.items()}
+    hashes.pop(model_card.FILE_NAME, None)  # of an earlier publication of the same folder
+    description = model.read_description(model_dir)
+    photos = references.References(model_dir / model.REFERENCES).photos
     try:
-        card = model_card.render(description, figures, photos, decision, hashes)
+        card = model_card.render(
+            description, figures, photos, decision, dict(sorted(hashes.items()))
+        )
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(
             f"{model.DESCRIPTION} holds what no training wrote, and no model card can be made of "
             f"it: {error}"
         ) from error
-    (folder / model_card.FILE_NAME).write_text(card, encoding="utf-8")
+    return {**papers, model_card.FILE_NAME: card}
 
 
 def _check(decision: Decision, version: str, name: str) -> None:
@@ -121,17 +123,6 @@ def _refuse_links(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_symlink():
             raise InputError(f"{path} is a link: a model folder holds files and folders only")
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process of this machine publishes into the folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # ends with the descriptor, however this ends
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:

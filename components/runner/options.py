@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,8 @@ _HELP = {
     "min_accuracy": "what the accuracy's lower bound must reach for publishing",
     "max_regression": "how much accuracy on the demo photos may be lost against the published "
     "model; 1 to ask nothing of the comparison",
-    "publish_dir": "folder of published models (default: published/ beside the runs)",
+    "publish_dir": "folder of published models, gs://… or s3://… (default: published/ beside the "
+    "runs)",
     "name": "name of the published model",
 }
 
@@ -96,14 +98,19 @@ class Request:
         return cls(**{**content, "run_dir": Path(content["run_dir"])})
 
 
-def add_to(parser: argparse.ArgumentParser) -> None:
-    """Add the run's options to a parser."""
+def add_parameters(parser: argparse.ArgumentParser) -> None:
+    """Add the pipeline's parameters to a parser, for `run` and `submit` alike."""
     add_options(parser, *((name, default, _HELP[name]) for name, default in DEFAULTS.items()))
     # Empty: what else is handed over says what is meant, else the sample.
     parser.set_defaults(source="")
     parser.add_argument(
         "--species", type=Path, default=SPECIES_FILE, help="the classes (default: species.yaml)"
     )
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a run on this machine to a parser."""
+    add_parameters(parser)
     parser.add_argument(
         "--runs_dir", type=Path, default=Path("runs"), help="where runs go (default: runs)"
     )
@@ -115,8 +122,8 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def request(options: argparse.Namespace) -> Request:
-    """The run that was asked for, checked as far as can be without starting it.
+def checked(options: argparse.Namespace) -> dict[str, Any]:
+    """The pipeline's arguments, checked as far as can be without starting it.
 
     Raises:
         InputError: an option makes no sense, or the photos are not there.
@@ -151,15 +158,35 @@ def request(options: argparse.Namespace) -> Request:
     places.check_place(arguments["publish_dir"])
     check_share("min_accuracy", arguments["min_accuracy"])
     check_share("max_regression", arguments["max_regression"])
-    arguments |= _classes(_fields(Options, arguments), options.species)
+    return arguments | _classes(_fields(Options, arguments), options.species)
+
+
+def request(options: argparse.Namespace) -> Request:
+    """The run on this machine that was asked for, checked as `checked` does.
+
+    Raises:
+        InputError: an option makes no sense, or the photos are not there.
+    """
+    _check_runs_dir(str(options.runs_dir))
+    arguments = checked(options)
     runs = options.runs_dir.resolve()
-    arguments["publish_dir"] = str(
-        Path(arguments["publish_dir"] or runs / "published").expanduser().resolve()
-    )
+    if not storage.is_uri(arguments["publish_dir"]):
+        arguments["publish_dir"] = str(
+            Path(arguments["publish_dir"] or runs / "published").expanduser().resolve()
+        )
     # The limits of the sources count for each client: one class after another there.
     own = set(check_options(_fields(Options, arguments))) <= {*WHOLE, "storage"}
     parallelism = LOCAL_PARALLELISM if own else 1
     return Request(_new_run_dir(runs), arguments, parallelism, options.runner)
+
+
+def _check_runs_dir(runs_dir: str) -> None:
+    """Raise `InputError` for object storage: kfp.local would make a folder named "gs:" of it."""
+    if re.match(r"[a-z0-9]+:/", runs_dir):  # as a Path the address has lost one of its slashes
+        raise InputError(
+            f"--runs_dir is {runs_dir}: expected a folder, since a run on this machine hands its "
+            "artifacts over as files; to publish into a bucket, set --publish_dir"
+        )
 
 
 def _classes(options: Options, species_file: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from components.common import storage
 from components.common.dataset import Dataset
 from components.common.splits import PARTS
 from components.publish import places
@@ -66,11 +67,11 @@ def _count(outputs: Mapping[str, str]) -> dict[str, dict[str, int]]:
 
 
 def _published(request: Request, decided: Decision) -> str:
-    """The folder of the published version, empty if the model was held back."""
+    """The place of the published version, empty if the model was held back."""
     if decided.decision != PUBLISH:
         return ""
     root = places.root_of(request.arguments["publish_dir"], request.arguments["name"])
-    return str(root / decided.version)
+    return f"{root}/{decided.version}"
 
 
 def _photo_table(counts: Mapping[str, Mapping[str, int]]) -> Table:
@@ -155,6 +156,8 @@ def _next_commands(request: Request) -> list[tuple[str, str]]:
 
 
 def _short(path: Path | str) -> str:
-    """The path as seen from here, if that is shorter."""
+    """The path as seen from here, if that is shorter; an address in object storage as it is."""
+    if isinstance(path, str) and storage.is_uri(path):
+        return path
     relative = os.path.relpath(path)
     return relative if not relative.startswith("..") else str(path)

@@ -3,16 +3,20 @@
 import contextlib
 import json
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import run_captured
 from object_stores import S3_VARIABLES, Store, using
 from photo_server import Answer, serve
 
-from components.common import decisions, splits, storage
+from components.common import decisions, splits, storage, storage_google, storage_s3
 from components.common.errors import InputError, WorkError
+
+MB = 1024**2
 
 
 def test_folders_and_objects_are_listed_in_order(store: Store) -> None:
@@ -112,7 +116,7 @@ def test_what_is_not_there_is_named(store: Store) -> None:
 @pytest.mark.parametrize("store", ["s3"], indirect=True)  # Google's emulator takes anyone
 def test_wrong_secret_is_refused(store: Store) -> None:
     wrong = {**store.environment, "AWS_SECRET_ACCESS_KEY": "wrong"}
-    with using(wrong), pytest.raises(InputError, match=r"s3://photos/x"):
+    with using(wrong), pytest.raises(InputError, match=r"s3://photos/x .*SignatureDoesNotMatch"):
         storage.read("s3://photos/x", max_bytes=9)
 
 
@@ -132,7 +136,7 @@ def test_prefix_without_a_bucket_is_refused(prefix: str) -> None:
 def test_store_that_cannot_be_reached_is_failed_work(
     uri: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "RETRY_S", 2.0)
+    monkeypatch.setattr(storage_google, "RETRY_S", 2.0)
     started = time.monotonic()
     with using(environment), pytest.raises(WorkError) as caught:
         storage.read(uri, max_bytes=9)
@@ -188,7 +192,7 @@ def test_google_credentials_count_also_without_a_project(tmp_path: Path) -> None
     path = tmp_path / "credentials.json"
     path.write_text(json.dumps({**content, "refresh_token": "c"}))
     with using({"GOOGLE_APPLICATION_CREDENTIALS": str(path)}):
-        assert storage._gcs()._credentials.refresh_token == "c"
+        assert storage_google.client()._credentials.refresh_token == "c"
 
 
 @pytest.fixture
@@ -211,8 +215,9 @@ def mute_host() -> Iterator[str]:
 def test_host_that_does_not_answer_is_not_waited_for(
     uri: str, variable: str, mute_host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "CONNECT_S", 0.2)
-    monkeypatch.setattr(storage, "RETRY_S", 1.0)
+    for client in (storage_google, storage_s3):
+        monkeypatch.setattr(client, "CONNECT_S", 0.2)
+    monkeypatch.setattr(storage_google, "RETRY_S", 1.0)
     started = time.monotonic()
     environment = {**S3_VARIABLES, variable: mute_host}
     with using(environment), pytest.raises(WorkError) as caught:
@@ -234,7 +239,7 @@ def test_host_that_does_not_answer_is_not_waited_for(
 def test_store_that_fails_is_failed_work(
     scheme: str, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "RETRY_S", 1.0)
+    monkeypatch.setattr(storage_google, "RETRY_S", 1.0)
     with serve(lambda *_: answer) as server, using(at(server.address)):
         with pytest.raises(WorkError, match=f"{scheme}://photos/x cannot be reached"):
             storage.read(f"{scheme}://photos/x", max_bytes=5000)
@@ -263,3 +268,33 @@ def test_google_object_that_came_damaged_is_failed_work() -> None:
 def at(address: str) -> dict[str, str]:
     """What leads both clients to one address."""
     return {**S3_VARIABLES, "AWS_ENDPOINT_URL": address, "STORAGE_EMULATOR_HOST": address}
+
+
+def test_gigabyte_goes_through_flat_memory(store: Store, tmp_path: Path) -> None:
+    # The emulator of Google's copies all that it has with each piece: a gigabyte takes minutes.
+    size = 1024 * MB if store.prefix == "s3://photos" else 128 * MB
+    code = (
+        "import json, re, sys; from pathlib import Path\n"
+        "from components.common import storage\n"
+        "folder, place = Path(sys.argv[1]), sys.argv[2]\n"
+        # Not getrusage: that one begins at the size of the process that started this one.
+        "status = Path('/proc/self/status')\n"
+        "def peak(): return int(re.search(r'VmHWM:\\s+(\\d+) kB', status.read_text())[1]) * 1024\n"
+        "storage.upload_files({'small': folder / 'small'}, place)\n"
+        "peaks = [peak()]; storage.upload_files({'huge': folder / 'huge'}, place)\n"
+        "peaks.append(peak()); storage.download(f'{place}/huge', folder / 'back')\n"
+        "peaks.append(peak()); print(json.dumps(peaks))\n"
+    )
+    (tmp_path / "small").write_bytes(b"1")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(size)
+    command = (sys.executable, "-c", code, str(tmp_path), f"{store.prefix}/flat")
+    done = run_captured(*command, timeout_s=300)
+    assert done.returncode == 0, done.stderr
+    before, sent, received = json.loads(done.stdout)
+    assert (tmp_path / "back").stat().st_size == size
+    for name in ("huge", "back"):
+        (tmp_path / name).unlink()
+    store.delete("flat/huge")
+    assert sent - before < 64 * MB
+    assert received - before < 64 * MB

@@ -22,7 +22,7 @@ def publish_model(run: Run, model_dir: Path, folder: Path) -> Path:
     """Publish a model below `folder`/published as "m", whatever is there."""
     decision = decided(run, model_dir, folder, max_regression=1.0)
     metrics = write_metrics(folder / "figures", model_dir)
-    return publish(model_dir, metrics, decision, folder / "published", name="m")
+    return Path(publish(model_dir, metrics, decision, folder / "published", name="m"))
 
 
 def own_accuracy(model_dir: Path, dataset: Dataset) -> float:
@@ -243,7 +243,8 @@ def test_figures_that_make_no_sense_are_refused(sample_run: Run, tmp_path: Path)
         (("--max_regression", "-0.1"), "--max_regression is -0.1: expected 0 to 1"),
         (("--max_regression", "nan"), "--max_regression is nan: expected 0 to 1"),
         (("--name", "../up"), "--name is '../up'"),
-        (("--publish_dir", "gs://bucket/models"), "expected a folder"),
+        (("--publish_dir", "ftp://bucket/models"), "expected a folder, gs://bucket/folder or s3"),
+        (("--publish_dir", "gs:///models"), "expected gs://bucket or s3://bucket"),
         (("--publish_dir", ""), "set publish_dir"),
         (("--demo", "nowhere"), "nowhere is no dataset"),
         (("--model_dir", "nowhere"), "nowhere is no model directory"),

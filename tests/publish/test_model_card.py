@@ -198,7 +198,7 @@ def test_published_card_tells_of_the_model_and_nothing_of_the_machine(
     model = sample_run.directory / "model"
     metrics = next((sample_run.directory / "artifacts").rglob("evaluate/metrics"))
     decision = decided(sample_run, model, tmp_path)
-    folder = publish(model, metrics, decision, tmp_path / "published", name="m")
+    folder = Path(publish(model, metrics, decision, tmp_path / "published", name="m"))
     text = (folder / "MODEL_CARD.md").read_text()
     figures = json.loads(metrics.read_text())
     assert f"{100 * figures['demo_accuracy']:.1f} %" in text

@@ -17,14 +17,15 @@ from components.common.errors import InputError, WorkError
 from components.common.model import Model
 from components.common.unknown import ClassDistances
 from components.publish.decision import HOLD, Decision
-from components.publish.publish import _alone_in, decide, publish
+from components.publish.in_folder import alone_in
+from components.publish.publish import decide, publish
 
 
 def publish_it(run: Run, model_dir: Path, folder: Path) -> Path:
     """Publish below `folder`/published as "m"."""
     metrics = write_metrics(folder / "metrics", model_dir)
     decision = decided(run, model_dir, folder, max_regression=1.0)
-    return publish(model_dir, metrics, decision, folder / "published", name="m")
+    return Path(publish(model_dir, metrics, decision, folder / "published", name="m"))
 
 
 def test_same_model_twice_is_one_version_left_as_it_was(sample_run: Run, tmp_path: Path) -> None:
@@ -153,14 +154,14 @@ def test_publisher_waits_for_another_one_in_the_same_folder(
     folder = tmp_path / "published" / "m"
     folder.mkdir(parents=True)
     with ThreadPoolExecutor(1) as pool:
-        with _alone_in(folder):
+        with alone_in(folder):
             waiting = pool.submit(
                 publish, model, metrics, decision, tmp_path / "published", name="m"
             )
             # Without the lock it takes a fraction of a second.
             wait([waiting], timeout=3)
             assert list(folder.iterdir()) == []
-        assert waiting.result(60) == folder / decision.version
+        assert Path(waiting.result(60)) == folder / decision.version
 
 
 def test_publishers_at_once_leave_one_whole_version(sample_run: Run, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from object_stores import Store, using
 
 from components.common import storage
+from components.retrain import mirror
 from components.retrain.mirror import LogMirror
 
 
@@ -52,3 +53,39 @@ def test_local_place_is_left_alone(tmp_path: Path) -> None:
     with LogMirror(tmp_path / "logs", str(tmp_path / "elsewhere"), interval_s=0.01):
         time.sleep(0.05)
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("limits", [{"MAX_LIVE_BYTES": 3}, {"BYTES_PER_S": 0.001}])
+def test_large_file_is_not_sent_over_and_over(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, float]
+) -> None:
+    for name, value in limits.items():
+        monkeypatch.setattr(mirror, name, value)
+    (tmp_path / "large").write_bytes(b"1234")
+    written: list[bytes] = []
+    write_place = storage.write_place
+
+    def counted(place: str, data: bytes, *, what: str) -> None:
+        if place.endswith("/large"):
+            written.append(data)
+        write_place(place, data, what=what)
+
+    monkeypatch.setattr(storage, "write_place", counted)
+    with LogMirror(tmp_path, f"{store.prefix}/logs/{next(iter(limits))}", interval_s=0.01):
+        for number in range(6):
+            (tmp_path / "large").write_bytes(b"1234" + bytes(number))
+            (tmp_path / f"new {number}").write_bytes(b"1")
+            deadline = time.monotonic() + 30
+            while seen(store, f"{next(iter(limits))}/new {number}") is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+    assert written[-1] == b"1234" + bytes(5)
+    assert len(written) <= 2  # at the end, and once before where it is small enough
+
+
+@pytest.mark.parametrize("store", ["s3"], indirect=True)
+def test_store_of_kubeflow_is_written_to(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "events").write_bytes(b"1")
+    with LogMirror(tmp_path, store.prefix.replace("s3://", "minio://") + "/logs/kubeflow"):
+        pass
+    assert seen(store, "kubeflow/events") == b"1"

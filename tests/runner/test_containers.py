@@ -99,3 +99,12 @@ def test_services_and_buckets_get_a_network_and_their_credentials(
     assert given["environment"]["AWS_ENDPOINT_URL"] == "http://store:8333"
     assert "UNRELATED" not in given["environment"]
     assert "s3://bucket/photos" not in mounted(given)
+
+
+@pytest.mark.usefixtures("_daemon")
+@pytest.mark.parametrize("place", ["gs://bucket/models", "s3://bucket/models"])
+def test_publishing_into_a_bucket_gets_a_network_and_no_folder(tmp_path: Path, place: str) -> None:
+    given = asked(tmp_path, publish_dir=place)
+    assert given["network_mode"] == "bridge"
+    assert place not in mounted(given)
+    assert not Path(place.partition("/")[0]).exists()

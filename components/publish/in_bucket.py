@@ -1,0 +1,62 @@
+"""Publishing into object storage: where nobody can lock, the store itself decides who was first."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.common import model, storage
+from components.common.model_place import LATEST, POINTER_MAX_BYTES
+from components.common.step import log
+from components.publish import places
+
+
+def put(
+    root: str,
+    version: str,
+    model_dir: Path,
+    papers: Mapping[str, str],
+    pointer: str,
+    *,
+    champion: str,
+) -> bool:
+    """Upload the model to `root/version/` unless it is there, and move the pointer, last.
+
+    The pointer moves only from what was read before anything was uploaded, so that of two
+    publishers at once one is told. One that ends half-way leaves it where it was; the next goes on
+    with the same version, and uploads what is missing.
+
+    Returns:
+        False where neither `champion` nor this version is the one published now.
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached, or holds an object of the version that is another.
+    """
+    place = f"{root}/{LATEST}"
+    found = storage.find(place, max_bytes=POINTER_MAX_BYTES)
+    if places.pointed_at(found[0] if found else None) not in (champion, version):
+        return False
+    _upload(f"{root}/{version}", model_dir, papers)
+    content = pointer.encode()
+    if found and found[0] == content:
+        return True
+    moved = (
+        storage.replace_if(place, content, found[1]) if found else storage.create(place, content)
+    )
+    return moved or places.published_version(root) == version
+
+
+def _upload(place: str, model_dir: Path, papers: Mapping[str, str]) -> None:
+    """Upload a version, the model's description last: where that is, the version is whole."""
+    description = {model.DESCRIPTION: model_dir / model.DESCRIPTION}
+    if storage.find_place(f"{place}/{model.DESCRIPTION}", max_bytes=model.DESCRIPTION_MAX_BYTES):
+        log.info("%s is there already", place)
+        return
+    paths = {path.relative_to(model_dir).as_posix(): path for path in model_dir.rglob("*")}
+    files = {name: path for name, path in paths.items() if path.is_file()}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, text in papers.items():
+            files[name] = Path(scratch) / name
+            files[name].write_text(text, encoding="utf-8")
+        storage.upload_files({name: files[name] for name in files.keys() - description}, place)
+    storage.upload_files(description, place)

@@ -1,0 +1,58 @@
+"""Publishing into a folder: a version appears under its name when it is whole."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from components.common import model
+from components.common.files import atomic_directory, write_file
+from components.common.model_place import LATEST
+from components.publish import places
+
+
+def put(
+    root: Path,
+    version: str,
+    model_dir: Path,
+    papers: Mapping[str, str],
+    pointer: str,
+    *,
+    champion: str,
+) -> bool:
+    """Copy the model to `root/version/` unless it is there, and write the pointer.
+
+    Returns:
+        False, with nothing written, where neither `champion` nor this version is the one published
+        now.
+
+    Raises:
+        WorkError: the disk is full.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with alone_in(root):
+        if places.published_version(str(root)) not in (champion, version):
+            return False
+        target = root / version
+        if not (target / model.DESCRIPTION).is_file():
+            with atomic_directory(
+                target, what="the published model", marker=model.DESCRIPTION
+            ) as new:
+                shutil.copytree(model_dir, new, dirs_exist_ok=True)
+                for name, text in papers.items():
+                    (new / name).write_text(text, encoding="utf-8")
+        write_file(root / LATEST, pointer, what="the pointer")
+    return True
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process of this machine publishes into the folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # ends with the descriptor, however this ends
+        yield
+    finally:
+        os.close(descriptor)

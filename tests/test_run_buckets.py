@@ -1,0 +1,51 @@
+"""Runs that publish into object storage, and what of a run cannot be there."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SMALL_ARCHITECTURE, run_captured, run_pipeline
+from object_stores import Store
+
+from components.common import storage
+
+
+def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(
+    store: Store, backbone_cache: Path, tmp_path: Path
+) -> None:
+    place = f"{store.prefix}/models"
+    run = run_pipeline(
+        tmp_path / "runs",
+        backbone_cache,
+        *("--per_class", "20", "--architecture", SMALL_ARCHITECTURE),
+        *("--how_many_training_steps", "500", "--min_accuracy", "0", "--publish_dir", place),
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    published = run.summary["published"]
+    assert published.startswith(f"{place}/mushrooms/")
+    assert f"published  {published}\n" in run.stdout
+    assert storage.list_folders(f"{place}/mushrooms") == [published.rpartition("/")[2]]
+    assert not list((tmp_path / "runs").glob("*published*"))
+    assert not (ROOT / store.prefix.partition("/")[0]).exists()
+    for shard in (run.directory / "demo").glob("images-*.tar"):
+        shutil.unpack_archive(shard, tmp_path / "photos", filter="data")
+    command = [sys.executable, "-m", "components.label_image", str(tmp_path / "photos")]
+    command += ["--format", "json", "--cache_dir", str(tmp_path / "cache"), "--model_dir"]
+    here = run_captured(*command, str(run.directory / "model"))
+    there = run_captured(*command, f"{place}/mushrooms")
+    assert here.returncode == 0, here.stderr
+    assert there.returncode == 0, there.stderr
+    assert here.stdout == there.stdout
+    assert here.stdout.count('"probabilities"') > 10
+
+
+@pytest.mark.parametrize("place", ["gs://bucket/runs", "s3://bucket/runs", "minio://bucket/runs"])
+def test_runs_in_object_storage_are_refused_with_the_reason(tmp_path: Path, place: str) -> None:
+    command = [sys.executable, str(ROOT / "pipeline.py"), "run", "--runs_dir", place]
+    done = run_captured(*command, "--cache_dir", str(tmp_path))
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "expected a folder, since a run on this machine hands its artifacts over as" in line
+    assert "--publish_dir" in line
+    assert not (ROOT / f"{place.partition(':')[0]}:").exists()
