@@ -1,4 +1,4 @@
-# The image of download, clean, curate, label_image, tensorboard, publish and the service.
+# The image of download, clean, curate, label_image, tensorboard, publish, summarize and the service.
 ARG BASE_IMAGE=python:3.11-slim
 
 FROM ${BASE_IMAGE} AS dependencies

@@ -155,6 +155,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("tag", help="print the tag of the working tree as it is")
     named = commands.add_parser("with-names", help="run a command that takes the images' names")
+    named.add_argument("--registry", default="", help="host and path that they were pushed to")
     named.add_argument("run", nargs=argparse.REMAINDER)
     for name, text in (
         ("build", "build the images"),
@@ -180,7 +181,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         print(tag())
         return 0
     if arguments.command == "with-names":
-        return _with_names(arguments.run)
+        return _with_names(arguments.run, arguments.registry)
     kinds = [kind for kind in DOCKERFILES if kind != CUDA or arguments.cuda]
     if arguments.command == "build":
         build(kinds, arguments.options)
@@ -191,11 +192,13 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _with_names(command: list[str]) -> int:
+def _with_names(command: list[str], registry: str) -> int:
     try:
-        inherited = environment(names(list(DOCKERFILES)))
+        inherited = environment(names(list(DOCKERFILES), registry))
     except InputError:  # an archive of the sources: the names of a release
-        inherited = dict(os.environ)
+        inherited = {}
+    # Whoever sets a variable means that image.
+    inherited.update(os.environ)
     return subprocess.run(command, env=inherited, check=False).returncode
 
 

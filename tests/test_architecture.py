@@ -38,6 +38,7 @@ def test_every_step_of_the_design_is_there() -> None:
         "label_image",
         "publish",
         "retrain",
+        "summarize",
         "tensorboard",
     ]
 
@@ -58,7 +59,10 @@ def test_step_imports_neither_kfp_nor_another_step(step: str) -> None:
         names = imported(path)
         forbidden = {name for name in names if within(name, "kfp", "kubernetes", *others)}
         assert not forbidden, f"{path.name} imports {forbidden}"
-        assert not any(within(name, "components.settings", "components.runner") for name in names)
+        assert not any(
+            within(name, "components.settings", "components.runner", "components.submit")
+            for name in names
+        )
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -69,7 +73,12 @@ def test_component_imports_its_step_settings_and_kfp_only(step: str) -> None:
 
 
 def test_common_imports_no_step_and_no_kfp() -> None:
-    forbidden = ["kfp", "components.runner", *(f"components.{step}" for step in STEPS)]
+    forbidden = [
+        "kfp",
+        "components.runner",
+        "components.submit",
+        *(f"components.{step}" for step in STEPS),
+    ]
     for path in sorted((COMPONENTS / "common").glob("*.py")):
         assert not {name for name in imported(path) if within(name, *forbidden)}, path.name
 

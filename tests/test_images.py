@@ -91,3 +91,16 @@ def test_pipeline_of_an_archive_without_git_takes_the_names_of_the_release(
     done = run_captured(sys.executable, tool, "with-names", sys.executable, "-c", code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_pipeline_takes_the_names_in_a_registry_but_for_those_that_are_given(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_DATA_IMAGE", "mine:1")
+    tool = str(checkout / "docker" / "images.py")
+    code = "import os; print(os.environ['MUSHROOM_DATA_IMAGE'], os.environ['MUSHROOM_TRAIN_IMAGE'])"
+    named = ("with-names", "--registry", "registry.example/us")
+    done = run_captured(sys.executable, tool, *named, sys.executable, "-c", code)
+    data, train = done.stdout.split()
+    assert data == "mine:1"
+    assert train.startswith("registry.example/us/wild-mushrooms/train:")

@@ -1,35 +1,28 @@
 """The compiled pipelines, read back as a cluster would read them."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from conftest import run_captured
+from compiled_pipelines import Compiled, compile_all_kinds, compile_to
 
 from components import settings
 
-ROOT = Path(__file__).parents[1]
+DATA, TRAIN = (f"registry.example/mushrooms/{kind}:1" for kind in ("data", "train"))
 IMAGES = {
-    "bottleneck": settings.TRAIN_IMAGE,
-    "clean": settings.DATA_IMAGE,
-    "compare": settings.DATA_IMAGE,
-    "curate": settings.DATA_IMAGE,
-    "decide": settings.DATA_IMAGE,
-    "download": settings.DATA_IMAGE,
-    "evaluate": settings.TRAIN_IMAGE,
-    "label-image": settings.DATA_IMAGE,
-    "publish": settings.DATA_IMAGE,
-    "retrain": settings.TRAIN_IMAGE,
-    "tensorboard": settings.DATA_IMAGE,
+    "bottleneck": TRAIN,
+    "clean": DATA,
+    "compare": DATA,
+    "curate": DATA,
+    "decide": DATA,
+    "download": DATA,
+    "evaluate": TRAIN,
+    "label-image": DATA,
+    "publish": DATA,
+    "retrain": TRAIN,
+    "summarize": DATA,
+    "tensorboard": DATA,
 }
-GPU_IMAGES = {
-    "bottleneck": settings.TRAIN_CUDA_IMAGE,
-    "retrain": settings.TRAIN_CUDA_IMAGE,
-}
+GPU_IMAGES = {"retrain": "registry.example/mushrooms/train-cuda:1"}
 OUTPUTS = {
     "download": {"images": "Dataset"},
     "clean": {"cleaned": "Dataset", "rejects": "Dataset"},
@@ -52,30 +45,20 @@ OUTPUTS = {
     "label-image": {"predictions": "Artifact", "gallery": "HTML"},
     "compare": {"comparison": "Metrics"},
     "tensorboard": {"mlpipeline_ui_metadata": "Artifact"},
+    "summarize": {"summary": "Markdown"},
 }
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("build")
-    command = [sys.executable, str(ROOT / "pipeline.py"), "compile", "--output_dir", str(folder)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    return {
-        kind: next(iter(yaml.safe_load_all((folder / f"pipeline-{kind}.yaml").read_text())))
-        for kind in ("cpu", "gpu")
-    }
-
-
-def executors(pipeline: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found = pipeline["deploymentSpec"]["executors"]
-    return {name.removeprefix("exec-"): entry["container"] for name, entry in found.items()}
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Compiled]:
+    return compile_all_kinds(tmp_path_factory.mktemp("build"))
 
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu"])
 def test_every_executor_runs_in_our_image_and_installs_nothing(
-    compiled: dict[str, dict[str, Any]], kind: str
+    compiled: dict[str, Compiled], kind: str
 ) -> None:
-    found = executors(compiled[kind])
+    found = compiled[kind].containers
     expected = IMAGES if kind == "cpu" else IMAGES | GPU_IMAGES
     assert {name: container["image"] for name, container in found.items()} == expected
     for container in found.values():
@@ -84,44 +67,19 @@ def test_every_executor_runs_in_our_image_and_installs_nothing(
 
 def test_image_names_come_from_the_environment(tmp_path: Path) -> None:
     name = "registry.example/mushrooms@sha256:" + 64 * "a"
-    command = [sys.executable, str(ROOT / "pipeline.py"), "compile", "--output_dir", str(tmp_path)]
-    named = dict.fromkeys(settings.NAME_VARIABLES.values(), name)
-    subprocess.run(command, check=True, timeout=120, env={**os.environ, **named})
+    compile_to(tmp_path, images=dict.fromkeys(settings.NAME_VARIABLES.values(), name))
     for kind in ("cpu", "gpu"):
-        text = (tmp_path / f"pipeline-{kind}.yaml").read_text()
-        images = {
-            container["image"] for container in executors(next(yaml.safe_load_all(text))).values()
-        }
-        assert images == {name}
-        assert f"{settings.REPOSITORY}/" not in text  # TensorBoard's image is a parameter
-
-
-def test_gpu_file_gives_bottleneck_and_retrain_an_accelerator_with_type_and_count(
-    compiled: dict[str, dict[str, Any]],
-) -> None:
-    with_accelerator = {
-        name: container["resources"]["accelerator"]
-        for name, container in executors(compiled["gpu"]).items()
-        if "accelerator" in container["resources"]
-    }
-    assert set(with_accelerator) == {"bottleneck", "retrain"}
-    for accelerator in with_accelerator.values():
-        assert accelerator["resourceType"] == "nvidia.com/gpu"
-        assert accelerator["resourceCount"] == "1"
-
-
-def test_cpu_file_asks_for_no_accelerator(compiled: dict[str, dict[str, Any]]) -> None:
-    for name, container in executors(compiled["cpu"]).items():
-        assert "accelerator" not in container["resources"], name
-        assert container["resources"]["resourceCpuLimit"], name
-        assert container["resources"]["resourceMemoryLimit"], name
+        one = Compiled.read(tmp_path / f"pipeline-{kind}.yaml")
+        assert {container["image"] for container in one.containers.values()} == {name}
+        # TensorBoard's image is a parameter.
+        assert f"{settings.REPOSITORY}/" not in one.path.read_text()
 
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu"])
 def test_every_artifact_has_the_type_of_the_design(
-    compiled: dict[str, dict[str, Any]], kind: str
+    compiled: dict[str, Compiled], kind: str
 ) -> None:
-    components = compiled[kind]["components"]
+    components = compiled[kind].pipeline["components"]
     found = {
         name: {
             key: artifact["artifactType"]["schemaTitle"].removeprefix("system.")
@@ -136,9 +94,9 @@ def test_every_artifact_has_the_type_of_the_design(
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu"])
 def test_classes_are_a_list_parameter_and_the_rest_has_defaults(
-    compiled: dict[str, dict[str, Any]], kind: str
+    compiled: dict[str, Compiled], kind: str
 ) -> None:
-    parameters = compiled[kind]["root"]["inputDefinitions"]["parameters"]
+    parameters = dict(compiled[kind].parameters)
     assert parameters.pop("classes")["parameterType"] == "LIST"
     assert {name for name, entry in parameters.items() if not entry.get("isOptional")} == set()
     assert parameters["how_many_training_steps"]["defaultValue"] == 1000
@@ -146,44 +104,65 @@ def test_classes_are_a_list_parameter_and_the_rest_has_defaults(
     assert parameters["architecture"]["defaultValue"] == "mobilenet_1.0_224"
 
 
-def test_classes_are_downloaded_one_at_a_time_by_default(
-    compiled: dict[str, dict[str, Any]],
-) -> None:
-    loop = compiled["cpu"]["root"]["dag"]["tasks"]["for-loop-1"]
+def test_classes_are_downloaded_one_at_a_time_by_default(compiled: dict[str, Compiled]) -> None:
+    (loop,) = [task for task in compiled["cpu"].tasks.values() if "parameterIterator" in task]
     assert loop["iteratorPolicy"]["parallelismLimit"] == 1
 
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu"])
-def test_comparison_and_publishing_are_never_taken_from_the_cache(
-    compiled: dict[str, dict[str, Any]], kind: str
+def test_comparison_publishing_and_summary_are_never_taken_from_the_cache(
+    compiled: dict[str, Compiled], kind: str
 ) -> None:
-    # What is published changes while the inputs of these stay the same.
-    tasks = {
-        name: task
-        for dag in (compiled[kind]["root"], *compiled[kind]["components"].values())
-        for name, task in dag.get("dag", {}).get("tasks", {}).items()
-    }
+    # What is published, and how a run ends, changes while the inputs of these stay the same.
     cached = {
-        name for name, task in tasks.items() if "enableCache" in task.get("cachingOptions", {})
+        name
+        for name, task in compiled[kind].tasks.items()
+        if "enableCache" in task.get("cachingOptions", {})
     }
-    assert "retrain" in cached
-    assert {"compare", "publish"} <= set(tasks) - cached
+    assert {"download", "bottleneck", "retrain"} <= cached
+    assert {"compare", "publish", "summarize"} <= set(compiled[kind].tasks) - cached
 
 
-def test_publishing_waits_for_the_unnamed_word_of_decide(
-    compiled: dict[str, dict[str, Any]],
+def test_cache_key_holds_what_the_names_of_photos_and_weights_do_not_say(
+    compiled: dict[str, Compiled],
 ) -> None:
+    tasks = compiled["cpu"].tasks
+    for task, parameter in (("download", "photos_as_of"), ("bottleneck", "weights_sha256")):
+        assert compiled["cpu"].parameters[parameter]["defaultValue"] == ""
+        assert parameter in tasks[task]["inputs"]["parameters"]
+
+
+def test_publishing_waits_for_the_unnamed_word_of_decide(compiled: dict[str, Compiled]) -> None:
     # A condition on a named output is silently False under kfp.local.
-    tasks = compiled["cpu"]["root"]["dag"]["tasks"]
+    tasks = compiled["cpu"].tasks
     (condition,) = [task for name, task in tasks.items() if name.startswith("condition")]
     assert "== 'publish'" in condition["triggerPolicy"]["condition"]
-    decide = compiled["cpu"]["components"]["comp-decide"]
+    decide = compiled["cpu"].pipeline["components"]["comp-decide"]
     assert list(decide["outputDefinitions"]["parameters"]) == ["Output"]
     assert "artifacts" not in decide["outputDefinitions"]
 
 
-def test_submit_says_that_it_does_not_exist_yet() -> None:
-    done = run_captured(sys.executable, str(ROOT / "pipeline.py"), "submit")
-    assert done.returncode == 1
-    assert "does not exist yet" in done.stderr
-    assert "make compile" in done.stderr
+def test_summary_comes_last_and_also_after_a_failure(compiled: dict[str, Compiled]) -> None:
+    root = compiled["cpu"].pipeline["root"]["dag"]["tasks"]
+    assert set(root) == {"exit-handler-1", "summarize"}
+    assert root["summarize"]["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+    status = root["summarize"]["inputs"]["parameters"]["status"]
+    assert status == {"taskFinalStatus": {"producerTask": "exit-handler-1"}}
+
+
+def test_packed_dataset_is_imported_from_a_parameter_in_place_of_the_downloads(
+    compiled: dict[str, Compiled],
+) -> None:
+    one = compiled["gpu-dataset"]
+    assert "download" not in one.tasks
+    importer = one.tasks["importer"]["inputs"]["parameters"]["uri"]
+    assert importer["componentInputParameter"].endswith("dataset_uri")
+    executor = one.pipeline["deploymentSpec"]["executors"]["exec-importer"]["importer"]
+    assert executor["typeSchema"]["schemaTitle"] == "system.Dataset"
+    # Neither way has parameters that would change nothing.
+    assert set(one.parameters) - set(compiled["gpu"].parameters) == {"dataset_uri"}
+    gone = set(compiled["gpu"].parameters) - set(one.parameters)
+    assert {"classes", "species", "source", "per_class", "photos_as_of"} <= gone
+    assert not {"cache_dir", "seed", "min_bytes"} & gone
+    required = {name for name, entry in one.parameters.items() if not entry.get("isOptional")}
+    assert required == {"dataset_uri"}

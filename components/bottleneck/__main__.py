@@ -22,6 +22,7 @@ def main() -> None:
         parser,
         ("architecture", DEFAULT_ARCHITECTURE, NAMES),
         ("weights", "", "a weights file; found by itself by default"),
+        ("weights_sha256", "", "of that file; another one is refused"),
         ("cache_dir", "", "where networks and vectors are kept; the user's cache by default"),
     )
     run_command("bottleneck", parser, _command)
@@ -33,6 +34,7 @@ def _command(options: argparse.Namespace) -> None:
         options.output,
         architecture=options.architecture,
         weights=options.weights,
+        weights_sha256=options.weights_sha256,
         cache_dir=options.cache_dir,
     )
 

@@ -1,11 +1,13 @@
 """Step `bottleneck`: one feature vector and the ImageNet scores per photo, computed once."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from components.common import backbone, bottlenecks
 from components.common.architecture import DEFAULT_ARCHITECTURE, parse_architecture
 from components.common.dataset import Dataset, stream_all
+from components.common.errors import InputError
 from components.common.files import default_cache_dir
 from components.common.step import step
 
@@ -17,6 +19,7 @@ def bottleneck(
     *,
     architecture: str = DEFAULT_ARCHITECTURE,
     weights: str = "",
+    weights_sha256: str = "",
     cache_dir: str = "",
 ) -> None:
     """Run the pretrained network over datasets, on LiteRT; TensorFlow is not imported here.
@@ -26,17 +29,35 @@ def bottleneck(
         output: directory of the bottlenecks to write.
         architecture: of the network, such as mobilenet_1.0_224.
         weights: a weights file; by default the pretrained ImageNet weights are looked for.
+        weights_sha256: of that file; empty asks nothing of it.
         cache_dir: where converted networks and earlier vectors are kept; by default the user's
             cache folder.
 
     Raises:
-        InputError: unknown architecture, or a dataset that is none.
+        InputError: unknown architecture, a dataset that is none, or another weights file.
         WorkError: the pretrained weights are not to be had.
     """
     parse_architecture(architecture)
+    _check_weights(weights, weights_sha256)
     datasets = [Dataset(source) for source in sources]
     cache = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
     network = backbone.load_backbone(architecture, cache, weights)
     result = bottlenecks.compute(network, stream_all(datasets), cache / bottlenecks.CACHE_FOLDER)
     labels = {photo.sha256: photo.label for dataset in datasets for photo in dataset.photos}
     bottlenecks.save(result, output, [labels[sha256] for sha256 in result.sha256])
+
+
+def _check_weights(weights: str, sha256: str) -> None:
+    if not sha256:
+        return
+    if not weights:
+        raise InputError("--weights_sha256 is given without --weights: expected the file it is of")
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise InputError(f"no weights file at {path}")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256.lower():
+        raise InputError(
+            f"{path} has the SHA-256 {found}: expected {sha256}, as --weights_sha256 says"
+        )

@@ -12,6 +12,7 @@ def bottleneck(
     images: dsl.Input[List[dsl.Dataset]],
     architecture: str,
     weights: str,
+    weights_sha256: str,
     cache_dir: str,
     bottlenecks: dsl.Output[dsl.Artifact],
 ) -> None:
@@ -21,6 +22,7 @@ def bottleneck(
         images: Datasets of clean photos.
         architecture: Of the network, such as mobilenet_1.0_224.
         weights: Weights file; empty to look for the pretrained ones.
+        weights_sha256: Of that file; another one is refused. It makes KFP's cache know the content.
         cache_dir: Where networks and earlier vectors are kept; empty for the user's cache folder.
         bottlenecks: Vectors and scores, keyed by content.
     """
@@ -33,5 +35,6 @@ def bottleneck(
         Path(bottlenecks.path),
         architecture=architecture,
         weights=weights,
+        weights_sha256=weights_sha256,
         cache_dir=cache_dir,
     )

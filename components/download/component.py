@@ -22,6 +22,7 @@ def download(
     contact: str,
     allow_private_hosts: str,
     workers: int,
+    photos_as_of: str,  # noqa: ARG001 - part of KFP's cache key, which is all it is for
     cache_dir: str,
     seed: int,
     images: dsl.Output[dsl.Dataset],
@@ -42,6 +43,7 @@ def download(
         contact: E-mail address or page of whoever runs this, told to the hosts.
         allow_private_hosts: Names, with commas, that may be fetched from though not public.
         workers: Fetches at once.
+        photos_as_of: Any text, such as a date; with another one photos are looked for anew.
         cache_dir: Where fetched photos are kept.
         seed: Seed of the sample's rendering.
         images: Photos as they were found, with where each came from.

@@ -16,11 +16,19 @@ def main() -> None:
     )
     parser.add_argument("--logs", required=True, help="gs://, s3:// or local place of the logs")
     parser.add_argument("--image", required=True, help="image that TensorBoard is started from")
+    parser.add_argument("--endpoint", default="", help="of an S3 store that is not Amazon's")
+    parser.add_argument("--secret", default="", help="Kubernetes secret with the store's keys")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     run_command(
         "tensorboard",
         parser,
-        lambda options: tensorboard(options.logs, options.output, image=options.image),
+        lambda options: tensorboard(
+            options.logs,
+            options.output,
+            image=options.image,
+            endpoint=options.endpoint,
+            secret=options.secret,
+        ),
     )
 
 

@@ -9,6 +9,8 @@ from components.settings import DATA_IMAGE
 def tensorboard(
     logs: dsl.Input[dsl.Artifact],
     image: str,
+    endpoint: str,
+    secret: str,
     mlpipeline_ui_metadata: dsl.Output[dsl.Artifact],
 ) -> None:
     """Link the training's logs to the run page's "Start TensorBoard" button.
@@ -16,10 +18,18 @@ def tensorboard(
     Args:
         logs: TensorBoard logs.
         image: Image that TensorBoard is started from.
+        endpoint: Address of an S3 store that is not Amazon's; empty for none.
+        secret: Name of the secret that has the store's keys; empty for none.
         mlpipeline_ui_metadata: The viewer's description; the frontend goes by this name.
     """
     from pathlib import Path
 
     from components.tensorboard.tensorboard import tensorboard
 
-    tensorboard(logs.uri, Path(mlpipeline_ui_metadata.path), image=image)
+    tensorboard(
+        logs.uri,
+        Path(mlpipeline_ui_metadata.path),
+        image=image,
+        endpoint=endpoint,
+        secret=secret,
+    )

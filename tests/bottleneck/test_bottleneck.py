@@ -1,5 +1,6 @@
 """The step `bottleneck`: no TensorFlow, one row per content, wrong input refused."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -54,6 +55,33 @@ def test_same_input_gives_the_same_bits_with_and_without_the_cache(
     for file in ("bottlenecks.npy", "imagenet.npy", "index.parquet", "backbone.json"):
         first, again = (tmp_path / name / file for name in ("first", "again"))
         assert first.read_bytes() == again.read_bytes()
+
+
+def test_weights_file_must_have_the_hash_that_it_is_said_to_have(
+    dataset: Path, backbone_cache: Path, tmp_path: Path
+) -> None:
+    weights = backbone_cache / "weights" / f"{SMALL_ARCHITECTURE}.npz"
+    right = hashlib.sha256(weights.read_bytes()).hexdigest()
+
+    def compute(name: str, weights: str, sha256: str) -> None:
+        bottleneck(
+            [dataset],
+            tmp_path / name,
+            architecture=SMALL_ARCHITECTURE,
+            weights=weights,
+            weights_sha256=sha256,
+            cache_dir=str(backbone_cache),
+        )
+
+    compute("right", str(weights), right.upper())
+    assert (tmp_path / "right" / "backbone.json").is_file()
+    with pytest.raises(InputError, match=f"has the SHA-256 {right}: expected {64 * 'a'}"):
+        compute("wrong", str(weights), 64 * "a")
+    with pytest.raises(InputError, match="no weights file"):
+        compute("wrong", str(tmp_path / "none.npz"), right)
+    with pytest.raises(InputError, match="without --weights"):
+        compute("wrong", "", right)
+    assert not (tmp_path / "wrong").exists()
 
 
 def test_unknown_architecture_and_missing_dataset_leave_nothing(

@@ -22,6 +22,7 @@ STEPS = {
     "publish": "data",
     "retrain": "train",
     "serve": "data",
+    "summarize": "data",
     "tensorboard": "data",
 }
 # As strict as a cluster may be: nothing can be written, nobody knows the user, no network.

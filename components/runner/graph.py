@@ -1,0 +1,37 @@
+"""One graph function for several pipelines: which parameters each has, and if it has outputs."""
+
+import functools
+import inspect
+from collections.abc import Callable, Collection
+from typing import Any
+
+
+def shaped(
+    *, without: Collection[str], outputs: bool
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Leave parameters, or the outputs, out of a pipeline function, as KFP sees it.
+
+    A parameter that changes nothing in a pipeline should not be there to be filled in.
+
+    Args:
+        without: names of parameters to leave out; the function gets None for them.
+        outputs: whether the function's return annotation stays.
+    """
+
+    def shape(function: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(function)
+        kept = [entry for name, entry in signature.parameters.items() if name not in without]
+
+        @functools.wraps(function)
+        def graph(*channels: Any) -> Any:
+            given = dict(zip((entry.name for entry in kept), channels, strict=True))
+            return function(**dict.fromkeys(without), **given)
+
+        # KFP reads this, and hands the parameters over in its order.
+        graph.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=kept,
+            return_annotation=signature.return_annotation if outputs else inspect.Signature.empty,
+        )
+        return graph
+
+    return shape

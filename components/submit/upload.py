@@ -1,0 +1,139 @@
+"""Photos and files of this machine on their way to where pods can read them.
+
+Names are made of the content: what is there already is not sent again, and nothing is replaced.
+"""
+
+import hashlib
+import io
+import itertools
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.common import class_folders, images, splits, storage
+from components.common.dataset import (
+    FORMAT_VERSION,
+    MANIFEST,
+    MANIFEST_MAX_BYTES,
+    DatasetWriter,
+)
+from components.common.errors import InputError
+from components.common.files import naming_full_disk
+from components.common.photo import Photo
+from components.common.step import Progress
+from components.settings import ClusterOptions
+from components.submit.request import UPLOADED
+
+NAME_DIGITS = 32  # of a SHA-256
+FILE_MAX_BYTES = 256 * 1024 * 1024
+
+
+def check_place(upload_to: str) -> None:
+    """Raise `InputError` unless this is a place that pods can read too."""
+    if upload_to and not storage.is_uri(upload_to):
+        raise InputError(f"--upload_to is {upload_to}: expected gs://, s3:// or minio://bucket/…")
+
+
+def list_photos(image_dir: Path, per_class: int) -> list[tuple[str, Path]]:
+    """The photos of class folders with their classes; `per_class` of each, or 0 for all.
+
+    Raises:
+        InputError: no such folder, or too few classes.
+    """
+    return [
+        (label, path)
+        for label in class_folders.list_classes(image_dir)
+        for path in itertools.islice(class_folders.class_files(image_dir, label), per_class or None)
+    ]
+
+
+def dataset_uri(photos: Sequence[tuple[str, Path]], upload_to: str) -> str:
+    """The address that these photos have, or get: it is made of their names and contents."""
+    digest = hashlib.sha256(f"dataset {FORMAT_VERSION}\n".encode())
+    for label, path in photos:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{label}/{path.name} {content}\n".encode(errors="surrogateescape"))
+    return f"{upload_to.rstrip('/')}/{digest.hexdigest()[:NAME_DIGITS]}"
+
+
+def as_kfp_reads(uri: str, cluster: ClusterOptions) -> str:
+    """The address of an artifact as KFP's importer finds it.
+
+    KFP takes s3:// for Amazon's store, and minio:// for its own, which the steps reach as s3://.
+    """
+    own = cluster.store_endpoint == ClusterOptions.store_endpoint
+    return f"minio://{uri.removeprefix('s3://')}" if own and uri.startswith("s3://") else uri
+
+
+def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
+    """Pack photos as a dataset and upload it, unless it is there; True where it was not.
+
+    Args:
+        photos: with their classes.
+        uri: the address, from `dataset_uri`.
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached, or the disk is full.
+    """
+    if _is_whole(uri):
+        return False
+    place = Path(tempfile.gettempdir())
+    with naming_full_disk("the packed photos", place), tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / "dataset"
+        with DatasetWriter(folder) as writer:
+            for label, path in Progress("pack photos", len(photos)).over(photos):
+                data = path.read_bytes()
+                # As the step `download` describes the photos of a folder.
+                name = f"{label}/{path.name}".encode(errors="replace").decode()
+                photo = Photo(label=label, source="folder", source_url=name)
+                writer.add(photo, data, extension=images.extension(data))
+        files = {path.name: path for path in sorted(folder.iterdir())}
+        manifest = files.pop(MANIFEST)
+        storage.upload_files(files, uri)
+        storage.upload_files({MANIFEST: manifest}, uri)  # last: whoever sees it sees all
+    return True
+
+
+def upload_inputs(inputs: Mapping[str, tuple[Path, str]]) -> None:
+    """Upload files to their addresses, from `local_inputs`.
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
+    for path, uri in inputs.values():
+        storage.upload_files({path.name: path}, uri.rpartition("/")[0])
+
+
+def local_inputs(arguments: Mapping[str, Any], upload_to: str) -> dict[str, tuple[Path, str]]:
+    """By argument, the files of this machine, and the addresses that they have or get."""
+    found = {}
+    for name in UPLOADED:
+        if not arguments[name] or "://" in arguments[name]:
+            continue
+        path = Path(arguments[name])
+        if path.is_dir():  # a ledger's
+            path /= splits.LEDGER
+        if not path.is_file() or path.stat().st_size > FILE_MAX_BYTES:
+            raise InputError(f"--{name}: expected a file of up to {FILE_MAX_BYTES} bytes at {path}")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:NAME_DIGITS]
+        found[name] = (path, f"{upload_to.rstrip('/')}/inputs/{digest}/{path.name}")
+    return found
+
+
+def _is_whole(uri: str) -> bool:
+    """True where a dataset is there with all its shards."""
+    there = {entry.uri.rpartition("/")[2]: entry.size for entry in storage.list_objects(uri)}
+    if MANIFEST not in there:
+        return False
+    data = storage.read(f"{uri}/{MANIFEST}", max_bytes=MANIFEST_MAX_BYTES)
+    try:
+        rows = pq.read_table(io.BytesIO(data), columns=["shard", "offset", "size"]).to_pylist()
+    except pa.ArrowException:
+        return False
+    return all(there.get(row["shard"], 0) >= row["offset"] + row["size"] for row in rows)

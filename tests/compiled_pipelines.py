@@ -1,0 +1,97 @@
+"""The compiled pipelines as tests read them, made by the command line and by `compile_one`."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components import settings
+
+ROOT = Path(__file__).parents[1]
+# Of every image, so that a golden file does not change with the revision.
+IMAGES = {
+    variable: f"registry.example/mushrooms/{kind}:1"
+    for kind, variable in settings.NAME_VARIABLES.items()
+}
+_DATASET = """
+import sys
+from pathlib import Path
+import pipeline
+pipeline.compile_one(Path(sys.argv[1]), gpu=True, photos=pipeline.DATASET)
+"""
+KINDS = ("cpu", "gpu", "gpu-dataset")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One compiled file: both of its documents."""
+
+    path: Path
+    pipeline: dict[str, Any]
+    platform: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> "Compiled":
+        """Read a file, which has exactly two documents."""
+        pipeline, platform = yaml.safe_load_all(path.read_text())
+        return cls(path, pipeline, platform)
+
+    @property
+    def containers(self) -> dict[str, dict[str, Any]]:
+        """The container of each step; the importer has none."""
+        found = self.pipeline["deploymentSpec"]["executors"]
+        return {
+            name.removeprefix("exec-"): entry["container"]
+            for name, entry in found.items()
+            if "container" in entry
+        }
+
+    @property
+    def pods(self) -> dict[str, dict[str, Any]]:
+        """What the platform spec says of each step's pod."""
+        found = self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+        return {name.removeprefix("exec-"): entry for name, entry in found.items()}
+
+    @property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """The tasks of all graphs, by name."""
+        return {
+            name: task
+            for dag in (self.pipeline["root"], *self.pipeline["components"].values())
+            for name, task in dag.get("dag", {}).get("tasks", {}).items()
+        }
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The pipeline's parameters: their types and defaults."""
+        found: dict[str, Any] = self.pipeline["root"]["inputDefinitions"]["parameters"]
+        return found
+
+
+def compile_to(folder: Path, *options: str, images: dict[str, str] = IMAGES) -> None:
+    """Run `pipeline.py compile` with images of these names."""
+    command = [sys.executable, str(ROOT / "pipeline.py"), "compile", "--output_dir", str(folder)]
+    _run([*command, *options], images)
+
+
+def compile_all_kinds(folder: Path) -> dict[str, Compiled]:
+    """Both files of the command line, and the variant for a packed dataset."""
+    compile_to(folder)
+    dataset = folder / "pipeline-gpu-dataset.yaml"
+    _run([sys.executable, "-c", _DATASET, str(dataset)], IMAGES)
+    return {kind: Compiled.read(folder / f"pipeline-{kind}.yaml") for kind in KINDS}
+
+
+def _run(command: list[str], images: dict[str, str]) -> None:
+    subprocess.run(
+        command,
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **images},
+    )

@@ -1,0 +1,91 @@
+"""Photos and files of this machine, on their way to a run on a cluster: each object store."""
+
+from pathlib import Path
+
+import pytest
+from kfp_server import Kfp, serve
+from object_stores import Store, using
+from submit_command import submit
+
+from components.common import storage
+from components.common.dataset import Dataset
+from components.download.sources import sample
+
+PER_CLASS = 3
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for label in ("earthstar", "fly agaric"):
+        (folder / label).mkdir()
+        for number, picture in enumerate(sample.render_class(label, PER_CLASS)):
+            if picture.fault is None:
+                (folder / label / f"{number}.jpg").write_bytes(picture.data)
+    return folder
+
+
+def test_folder_is_packed_uploaded_and_imported_once(
+    store: Store, photos: Path, tmp_path: Path
+) -> None:
+    place = f"{store.prefix}/mine"
+    options = ("--image_dir", str(photos), "--upload_to", place)
+    with serve(Kfp()) as kfp:
+        first = submit(kfp.address, *options, **store.environment)
+        assert first.returncode == 0, first.stderr
+        with using(store.environment):
+            objects = list(storage.list_objects(place))
+        second = submit(kfp.address, *options, **store.environment)
+        assert second.returncode == 0, second.stderr
+        assert "there already" in second.stdout
+        assert kfp.violations == []
+        parameters = [run.runtime_config["parameters"] for run in kfp.runs]
+    with using(store.environment):
+        assert list(storage.list_objects(place)) == objects
+        uri = parameters[0]["dataset_uri"]
+        storage.download_folder(uri, tmp_path / "dataset")
+    assert parameters[1]["dataset_uri"] == uri
+    # KFP's own store has a scheme of its own.
+    assert uri.startswith("gs://" if store.prefix.startswith("gs") else "minio://")
+    found = Dataset(tmp_path / "dataset")
+    assert found.labels == ["earthstar", "fly agaric"]
+    files = sorted(path.read_bytes() for path in photos.rglob("*.jpg"))
+    assert sorted(data for _, data in found.stream()) == files
+    importers = [
+        executor["importer"]
+        for executor in kfp.specifications[0]["deploymentSpec"]["executors"].values()
+        if "importer" in executor
+    ]
+    assert [entry["typeSchema"]["schemaTitle"] for entry in importers] == ["system.Dataset"]
+
+
+def test_list_of_addresses_is_uploaded(store: Store, tmp_path: Path) -> None:
+    urls = tmp_path / "urls.csv"
+    urls.write_text("url,label\nhttps://a.example/1.jpg,a\nhttps://a.example/2.jpg,b\n")
+    options = ("--url_list", str(urls), "--upload_to", f"{store.prefix}/lists")
+    with serve(Kfp()) as kfp:
+        done = submit(kfp.address, *options, **store.environment)
+        assert done.returncode == 0, done.stderr
+        parameters = kfp.runs[0].runtime_config["parameters"]
+    assert parameters["classes"] == ["a", "b"]
+    with using(store.environment):
+        assert storage.read(parameters["url_list"], max_bytes=1000) == urls.read_bytes()
+
+
+def test_missing_bucket_ends_before_a_run(store: Store, photos: Path) -> None:
+    missing = f"{store.prefix.partition('://')[0]}://no-such-bucket/mine"
+    with serve(Kfp()) as kfp:
+        done = submit(
+            kfp.address, "--image_dir", str(photos), "--upload_to", missing, **store.environment
+        )
+        assert done.returncode == 2
+        assert "no-such-bucket" in done.stderr
+        assert kfp.runs == []
+
+
+def test_folder_without_a_place_to_upload_to_is_refused(photos: Path) -> None:
+    with serve(Kfp()) as kfp:
+        done = submit(kfp.address, "--image_dir", str(photos))
+        assert done.returncode == 2
+        assert "give --upload_to gs://… or s3://…" in done.stderr
+        assert kfp.requests == []

@@ -1,0 +1,35 @@
+"""`pipeline.py submit` as a person runs it, with a secret that must never be seen."""
+
+import os
+import subprocess
+import sys
+
+from conftest import ROOT
+
+CANARY = "canary-4711-secret"
+
+
+def command(address: str, *options: str) -> list[str]:
+    return [sys.executable, str(ROOT / "pipeline.py"), "submit", "--host", address, *options]
+
+
+def environment(**more: str) -> dict[str, str]:
+    without = ("KF_PIPELINES_", "MUSHROOM_KFP_", "KUBE", "AWS_", "STORAGE_EMULATOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(without)}
+    return {**kept, "MUSHROOM_KFP_TOKEN": CANARY, "COLUMNS": "100", **more}
+
+
+def submit(address: str, *options: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """Run it to its end; `more` are variables of its environment."""
+    done = subprocess.run(
+        command(address, *options),
+        cwd=ROOT,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert CANARY not in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    return done

@@ -1,0 +1,99 @@
+"""The graphs that clusters get, run on this machine: the import, the loop of one, the last step."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, SMALL_ARCHITECTURE
+
+from components.common.dataset import Dataset, DatasetWriter
+from components.common.photo import Photo
+from components.download.sources import sample
+
+# As `pipeline.py` runs a graph, but for the graph; retries come at once.
+_RUN = """
+import json, sys
+from kfp import local
+import pipeline
+from components import settings
+settings.BACKOFF_S = 0
+root, photos, cluster, arguments = sys.argv[1:]
+local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root)
+options = settings.ClusterOptions() if cluster == "cluster" else None
+task = pipeline.build(photos=photos, cluster=options)(**json.loads(arguments))
+print("outputs:", sorted(task.outputs))
+"""
+LABELS = sample.LABELS[:3]
+
+
+def run_graph(
+    root: Path, photos: str, cluster: str, **arguments: Any
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", _RUN, str(root), photos, cluster, json.dumps(arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def found(root: Path, *parts: str) -> Path:
+    """The one artifact of a run at this place below its folder."""
+    (path,) = root.glob("/".join(("wild-mushrooms-*", *parts)))
+    return path
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    """One dataset of several classes, as `submit` packs a folder."""
+    with DatasetWriter(tmp_path / "packed") as writer:
+        for label in LABELS:
+            for picture in sample.render_class(label, 20, seed=0):
+                writer.add(Photo(label=label), picture.data)
+    return tmp_path / "packed"
+
+
+def test_packed_dataset_goes_the_whole_way_and_is_summed_up(
+    packed: Path, tmp_path: Path, backbone_cache: Path
+) -> None:
+    root = tmp_path / "artifacts"
+    done = run_graph(
+        root,
+        *("dataset", "cluster"),
+        dataset_uri=str(packed),
+        architecture=SMALL_ARCHITECTURE,
+        how_many_training_steps=200,
+        cache_dir=str(backbone_cache),
+        publish_dir=str(tmp_path / "published"),
+        name="fungi",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    cleaned = Dataset(found(root, "for-loop-*", "clean", "cleaned"))
+    assert set(cleaned.labels) == set(LABELS)
+    assert Dataset(found(root, "curate", "demo")).photos
+    metrics = json.loads(found(root, "evaluate", "metrics").read_text())
+    summary = found(root, "summarize", "summary").read_text()
+    assert summary.startswith("# fungi: the run succeeded\n")
+    assert f"| {metrics['held_out_photos']} | {metrics['held_out_accuracy']:.3f} |" in summary
+    assert "**The model is " in summary
+
+
+def test_run_that_fails_is_summed_up_too(tmp_path: Path) -> None:
+    root = tmp_path / "artifacts"
+    (tmp_path / "photos").mkdir()
+    done = run_graph(
+        root,
+        *("download", "cluster"),
+        classes=["none"],
+        source="folder",
+        image_dir=str(tmp_path / "photos"),
+    )
+    assert done.returncode == 1
+    summary = found(root, "summarize", "summary").read_text()
+    assert summary.startswith("# mushrooms: the run failed\n")
+    assert "accuracy" not in summary
