@@ -13,6 +13,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 
 DOCKER ?= docker
 IMAGE_TOOL = DOCKER="$(DOCKER)" $(PY) docker/images.py
+# A command that names the images of this working tree, and where they were pushed to.
+WITH_NAMES = $(IMAGE_TOOL) with-names $(if $(REGISTRY),--registry "$(REGISTRY)")
 
 # What a run can be told: make run IMAGES=~/photos ARCHITECTURE=mobilenet_1.0_128
 SOURCE ?=
@@ -26,11 +28,14 @@ DECISIONS ?=
 LEDGER ?=
 # docker: the steps run in their images (`make images` first) instead of in this environment.
 RUNNER ?=
-# Where `make push` and `make release` push to; CUDA=1 or 0 with or without the image for NVIDIA GPUs;
+# Where `make push` and `make release` push to, and `make submit` says that they are; CUDA=1 or 0 with or without the image for NVIDIA GPUs;
 # further options of docker build, such as --build-arg=BASE_IMAGE=….
 REGISTRY ?=
 CUDA ?=
 BUILD_OPTIONS ?=
+# KFP's API for `make submit`, as http://localhost:8080, and where photos of this machine are put.
+HOST ?=
+UPLOAD_TO ?=
 CUDA_OPTION = $(if $(CUDA),$(if $(filter 0,$(CUDA)),--no-cuda,--cuda))
 # Photos that `make bench-cleaning` and `make bench-unknown` report on.
 REPORTED ?=
@@ -48,8 +53,7 @@ RUN_OPTIONS := $(if $(SOURCE),--source "$(SOURCE)") \
 	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") \
 	$(if $(WEIGHTS),--weights "$(WEIGHTS)") \
 	$(if $(DECISIONS),--decisions "$(DECISIONS)") \
-	$(if $(LEDGER),--earlier_ledger "$(LEDGER)") \
-	$(if $(RUNNER),--runner "$(RUNNER)") $(ARGS)
+	$(if $(LEDGER),--earlier_ledger "$(LEDGER)") $(ARGS)
 
 .PHONY: help
 help:  ## list the targets
@@ -58,7 +62,7 @@ help:  ## list the targets
 	@echo "  with: SOURCE=inaturalist|gbif|commons|imagenet (several with commas)  SPECIES=species.yaml"
 	@echo "        CONTACT=e-mail  IMAGES=folder or gs://…  URLS=file  ARCHITECTURE=mobilenet_1.0_128"
 	@echo "        WEIGHTS=file  DECISIONS=file of curation.html  LEDGER=runs/…/ledger"
-	@echo "        RUNNER=docker  REGISTRY=host/path  CUDA=1|0  BUILD_OPTIONS='options of docker build'"
+	@echo "        RUNNER=docker  HOST=http://…  REGISTRY=host/path  CUDA=1|0  BUILD_OPTIONS='options of docker build'"
 	@echo "        ARGS='any option of pipeline.py run'  RUN=runs/…  MODEL=folder or gs://…  PORT=6006"
 
 .PHONY: setup
@@ -81,7 +85,8 @@ $(VENV)/.installed: $(LOCKS)/dev.txt $(LOCKS)/uv.txt pyproject.toml
 
 .PHONY: run
 run: setup  ## photos to a trained, measured and published model, on this machine
-	@$(if $(RUNNER),$(IMAGE_TOOL) with-names) $(PY) pipeline.py run $(RUN_OPTIONS)
+	@$(if $(RUNNER),$(IMAGE_TOOL) with-names) $(PY) pipeline.py run \
+	$(if $(RUNNER),--runner "$(RUNNER)") $(RUN_OPTIONS)
 
 .PHONY: check-sources
 check-sources: setup  ## one photo from each live service: do their answers still have our shape?
@@ -96,12 +101,17 @@ test: setup  ## all tests
 test-containers: setup  ## build the real images, run the pipeline in them, compare: several minutes
 	@MUSHROOM_TEST_CONTAINERS=1 $(PY) -m pytest -v tests/containers
 
+.PHONY: test-cluster
+test-cluster: setup  ## against the cluster of KUBECONFIG (docs/cluster.md)
+	@MUSHROOM_TEST_CLUSTER=1 $(WITH_NAMES) $(PY) -m pytest -v tests/cluster
+
 .PHONY: lint
-lint: setup  ## style, types, Dockerfiles
+lint: setup  ## style, types, Dockerfiles, shell scripts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/hadolint docker/*.Dockerfile
+	@$(VENV)/bin/shellcheck --external-sources k8s/*.sh
 
 .PHONY: format
 format: setup  ## put the code into its format
@@ -109,7 +119,7 @@ format: setup  ## put the code into its format
 
 .PHONY: compile
 compile: setup  ## build/pipeline-cpu.yaml and build/pipeline-gpu.yaml, for a cluster
-	@$(IMAGE_TOOL) with-names $(PY) pipeline.py compile
+	@$(WITH_NAMES) $(PY) pipeline.py compile $(ARGS)
 
 .PHONY: images
 images: setup  ## the container images, tagged by git revision and lock files; CUDA=1 for the GPU's too
@@ -124,6 +134,26 @@ push: setup  ## push them: make push REGISTRY=registry.example/you
 release: setup  ## build, push, and write the digests into the compiled pipelines; CUDA=0 without the GPU's
 	@test -n "$(REGISTRY)" || { echo "make: name a registry: make release REGISTRY=host/path" >&2; exit 2; }
 	@$(IMAGE_TOOL) release --registry "$(REGISTRY)" $(CUDA_OPTION) -- $(BUILD_OPTIONS)
+
+.PHONY: submit
+submit: setup  ## run on a cluster, and wait: make submit HOST=http://localhost:8080 REGISTRY=… IMAGES=~/photos
+	@$(WITH_NAMES) $(PY) pipeline.py submit --wait $(if $(HOST),--host "$(HOST)") \
+	$(if $(filter 1,$(CUDA)),--gpu) $(if $(UPLOAD_TO),--upload_to "$(UPLOAD_TO)") $(RUN_OPTIONS)
+
+# A cluster on this machine (docs/cluster.md).
+.PHONY: kind-up kind-load kind-submit kind-down minikube-up minikube-load minikube-submit minikube-down
+kind-up: setup  ## a kind cluster with Kubeflow Pipelines on this machine
+kind-load: setup  ## the images of `make images` into it
+kind-submit: setup  ## run the pipeline there, and wait: make kind-submit IMAGES=~/photos
+kind-down: setup  ## remove it
+minikube-up: setup  ## the same with minikube
+minikube-load: setup  ## the images into it
+minikube-submit: setup  ## run the pipeline there, and wait
+minikube-down: setup  ## remove it
+kind-up kind-load kind-down minikube-up minikube-load minikube-down:
+	@k8s/$(firstword $(subst -, ,$@)).sh $(lastword $(subst -, ,$@))
+kind-submit minikube-submit:
+	@k8s/$(firstword $(subst -, ,$@)).sh submit $(RUN_OPTIONS)
 
 .PHONY: tensorboard
 tensorboard: setup  ## the training curves of the last run, at http://localhost:6006
