@@ -15,12 +15,12 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List
 
 from kfp import compiler, dsl, local
 
 from components import settings
-from components.bottleneck.component import bottleneck
+from components.bottleneck.component import bottleneck, bottleneck_part, join_bottlenecks
 from components.clean.component import clean
 from components.common.species import as_parameter, read_species
 from components.common.step import run_command
@@ -48,24 +48,6 @@ OWN_PARAMETERS = {
     DOWNLOAD: ("classes", "species", *sorted(_OF_SOURCES), "photos_as_of"),
     DATASET: ("dataset_uri",),
 }
-# KFP passes the name of each output to its task; these are what the run's summary links.
-Outputs = NamedTuple(
-    "Outputs",
-    [
-        ("training", dsl.Dataset),
-        ("demo", dsl.Dataset),
-        ("ledger", dsl.Artifact),
-        ("facts", dsl.Artifact),
-        ("curation", dsl.HTML),
-        ("model", dsl.Model),
-        ("logs", dsl.Artifact),
-        ("metrics", dsl.Metrics),
-        ("report", dsl.HTML),
-        ("gallery", dsl.HTML),
-        ("comparison", dsl.Metrics),
-        ("decision", str),
-    ],
-)
 
 
 def build(
@@ -73,6 +55,7 @@ def build(
     gpu: bool = False,
     parallelism: int = 1,
     photos: str = DOWNLOAD,
+    parts: int = 1,
     cluster: ClusterOptions | None = None,
 ) -> Callable[..., Any]:
     """The pipeline's graph.
@@ -81,6 +64,8 @@ def build(
         gpu: give `retrain` a GPU, and by default fine-tuning to do on it.
         parallelism: classes downloaded at once; 1 for sources that limit requests per client.
         photos: "download", one class after another, or "dataset", a packed one that is imported.
+        parts: of an imported dataset that are cleaned, and their bottlenecks computed, at the same
+            time, each in pods of its own; the result is the same.
         cluster: what its tasks are told; None on this machine. A graph for a cluster ends with
             `summarize`, whatever happened before, and for that reason hands out no outputs: KFP
             takes none from inside an exit handler.
@@ -153,7 +138,13 @@ def build(
         publish_dir: str = default["publish_dir"],
         name: str = default["name"],
         seed: int = default["seed"],
-    ) -> Outputs:
+    ) -> graph.Outputs:
+        network = {
+            "architecture": architecture,
+            "weights": weights,
+            "weights_sha256": weights_sha256,
+            "cache_dir": cache_dir,
+        }
         last = None
         if cluster and cluster.exit_summary:
             last = summarize(name=name).set_caching_options(False)
@@ -161,14 +152,14 @@ def build(
             if photos == DATASET:
                 gathered = dsl.importer(artifact_uri=dataset_uri, artifact_class=dsl.Dataset)
                 gathered.set_display_name(DATASET)
-                # A loop of one: the steps after it take lists, which KFP makes of loops only.
-                loop = dsl.ParallelFor([DATASET])
+                # Also a loop of one: the steps after it take lists, which KFP makes of loops only.
+                loop = dsl.ParallelFor([f"{part}/{parts}" for part in range(1, parts + 1)])
             else:
                 loop = dsl.ParallelFor(classes, parallelism=parallelism)
-            with loop as label:
+            with loop as item:
                 if photos == DOWNLOAD:
                     gathered = download(
-                        label=label,
+                        label=item,
                         species=species,
                         source=source,
                         image_dir=image_dir,
@@ -190,15 +181,17 @@ def build(
                     min_bytes=min_bytes,
                     strict=strict,
                     decisions=decisions,
+                    part=item if parts > 1 else "",
                 )
+                if parts > 1:
+                    vectors_of_part = bottleneck_part(images=usable.outputs["cleaned"], **network)
             # The compiler changes a Collected as it goes: each consumer needs its own.
-            vectors = bottleneck(
-                images=dsl.Collected(usable.outputs["cleaned"]),
-                architecture=architecture,
-                weights=weights,
-                weights_sha256=weights_sha256,
-                cache_dir=cache_dir,
-            )
+            if parts > 1:
+                vectors = join_bottlenecks(
+                    parts=dsl.Collected(vectors_of_part.outputs["bottlenecks"])
+                )
+            else:
+                vectors = bottleneck(images=dsl.Collected(usable.outputs["cleaned"]), **network)
             selected = curate(
                 images=dsl.Collected(usable.outputs["cleaned"]),
                 clean_rejects=dsl.Collected(usable.outputs["rejects"]),
@@ -278,11 +271,12 @@ def build(
             steps = [usable, vectors, selected, trained, link, measured, labelled]
             steps += [compared, decision, published]
             steps += [gathered] if photos == DOWNLOAD else []  # KFP imports without a pod of ours
+            steps += [vectors_of_part] if parts > 1 else []
             steps += [last] if last else []
             for task in steps:
                 scheduling.schedule(task, cluster, gpu=gpu)
             return None  # type: ignore[return-value]  # `shaped` took the annotation away
-        return Outputs(
+        return graph.Outputs(
             training=selected.outputs["training"],
             demo=selected.outputs["demo"],
             ledger=selected.outputs["ledger"],
@@ -301,7 +295,12 @@ def build(
 
 
 def compile_one(
-    path: Path, *, gpu: bool, photos: str = DOWNLOAD, cluster: ClusterOptions | None = None
+    path: Path,
+    *,
+    gpu: bool,
+    photos: str = DOWNLOAD,
+    parts: int = 1,
+    cluster: ClusterOptions | None = None,
 ) -> Path:
     """Compile one pipeline for a cluster into a file of two YAML documents, and return its path.
 
@@ -309,10 +308,13 @@ def compile_one(
         path: the file to write.
         gpu: as in `build`.
         photos: as in `build`.
+        parts: as in `build`.
         cluster: what compiling fixes; by default what `settings.ClusterOptions` says.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    graph_for_cluster = build(gpu=gpu, photos=photos, cluster=cluster or ClusterOptions())
+    graph_for_cluster = build(
+        gpu=gpu, photos=photos, parts=parts, cluster=cluster or ClusterOptions()
+    )
     compiler.Compiler().compile(graph_for_cluster, str(path))
     return path
 

@@ -61,6 +61,8 @@ RESOURCES = {
     "clean": Resources("2", "2G", 4 * HOUR),
     # On LiteRT, which uses no GPU: 150 photos a second on two cores.
     "bottleneck": Resources("2", "4G", 4 * HOUR),
+    "bottleneck-part": Resources("2", "4G", 4 * HOUR),
+    "join-bottlenecks": Resources("1", "4G"),
     "curate": Resources("1", "2G"),
     # Fine-tuning goes on from its last checkpoint; GPU nodes are the ones that are taken away.
     "retrain": Resources("2", "6G", 12 * HOUR, retries=2, gpu=True),
@@ -78,7 +80,7 @@ BACKOFF_S, BACKOFF_FACTOR, BACKOFF_MAX_S = 30, 2.0, 600
 # Steps that talk to the object store by themselves: photos, weights, decisions and ledgers may
 # lie there, and logs, checkpoints and models go there while KFP looks after all other artifacts.
 STORE_STEPS = ("download", "clean", "curate", "retrain", "compare", "publish", "summarize")
-CACHE_STEPS = ("download", "bottleneck", "retrain")
+CACHE_STEPS = ("download", "bottleneck", "bottleneck-part", "retrain")
 CACHE_MOUNT = "/cache"
 CACHE_VARIABLE = "XDG_CACHE_HOME"  # below which a step's cache lies unless `cache_dir` says else
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - that is where programs look for it

@@ -1,5 +1,6 @@
 """The graphs that clusters get, run on this machine: the import, the loop of one, the last step."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -20,20 +21,22 @@ from kfp import local
 import pipeline
 from components import settings
 settings.BACKOFF_S = 0
-root, photos, cluster, arguments = sys.argv[1:]
+root, photos, parts, cluster, arguments = sys.argv[1:]
 local.init(local.SubprocessRunner(use_venv=False), pipeline_root=root)
 options = settings.ClusterOptions() if cluster == "cluster" else None
-task = pipeline.build(photos=photos, cluster=options)(**json.loads(arguments))
+graph = pipeline.build(photos=photos, parts=int(parts), cluster=options)
+task = graph(**json.loads(arguments))
 print("outputs:", sorted(task.outputs))
 """
 LABELS = sample.LABELS[:3]
 
 
 def run_graph(
-    root: Path, photos: str, cluster: str, **arguments: Any
+    root: Path, photos: str, cluster: str, parts: int = 1, **arguments: Any
 ) -> "subprocess.CompletedProcess[str]":
+    given = (str(root), photos, str(parts), cluster, json.dumps(arguments))
     return subprocess.run(
-        [sys.executable, "-c", _RUN, str(root), photos, cluster, json.dumps(arguments)],
+        [sys.executable, "-c", _RUN, *given],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -97,3 +100,38 @@ def test_run_that_fails_is_summed_up_too(tmp_path: Path) -> None:
     summary = found(root, "summarize", "summary").read_text()
     assert summary.startswith("# mushrooms: the run failed\n")
     assert "accuracy" not in summary
+
+
+def test_parts_give_what_the_whole_gives(
+    packed: Path, tmp_path: Path, backbone_cache: Path
+) -> None:
+    found_hashes = {}
+    for parts in (1, 2, 4):
+        root = tmp_path / f"artifacts-{parts}"
+        cache = tmp_path / f"cache-{parts}"  # each computes its own vectors
+        cache.mkdir()
+        for name in ("weights", "backbones"):
+            (cache / name).symlink_to(backbone_cache / name)
+        done = run_graph(
+            root,
+            *("dataset", "local"),
+            parts=parts,
+            dataset_uri=str(packed),
+            architecture=SMALL_ARCHITECTURE,
+            how_many_training_steps=50,
+            cache_dir=str(cache),
+            publish_dir=str(tmp_path / f"published-{parts}"),
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(list(root.glob("*/for-loop-*/clean/cleaned"))) <= parts
+        found_hashes[parts] = {
+            name: hashlib.sha256(found(root, *name.split("/")).read_bytes()).hexdigest()
+            for name in (
+                *("curate/training/manifest.parquet", "curate/training/images-00000.tar"),
+                *("curate/demo/manifest.parquet", "curate/demo/images-00000.tar"),
+                *("curate/ledger/split.parquet", "retrain/model/head.npz"),
+                *("retrain/model/model.tflite", "evaluate/metrics"),
+            )
+        }
+    assert found_hashes[2] == found_hashes[1]
+    assert found_hashes[4] == found_hashes[1]

@@ -22,6 +22,7 @@ def main() -> None:
         ("suspicious_bytes", SUSPICIOUS_BYTES, "below this a file is no photo at all"),
         ("strict", False, "reject what is otherwise only flagged: dark, blurred, blank, …"),
         ("decisions", "", "decisions by hand, as curation.html exports them: what to keep"),
+        ("part", "", "such as 2/4: look at the second quarter of the photos alone"),
     )
     run_command("clean", parser, _command)
 
@@ -35,6 +36,7 @@ def _command(options: argparse.Namespace) -> None:
         suspicious_bytes=options.suspicious_bytes,
         strict=options.strict,
         decisions_file=options.decisions,
+        part=options.part,
     )
 
 

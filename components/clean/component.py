@@ -13,6 +13,7 @@ def clean(
     decisions: str,
     cleaned: dsl.Output[dsl.Dataset],
     rejects: dsl.Output[dsl.Dataset],
+    part: str = "",
 ) -> None:
     """Sort files into usable photographs and rejects.
 
@@ -23,6 +24,7 @@ def clean(
         decisions: File of decisions by hand, as curation.html exports them; empty for none.
         cleaned: Usable photos, as upright JPEGs without EXIF.
         rejects: Rejected files with their reasons.
+        part: Such as 2/4, to look at the second quarter of the photos alone; empty for all.
     """
     from pathlib import Path
 
@@ -35,4 +37,5 @@ def clean(
         min_bytes=min_bytes,
         strict=strict,
         decisions_file=decisions,
+        part=part,
     )

@@ -189,19 +189,47 @@ def save(bottlenecks: Bottlenecks, path: Path, labels: Sequence[str]) -> None:
         (temporary / DESCRIPTION_FILE).write_text(description + "\n")
 
 
+def joined(paths: Sequence[Path]) -> tuple[Bottlenecks, list[str]]:
+    """The bottlenecks of several artifacts, each photo once, and the class of each row.
+
+    Raises:
+        InputError: one cannot be read, they are of different networks, or there are none.
+    """
+    loaded = [(path, *_load(path)) for path in paths]
+    if not loaded:
+        raise InputError("there are no bottlenecks to put together")
+    first, key = loaded[0][0], loaded[0][1].key
+    rows: dict[str, tuple[NDArray[np.float32], NDArray[np.float16]]] = {}
+    labels: dict[str, str] = {}
+    for path, part, names in loaded:
+        if part.key != key:
+            raise InputError(f"{path} and {first} are of different networks")
+        for row, (sha256, label) in enumerate(zip(part.sha256, names, strict=True)):
+            rows.setdefault(sha256, (part.vectors[row], part.scores[row]))
+            labels[sha256] = label
+    vectors = np.stack([vector for vector, _ in rows.values()])
+    scores = np.stack([score for _, score in rows.values()])
+    return Bottlenecks(tuple(rows), vectors, scores, key), [labels[sha256] for sha256 in rows]
+
+
 def load(path: Path) -> Bottlenecks:
     """Read the artifact.
 
     Raises:
         InputError: a file is missing, damaged or does not fit the others.
     """
+    return _load(path)[0]
+
+
+def _load(path: Path) -> tuple[Bottlenecks, list[str]]:
     if not (path / DESCRIPTION_FILE).is_file():
         raise InputError(f"{path} holds no bottlenecks: there is no {DESCRIPTION_FILE} in it")
     try:
         key = BackboneKey(**json.loads((path / DESCRIPTION_FILE).read_text()))
         vectors = np.load(path / VECTORS, allow_pickle=False)
         scores = np.load(path / SCORES, allow_pickle=False)
-        names = pq.read_table(path / INDEX).column("sha256").to_pylist()
+        index = pq.read_table(path / INDEX)
+        names, labels = index.column("sha256").to_pylist(), index.column("label").to_pylist()
     except (ValueError, TypeError, OSError, EOFError, KeyError, pa.ArrowException) as error:
         raise InputError(f"the bottlenecks in {path} cannot be read: {error}") from error
     for name, array, dtype in ((VECTORS, vectors, np.float32), (SCORES, scores, np.float16)):
@@ -214,4 +242,4 @@ def load(path: Path) -> Bottlenecks:
             raise InputError(f"{path / name} is no finite {np.dtype(dtype)} matrix")
     if not len(vectors) == len(scores) == len(names):
         raise InputError(f"the files of {path} differ in length: they are of different runs")
-    return Bottlenecks(tuple(names), vectors, scores, key)
+    return Bottlenecks(tuple(names), vectors, scores, key), labels

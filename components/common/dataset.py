@@ -11,7 +11,7 @@ import hashlib
 import io
 import re
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -157,6 +157,18 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
                 self._tar.close()
 
 
+def parse_part(text: str) -> tuple[int, int]:
+    """The numbers of "2/4": the second of four parts.
+
+    Raises:
+        InputError: it names no part.
+    """
+    found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
+    if not found or int(found[1]) > int(found[2]):
+        raise InputError(f"the part is {text!r}: expected such as 2/4, the second of four")
+    return int(found[1]), int(found[2])
+
+
 def write_manifest(photos: Sequence[Photo], path: Path) -> None:
     """Write rows as parquet; list order is kept."""
     columns = {
@@ -171,16 +183,22 @@ class Dataset:
 
     Args:
         path: the dataset's directory.
+        part: "2/4" for the second of four equal parts, as several machines share the work; empty
+            for all photos. The parts one after another are the whole, in its order.
 
     Raises:
         InputError: it is no dataset, of another version, or its manifest names things that it must
-            not (another folder, a link, bytes outside a shard).
+            not (another folder, a link, bytes outside a shard), or `part` is no part.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, part: str = "") -> None:
         self.path = Path(path)
-        self.photos = _read_manifest(self.path)
+        self.photos = self._listed = _read_manifest(self.path)
         self._check_places()
+        if part:
+            number, count = parse_part(part)
+            ordered, total = self.in_order(), len(self.photos)
+            self.photos = ordered[total * (number - 1) // count : total * number // count]
 
     @property
     def labels(self) -> list[str]:
@@ -203,18 +221,20 @@ class Dataset:
         Raises:
             InputError: a shard holds anything but the photos that the manifest lists.
         """
-        by_shard: dict[str, dict[int, Photo]] = {}
-        for photo in self.in_order():
-            by_shard.setdefault(photo.shard, {})[photo.offset] = photo
+        by_shard: dict[str, dict[int, Photo]] = {photo.shard: {} for photo in self.in_order()}
+        for photo in self._listed:
+            if photo.shard in by_shard:
+                by_shard[photo.shard][photo.offset] = photo
+        wanted = {(photo.shard, photo.offset) for photo in self.photos}
         for shard, expected in by_shard.items():
-            yield from self._stream_shard(shard, expected)
+            yield from self._stream_shard(shard, expected, wanted)
 
     def in_order(self) -> list[Photo]:
         """The photos in the order of `stream`."""
         return sorted(self.photos, key=lambda photo: (photo.shard, photo.offset))
 
     def _stream_shard(
-        self, shard: str, expected: dict[int, Photo]
+        self, shard: str, expected: dict[int, Photo], wanted: Collection[tuple[str, int]]
     ) -> Iterator[tuple[Photo, bytes]]:
         place = self.path / shard
         seen = 0
@@ -226,9 +246,10 @@ class Dataset:
                     photo = expected.get(member.offset_data)
                     if photo is None or (photo.path, photo.size) != (member.name, member.size):
                         raise InputError(f"{place}: {member.name!r} is not what the manifest lists")
-                    tar.fileobj.seek(member.offset_data)
-                    yield photo, self._checked(photo, tar.fileobj.read(member.size))
                     seen += 1
+                    if (shard, photo.offset) in wanted:
+                        tar.fileobj.seek(member.offset_data)
+                        yield photo, self._checked(photo, tar.fileobj.read(member.size))
         except tarfile.TarError as error:
             raise InputError(f"{place} is damaged ({error}): make the dataset again") from error
         if seen != len(expected):

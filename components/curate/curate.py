@@ -87,6 +87,12 @@ def curate(
     # The same photo in two datasets of a class has the same name in both.
     photos = list({(one.label, one.path): one for data in datasets for one in data.photos}.values())
     labels = sorted({photo.label for photo in photos})
+    lost = {photo.label for dataset in rejected for photo in dataset.photos} - set(labels)
+    if lost:  # `clean` sees to it itself, unless it saw parts only
+        raise InputError(
+            f"the class {min(lost)!r} has no usable photo: all of its files were rejected: add "
+            "photos; docs/artifacts.md says what each reason means"
+        )
     if len(labels) < 2:
         raise InputError(f"a classifier needs at least two classes, these photos have {labels}")
     vectors = bottlenecks.load(bottleneck_dir)

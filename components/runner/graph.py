@@ -1,9 +1,29 @@
-"""One graph function for several pipelines: which parameters each has, and if it has outputs."""
+"""One graph function for several pipelines: which parameters each has, and which outputs."""
 
 import functools
 import inspect
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, NamedTuple
+
+from kfp import dsl
+
+
+
+class Outputs(NamedTuple):
+    """What a run hands out, by the names that its summary links."""
+
+    training: dsl.Dataset
+    demo: dsl.Dataset
+    ledger: dsl.Artifact
+    facts: dsl.Artifact
+    curation: dsl.HTML
+    model: dsl.Model
+    logs: dsl.Artifact
+    metrics: dsl.Metrics
+    report: dsl.HTML
+    gallery: dsl.HTML
+    comparison: dsl.Metrics
+    decision: str
 
 
 def shaped(

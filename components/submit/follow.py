@@ -18,6 +18,7 @@ from components.submit.pod_log import log_tail
 SUCCEEDED = "SUCCEEDED"
 FINAL = (SUCCEEDED, "FAILED", "CANCELED", "SKIPPED")
 POLL_S = 10.0
+_STEP_OF_PART = {"bottleneck_part": "bottleneck"}
 LOST_S = 600.0  # how long the server may be out of reach while the run goes on without us
 
 
@@ -129,7 +130,8 @@ def tasks_of(run: Any) -> Sequence[Any]:
 
 def step_of(task: Any) -> str:
     """The step that a task is: KFP writes dashes for our underscores."""
-    return str(task.display_name or "").replace("-", "_")
+    name = str(task.display_name or "").replace("-", "_")
+    return _STEP_OF_PART.get(name, name)
 
 
 def _children(task: Any) -> str:

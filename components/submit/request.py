@@ -115,6 +115,7 @@ def compile_for(
     *,
     gpu: bool,
     photos: str,
+    parts: int,
     cluster: ClusterOptions,
     caching: bool,
 ) -> Compiled:
@@ -125,11 +126,14 @@ def compile_for(
         folder: where to write.
         gpu: as `compile_one` takes it.
         photos: as `compile_one` takes it.
+        parts: as `compile_one` takes it.
         cluster: as `compile_one` takes it.
         caching: without it, no task's result of an earlier run is used. KFP takes this from the
             file alone, once a version is uploaded.
     """
-    file = compile_one(folder / "pipeline.yaml", gpu=gpu, photos=photos, cluster=cluster)
+    file = compile_one(
+        folder / "pipeline.yaml", gpu=gpu, photos=photos, parts=parts, cluster=cluster
+    )
     documents = list(yaml.safe_load_all(file.read_text()))
     if not caching:
         _without_caching(documents[0])

@@ -42,6 +42,13 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         "there",
     )
     group.add_argument(
+        "--parts",
+        type=int,
+        default=1,
+        help="of photos of this machine that are cleaned, and their bottlenecks computed, at the "
+        "same time, each in pods of its own (default: 1)",
+    )
+    group.add_argument(
         "--pipeline_root", default="", help="where artifacts go (default: the installation's place)"
     )
     group.add_argument(
@@ -143,6 +150,11 @@ def _prepare(options: argparse.Namespace, compile_one: CompileOne, folder: Path)
     cluster = scheduling.cluster_options(options)
     arguments = request.check_arguments(options, cluster)
     image_dir = request.local_photos(arguments)
+    if options.parts > 1 and not image_dir:
+        raise InputError(
+            f"--parts is {options.parts}: photos that are downloaded go class by class; parts are "
+            "of a folder that is uploaded (--image_dir)"
+        )
     if image_dir and not options.upload_to:
         raise InputError(
             f"--image_dir is {image_dir}: no pod sees this machine's files; give --upload_to "
@@ -154,6 +166,8 @@ def _prepare(options: argparse.Namespace, compile_one: CompileOne, folder: Path)
     if image_dir:
         found = upload.list_photos(image_dir, arguments["per_class"])
         photos = len(found)
+        if options.parts > photos:
+            raise InputError(f"--parts is {options.parts}: there are {photos} photos only")
         uri = upload.dataset_uri(found, options.upload_to)
         arguments["dataset_uri"] = upload.as_kfp_reads(uri, cluster)
     compiled = request.compile_for(
@@ -162,6 +176,7 @@ def _prepare(options: argparse.Namespace, compile_one: CompileOne, folder: Path)
         caching=options.caching,
         gpu=options.gpu,
         photos=DATASET if image_dir else DOWNLOAD,
+        parts=options.parts,
         cluster=cluster,
     )
     return Submission(
@@ -230,6 +245,8 @@ def _check_numbers(options: argparse.Namespace) -> None:
     for name in ("poll_s", "lost_s"):
         if not 0 < getattr(options, name) <= LONGEST_S:
             raise InputError(f"--{name} is {getattr(options, name)}: expected 0 to {LONGEST_S:g}")
+    if options.parts < 1:
+        raise InputError(f"--parts is {options.parts}: expected 1 or more")
     if not options.experiment.strip():
         raise InputError("--experiment is empty: expected a name")
     if options.pipeline_root and not storage.is_uri(options.pipeline_root):

@@ -272,3 +272,32 @@ def test_other_descriptions_are_refused(tmp_path: Path, text: str) -> None:
     (saved(tmp_path / "b") / "backbone.json").write_text(text)
     with pytest.raises(InputError):
         bottlenecks.load(tmp_path / "b")
+
+
+def test_parts_are_joined_as_if_computed_at_once(
+    tmp_path: Path, backbone: CountingBackbone, photos: Photos
+) -> None:
+    whole = bottlenecks.compute(backbone, photos)  # type: ignore[arg-type]
+    places = []
+    for number, part in enumerate((photos[:8], photos[6:17], photos[17:])):  # two of them twice
+        places.append(tmp_path / str(number))
+        computed = bottlenecks.compute(backbone, part)  # type: ignore[arg-type]
+        bottlenecks.save(computed, places[-1], ["daisy"] * len(computed.sha256))
+    joined, labels = bottlenecks.joined(places)
+    assert joined.sha256 == whole.sha256
+    assert np.array_equal(joined.vectors, whole.vectors)
+    assert np.array_equal(joined.scores, whole.scores)
+    assert joined.key == whole.key
+    assert labels == ["daisy"] * len(photos)
+
+
+def test_parts_of_different_networks_are_not_joined(tmp_path: Path) -> None:
+    saved(tmp_path / "a")
+    saved(tmp_path / "b")
+    description = tmp_path / "b" / "backbone.json"
+    other = {**json.loads(description.read_text()), "input_size": 96}
+    description.write_text(json.dumps(other))
+    with pytest.raises(InputError, match="different networks"):
+        bottlenecks.joined([tmp_path / "a", tmp_path / "b"])
+    with pytest.raises(InputError, match="no bottlenecks"):
+        bottlenecks.joined([])

@@ -393,3 +393,34 @@ def test_flipped_bit_in_a_tar_header_is_noticed(tmp_path: Path) -> None:
     flip_byte(tmp_path / "d" / "images-00000.tar", photos[2].offset - 500)
     with pytest.raises(InputError):
         list(Dataset(tmp_path / "d").stream())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 20])
+def test_parts_one_after_another_are_the_whole(tmp_path: Path, count: int) -> None:
+    with DatasetWriter(tmp_path / "d", shard_bytes=3000) as writer:
+        for number in range(11):
+            writer.add(Photo(label="daisy"), content(number))
+    whole = list(Dataset(tmp_path / "d").stream())
+    parts = [Dataset(tmp_path / "d", part=f"{part}/{count}") for part in range(1, count + 1)]
+    assert [one for part in parts for one in part.stream()] == whole
+    sizes = [len(part.photos) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_part_reads_only_the_shards_that_it_lies_in(tmp_path: Path) -> None:
+    with DatasetWriter(tmp_path / "d", shard_bytes=1500) as writer:
+        for number in range(12):
+            writer.add(Photo(label="daisy"), content(number))
+    first, *_, last = sorted((tmp_path / "d").glob("*.tar"))
+    flip_byte(first, 600)
+    assert len(list(Dataset(tmp_path / "d", part="2/2").stream())) == 6
+    with pytest.raises(InputError):
+        list(Dataset(tmp_path / "d", part="1/2").stream())
+    assert first != last
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "1", "1/0", "-1/2", "1/2/3", "a/b", "1/2\n"])
+def test_what_is_no_part_is_refused(tmp_path: Path, part: str) -> None:
+    write(tmp_path / "d")
+    with pytest.raises(InputError, match="expected such as 2/4"):
+        Dataset(tmp_path / "d", part=part)

@@ -194,6 +194,14 @@ def test_bottlenecks_of_other_photos_are_refused(tmp_path: Path) -> None:
         run(tmp_path / "out", sources, vectors)
 
 
+def test_class_of_rejects_only_is_refused(tmp_path: Path) -> None:
+    sources, vectors = prepare(tmp_path, items("daisy", 9) + items("roses", 9))
+    with DatasetWriter(tmp_path / "rejects") as writer:
+        writer.add(Photo("tulips", reason="damaged"), b"no photo")
+    with pytest.raises(InputError, match="class 'tulips' has no usable photo"):
+        curate(sources, vectors, places(tmp_path / "out"), clean_rejects=[tmp_path / "rejects"])
+
+
 def test_photos_that_were_never_cleaned_are_refused(tmp_path: Path) -> None:
     sources, vectors = prepare(tmp_path, items("daisy", 9) + items("roses", 9))
     with DatasetWriter(sources[0]) as writer:  # the same bytes, without perceptual hashes

@@ -89,3 +89,22 @@ def test_folder_without_a_place_to_upload_to_is_refused(photos: Path) -> None:
         assert done.returncode == 2
         assert "give --upload_to gs://… or s3://…" in done.stderr
         assert kfp.requests == []
+
+
+def test_parts_of_the_photos_are_worked_on_at_the_same_time(store: Store, photos: Path) -> None:
+    options = ("--image_dir", str(photos), "--upload_to", f"{store.prefix}/parts")
+    with serve(Kfp()) as kfp:
+        done = submit(kfp.address, *options, "--parts", "3", **store.environment)
+        assert done.returncode == 0, done.stderr
+        assert kfp.violations == []
+        (version,) = kfp.versions
+        loops = [task for task in tasks_of(version.specification) if "parameterIterator" in task]
+        (items,) = [json.loads(one["parameterIterator"]["items"]["raw"]) for one in loops]
+        assert items == ["1/3", "2/3", "3/3"]
+    for number in ("0", "1000"):
+        refused = submit("http://127.0.0.1:9", *options, "--parts", number, **store.environment)
+        assert refused.returncode == 2
+        assert "--parts" in refused.stderr
+    refused = submit("http://127.0.0.1:9", "--parts", "2")
+    assert refused.returncode == 2
+    assert "--image_dir" in refused.stderr
