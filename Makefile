@@ -36,6 +36,9 @@ BUILD_OPTIONS ?=
 # KFP's API for `make submit`, as http://localhost:8080, and where photos of this machine are put.
 HOST ?=
 UPLOAD_TO ?=
+ifneq (,$(filter-out 0 1,$(CUDA)))
+$(error CUDA is '$(CUDA)': expected 1 or 0)
+endif
 CUDA_OPTION = $(if $(CUDA),$(if $(filter 0,$(CUDA)),--no-cuda,--cuda))
 # Photos that `make bench-cleaning` and `make bench-unknown` report on.
 REPORTED ?=
@@ -62,8 +65,8 @@ help:  ## list the targets
 	@echo "  with: SOURCE=inaturalist|gbif|commons|imagenet (several with commas)  SPECIES=species.yaml"
 	@echo "        CONTACT=e-mail  IMAGES=folder or gs://…  URLS=file  ARCHITECTURE=mobilenet_1.0_128"
 	@echo "        WEIGHTS=file  DECISIONS=file of curation.html  LEDGER=runs/…/ledger"
-	@echo "        RUNNER=docker  HOST=http://…  REGISTRY=host/path  CUDA=1|0  BUILD_OPTIONS='options of docker build'"
-	@echo "        ARGS='any option of pipeline.py run'  RUN=runs/…  MODEL=folder or gs://…  PORT=6006"
+	@echo "        RUNNER=docker  HOST=http://…  UPLOAD_TO=s3://…  REGISTRY=host/path  CUDA=1|0  BUILD_OPTIONS='options of docker build'"
+	@echo "        ARGS='any other option of pipeline.py run, compile or submit'  RUN=runs/…  MODEL=folder or gs://…  PORT=6006"
 
 .PHONY: setup
 setup: $(VENV)/.installed  ## make the virtual environment (other targets do it by themselves)

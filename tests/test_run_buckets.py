@@ -40,6 +40,18 @@ def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(
     assert here.stdout.count('"probabilities"') > 10
 
 
+@pytest.mark.parametrize("store", ["s3"], indirect=True)  # Google's emulator refuses nobody
+def test_bucket_that_refuses_us_ends_the_run_before_it_begins(
+    store: Store, backbone_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    run = run_pipeline(tmp_path, backbone_cache, "--publish_dir", f"{store.prefix}/models")
+    assert run.returncode == 2
+    (line,) = run.stderr.splitlines()
+    assert f"{store.prefix}/models/mushrooms/latest.json cannot be read" in line
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("place", ["gs://bucket/runs", "s3://bucket/runs", "minio://bucket/runs"])
 def test_runs_in_object_storage_are_refused_with_the_reason(tmp_path: Path, place: str) -> None:
     command = [sys.executable, str(ROOT / "pipeline.py"), "run", "--runs_dir", place]

@@ -40,9 +40,13 @@ def explained(place: str, done: str = "read") -> Iterator[None]:
     except (GoogleClientError, ParamValidationError, ProfileNotFound) as error:
         raise InputError(f"{place} cannot be {done}: {error}") from error
     except (NoCredentialsError, GoogleAuthError) as error:
+        variables = (
+            "GOOGLE_APPLICATION_CREDENTIALS"
+            if place.startswith("gs://")
+            else "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
         raise InputError(
-            f"{place}: no credentials were found in the environment ({error}): set "
-            "GOOGLE_APPLICATION_CREDENTIALS, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            f"{place}: no credentials were found in the environment ({error}): set {variables}"
         ) from error
     except DataCorruption as error:
         raise WorkError(f"{place} came damaged: {error}") from error

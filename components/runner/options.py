@@ -174,6 +174,8 @@ def request(options: argparse.Namespace) -> Request:
         arguments["publish_dir"] = str(
             Path(arguments["publish_dir"] or runs / "published").expanduser().resolve()
         )
+    # Now, and not when everything else is done.
+    places.check_reachable(arguments["publish_dir"], arguments["name"])
     # The limits of the sources count for each client: one class after another there.
     own = set(check_options(_fields(Options, arguments))) <= {*WHOLE, "storage"}
     parallelism = LOCAL_PARALLELISM if own else 1

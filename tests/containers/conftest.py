@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -42,6 +43,8 @@ def docker(say: Callable[[str], None]) -> Iterator[PrivateDocker]:
     if missing := _missing():
         # In CI a tier that cannot run is a failure.
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"the container tests: {missing}")
+    # As after Ctrl-C: pytest takes down what was set up, the daemon among it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with PrivateDocker() as daemon:
         started = time.monotonic()
         script = Path(__file__).with_name("base_image.sh")
