@@ -357,7 +357,9 @@ def main() -> None:
     run = commands.add_parser("run", help="run everything on this machine")
     run_options.add_to(run)
     compiled = commands.add_parser("compile", help="write build/pipeline-{cpu,gpu}.yaml")
-    compiled.add_argument("--output_dir", type=Path, default=Path("build"))
+    compiled.add_argument(
+        "--output_dir", type=Path, default=Path("build"), help="where to (default: build)"
+    )
     scheduling.add_options(compiled)
     submit.add_to(commands.add_parser("submit", help="run on a cluster"))
     hidden = commands.add_parser(EXECUTE_COMMAND)

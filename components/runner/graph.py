@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from kfp import dsl
 
 
-
 class Outputs(NamedTuple):
     """What a run hands out, by the names that its summary links."""
 

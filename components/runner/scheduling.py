@@ -72,13 +72,18 @@ def cluster_options(options: argparse.Namespace) -> ClusterOptions:
     return cluster
 
 
+def check_name(option: str, value: str) -> None:
+    """Raise `InputError` unless an option is empty or a name as Kubernetes takes it."""
+    if value and not _NAME.fullmatch(value):
+        _refuse(option, value, "a name of Kubernetes: a-z, 0-9, - and .")
+
+
 def check(cluster: ClusterOptions) -> None:
     """Raise `InputError` where Kubernetes or KFP would refuse an option, or take it in silence."""
     if cluster.image_pull_policy not in PULL_POLICIES:
         _refuse("image_pull_policy", cluster.image_pull_policy, " or ".join(PULL_POLICIES))
     for name in ("cache_claim", "store_secret"):
-        if (value := getattr(cluster, name)) and not _NAME.fullmatch(value):
-            _refuse(name, value, "a name of Kubernetes: a-z, 0-9, - and .")
+        check_name(name, getattr(cluster, name))
     for secret in cluster.image_pull_secrets:
         if not _NAME.fullmatch(secret):
             _refuse("image_pull_secrets", secret, "names of Kubernetes: a-z, 0-9, - and .")
@@ -98,8 +103,10 @@ def check(cluster: ClusterOptions) -> None:
         key, equals, value = label.partition("=")
         if not (equals and _KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
             _refuse("gpu_node_selector", label, "key=value")
-    if not _SIZE.fullmatch(cluster.shm_size):
-        _refuse("shm_size", cluster.shm_size, "a size such as 1Gi")
+    memory = settings.RESOURCES["retrain"].memory
+    if not _SIZE.fullmatch(cluster.shm_size) or _bytes(cluster.shm_size) > _bytes(memory):
+        expected = f"a size such as 1Gi, part of the {memory} of retrain's memory"
+        _refuse("shm_size", cluster.shm_size, expected)
     if cluster.gpus < 1:
         _refuse("gpus", cluster.gpus, "1 or more")
     for name in ("deadline_s", "ttl_s"):
@@ -195,6 +202,16 @@ def _give_gpu(task: dsl.PipelineTask, cluster: ClusterOptions) -> None:
     for label in cluster.gpu_node_selector:
         key, _, value = label.partition("=")
         kubernetes.add_node_selector(task, key, value)
+
+
+def _bytes(size: str) -> float:
+    """A size as Kubernetes writes it, such as 1Gi."""
+    found = _SIZE.fullmatch(size)
+    assert found
+    unit = found[1] or ""
+    factor = 1024 if unit.endswith("i") else 1000
+    power = " KMGT".find(unit[:1].upper() or " ")
+    return float(size.removesuffix(unit)) * float(factor**power)
 
 
 def _text(value: Any) -> Any:

@@ -124,6 +124,13 @@ class Connection:
             )
         except Missing as error:
             raise self.not_kfp() from error
+        except WorkError as error:
+            if not target.is_local(self.place.host):
+                raise
+            raise WorkError(
+                f"{error}; is the port-forward there? kubectl -n {self.place.namespace} "
+                "port-forward service/ml-pipeline-ui 8080:80"
+            ) from error
         # A page of HTML comes out of the generated code as an answer with nothing in it.
         if not isinstance(health.multi_user, bool):
             raise self.not_kfp()

@@ -32,6 +32,7 @@ def describe(
     cpu = max(_amount(one.cpu) for one in settings.RESOURCES.values())
     share = f" and {cluster.gpus} {cluster.accelerator} (retrain)" if gpu else ", no GPU"
     lines = [f"needs   pods of up to {cpu:g} CPU and {biggest.memory} of memory{share}"]
+    lines.append(f"images  {', '.join(images(gpu=gpu).values())}")
     count = photos or _expected(arguments)
     seconds = [FIXED_S + count / speed for speed in reversed(PHOTOS_PER_S)]
     steps = arguments["fine_tune_steps"]
@@ -51,6 +52,21 @@ def describe(
     if arguments["source"] not in ("sample", "folder", "storage"):
         lines.append("        and the download: as fast as the sources allow, minutes to hours")
     return lines
+
+
+def images(*, gpu: bool) -> dict[str, str]:
+    """The images that the pods of a run are made of, by what they are for."""
+    found = {"data": settings.DATA_IMAGE, "train": settings.TRAIN_IMAGE}
+    return found | ({"train-cuda": settings.TRAIN_CUDA_IMAGE} if gpu else {})
+
+
+def without_registry(*, gpu: bool) -> list[str]:
+    """Names of images that a cluster would look for in the public registry of Docker."""
+    return [
+        name
+        for name in images(gpu=gpu).values()
+        if not re.fullmatch(r"localhost|.*[.:].*", name.partition("/")[0])
+    ]
 
 
 def _expected(arguments: Mapping[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """`pipeline.py submit`: the pipeline on a cluster, from options to a run, and to its end."""
 
 import argparse
+import dataclasses
 import json
 import sys
 import tempfile
@@ -13,8 +14,10 @@ from rich.console import Console
 from components import settings
 from components.common import storage
 from components.common.errors import InputError
+from components.common.step import warn
 from components.runner import options as run_options
 from components.runner import scheduling
+from components.settings import ClusterOptions
 from components.submit import follow, needs, request, server, target, upload
 from components.submit.connection import Connection
 from components.submit.request import PIPELINE_NAME, Compiled, CompileOne
@@ -22,6 +25,15 @@ from components.submit.request import PIPELINE_NAME, Compiled, CompileOne
 DEFAULT_EXPERIMENT = "wild-mushrooms"
 DOWNLOAD, DATASET = "download", "dataset"  # as pipeline.py names them
 LONGEST_S = 86400.0  # of a pause
+_OWN_HELP = {
+    "image_dir": "folder of class folders: packed, uploaded (--upload_to) and imported; or gs://…, "
+    "s3://…",
+    "publish_dir": "gs:// or s3:// place of published models (default: published below "
+    "--store_prefix)",
+    "checkpoint_path": "gs:// or s3:// place for checkpoints of fine-tuning (default: on the cache "
+    "claim, else below --store_prefix)",
+    "cache_dir": "folder on the volume of --cache_claim (default: there, if there is one)",
+}
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +41,8 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     run_options.add_parameters(parser)
     # None: the pipeline's own default, which a GPU changes.
     parser.set_defaults(**dict.fromkeys(settings.GPU_DEFAULTS))
+    for action in parser._actions:
+        action.help = _OWN_HELP.get(action.dest, action.help)
     target.add_to(parser)
     group = parser.add_argument_group("submission")
     group.add_argument("--gpu", action="store_true", help="the pipeline with a GPU for retrain")
@@ -92,6 +106,7 @@ class Submission:
         parameters: of the run.
         image_dir: folder of this machine that is packed as the dataset; None where there is none.
         inputs: files of this machine by the parameter that names them, with their addresses.
+        cluster: what the pipeline was compiled with.
         needs: lines on what the run needs.
     """
 
@@ -100,6 +115,7 @@ class Submission:
     parameters: dict[str, Any]
     image_dir: Path | None
     inputs: dict[str, tuple[Path, str]]
+    cluster: ClusterOptions
     needs: list[str]
 
 
@@ -118,6 +134,7 @@ def submit(options: argparse.Namespace, compile_one: CompileOne) -> int:
         WorkError: the server cannot be reached, or the run did not succeed.
     """
     place = target.place_of(options)
+    scheduling.check_name("service_account", options.service_account)
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         submission = _prepare(options, compile_one, Path(folder))
@@ -125,9 +142,9 @@ def submit(options: argparse.Namespace, compile_one: CompileOne) -> int:
             # Not through rich: it would break long lines.
             sys.stdout.write(json.dumps(_request(options, submission), indent=2) + "\n")
             return 0
+        connection = Connection(place)
         for line in submission.needs:
             console.print(line, markup=False, soft_wrap=True)
-        connection = Connection(place)
         run_id = _send(connection, options, submission, console)
     link = follow.link(connection, run_id)
     console.print(f"run     {submission.name}: {link}", markup=False, soft_wrap=True)
@@ -161,6 +178,13 @@ def _prepare(options: argparse.Namespace, compile_one: CompileOne, folder: Path)
             "gs://… or s3://…, and the photos are packed and uploaded there"
         )
     inputs = upload.local_inputs(arguments, options.upload_to)
+    if image_dir or inputs:
+        upload.check_store(options.upload_to, cluster)
+    if (lost := needs.without_registry(gpu=options.gpu)) and not target.is_local(options.host):
+        warn(
+            f"no registry is named for {lost[0]}: a cluster would pull it from Docker's public "
+            "one, where it may be anybody's: make push REGISTRY=…, then make submit REGISTRY=…"
+        )
     arguments |= {name: uri for name, (_, uri) in inputs.items()}
     photos = None
     if image_dir:
@@ -185,6 +209,7 @@ def _prepare(options: argparse.Namespace, compile_one: CompileOne, folder: Path)
         request.parameters_of(compiled, arguments),
         image_dir,
         inputs,
+        cluster,
         needs.describe(arguments, cluster, gpu=options.gpu, photos=photos),
     )
 
@@ -195,7 +220,7 @@ def _send(
     """Upload, make what the run belongs to, and start it; its identifier."""
     upload.upload_inputs(submission.inputs)
     if submission.image_dir:
-        uri = submission.parameters["dataset_uri"]
+        uri = storage.canonical(submission.parameters["dataset_uri"])
         found = upload.list_photos(submission.image_dir, options.per_class)
         done = "uploaded" if upload.upload_photos(found, uri) else "there already"
         console.print(f"photos  {uri}, {done}", markup=False, soft_wrap=True)
@@ -221,11 +246,15 @@ def _request(options: argparse.Namespace, submission: Submission) -> dict[str, A
     version = submission.compiled.version
     uploads = {str(path): uri for path, uri in submission.inputs.values()}
     if submission.image_dir:
-        uploads[str(submission.image_dir)] = submission.parameters["dataset_uri"]
+        uri = storage.canonical(submission.parameters["dataset_uri"])
+        uploads[str(submission.image_dir)] = uri
     return {
         "host": options.host or "this cluster, or kubeconfig",
         "namespace": options.namespace,
         "uploads": uploads,
+        "uploads_to": upload.endpoint() or "the store that the address names",
+        "images": needs.images(gpu=options.gpu),
+        "cluster": dataclasses.asdict(submission.cluster),
         "experiment": {"display_name": options.experiment},
         "pipeline": {"display_name": PIPELINE_NAME},
         "pipeline_version": {"display_name": version},
@@ -245,6 +274,8 @@ def _check_numbers(options: argparse.Namespace) -> None:
     for name in ("poll_s", "lost_s"):
         if not 0 < getattr(options, name) <= LONGEST_S:
             raise InputError(f"--{name} is {getattr(options, name)}: expected 0 to {LONGEST_S:g}")
+    if options.gpus != ClusterOptions.gpus and not options.gpu:
+        raise InputError(f"--gpus is {options.gpus}, and there is no --gpu: give both")
     if options.parts < 1:
         raise InputError(f"--parts is {options.parts}: expected 1 or more")
     if not options.experiment.strip():

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from components.common.errors import InputError
+from components.runner import scheduling
 
 DEFAULT_NAMESPACE = "kubeflow"  # of a standalone installation
 TOKEN_VARIABLE, COOKIE_VARIABLE = "MUSHROOM_KFP_TOKEN", "MUSHROOM_KFP_COOKIE"
@@ -82,6 +83,7 @@ def place_of(options: argparse.Namespace) -> Place:
         raise InputError("--host must hold no user, password, query or fragment")
     if place.ca_file and not Path(place.ca_file).is_file():
         raise InputError(f"--ca_file: there is no file at {place.ca_file}")
+    scheduling.check_name("namespace", place.namespace)
     if place.token_file and not place.host:
         raise InputError("--token_file is for --host; kubeconfig and pods have their own tokens")
     secret = token(place) or cookie(place)
@@ -107,14 +109,14 @@ def token(place: Place) -> str:
         return ""
     if file := token_file(place):
         return read_secret(*file)
-    return os.environ.get(TOKEN_VARIABLE, "").strip()
+    return _of_environment(TOKEN_VARIABLE)
 
 
 def cookie(place: Place) -> str:
     """The session cookie; empty where there is none."""
     if place.cookie_file:
         return read_secret(place.cookie_file, "--cookie_file")
-    return os.environ.get(COOKIE_VARIABLE, "").strip()
+    return _of_environment(COOKIE_VARIABLE)
 
 
 def read_secret(path: str, option: str) -> str:
@@ -126,6 +128,18 @@ def read_secret(path: str, option: str) -> str:
     if not secret or not secret.isprintable():
         raise InputError(f"{option}: {path} must hold one line of plain text")
     return secret
+
+
+def _of_environment(variable: str) -> str:
+    secret = os.environ.get(variable, "").strip()
+    if not secret.isprintable():
+        raise InputError(f"{variable} must hold one line of plain text")
+    return secret
+
+
+def is_local(host: str) -> bool:
+    """True where an address is of this machine, such as a port-forward's."""
+    return _is_this_machine(urlsplit(host).hostname or "")
 
 
 def _is_this_machine(host: str) -> bool:

@@ -6,6 +6,7 @@ Names are made of the content: what is there already is not sent again, and noth
 import hashlib
 import io
 import itertools
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,6 +37,36 @@ def check_place(upload_to: str) -> None:
     """Raise `InputError` unless this is a place that pods can read too."""
     if upload_to and not storage.is_uri(upload_to):
         raise InputError(f"--upload_to is {upload_to}: expected gs://, s3:// or minio://bucket/…")
+
+
+def endpoint() -> str:
+    """The address of the S3 store that this machine's environment leads to; empty: Amazon's."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+
+
+def check_store(upload_to: str, cluster: ClusterOptions) -> None:
+    """See that what goes to s3:// from here is where pods look for it.
+
+    The addresses of one store differ (a port-forward here, a service there), but not its being
+    Amazon's.
+
+    Raises:
+        InputError: one is Amazon's, and the other is not.
+    """
+    if not storage.canonical(upload_to).startswith("s3://"):
+        return
+    if endpoint() and not cluster.store_endpoint:
+        raise InputError(
+            f"--upload_to is {upload_to}: uploads go to {endpoint()} (AWS_ENDPOINT_URL), and pods "
+            "would look at Amazon's store: unset AWS_ENDPOINT_URL, or give --store_endpoint"
+        )
+    if cluster.store_endpoint and not endpoint():
+        raise InputError(
+            f"--upload_to is {upload_to}: uploads would go to Amazon's store, and pods look at "
+            f"{cluster.store_endpoint}: give --store_endpoint '' if it is Amazon's, else set "
+            "AWS_ENDPOINT_URL to where this machine reaches that store, such as "
+            "http://localhost:9000 of a port-forward"
+        )
 
 
 def list_photos(image_dir: Path, per_class: int) -> list[tuple[str, Path]]:

@@ -211,6 +211,7 @@ def test_every_option_reaches_the_file(with_options: Compiled) -> None:
         ("gpu_node_selector", ("=true",), "key=value"),
         ("shm_size", "big", "1Gi"),
         ("shm_size", "0", "1Gi"),
+        ("shm_size", "6Gi", "part of the 6G"),
         ("gpus", 0, "1 or more"),
         ("deadline_s", 0, "seconds"),
         ("ttl_s", 2**31, "seconds"),

@@ -1,10 +1,11 @@
 """Photos and files of this machine, on their way to a run on a cluster: each object store."""
 
+import json
 from pathlib import Path
 
 import pytest
 from kfp_server import Kfp, serve
-from object_stores import Store, using
+from object_stores import S3_VARIABLES, Store, using
 from submit_command import submit
 
 from components.common import storage
@@ -97,10 +98,11 @@ def test_parts_of_the_photos_are_worked_on_at_the_same_time(store: Store, photos
         done = submit(kfp.address, *options, "--parts", "3", **store.environment)
         assert done.returncode == 0, done.stderr
         assert kfp.violations == []
-        (version,) = kfp.versions
-        loops = [task for task in tasks_of(version.specification) if "parameterIterator" in task]
-        (items,) = [json.loads(one["parameterIterator"]["items"]["raw"]) for one in loops]
-        assert items == ["1/3", "2/3", "3/3"]
+        (specification,) = kfp.specifications
+        dags = (one.get("dag", {"tasks": {}}) for one in specification["components"].values())
+        tasks = [task for dag in dags for task in dag["tasks"].values()]
+        loops = [task["parameterIterator"] for task in tasks if "parameterIterator" in task]
+        assert [json.loads(loop["items"]["raw"]) for loop in loops] == [["1/3", "2/3", "3/3"]]
     for number in ("0", "1000"):
         refused = submit("http://127.0.0.1:9", *options, "--parts", number, **store.environment)
         assert refused.returncode == 2
@@ -108,3 +110,22 @@ def test_parts_of_the_photos_are_worked_on_at_the_same_time(store: Store, photos
     refused = submit("http://127.0.0.1:9", "--parts", "2")
     assert refused.returncode == 2
     assert "--image_dir" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "said"),
+    [
+        ("", "http://seaweedfs.kubeflow:9000", "uploads would go to Amazon's store, and pods look"),
+        ("http://127.0.0.1:9", "", "pods would look at Amazon's store"),
+    ],
+)
+def test_upload_to_where_no_pod_looks_is_refused(
+    photos: Path, tmp_path: Path, here: str, there: str, said: str
+) -> None:
+    (tmp_path / "urls.txt").write_text("https://example.org/a.jpg\n")
+    store = {"AWS_ENDPOINT_URL": here, **S3_VARIABLES}
+    for given in (("--image_dir", str(photos)), ("--url_list", str(tmp_path / "urls.txt"))):
+        options = (*given, "--upload_to", "s3://bucket/mine", "--store_endpoint", there)
+        done = submit("http://127.0.0.1:9", *options, "--dry_run", **store)
+        assert done.returncode == 2, done.stdout
+        assert said in done.stderr

@@ -148,6 +148,7 @@ def test_nobody_at_the_address_is_told() -> None:
     done = submit("http://127.0.0.1:9")
     assert done.returncode == 1
     assert "http://127.0.0.1:9 cannot be reached" in done.stderr.splitlines()[-1]
+    assert "is the port-forward there? kubectl -n kubeflow" in done.stderr.splitlines()[-1]
 
 
 def test_expired_token_while_waiting_leaves_the_run_alone(kfp: Kfp) -> None:
@@ -205,6 +206,26 @@ def test_dry_run_prints_the_request_and_sends_nothing(kfp: Kfp) -> None:
     request = json.loads(done.stdout)
     assert request["experiment"] == {"display_name": "trial"}
     assert request["run"]["runtime_config"]["parameters"]["require_gpu"] is True
+    assert request["images"]["train-cuda"].startswith("wild-mushrooms/train-cuda:")
+    assert request["cluster"]["store_endpoint"] == "http://seaweedfs.kubeflow:9000"
+    assert "no registry" not in done.stderr  # a cluster on this machine is handed the images
+    assert kfp.requests == []
+
+
+def test_image_that_anybody_could_publish_is_warned_of() -> None:
+    done = submit("https://kfp.example.org", "--dry_run")
+    assert "no registry is named for wild-mushrooms/data:" in done.stderr
+    names = {f"MUSHROOM_{kind}_IMAGE": f"registry.example/{kind}:1" for kind in ("DATA", "TRAIN")}
+    done = submit("https://kfp.example.org", "--dry_run", **names)
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["images"]["data"] == "registry.example/DATA:1"
+
+
+@pytest.mark.parametrize("variable", ["MUSHROOM_KFP_TOKEN", "MUSHROOM_KFP_COOKIE"])
+def test_secret_of_several_lines_is_told_and_not_shown(kfp: Kfp, variable: str) -> None:
+    done = submit(kfp.address, **{variable: f"{CANARY}\nx"})
+    assert done.returncode == 2
+    assert f"{variable} must hold one line of plain text" in done.stderr
     assert kfp.requests == []
 
 
@@ -276,6 +297,9 @@ def test_no_way_at_all_is_told(tmp_path: Path) -> None:
         (("--store_prefix", ""), "--publish_dir: give"),
         (("--ca_file", "none.pem"), "--ca_file"),
         (("--token_file", "none"), "--token_file"),
+        (("--namespace", "Bad Name"), "--namespace is 'Bad Name'"),
+        (("--service_account", "Bad Name"), "--service_account is 'Bad Name'"),
+        (("--gpus", "2"), "there is no --gpu"),
     ],
 )
 def test_wrong_options_end_before_anything_is_sent(
