@@ -110,7 +110,7 @@ def push(kinds: list[str], registry: str) -> dict[str, str]:
 
 
 def release(kinds: list[str], registry: str, options: list[str]) -> None:
-    """Build, push, and write the digests into the compiled pipelines."""
+    """Build, push, and write the digests into the compiled pipelines and a kustomization."""
     if uncommitted():
         raise InputError("a release is made of a commit: there are changes that none has")
     build(kinds, options)
@@ -120,6 +120,30 @@ def release(kinds: list[str], registry: str, options: list[str]) -> None:
     if CUDA not in kinds:
         (ROOT / "build" / "pipeline-gpu.yaml").unlink()
         print("build/pipeline-gpu.yaml taken away again: its image was not released")
+    for folder in ("gpu-check",) * (CUDA in kinds) + ("overlays/gpu",):
+        print(write_kustomization(folder, named).relative_to(ROOT))
+
+
+def write_kustomization(folder: str, named: dict[str, str]) -> Path:
+    """A folder of k8s/ with the images of a release, for `kubectl apply -k build/k8s/…`."""
+    path = ROOT / "build" / "k8s" / Path(folder).name / "kustomization.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        "# Written by make release.",
+        "apiVersion: kustomize.config.k8s.io/v1beta1",
+        "kind: Kustomization",
+        f"resources: [../../../k8s/{folder}]",
+        "images:",
+    ]
+    for kind, name in named.items():
+        repository, _, digest = name.partition("@")
+        lines += [
+            f"  - name: {settings.REPOSITORY}/{kind}",
+            f"    newName: {repository}",
+            f'    digest: "{digest}"',
+        ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 def _git(*arguments: str) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, run_captured
+from k8s_manifests import KUBECTL
 
 
 @pytest.fixture
@@ -104,3 +105,35 @@ def test_pipeline_takes_the_names_in_a_registry_but_for_those_that_are_given(
     data, train = done.stdout.split()
     assert data == "mine:1"
     assert train.startswith("registry.example/us/wild-mushrooms/train:")
+
+
+def test_released_images_are_those_of_the_manifests(tmp_path: Path) -> None:
+    # As `make release` does after pushing, and in a copy, since it writes into the checkout.
+    for name in ("components", "docker", "k8s"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    code = """
+import importlib.util
+spec = importlib.util.spec_from_file_location("images", "docker/images.py")
+images = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(images)
+named = {
+    kind: f"registry.example/us/wild-mushrooms/{kind}@sha256:{'a' * 64}"
+    for kind in images.DOCKERFILES
+}
+print(images.write_kustomization("overlays/gpu", named))
+print(images.write_kustomization("gpu-check", named))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for place in done.stdout.split():
+        folder = Path(place).parent
+        assert folder.is_relative_to(tmp_path / "build" / "k8s")
+        built = subprocess.run(
+            [KUBECTL, "kustomize", str(folder)], capture_output=True, text=True, check=False
+        )
+        assert built.returncode == 0, built.stderr
+        named = [line.split()[-1] for line in built.stdout.splitlines() if " image: " in line]
+        assert named
+        assert all(f"@sha256:{'a' * 64}" in name for name in named)

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from components.clean.clean import MIN_BYTES
@@ -98,9 +100,17 @@ class Request:
         return cls(**{**content, "run_dir": Path(content["run_dir"])})
 
 
-def add_parameters(parser: argparse.ArgumentParser) -> None:
-    """Add the pipeline's parameters to a parser, for `run` and `submit` alike."""
-    add_options(parser, *((name, default, _HELP[name]) for name, default in DEFAULTS.items()))
+def add_parameters(
+    parser: argparse.ArgumentParser, own_help: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Add the pipeline's parameters to a parser, for `run` and `submit` alike.
+
+    Args:
+        parser: to add to.
+        own_help: texts that differ from those of a run on this machine.
+    """
+    texts = {**_HELP, **own_help}
+    add_options(parser, *((name, default, texts[name]) for name, default in DEFAULTS.items()))
     # Empty: what else is handed over says what is meant, else the sample.
     parser.set_defaults(source="")
     parser.add_argument(

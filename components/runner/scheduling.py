@@ -22,7 +22,10 @@ PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KEY = re.compile(rf"({_NAME.pattern}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # also of a namespace's name
 _SIZE = re.compile(r"[1-9]\d*(Ki|Mi|Gi|Ti|k|M|G|T)?")
+_UNITS = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_UNITS |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 _MOST_SECONDS = 2**31 - 1  # KFP keeps them in an int32
 
 _HELP = {
@@ -78,6 +81,12 @@ def check_name(option: str, value: str) -> None:
         _refuse(option, value, "a name of Kubernetes: a-z, 0-9, - and .")
 
 
+def check_label(option: str, value: str) -> None:
+    """Raise `InputError` unless an option is the name of a namespace."""
+    if not _LABEL.fullmatch(value):
+        _refuse(option, value, "a name of Kubernetes: up to 63 of a-z, 0-9 and -")
+
+
 def check(cluster: ClusterOptions) -> None:
     """Raise `InputError` where Kubernetes or KFP would refuse an option, or take it in silence."""
     if cluster.image_pull_policy not in PULL_POLICIES:
@@ -104,7 +113,7 @@ def check(cluster: ClusterOptions) -> None:
         if not (equals and _KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
             _refuse("gpu_node_selector", label, "key=value")
     memory = settings.RESOURCES["retrain"].memory
-    if not _SIZE.fullmatch(cluster.shm_size) or _bytes(cluster.shm_size) > _bytes(memory):
+    if not _SIZE.fullmatch(cluster.shm_size) or amount(cluster.shm_size) > amount(memory):
         expected = f"a size such as 1Gi, part of the {memory} of retrain's memory"
         _refuse("shm_size", cluster.shm_size, expected)
     if cluster.gpus < 1:
@@ -145,6 +154,12 @@ def schedule(task: dsl.PipelineTask, cluster: ClusterOptions, *, gpu: bool) -> N
         _give_store(task, cluster)
     if gpu and resources.gpu:
         _give_gpu(task, cluster)
+
+
+def amount(quantity: str) -> float:
+    """The number that Kubernetes reads in a quantity such as 500m, 2G or 1Gi."""
+    number = quantity.rstrip("mkKMGTi")
+    return float(number) * _UNITS[quantity.removeprefix(number)]
 
 
 def configuration(cluster: ClusterOptions | None) -> dsl.PipelineConfig | None:
@@ -202,16 +217,6 @@ def _give_gpu(task: dsl.PipelineTask, cluster: ClusterOptions) -> None:
     for label in cluster.gpu_node_selector:
         key, _, value = label.partition("=")
         kubernetes.add_node_selector(task, key, value)
-
-
-def _bytes(size: str) -> float:
-    """A size as Kubernetes writes it, such as 1Gi."""
-    found = _SIZE.fullmatch(size)
-    assert found
-    unit = found[1] or ""
-    factor = 1024 if unit.endswith("i") else 1000
-    power = " KMGT".find(unit[:1].upper() or " ")
-    return float(size.removesuffix(unit)) * float(factor**power)
 
 
 def _text(value: Any) -> Any:

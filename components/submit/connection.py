@@ -43,6 +43,10 @@ class Conflict(WorkError):
     """What was to be made is there already."""
 
 
+class Unreachable(WorkError):
+    """Nobody answers at the address."""
+
+
 class Missing(InputError):
     """What was asked for is not there."""
 
@@ -87,6 +91,7 @@ class Connection:
             InputError: it was refused: the message says what to do.
             WorkError: the server failed, or is not there.
         """
+        told = ""
         for attempt in range(1, attempts + 1):
             try:
                 return request(_request_timeout=TIMEOUT_S, **arguments)
@@ -103,7 +108,10 @@ class Connection:
                 raise Unsettled(str(failure))
             if attempt < attempts:
                 pause = asked_pause or pause_before(attempt)
-                log.info("%s; trying again in %.0f s", failure, pause)
+                if told != str(failure):
+                    told = str(failure)
+                    left = attempts - attempt
+                    log.info("%s; trying again in %.0f s, up to %d times", told, pause, left)
                 time.sleep(pause)
         raise failure
 
@@ -124,12 +132,11 @@ class Connection:
             )
         except Missing as error:
             raise self.not_kfp() from error
-        except WorkError as error:
+        except Unreachable as error:
             if not target.is_local(self.place.host):
                 raise
-            raise WorkError(
-                f"{error}; is the port-forward there? kubectl -n {self.place.namespace} "
-                "port-forward service/ml-pipeline-ui 8080:80"
+            raise Unreachable(
+                f"{error}: is the port-forward there? `{target.port_forward(self.place)}`"
             ) from error
         # A page of HTML comes out of the generated code as an answer with nothing in it.
         if not isinstance(health.multi_user, bool):
@@ -149,7 +156,7 @@ class Connection:
             return failure, status in (TOO_MANY, UNAVAILABLE), _asked_pause(error)
         reason = getattr(error, "reason", None)
         cause = reason if isinstance(reason, Exception) else error
-        failure = WorkError(
+        failure = Unreachable(
             f"could not {what}: {self.address} cannot be reached ({_in_short(cause)})"
         )
         if isinstance(cause, urllib3.exceptions.NameResolutionError):
@@ -233,8 +240,8 @@ def _check_way(place: Place) -> None:
     except Exception as error:  # of many kinds, one for each thing wrong with the file
         raise InputError(
             f"no --host was given, this is no pod, and kubeconfig leads nowhere "
-            f"({_plain(str(error))}): give --host http://localhost:8080 after `kubectl -n "
-            f"{place.namespace} port-forward svc/ml-pipeline-ui 8080:80`"
+            f"({_plain(str(error))}): give --host http://localhost:8080 after "
+            f"`{target.port_forward(place)}`"
         ) from error
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from components import settings
 from components.download.candidate import FETCHED_PER_CLASS, SAMPLES_PER_CLASS
+from components.runner import scheduling
 from components.settings import ClusterOptions
 
 # Measured on two cores (README.md, docs/training.md): photos of 240 to 1,024 pixels from files to
@@ -14,7 +15,7 @@ PHOTOS_PER_S = (77, 126)
 FINE_TUNING_STEP_S = 0.7
 FINE_TUNING_BATCH = 32
 FIXED_S = 60.0
-_UNITS = {"m": 1e-3, "": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+DIGEST_DIGITS = 12
 
 
 def describe(
@@ -28,11 +29,12 @@ def describe(
         gpu: the pipeline has a GPU.
         photos: how many there are, where it is known.
     """
-    biggest = max(settings.RESOURCES.values(), key=lambda one: _amount(one.memory))
-    cpu = max(_amount(one.cpu) for one in settings.RESOURCES.values())
+    biggest = max(settings.RESOURCES.values(), key=lambda one: scheduling.amount(one.memory))
+    cpu = max(scheduling.amount(one.cpu) for one in settings.RESOURCES.values())
     share = f" and {cluster.gpus} {cluster.accelerator} (retrain)" if gpu else ", no GPU"
     lines = [f"needs   pods of up to {cpu:g} CPU and {biggest.memory} of memory{share}"]
-    lines.append(f"images  {', '.join(images(gpu=gpu).values())}")
+    names = (_without_long_digest(name) for name in images(gpu=gpu).values())
+    lines.append(f"images  {', '.join(names)}")
     count = photos or _expected(arguments)
     seconds = [FIXED_S + count / speed for speed in reversed(PHOTOS_PER_S)]
     steps = arguments["fine_tune_steps"]
@@ -55,18 +57,17 @@ def describe(
 
 
 def images(*, gpu: bool) -> dict[str, str]:
-    """The images that the pods of a run are made of, by what they are for."""
+    """The images that a cluster pulls for a run, by kind; for its page's TensorBoard too."""
     found = {"data": settings.DATA_IMAGE, "train": settings.TRAIN_IMAGE}
-    return found | ({"train-cuda": settings.TRAIN_CUDA_IMAGE} if gpu else {})
+    found |= {"train-cuda": settings.TRAIN_CUDA_IMAGE} if gpu else {}
+    return found | {"tensorboard": settings.TENSORBOARD_IMAGE}
 
 
 def without_registry(*, gpu: bool) -> list[str]:
     """Names of images that a cluster would look for in the public registry of Docker."""
-    return [
-        name
-        for name in images(gpu=gpu).values()
-        if not re.fullmatch(r"localhost|.*[.:].*", name.partition("/")[0])
-    ]
+    # As container runtimes read names: a host has a dot or a port, or is localhost.
+    with_host = re.compile(r"(localhost|[^/]*[.:][^/]*)/.*")
+    return [name for name in images(gpu=gpu).values() if not with_host.fullmatch(name)]
 
 
 def _expected(arguments: Mapping[str, Any]) -> int:
@@ -74,11 +75,9 @@ def _expected(arguments: Mapping[str, Any]) -> int:
     return len(arguments["classes"]) * int(arguments["per_class"] or usual)
 
 
-def _amount(text: str) -> float:
-    """A quantity as Kubernetes writes it, such as 500m or 2G."""
-    found = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", text)
-    assert found, text
-    return float(found[1]) * _UNITS[found[2]]
+def _without_long_digest(name: str) -> str:
+    repository, at, digest = name.partition("@sha256:")
+    return repository + at + digest[:DIGEST_DIGITS]
 
 
 def _span(low: float, high: float) -> str:

@@ -33,16 +33,16 @@ _OWN_HELP = {
     "checkpoint_path": "gs:// or s3:// place for checkpoints of fine-tuning (default: on the cache "
     "claim, else below --store_prefix)",
     "cache_dir": "folder on the volume of --cache_claim (default: there, if there is one)",
+    "weights": "a pretrained weights file on the volume of --cache_claim; that of the images by "
+    "default",
 }
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the options of `submit` to a parser."""
-    run_options.add_parameters(parser)
+    run_options.add_parameters(parser, _OWN_HELP)
     # None: the pipeline's own default, which a GPU changes.
     parser.set_defaults(**dict.fromkeys(settings.GPU_DEFAULTS))
-    for action in parser._actions:
-        action.help = _OWN_HELP.get(action.dest, action.help)
     target.add_to(parser)
     group = parser.add_argument_group("submission")
     group.add_argument("--gpu", action="store_true", help="the pipeline with a GPU for retrain")
@@ -105,6 +105,7 @@ class Submission:
         compiled: the pipeline.
         parameters: of the run.
         image_dir: folder of this machine that is packed as the dataset; None where there is none.
+        dataset_uri: where it is uploaded, as --upload_to says; empty where there is none.
         inputs: files of this machine by the parameter that names them, with their addresses.
         cluster: what the pipeline was compiled with.
         needs: lines on what the run needs.
@@ -114,6 +115,7 @@ class Submission:
     compiled: Compiled
     parameters: dict[str, Any]
     image_dir: Path | None
+    dataset_uri: str
     inputs: dict[str, tuple[Path, str]]
     cluster: ClusterOptions
     needs: list[str]
@@ -139,10 +141,13 @@ def submit(options: argparse.Namespace, compile_one: CompileOne) -> int:
     with tempfile.TemporaryDirectory() as folder:
         submission = _prepare(options, compile_one, Path(folder))
         if options.dry_run:
+            if options.host:
+                _warn_of_images(options.host, gpu=options.gpu)
             # Not through rich: it would break long lines.
             sys.stdout.write(json.dumps(_request(options, submission), indent=2) + "\n")
             return 0
         connection = Connection(place)
+        _warn_of_images(connection.address, gpu=options.gpu)
         for line in submission.needs:
             console.print(line, markup=False, soft_wrap=True)
         run_id = _send(connection, options, submission, console)
@@ -180,13 +185,8 @@ def _prepare(options: argparse.Namespace, compile_one: CompileOne, folder: Path)
     inputs = upload.local_inputs(arguments, options.upload_to)
     if image_dir or inputs:
         upload.check_store(options.upload_to, cluster)
-    if (lost := needs.without_registry(gpu=options.gpu)) and not target.is_local(options.host):
-        warn(
-            f"no registry is named for {lost[0]}: a cluster would pull it from Docker's public "
-            "one, where it may be anybody's: make push REGISTRY=…, then make submit REGISTRY=…"
-        )
     arguments |= {name: uri for name, (_, uri) in inputs.items()}
-    photos = None
+    photos, uri = None, ""
     if image_dir:
         found = upload.list_photos(image_dir, arguments["per_class"])
         photos = len(found)
@@ -208,6 +208,7 @@ def _prepare(options: argparse.Namespace, compile_one: CompileOne, folder: Path)
         compiled,
         request.parameters_of(compiled, arguments),
         image_dir,
+        uri,
         inputs,
         cluster,
         needs.describe(arguments, cluster, gpu=options.gpu, photos=photos),
@@ -220,7 +221,7 @@ def _send(
     """Upload, make what the run belongs to, and start it; its identifier."""
     upload.upload_inputs(submission.inputs)
     if submission.image_dir:
-        uri = storage.canonical(submission.parameters["dataset_uri"])
+        uri = submission.dataset_uri
         found = upload.list_photos(submission.image_dir, options.per_class)
         done = "uploaded" if upload.upload_photos(found, uri) else "there already"
         console.print(f"photos  {uri}, {done}", markup=False, soft_wrap=True)
@@ -244,15 +245,21 @@ def _send(
 def _request(options: argparse.Namespace, submission: Submission) -> dict[str, Any]:
     """All that would be sent; identifiers are the server's to give."""
     version = submission.compiled.version
-    uploads = {str(path): uri for path, uri in submission.inputs.values()}
+    uploads = {name: (path, uri) for name, (path, uri) in submission.inputs.items()}
     if submission.image_dir:
-        uri = storage.canonical(submission.parameters["dataset_uri"])
-        uploads[str(submission.image_dir)] = uri
+        uploads["dataset_uri"] = (submission.image_dir, submission.dataset_uri)
     return {
         "host": options.host or "this cluster, or kubeconfig",
         "namespace": options.namespace,
-        "uploads": uploads,
-        "uploads_to": upload.endpoint() or "the store that the address names",
+        "uploads": [
+            {
+                "from": str(path),
+                "to": uri,
+                "by": upload.endpoint_of(uri),
+                "read_by_pods_as": submission.parameters[name],
+            }
+            for name, (path, uri) in uploads.items()
+        ],
         "images": needs.images(gpu=options.gpu),
         "cluster": dataclasses.asdict(submission.cluster),
         "experiment": {"display_name": options.experiment},
@@ -268,6 +275,16 @@ def _request(options: argparse.Namespace, submission: Submission) -> dict[str, A
         },
         "needs": submission.needs,
     }
+
+
+def _warn_of_images(address: str, *, gpu: bool) -> None:
+    """Warn of names without a registry; into a cluster of this machine such are loaded by hand."""
+    lost = needs.without_registry(gpu=gpu)
+    if lost and not target.is_local(address):
+        warn(
+            f"no registry is named for {lost[0]}: a cluster would pull it from Docker's public "
+            "one, where it may be anybody's: make push REGISTRY=…, then make submit REGISTRY=…"
+        )
 
 
 def _check_numbers(options: argparse.Namespace) -> None:

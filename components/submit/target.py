@@ -83,7 +83,7 @@ def place_of(options: argparse.Namespace) -> Place:
         raise InputError("--host must hold no user, password, query or fragment")
     if place.ca_file and not Path(place.ca_file).is_file():
         raise InputError(f"--ca_file: there is no file at {place.ca_file}")
-    scheduling.check_name("namespace", place.namespace)
+    scheduling.check_label("namespace", place.namespace)
     if place.token_file and not place.host:
         raise InputError("--token_file is for --host; kubeconfig and pods have their own tokens")
     secret = token(place) or cookie(place)
@@ -125,21 +125,32 @@ def read_secret(path: str, option: str) -> str:
     if not file.is_file() or file.stat().st_size > SECRET_MAX_BYTES:
         raise InputError(f"{option}: expected a file of one line at {path}")
     secret = file.read_text(errors="replace").strip()
-    if not secret or not secret.isprintable():
+    if not secret or not _is_plain(secret):
         raise InputError(f"{option}: {path} must hold one line of plain text")
     return secret
 
 
-def _of_environment(variable: str) -> str:
-    secret = os.environ.get(variable, "").strip()
-    if not secret.isprintable():
-        raise InputError(f"{variable} must hold one line of plain text")
-    return secret
+def port_forward(place: Place) -> str:
+    """The command that leads a port of this machine to KFP's page."""
+    port = urlsplit(place.host).port or 8080
+    return f"kubectl -n {place.namespace} port-forward svc/ml-pipeline-ui {port}:80"
 
 
 def is_local(host: str) -> bool:
     """True where an address is of this machine, such as a port-forward's."""
     return _is_this_machine(urlsplit(host).hostname or "")
+
+
+def _of_environment(variable: str) -> str:
+    secret = os.environ.get(variable, "").strip()
+    if not _is_plain(secret):
+        raise InputError(f"{variable} must hold one line of plain text")
+    return secret
+
+
+def _is_plain(secret: str) -> bool:
+    """True for what can be the value of an HTTP header."""
+    return secret.isascii() and secret.isprintable()
 
 
 def _is_this_machine(host: str) -> bool:

@@ -7,15 +7,17 @@ import hashlib
 import io
 import itertools
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.common import class_folders, images, splits, storage
+from components.common import class_folders, images, splits, storage, storage_s3
 from components.common.dataset import (
     FORMAT_VERSION,
     MANIFEST,
@@ -26,10 +28,12 @@ from components.common.errors import InputError
 from components.common.files import naming_full_disk
 from components.common.photo import Photo
 from components.common.step import Progress
+from components.common.storage_errors import explained
 from components.settings import ClusterOptions
 from components.submit.request import UPLOADED
 
 NAME_DIGITS = 32  # of a SHA-256
+GOOGLE = "https://storage.googleapis.com"
 FILE_MAX_BYTES = 256 * 1024 * 1024
 
 
@@ -39,9 +43,18 @@ def check_place(upload_to: str) -> None:
         raise InputError(f"--upload_to is {upload_to}: expected gs://, s3:// or minio://bucket/…")
 
 
-def endpoint() -> str:
-    """The address of the S3 store that this machine's environment leads to; empty: Amazon's."""
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+def endpoint_of(uri: str) -> str:
+    """The address of the server that uploads to a gs:// or s3:// place go to.
+
+    Raises:
+        InputError: the environment names no usable one.
+    """
+    if uri.startswith("gs://"):
+        found = os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE
+    else:
+        with explained(uri, "written"):  # the client knows variables and profiles
+            found = storage_s3.client().meta.endpoint_url
+    return re.sub(r"//[^/]*@", "//", found)  # a password may stand before the host
 
 
 def check_store(upload_to: str, cluster: ClusterOptions) -> None:
@@ -53,19 +66,21 @@ def check_store(upload_to: str, cluster: ClusterOptions) -> None:
     Raises:
         InputError: one is Amazon's, and the other is not.
     """
-    if not storage.canonical(upload_to).startswith("s3://"):
+    if upload_to.startswith("gs://"):
         return
-    if endpoint() and not cluster.store_endpoint:
+    here, there = endpoint_of(upload_to), cluster.store_endpoint
+    if _is_amazon(here) and there and not _is_amazon(there):
         raise InputError(
-            f"--upload_to is {upload_to}: uploads go to {endpoint()} (AWS_ENDPOINT_URL), and pods "
-            "would look at Amazon's store: unset AWS_ENDPOINT_URL, or give --store_endpoint"
+            f"--upload_to is {upload_to}: uploads would go to Amazon's store ({here}), and pods "
+            f"look at {there} (--store_endpoint): give --store_endpoint '' if the bucket is "
+            "Amazon's; else set AWS_ENDPOINT_URL to where this machine reaches that store, such as "
+            "http://localhost:PORT of a port-forward"
         )
-    if cluster.store_endpoint and not endpoint():
+    if not _is_amazon(here) and (not there or _is_amazon(there)):
         raise InputError(
-            f"--upload_to is {upload_to}: uploads would go to Amazon's store, and pods look at "
-            f"{cluster.store_endpoint}: give --store_endpoint '' if it is Amazon's, else set "
-            "AWS_ENDPOINT_URL to where this machine reaches that store, such as "
-            "http://localhost:9000 of a port-forward"
+            f"--upload_to is {upload_to}: uploads would go to {here} (AWS_ENDPOINT_URL), and pods "
+            "look at Amazon's store (--store_endpoint): unset AWS_ENDPOINT_URL if the bucket is "
+            "Amazon's; else give --store_endpoint, the address at which pods reach that store"
         )
 
 
@@ -155,6 +170,11 @@ def local_inputs(arguments: Mapping[str, Any], upload_to: str) -> dict[str, tupl
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:NAME_DIGITS]
         found[name] = (path, f"{upload_to.rstrip('/')}/inputs/{digest}/{path.name}")
     return found
+
+
+def _is_amazon(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
 def _is_whole(uri: str) -> bool:

@@ -60,11 +60,12 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    if os.environ.get("MUSHROOM_TEST_CLUSTER") != "1" or not os.environ.get("KUBECONFIG"):
+    if os.environ.get("MUSHROOM_TEST_CLUSTER") != "1":
         pytest.skip(
             "NOTHING WAS TRIED ON A REAL CLUSTER: set KUBECONFIG, and MUSHROOM_TEST_CLUSTER=1 "
             "to say that tests may use it"
         )
+    _check_cluster()
     made = Cluster(f"wild-mushrooms-test-{secrets.token_hex(3)}")
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     namespace = {"name": made.namespace, "labels": labels}
@@ -77,3 +78,14 @@ def cluster() -> Iterator[Cluster]:
         yield made
     finally:
         made.call("delete", "namespace", made.namespace, "--wait=false")
+
+
+def _check_cluster() -> None:
+    """End at once where tests were asked for and there is no cluster."""
+    if not os.environ.get("KUBECONFIG"):
+        pytest.exit("set KUBECONFIG to a cluster that tests may use", returncode=2)
+    command = [KUBECTL, "get", "--raw=/readyz", "--request-timeout=10s"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
+        pytest.exit(f"the cluster of KUBECONFIG cannot be used: {last}", returncode=1)

@@ -199,6 +199,20 @@ def test_network_policies_touch_no_pod_of_others(folder: str) -> None:
 
 
 @each_overlay
+def test_kfp_and_its_store_are_open_from_a_profile_s_namespace_too(folder: str) -> None:
+    policies = {one["metadata"]["name"]: one["spec"] for one in of_kind(folder, "NetworkPolicy")}
+    for name, labels in (
+        ("wild-mushrooms-steps", {"application-crd-id": "kubeflow-pipelines"}),
+        ("wild-mushrooms-web", {"app": "seaweedfs"}),
+    ):
+        peers = [peer for rule in policies[name]["egress"] for peer in rule["to"]]
+        here = {"podSelector": {"matchLabels": labels}}
+        kfp = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kubeflow"}}}
+        assert here in peers
+        assert {**kfp, **here} in peers
+
+
+@each_overlay
 def test_nothing_reaches_our_pods_but_the_page_from_marked_namespaces(folder: str) -> None:
     policies = {one["metadata"]["name"]: one["spec"] for one in of_kind(folder, "NetworkPolicy")}
     assert policies["wild-mushrooms-deny"]["policyTypes"] == ["Ingress", "Egress"]

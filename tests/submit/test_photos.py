@@ -122,7 +122,9 @@ def test_parts_of_the_photos_are_worked_on_at_the_same_time(store: Store, photos
 def test_upload_to_where_no_pod_looks_is_refused(
     photos: Path, tmp_path: Path, here: str, there: str, said: str
 ) -> None:
-    (tmp_path / "urls.txt").write_text("https://example.org/a.jpg\n")
+    (tmp_path / "urls.txt").write_text(
+        "https://example.org/a.jpg daisy\nhttps://example.org/b.jpg rose\n"
+    )
     store = {"AWS_ENDPOINT_URL": here, **S3_VARIABLES}
     for given in (("--image_dir", str(photos)), ("--url_list", str(tmp_path / "urls.txt"))):
         options = (*given, "--upload_to", "s3://bucket/mine", "--store_endpoint", there)
