@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from components.clean import quality
 from components.common import decisions, images
@@ -121,7 +122,7 @@ def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
         if bad.reason == "damaged" and _can_be_shown(data):
             raise BadPhoto("quarantined", str(bad)) from bad
         raise
-    if is_placeholder(photo.data):
+    if is_placeholder(photo.small()):
         raise BadPhoto("placeholder")
     if len(data) < min_bytes:
         raise BadPhoto("too_few_bytes", f"{len(data)} bytes")
@@ -144,9 +145,9 @@ def _can_be_shown(data: bytes) -> bool:
     return True
 
 
-def is_placeholder(jpeg: bytes) -> bool:
-    """True where nearly all pixels have the same tone: a notice, or a blank picture."""
-    grey = cv2.cvtColor(images.decode(jpeg, 64), cv2.COLOR_RGB2GRAY)
+def is_placeholder(pixels: NDArray[np.uint8]) -> bool:
+    """True where nearly all RGB pixels have the same tone: a notice, or a blank picture."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     counts = np.bincount(grey.ravel(), minlength=256)
     commonest = int(counts.argmax())
     flat = counts[max(0, commonest - 2) : commonest + 3].sum()
@@ -171,9 +172,8 @@ def _judge_all(
         except BadPhoto as bad:
             return Verdict(photo, data, reason=bad.reason)
         remarks = (*others, *quality.flags(good))
-        return Verdict(
-            dataclasses.replace(photo, phash=images.phash(good.data), flags=remarks), data, good
-        )
+        hashed = images.phash_of(good.small())
+        return Verdict(dataclasses.replace(photo, phash=hashed, flags=remarks), data, good)
 
     with ThreadPoolExecutor(THREADS) as pool:
         waiting: collections.deque[Future[Verdict]] = collections.deque()
