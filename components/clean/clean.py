@@ -41,6 +41,7 @@ class Verdict:
     photo: Photo
     source: bytes
     clean: CleanPhoto | None = None
+    sha256: str = ""  # of the clean photo
     reason: str = ""
 
 
@@ -89,7 +90,8 @@ def clean(
             else:
                 kept[verdict.photo.label] += 1
                 flagged.update(flag for flag in verdict.photo.flags if flag in quality.FLAGS)
-                good.add(_row(verdict.photo, verdict.clean), verdict.clean.data)
+                row = _row(verdict.photo, verdict.clean)
+                good.add(row, verdict.clean.data, sha256=verdict.sha256)
         # Inside the block: an error here leaves neither dataset behind.
         _check_every_class(dataset, kept, reasons)
     if reasons:
@@ -172,8 +174,8 @@ def _judge_all(
         except BadPhoto as bad:
             return Verdict(photo, data, reason=bad.reason)
         remarks = (*others, *quality.flags(good))
-        hashed = images.phash_of(good.small())
-        return Verdict(dataclasses.replace(photo, phash=hashed, flags=remarks), data, good)
+        hashed = dataclasses.replace(photo, phash=images.phash_of(good.small()), flags=remarks)
+        return Verdict(hashed, data, good, hashlib.sha256(good.data).hexdigest())
 
     with ThreadPoolExecutor(THREADS) as pool:
         waiting: collections.deque[Future[Verdict]] = collections.deque()
@@ -197,8 +199,7 @@ def _without_duplicates(verdict: Verdict, seen: set[tuple[str, str]]) -> Verdict
     """The verdict, or a rejection where the class already has a photo of the same bytes."""
     if verdict.clean is None:
         return verdict
-    stored = hashlib.sha256(verdict.clean.data).hexdigest()
-    key = (verdict.photo.label, stored)
+    key = (verdict.photo.label, verdict.sha256)
     if key in seen:
         return dataclasses.replace(verdict, clean=None, reason="exact_duplicate")
     seen.add(key)
