@@ -5,8 +5,11 @@ the step decides, without reading and writing photos. The vectors are made up wi
 spread and the sparsity of real ones; every tenth photo is a copy of the one before it.
 """
 
+import json
 import math
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,14 +122,10 @@ def all_pairs(hashes: NDArray[np.uint64], vectors: NDArray[np.float32]) -> int:
     return found
 
 
-def growth(bench: Bench) -> Iterator[tuple[int, float]]:
-    """Seconds of the selection for more and more photos."""
-    network = bench.network
-    made = MadeUp(real_vectors(bench))
-    for number in SIZES:
-        photos, vectors = collection(made, bench.count(number, 100), network.key)
-        seconds = timed(lambda: select(photos, vectors, Division(), {}, Decisions()))  # noqa: B023
-        yield len(photos), seconds
+def selection(bench: Bench, made: MadeUp, count: int) -> float:
+    """Seconds of the selection among so many photos."""
+    photos, vectors = collection(made, count, bench.network.key)
+    return timed(lambda: select(photos, vectors, Division(), {}, Decisions()))
 
 
 def measure(bench: Bench) -> Iterator[Row]:
@@ -157,7 +156,8 @@ def measure(bench: Bench) -> Iterator[Row]:
         load=turns.load(),
     )
     turns = bench.turns()
-    points = list(growth(bench))
+    sizes = [bench.count(size, 100) for size in SIZES]
+    points = [(size, selection(bench, made, size)) for size in sizes]
     (least, first), (most, last) = points[0], points[-1]
     exponent = math.log(last / first) / math.log(most / least)
     yield Row(
@@ -169,3 +169,13 @@ def measure(bench: Bench) -> Iterator[Row]:
         notes=(", ".join(f"{number:,} photos {seconds:.1f} s" for number, seconds in points),),
         load=turns.load(),
     )
+
+
+def main() -> None:
+    """`python -m benchmarks.speed.curate FOLDER PHOTOS`: the seconds, for `growth`."""
+    with Bench(Path(sys.argv[1])) as bench:
+        print("\n" + json.dumps(selection(bench, MadeUp(real_vectors(bench)), int(sys.argv[2]))))
+
+
+if __name__ == "__main__":
+    main()
