@@ -8,7 +8,9 @@ file's name, its place and the other classes change nothing.
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,7 @@ ALIKE_BITS, ALIKE_COSINE = 24, 0.88
 # Where so many of all pairs are alike, the network does not tell photos apart (its weights are
 # random, or wrong), and its features are not asked about cropping.
 ALIKE_MOST, ALIKE_FROM_PHOTOS = 0.2, 50
+THREADS = 2
 BLOCK_ROWS = 1024  # rows compared with as many others at once: fits the CPU's cache
 # The cosine of most pairs is ruled out in so many dimensions, found on so many photos.
 BOUND_DIMENSIONS, BOUND_SAMPLE = 96, 8192
@@ -136,33 +139,40 @@ def _alike(directions: NDArray[np.float32], hashes: NDArray[np.uint64]) -> NDArr
     for pairs in _pairs_above(_bounding(directions), ALIKE_COSINE - BOUND_MARGIN):
         total += len(pairs)
         if total > most:  # by the bounds, not yet by the cosines themselves
-            return _alike_unless_most(directions, most)
+            return _alike_unless_most(directions, hashes, most)
         found.append(pairs[_bits(hashes, pairs) <= ALIKE_BITS])
     near = np.concatenate(found)
     return near[_cosines(directions, near) >= ALIKE_COSINE - ROUNDING]
 
 
-def _alike_unless_most(directions: NDArray[np.float32], most: float) -> NDArray[np.int64]:
-    """Pairs (i, j), i < j, whose cosine is at least `ALIKE_COSINE`; none if over `most`."""
+def _alike_unless_most(
+    directions: NDArray[np.float32], hashes: NDArray[np.uint64], most: float
+) -> NDArray[np.int64]:
+    """What `_alike` finds, by all cosines; none where over `most` pairs are alike by them."""
     found, total = [np.empty((0, 2), np.int64)], 0
     for pairs in _pairs_above(directions, ALIKE_COSINE - ROUNDING):
         total += len(pairs)
         if total > most:
             log.info("the network hardly tells these photos apart: copies are found by hash alone")
             return found[0]
-        found.append(pairs)
+        found.append(pairs[_bits(hashes, pairs) <= ALIKE_BITS])
     return np.concatenate(found)
 
 
 def _pairs_above(points: NDArray[np.float32], least: float) -> Iterator[NDArray[np.int64]]:
     """Pairs (i, j), i < j, of rows whose product is at least `least`, in pieces."""
-    for start in range(0, len(points), BLOCK_ROWS):
-        for other in range(start, len(points), BLOCK_ROWS):
-            rows, others = points[start : start + BLOCK_ROWS], points[other : other + BLOCK_ROWS]
-            # Ten times as fast as argwhere.
-            places = np.flatnonzero(rows @ others.T >= least)
-            pairs = np.stack(np.divmod(places, len(others)), axis=1) + np.array([start, other])
-            yield pairs[pairs[:, 0] < pairs[:, 1]]
+
+    def block(start: int, other: int) -> NDArray[np.int64]:
+        rows, others = points[start : start + BLOCK_ROWS], points[other : other + BLOCK_ROWS]
+        # Ten times as fast as argwhere.
+        places = np.flatnonzero(rows @ others.T >= least)
+        pairs = np.stack(np.divmod(places, len(others)), axis=1) + np.array([start, other])
+        upper: NDArray[np.int64] = pairs[pairs[:, 0] < pairs[:, 1]]
+        return upper
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(points), BLOCK_ROWS):
+            yield from pool.map(partial(block, start), range(start, len(points), BLOCK_ROWS))
 
 
 def _bounding(directions: NDArray[np.float32]) -> NDArray[np.float32]:
