@@ -158,6 +158,8 @@ def run(
     environment = {**os.environ, **quiet, **(variables or {})}
     # What is installed is bytecode already; ours may become it at its first run.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Ours sets this for itself (components/__init__.py); peers do as they like.
+    environment.pop("OPENBLAS_NUM_THREADS", None)
     with _temporary_file() as printed:
         started = time.perf_counter()
         child = subprocess.Popen(
