@@ -300,22 +300,26 @@ class Dataset:
         for label in {photo.label for photo in self.photos}:
             check_label(label)
         for photo in self.photos:
-            where = f"{self.path / MANIFEST}: photo {photo.path!r}"
-            if not _SHARD_NAME.fullmatch(photo.shard):
-                raise InputError(f"{where} names the shard {photo.shard!r}, not images-NNNNN.tar")
+            if photo.shard not in sizes:
+                if not _SHARD_NAME.fullmatch(photo.shard):
+                    raise self._misplaced(
+                        photo, f"names the shard {photo.shard!r}, not images-NNNNN.tar"
+                    )
+                sizes[photo.shard] = _shard_size(self.path / photo.shard)
             if (
                 not _MEMBER_NAME.fullmatch(photo.path)
                 or photo.path != f"{photo.label}/{photo.path.rpartition('/')[2]}"
             ):
-                raise InputError(f"{where} is not named <label>/<sha256 prefix>.<type>")
-            if photo.shard not in sizes:
-                sizes[photo.shard] = _shard_size(self.path / photo.shard)
+                raise self._misplaced(photo, "is not named <label>/<sha256 prefix>.<type>")
             if (
                 photo.offset < 0
                 or not 0 <= photo.size <= PHOTO_MAX_BYTES
                 or photo.offset + photo.size > sizes[photo.shard]
             ):
-                raise InputError(f"{where} lies outside its shard: the dataset is damaged")
+                raise self._misplaced(photo, "lies outside its shard: the dataset is damaged")
+
+    def _misplaced(self, photo: Photo, what: str) -> InputError:
+        return InputError(f"{self.path / MANIFEST}: photo {photo.path!r} {what}")
 
 
 def _read_manifest(path: Path) -> list[Photo]:
