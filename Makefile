@@ -170,13 +170,19 @@ serve: setup  ## a page to try the model of the last run, at http://localhost:80
 	$(if $(filter $(RUN)/model,$(MODEL)),$(addprefix --metrics ,$(wildcard $(RUN)/metrics.json))) $(ARGS)
 
 .PHONY: bench
-bench: setup  ## accuracy beside Keras and scikit-learn on your photos: make bench IMAGES=folder
+bench: setup  ## speed beside what one would pick instead: make bench IMAGES=folder ARGS='--only clean,label'
 	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench IMAGES=folder" >&2; exit 2; }
-	@$(PY) -m benchmarks.accuracy "$(IMAGES)"
+	@$(PY) -m benchmarks.speed "$(IMAGES)" $(if $(filter $(RUN)/model,$(MODEL)),,--model "$(MODEL)") $(ARGS)
 
-.PHONY: bench-head
-bench-head: setup  ## steps a second of training the head, beside keras.Model.fit
-	@$(PY) -m benchmarks.head_speed $(if $(IMAGES),"$(IMAGES)")
+.PHONY: bench-growth
+bench-growth: setup  ## time and memory for 1,000, 10,000 and 100,000 photos
+	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-growth IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.speed.growth "$(IMAGES)" $(ARGS)
+
+.PHONY: bench-accuracy
+bench-accuracy: setup  ## accuracy beside Keras and scikit-learn on your photos
+	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-accuracy IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.accuracy "$(IMAGES)"
 
 .PHONY: bench-unknown
 bench-unknown: setup  ## photos of something else told from the classes, beside the usual scores
@@ -189,11 +195,6 @@ bench-temperature: setup  ## log loss with and without temperature, on photos it
 	@test -n "$(IMAGES)" || { echo "make: name folders of photos: \
 	make bench-temperature IMAGES='flowers fungi'" >&2; exit 2; }
 	@$(PY) -m benchmarks.temperature $(IMAGES)
-
-.PHONY: bench-label
-bench-label: setup  ## one photo and a folder of 1,000, beside SavedModel and Keras
-	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-label IMAGES=folder" >&2; exit 2; }
-	@$(PY) -m benchmarks.label "$(MODEL)" "$(IMAGES)"
 
 .PHONY: bench-serve
 bench-serve: setup  ## the page's service under 16 clients for 30 s
@@ -214,14 +215,12 @@ bench-cleaning: peers  ## planted faults found, beside CleanVision, imagededup a
 	make bench-cleaning IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
 	@$(PY) -m benchmarks.cleaning "$(IMAGES)" "$(REPORTED)"
 
-.PHONY: bench-cleaning-speed
-bench-cleaning-speed: peers  ## speed and memory of cleaning, beside CleanVision
-	@$(PY) -m benchmarks.cleaning_speed $(if $(IMAGES),"$(IMAGES)")
-
-# Each peer in an environment of its own; imagededup brings PyTorch along, 5 GB.
+# Each peer in an environment of its own; imagededup brings PyTorch along, 5 GB: `make bench` uses
+# PEERS='cleanvision==0.3.7 webdataset==1.0.2' only.
+PEERS ?= cleanvision==0.3.7 webdataset==1.0.2 imagededup==0.3.3 cleanlab==2.9.0
 .PHONY: peers
 peers: setup
-	@for package in cleanvision==0.3.7 imagededup==0.3.3 cleanlab==2.9.0; do \
+	@for package in $(PEERS); do \
 	place=build/peers/$${package%%==*}; \
 	test -e $$place/.installed || { $(VENV)/bin/uv venv --clear --quiet --python $(PY) $$place && \
 	UV_COMPILE_BYTECODE=1 $(VENV)/bin/uv pip install --quiet --python $$place/bin/python $$package && \

@@ -1,4 +1,4 @@
-"""How good is the recipe beside its peers? `make bench IMAGES=folder` (a folder per class).
+"""How good is the recipe beside its peers? `make bench-accuracy IMAGES=folder`, a folder a class.
 
 Repeated stratified 5-fold cross-validation over whole groups, the same folds for all:
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from components.clean import quality
 from components.common import decisions, images
@@ -40,6 +41,7 @@ class Verdict:
     photo: Photo
     source: bytes
     clean: CleanPhoto | None = None
+    sha256: str = ""  # of the clean photo
     reason: str = ""
 
 
@@ -91,7 +93,8 @@ def clean(
             else:
                 kept[verdict.photo.label] += 1
                 flagged.update(flag for flag in verdict.photo.flags if flag in quality.FLAGS)
-                good.add(_row(verdict.photo, verdict.clean), verdict.clean.data)
+                row = _row(verdict.photo, verdict.clean)
+                good.add(row, verdict.clean.data, sha256=verdict.sha256)
         # Inside the block: an error here leaves neither dataset behind.
         if not part:
             _check_every_class(dataset, kept, reasons)
@@ -125,7 +128,7 @@ def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
         if bad.reason == "damaged" and _can_be_shown(data):
             raise BadPhoto("quarantined", str(bad)) from bad
         raise
-    if is_placeholder(photo.data):
+    if is_placeholder(photo.small()):
         raise BadPhoto("placeholder")
     if len(data) < min_bytes:
         raise BadPhoto("too_few_bytes", f"{len(data)} bytes")
@@ -148,9 +151,9 @@ def _can_be_shown(data: bytes) -> bool:
     return True
 
 
-def is_placeholder(jpeg: bytes) -> bool:
-    """True where nearly all pixels have the same tone: a notice, or a blank picture."""
-    grey = cv2.cvtColor(images.decode(jpeg, 64), cv2.COLOR_RGB2GRAY)
+def is_placeholder(pixels: NDArray[np.uint8]) -> bool:
+    """True where nearly all RGB pixels have the same tone: a notice, or a blank picture."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     counts = np.bincount(grey.ravel(), minlength=256)
     commonest = int(counts.argmax())
     flat = counts[max(0, commonest - 2) : commonest + 3].sum()
@@ -175,9 +178,8 @@ def _judge_all(
         except BadPhoto as bad:
             return Verdict(photo, data, reason=bad.reason)
         remarks = (*others, *quality.flags(good))
-        return Verdict(
-            dataclasses.replace(photo, phash=images.phash(good.data), flags=remarks), data, good
-        )
+        hashed = dataclasses.replace(photo, phash=images.phash_of(good.small()), flags=remarks)
+        return Verdict(hashed, data, good, hashlib.sha256(good.data).hexdigest())
 
     with ThreadPoolExecutor(THREADS) as pool:
         waiting: collections.deque[Future[Verdict]] = collections.deque()
@@ -201,8 +203,7 @@ def _without_duplicates(verdict: Verdict, seen: set[tuple[str, str]]) -> Verdict
     """The verdict, or a rejection where the class already has a photo of the same bytes."""
     if verdict.clean is None:
         return verdict
-    stored = hashlib.sha256(verdict.clean.data).hexdigest()
-    key = (verdict.photo.label, stored)
+    key = (verdict.photo.label, verdict.sha256)
     if key in seen:
         return dataclasses.replace(verdict, clean=None, reason="exact_duplicate")
     seen.add(key)

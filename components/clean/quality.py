@@ -53,7 +53,10 @@ def _light(pixels: NDArray[np.uint8]) -> dict[str, bool]:
     darkest, brightest = np.percentile(grey, (5, 99))
     variance = float(grey.var())
     sharpness = float(cv2.Laplacian(grey, cv2.CV_32F).var()) / (variance + 1.0)
-    chroma = float(np.percentile(np.ptp(pixels, axis=2), 95))
+    red, green, blue = cv2.split(pixels)
+    most = cv2.max(cv2.max(red, green), blue)
+    least = cv2.min(cv2.min(red, green), blue)
+    chroma = float(np.percentile(cv2.subtract(most, least), 95))
     blank = variance < BLANK_DEVIATION**2
     return {
         BLANK: blank,

@@ -8,7 +8,7 @@ import hashlib
 import io
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ PREPROCESSING = "x/127.5-1"
 MAX_PIXELS = 100_000_000  # a 100-megapixel photo; a 12,000 x 12,000 bomb has 144
 MAX_SIDE = 65_500  # pixels; libjpeg stores no more
 MIN_SIDE = 32  # pixels
+SMALL_SIDE = 64  # pixels that the shorter side still has where hashes are computed
 # `_check_size` judges by MAX_PIXELS before anything is decoded; Pillow's own limit is lower. Its
 # warnings are silenced once, here: `warnings.catch_warnings` is not safe in threads.
 Image.MAX_IMAGE_PIXELS = None
@@ -72,6 +73,12 @@ class CleanPhoto:
     data: bytes  # a JPEG without EXIF, upright
     width: int  # pixels
     height: int  # pixels
+    # What checking it has decoded, so that it need not be decoded again.
+    _small: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+
+    def small(self) -> NDArray[np.uint8]:
+        """The pixels that `decode` gives for `SMALL_SIDE`."""
+        return decode(self.data, SMALL_SIDE) if self._small is None else self._small
 
 
 def sniff(data: bytes) -> str:
@@ -142,6 +149,14 @@ def check_jpeg(data: bytes) -> None:
         raise BadPhoto("damaged", str(error)) from error
 
 
+def _checked(data: bytes) -> NDArray[np.uint8] | None:
+    """Check a JPEG as `check_jpeg` does; returns its pixels at `SMALL_SIDE` where it has RGB."""
+    if is_scalable(data):
+        return _decode_jpeg(data, SMALL_SIDE)
+    check_jpeg(data)
+    return None
+
+
 def decode(data: bytes, min_side: int = 0) -> NDArray[np.uint8]:
     """Decode any supported photo, JPEGs at the smallest of 1/1, 1/2, 1/4, 1/8 that suffices.
 
@@ -160,6 +175,12 @@ def decode(data: bytes, min_side: int = 0) -> NDArray[np.uint8]:
     """
     if not is_scalable(data):
         data = to_clean_jpeg(data).data
+    pixels = _decode_jpeg(data, min_side)
+    return _as_shown(pixels, data) if needs_conversion(data) else pixels
+
+
+def _decode_jpeg(data: bytes, min_side: int) -> NDArray[np.uint8]:
+    """The pixels of a JPEG as they are stored, at the smallest scale that suffices."""
     width, height = jpeg_size(data)
     factor = 8
     # Never 5/8 and its like: libjpeg-turbo is slower there than at full size.
@@ -171,7 +192,7 @@ def decode(data: bytes, min_side: int = 0) -> NDArray[np.uint8]:
         )
     except ValueError as error:
         raise BadPhoto("damaged", str(error)) from error
-    return _as_shown(pixels, data) if needs_conversion(data) else pixels
+    return pixels
 
 
 def is_scalable(data: bytes) -> bool:
@@ -208,10 +229,14 @@ def model_input(data: bytes, size: int) -> NDArray[np.float32]:
 
 def phash(jpeg: bytes) -> str:
     """The 64-bit perceptual hash of a photo, as 16 hexadecimal digits (imagehash.phash)."""
-    import imagehash
-    from PIL import Image
+    return phash_of(decode(jpeg, SMALL_SIDE))
 
-    return str(imagehash.phash(Image.fromarray(decode(jpeg, 64))))
+
+def phash_of(small: NDArray[np.uint8]) -> str:
+    """The perceptual hash of a photo that was decoded for `SMALL_SIDE`."""
+    import imagehash
+
+    return str(imagehash.phash(Image.fromarray(small)))
 
 
 def encode(pixels: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
@@ -255,10 +280,10 @@ def to_clean_jpeg(data: bytes, *, strict: bool = True) -> CleanPhoto:
     """
     kind = sniff(data)
     if strict and kind == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
-        check_jpeg(data)
+        small = _checked(data)
         if not needs_conversion(data):
             stripped = strip_metadata(data)
-            return CleanPhoto(stripped, *jpeg_size(stripped))
+            return CleanPhoto(stripped, *jpeg_size(stripped), small)
     if kind in ("", "html"):
         raise BadPhoto("html" if kind else "unknown_type")
     try:

@@ -85,4 +85,6 @@ def fit(
 def _larger(groups: Sequence[str]) -> list[NDArray[np.intp]]:
     """The rows of each group that has more than one."""
     _, inverse, counts = np.unique(np.array(groups), return_inverse=True, return_counts=True)
-    return [np.flatnonzero(inverse == which) for which in np.flatnonzero(counts > 1)]
+    ordered = np.argsort(inverse, kind="stable")
+    members = np.split(ordered, np.cumsum(counts)[:-1])
+    return [members[which] for which in np.flatnonzero(counts > 1)]

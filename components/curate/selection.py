@@ -222,10 +222,11 @@ class _Work:
         """
         parts = self.parts_used()
         mine = [row for row, photo in enumerate(self.photos) if photo.label == label]
-        suspect = [row for row in mine if labels.suspect[row] and not self.kept[row]]
+        doubted, clearly = labels.suspect, labels.clear
+        suspect = [row for row in mine if doubted[row] and not self.kept[row]]
         training = [row for row in mine if parts[row] == TRAINING]
         clear = sorted(
-            (row for row in suspect if labels.clear[row] and parts[row] == TRAINING),
+            (row for row in suspect if clearly[row] and parts[row] == TRAINING),
             key=lambda row: (labels.margins[row], row),
         )
         most = math.floor(MAX_PRUNED_SHARE * len(training))

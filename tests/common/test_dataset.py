@@ -158,6 +158,33 @@ def test_same_photos_make_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
+@pytest.mark.parametrize("label", ["daisy", "Röhrling", "l" * 100])
+def test_shards_are_byte_for_byte_what_tarfile_writes(tmp_path: Path, label: str) -> None:
+    contents = [content(size, size) for size in (0, 1, 511, 512, 513, 70_000)]
+    with DatasetWriter(tmp_path / "dataset") as writer:
+        photos = [writer.add(Photo(label), data) for data in contents]
+    expected = io.BytesIO()
+    with tarfile.open(fileobj=expected, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for photo, data in zip(photos, contents, strict=True):
+            member = tarfile.TarInfo(photo.path)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    assert (tmp_path / "dataset" / photos[0].shard).read_bytes() == expected.getvalue()
+    assert [data for _, data in Dataset(tmp_path / "dataset").stream()] == contents
+
+
+def test_shard_of_another_tar_program_is_streamed(tmp_path: Path) -> None:
+    photos = write(tmp_path / "dataset")
+    before = [data for _, data in Dataset(tmp_path / "dataset").stream()]
+
+    def as_gnu_tar_does(members: list[tuple[tarfile.TarInfo, bytes]]) -> None:
+        for member, _ in members[2:]:
+            member.mode, member.mtime, member.uname = 0o600, 1_700_000_000, "somebody"
+
+    rewrite_tar(tmp_path / "dataset" / photos[0].shard, as_gnu_tar_does)
+    assert [data for _, data in Dataset(tmp_path / "dataset").stream()] == before
+
+
 def test_failure_leaves_nothing(tmp_path: Path) -> None:
     def fail_midway() -> None:
         with DatasetWriter(tmp_path / "d") as writer:

@@ -286,3 +286,46 @@ def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
     for name in ("missing", "text", "columns"):
         with pytest.raises(InputError, match=r"no ledger|no file"):
             splits.read_ledger(str(tmp_path / name))
+
+
+def brute_force(phashes: list[str], vectors: np.ndarray) -> list[tuple[int, int]]:
+    """Near copies by the rules themselves, pair by pair."""
+    hashes = [int(phash, 16) for phash in phashes]
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = vectors / np.where(lengths > 0, lengths, 1)
+    found = []
+    for left in range(len(rows)):
+        for right in range(left + 1, len(rows)):
+            differing = hashes[left] ^ hashes[right]
+            mirrored = differing ^ int(splits.hash_index.MIRROR)
+            bits = min(differing.bit_count(), mirrored.bit_count())
+            rules = (*splits.NEAR_RULES, (splits.ALIKE_BITS, splits.ALIKE_COSINE))
+            cosine = float(rows[left] @ rows[right])
+            if any(bits <= most and cosine >= least for most, least in rules):
+                found.append((left, right))
+    return found
+
+
+@pytest.mark.parametrize("dimensions", [8, 96, 97, 300])
+@pytest.mark.parametrize("block", [16, 1024])
+def test_bounds_lose_no_pair_of_near_copies(
+    dimensions: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(splits, "BLOCK_ROWS", block)
+    draw = np.random.default_rng(dimensions)
+    vectors = np.maximum(draw.normal(0.2, 1, (150, dimensions)), 0).astype(np.float32)
+    vectors[50:100] = vectors[:50] * 0.7 + 0.35 * np.abs(draw.normal(0, 1, (50, dimensions)))
+    vectors[7] = 0
+    # Hashes of few different bits, so that cosines decide.
+    phashes = [f"{number & 0xFFFFFFFFFF:016x}" for number in draw.integers(0, 2**62, 150).tolist()]
+    found = splits.near_copies(phashes, vectors)
+    assert found == brute_force(phashes, vectors)
+    assert len(found) > 10
+
+
+def test_a_network_that_takes_all_photos_for_one_is_not_asked() -> None:
+    draw = np.random.default_rng(0)
+    vectors = draw.normal(5, 0.1, (80, 64)).astype(np.float32)
+    phashes = [f"{number:016x}" for number in draw.integers(0, 2**62, 80).tolist()]
+    phashes[3] = phashes[4]
+    assert splits.near_copies(phashes, vectors) == [(3, 4)]

@@ -1,4 +1,4 @@
-"""What `benchmarks/label.py` measures us beside: python label_peers.py WAY MODEL PHOTOS.
+"""What `benchmarks/speed/label.py` measures us beside: python label_peers.py WAY MODEL PHOTOS.
 
 Each way is what the guides of TensorFlow and Keras show, in a process of its own. The last line of
 the output is JSON: seconds without the imports, and the likeliest class of each photo by its name.

@@ -1,0 +1,181 @@
+"""Row `curate`: selecting among 100,000 photos by their hashes and vectors.
+
+Groups of near copies, what shows no mushroom, the division, what looks like another class: all that
+the step decides, without reading and writing photos. The vectors are made up with the mean, the
+spread and the sparsity of real ones; every tenth photo is a copy of the one before it.
+"""
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.speed.frame import OURS, Check, Row, Way, timed
+from benchmarks.speed.materials import Bench
+from components.common import bottlenecks, hash_index, splits
+from components.common.bottlenecks import Bottlenecks
+from components.common.decisions import Decisions
+from components.common.photo import Photo
+from components.curate.selection import Division, select
+from components.curate.suspects import FUNGI
+
+SIZES = (10_000, 20_000, 50_000, 100_000)
+ALL_PAIRS_UP_TO = 20_000
+MOST_BITS = splits.NEAR_RULES[-1][0]
+BLOCK_ROWS = 1024
+CLASSES = 5
+MOST_S = 60.0
+MOST_EXPONENT = 1.3  # 1 is linear, 2 all pairs
+
+
+def planted(count: int, seed: int = 0) -> tuple[NDArray[np.uint64], set[tuple[int, int]]]:
+    """Hashes of which every tenth has a copy right after it, and the pairs that these make."""
+    draw = np.random.default_rng(seed)
+    hashes = draw.integers(0, 2**64, count, dtype=np.uint64)
+    pairs = set()
+    for row in range(0, count - 1, 10):
+        flipped = draw.choice(64, draw.integers(0, MOST_BITS + 1), replace=False)
+        hashes[row + 1] = hashes[row] ^ np.uint64(sum(1 << int(bit) for bit in flipped))
+        if row % 20:
+            hashes[row + 1] ^= hash_index.MIRROR
+        pairs.add((row, row + 1))
+    return hashes, pairs
+
+
+def real_vectors(bench: Bench) -> NDArray[np.float32]:
+    """Bottlenecks of the folder's photos."""
+    photos = ((Photo(label, sha256=str(file)), file.read_bytes()) for label, file in bench.files)
+    return bottlenecks.compute(bench.network, photos).vectors
+
+
+class MadeUp:
+    """Draws vectors that are spread as real ones are.
+
+    A point of the real photos' principal components, and of the photo nearest to none of them what
+    the components leave out.
+
+    Args:
+        real: float32 (M, D).
+    """
+
+    def __init__(self, real: NDArray[np.float32]) -> None:
+        self._mean = real.mean(axis=0)
+        centred = real - self._mean
+        _, scales, axes = np.linalg.svd(centred, full_matrices=False)
+        kept = max(1, len(scales) // 2)
+        self._axes = axes[:kept] * (scales[:kept, None] / math.sqrt(len(real)))
+        rest = centred - centred @ axes[:kept].T @ axes[:kept]
+        self._rest = rest.std(axis=0)
+
+    def draw(self, count: int, seed: int = 0) -> NDArray[np.float32]:
+        """`count` vectors, every tenth followed by one of its copy."""
+        draw = np.random.default_rng(seed)
+        found = np.empty((count, len(self._mean)), np.float32)
+        for start in range(0, count, 4096):
+            some = len(found[start : start + 4096])
+            points = draw.standard_normal((some, len(self._axes)), np.float32)
+            noise = draw.standard_normal((some, len(self._mean)), np.float32) * self._rest
+            found[start : start + some] = self._mean + points @ self._axes + noise
+        np.maximum(found, 0, out=found)
+        copies = np.arange(0, count - 1, 10)
+        found[copies + 1] = found[copies] * draw.uniform(0.97, 1.03, (len(copies), 1))
+        return found
+
+
+def collection(made: MadeUp, count: int, key: bottlenecks.BackboneKey) -> tuple[list, Bottlenecks]:
+    """Photos with hashes, and their bottlenecks; most of them show a mushroom."""
+    hashes, _ = planted(count)
+    draw = np.random.default_rng(1)
+    scores = np.zeros((count, 1000), np.float16)
+    scores[:, FUNGI[0]] = np.where(draw.random(count) < 0.95, 0.9, 0.01)
+    photos = [
+        Photo(
+            f"class {row % 10 % CLASSES}" if row % 10 != 1 else "class 0",
+            path=f"{row}.jpg",
+            sha256=f"{row:064x}",
+            source_sha256=f"{row:064x}",
+            width=500,
+            height=375 + row % 7,
+            phash=f"{value:016x}",
+        )
+        for row, value in enumerate(hashes.tolist())
+    ]
+    names = tuple(photo.sha256 for photo in photos)
+    return photos, Bottlenecks(names, made.draw(count), scores, key)
+
+
+def all_pairs(hashes: NDArray[np.uint64], vectors: NDArray[np.float32]) -> int:
+    """Near copies by comparing all pairs, as a short script would."""
+    directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    found = 0
+    for start in range(0, len(hashes), BLOCK_ROWS):
+        block = hashes[start : start + BLOCK_ROWS, None]
+        straight = np.bitwise_count(block ^ hashes)
+        bits = np.minimum(straight, np.bitwise_count(block ^ hashes ^ hash_index.MIRROR))
+        cosines = directions[start : start + BLOCK_ROWS] @ directions.T
+        for most, least in (*splits.NEAR_RULES, (splits.ALIKE_BITS, splits.ALIKE_COSINE)):
+            found += int(((bits <= most) & (cosines >= least)).sum())
+    return found
+
+
+def selection(bench: Bench, made: MadeUp, count: int) -> float:
+    """Seconds of the selection among so many photos."""
+    photos, vectors = collection(made, count, bench.network.key)
+    return timed(lambda: select(photos, vectors, Division(), {}, Decisions()))
+
+
+def measure(bench: Bench) -> Iterator[Row]:
+    """Near copies beside all pairs, then the whole selection for more and more photos."""
+    turns = bench.turns()
+    made = MadeUp(real_vectors(bench))
+    count = bench.count(ALL_PAIRS_UP_TO, 100)
+    hashes, pairs = planted(count)
+    vectors = made.draw(count)
+    phashes = [f"{value:016x}" for value in hashes.tolist()]
+    found: list[tuple[int, int]] = []
+
+    def ours() -> None:
+        found[:] = splits.near_copies(phashes, vectors)
+
+    ways = [
+        Way("ours: index and bounds", lambda: timed(ours), OURS),
+        Way("all pairs", lambda: timed(lambda: all_pairs(hashes, vectors)), rounds=2),
+    ]
+    series = turns.measure(ways)
+    recall = len(pairs & set(found)) / len(pairs)
+    yield Row(
+        f"curate · near copies among {count:,} hashes and vectors",
+        count,
+        "photos/s",
+        series,
+        checks=(Check("planted copies found", recall, 1.0, at_least=True),),
+        load=turns.load(),
+    )
+    turns = bench.turns()
+    sizes = [bench.count(size, 100) for size in SIZES]
+    points = [(size, selection(bench, made, size)) for size in sizes]
+    (least, first), (most, last) = points[0], points[-1]
+    exponent = math.log(last / first) / math.log(most / least)
+    yield Row(
+        f"curate · the whole selection among {most:,} photos",
+        checks=(
+            Check("seconds", last, MOST_S, "s"),
+            Check(f"exponent of growth from {least:,} photos on", exponent, MOST_EXPONENT),
+        ),
+        notes=(", ".join(f"{number:,} photos {seconds:.1f} s" for number, seconds in points),),
+        load=turns.load(),
+    )
+
+
+def main() -> None:
+    """`python -m benchmarks.speed.curate FOLDER PHOTOS`: the seconds, for `growth`."""
+    with Bench(Path(sys.argv[1])) as bench:
+        print("\n" + json.dumps(selection(bench, MadeUp(real_vectors(bench)), int(sys.argv[2]))))
+
+
+if __name__ == "__main__":
+    main()
