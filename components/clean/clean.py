@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.clean import quality
-from components.common import decisions, images
+from components.common import decisions, file_types, images
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.decisions import Decisions
 from components.common.errors import InputError
@@ -118,7 +118,7 @@ def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
         BadPhoto: it is not usable; `reason` says why. "quarantined" is a JPEG that Pillow shows
             but whose data has holes: often, not always, a part of the picture is grey or shifted.
     """
-    if images.is_known_placeholder(data):
+    if file_types.is_known_placeholder(data):
         raise BadPhoto("placeholder")
     if len(data) < suspicious_bytes:
         raise BadPhoto("suspicious_size", f"{len(data)} bytes")
@@ -220,7 +220,7 @@ def _add_reject(rejects: DatasetWriter, verdict: Verdict, most: int) -> int:
     )
     if len(data) < len(verdict.source):
         photo = dataclasses.replace(photo, flags=(*photo.flags, TRUNCATED))
-    rejects.add(photo, data, extension=images.extension(verdict.source))
+    rejects.add(photo, data, extension=file_types.extension(verdict.source))
     return len(data)
 
 

@@ -23,7 +23,7 @@ import urllib3
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from components import __version__
-from components.common import images
+from components.common import file_types, images
 from components.common.addresses import RefusedAddress
 from components.common.errors import WorkError
 from components.common.fetch_cache import FetchCache, Fetched
@@ -256,7 +256,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         chunks: Iterator[bytes] = self._chunks(response, url, max_bytes)
         if check is None:  # may be larger than memory
             first = next(chunks, b"")
-            if images.sniff(first) == "html":  # a page that asks to log in
+            if file_types.sniff(first) == "html":  # a page that asks to log in
                 raise FetchError("html", url)
             chunks = itertools.chain([first], chunks)
             return self.cache.store_file(url, chunks, final_url=place, content_type=declared)
@@ -322,9 +322,9 @@ def _check_photo(body: bytes, declared: str, final_url: str) -> str:
     if not body:
         return "empty"
     small = len(body) <= PLACEHOLDER_MAX_BYTES
-    if (small and images.is_known_placeholder(body)) or "photo_unavailable" in final_url:
+    if (small and file_types.is_known_placeholder(body)) or "photo_unavailable" in final_url:
         return "placeholder"
-    kind = images.sniff(body)
+    kind = file_types.sniff(body)
     if kind in ("", "html"):
         return kind or "no picture"
     if declared.startswith("text/"):

@@ -4,7 +4,6 @@ JPEGs go through simplejpeg (libjpeg-turbo) in strict mode, other formats throug
 is decoded before its header said how large it is.
 """
 
-import hashlib
 import io
 import re
 import warnings
@@ -15,6 +14,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
+
+from components.common.file_types import sniff
 
 # Part of every cache key: change it when decoded pixels change.
 DECODER = "simplejpeg-scaled+cv2-linear-1"
@@ -33,27 +34,7 @@ JPEG_QUALITY = 95
 EXIF_ORIENTATION = 0x0112
 ODD_SUBSAMPLING = "odd subsampling"
 
-_MAGIC = (
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"GIF87a", "gif"),
-    (b"GIF89a", "gif"),
-    (b"BM", "bmp"),
-    (b"II*\x00", "tiff"),
-    (b"MM\x00*", "tiff"),
-)
-EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
 CONVERTIBLE = ("PNG", "WEBP", "GIF", "BMP", "TIFF")
-# Notices that hosts serve in place of a photo that is gone, by MD5: the Flickr placeholder, and
-# other junk seen in ImageNet downloads.
-PLACEHOLDER_MD5 = frozenset(
-    {
-        "880a7a58e05d3e83797f27573bb6d35c",
-        "596246739a83bb45e30e13437e0810d9",
-        "969e595182a947c7fdaaef4a34401760",
-        "af5db09e39ca35d8930b4e59962e09e5",
-    }
-)
 # Within entropy-coded data FF is followed by 00 or a restart marker; anything else is a marker.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -79,28 +60,6 @@ class CleanPhoto:
     def small(self) -> NDArray[np.uint8]:
         """The pixels that `decode` gives for `SMALL_SIDE`."""
         return decode(self.data, SMALL_SIDE) if self._small is None else self._small
-
-
-def sniff(data: bytes) -> str:
-    """The type by the first bytes: "jpeg", "png", "gif", "bmp", "tiff", "webp", "html" or ""."""
-    for magic, kind in _MAGIC:
-        if data.startswith(magic):
-            return kind
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    start = data[:256].lstrip().lower()
-    return "html" if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")) else ""
-
-
-def extension(data: bytes) -> str:
-    """The file name extension that fits the content, "bin" where it is unknown."""
-    kind = sniff(data)
-    return EXTENSIONS.get(kind, kind) or "bin"
-
-
-def is_known_placeholder(data: bytes) -> bool:
-    """True for the very bytes of a notice that a host serves in place of photos that are gone."""
-    return hashlib.md5(data, usedforsecurity=False).hexdigest() in PLACEHOLDER_MD5
 
 
 def has_end(data: bytes) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.common import images, licences
+from components.common import file_types, licences
 from components.common.dataset import DatasetWriter
 from components.common.errors import InputError, WorkError
 from components.common.fetch import Fetcher
@@ -78,7 +78,7 @@ def download(
         progress = Progress(f"download {label}", _expected(names, options))
         unlicensed, failures = 0, list[str]()
         for source, candidate, data in progress.over(_from_all(names, query, tally, failures)):
-            writer.add(_row(label, source, candidate), data, extension=images.extension(data))
+            writer.add(_row(label, source, candidate), data, extension=file_types.extension(data))
             unlicensed += source == "urls" and not candidate.licence
         # Inside the block: an error here leaves no dataset behind.
         _judge(label, progress.done, names, options, tally, failures)

@@ -7,7 +7,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from components.common import images
+from components.common import file_types, images
 from components.common.images import BadPhoto
 
 FIELD = "image"
@@ -152,7 +152,7 @@ def photo_of(body: bytes, content_type: str, limits: Limits) -> bytes:
                 f"The photo has {width} x {height} pixels: at most {limits.pixels // 10**6} "
                 "million are taken. Send a smaller copy.",
             )
-        if data.count(_START_OF_SCAN) > MAX_SCANS and images.sniff(data) == "jpeg":
+        if data.count(_START_OF_SCAN) > MAX_SCANS and file_types.sniff(data) == "jpeg":
             raise BadPhoto("too_many_scans")
         return images.enlarged(data) if min(width, height) < images.MIN_SIDE else upright(data)
     except BadPhoto as bad:

@@ -136,7 +136,7 @@ class Connection:
             if not target.is_local(self.place.host):
                 raise
             raise Unreachable(
-                f"{error}: is the port-forward there? `{target.port_forward(self.place)}`"
+                f"{error}; is the port-forward there? {target.port_forward(self.place)}"
             ) from error
         # A page of HTML comes out of the generated code as an answer with nothing in it.
         if not isinstance(health.multi_user, bool):

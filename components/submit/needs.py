@@ -57,10 +57,9 @@ def describe(
 
 
 def images(*, gpu: bool) -> dict[str, str]:
-    """The images that a cluster pulls for a run, by kind; for its page's TensorBoard too."""
+    """The images that a cluster pulls for the pods of a run, by kind."""
     found = {"data": settings.DATA_IMAGE, "train": settings.TRAIN_IMAGE}
-    found |= {"train-cuda": settings.TRAIN_CUDA_IMAGE} if gpu else {}
-    return found | {"tensorboard": settings.TENSORBOARD_IMAGE}
+    return found | ({"train-cuda": settings.TRAIN_CUDA_IMAGE} if gpu else {})
 
 
 def without_registry(*, gpu: bool) -> list[str]:

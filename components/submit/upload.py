@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.common import class_folders, images, splits, storage, storage_s3
+from components.common import class_folders, file_types, splits, storage, storage_s3
 from components.common.dataset import (
     FORMAT_VERSION,
     MANIFEST,
@@ -71,16 +71,16 @@ def check_store(upload_to: str, cluster: ClusterOptions) -> None:
     here, there = endpoint_of(upload_to), cluster.store_endpoint
     if _is_amazon(here) and there and not _is_amazon(there):
         raise InputError(
-            f"--upload_to is {upload_to}: uploads would go to Amazon's store ({here}), and pods "
-            f"look at {there} (--store_endpoint): give --store_endpoint '' if the bucket is "
-            "Amazon's; else set AWS_ENDPOINT_URL to where this machine reaches that store, such as "
+            f"--upload_to is {upload_to}: uploads would go to Amazon's store, and pods look "
+            f"at {there} (--store_endpoint): give --store_endpoint '' if the bucket is Amazon's; "
+            "else set AWS_ENDPOINT_URL to where this machine reaches that store, such as "
             "http://localhost:PORT of a port-forward"
         )
     if not _is_amazon(here) and (not there or _is_amazon(there)):
         raise InputError(
-            f"--upload_to is {upload_to}: uploads would go to {here} (AWS_ENDPOINT_URL), and pods "
-            "look at Amazon's store (--store_endpoint): unset AWS_ENDPOINT_URL if the bucket is "
-            "Amazon's; else give --store_endpoint, the address at which pods reach that store"
+            f"--upload_to is {upload_to}: uploads go to {here} (AWS_ENDPOINT_URL), and pods "
+            "would look at Amazon's store (--store_endpoint): unset AWS_ENDPOINT_URL if the bucket "
+            "is Amazon's; else give --store_endpoint, the address at which pods reach that store"
         )
 
 
@@ -137,7 +137,7 @@ def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
                 # As the step `download` describes the photos of a folder.
                 name = f"{label}/{path.name}".encode(errors="replace").decode()
                 photo = Photo(label=label, source="folder", source_url=name)
-                writer.add(photo, data, extension=images.extension(data))
+                writer.add(photo, data, extension=file_types.extension(data))
         files = {path.name: path for path in sorted(folder.iterdir())}
         manifest = files.pop(MANIFEST)
         storage.upload_files(files, uri)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, clean, judge
-from components.common import images
+from components.common import file_types, images
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
 from components.common.images import BadPhoto
@@ -201,7 +201,7 @@ def test_png_named_jpg_is_converted_and_kept(tmp_path: Path) -> None:
     assert bad.photos == []
     (photo,) = good.photos
     data = good.read(photo)
-    assert images.sniff(data) == "jpeg"
+    assert file_types.sniff(data) == "jpeg"
     assert photo.path.endswith(".jpg")
     assert photo.source_sha256 == hashlib.sha256(png).hexdigest()
     assert (photo.width, photo.height) == (480, 360)

@@ -18,7 +18,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from components.common import images
+from components.common import file_types, images
 from components.common.images import BadPhoto
 
 ROOT = Path(__file__).parents[2]
@@ -79,8 +79,8 @@ DENSE = images.encode(NOISE)
     ],
 )
 def test_type_is_told_by_content(data: bytes, kind: str, extension: str) -> None:
-    assert images.sniff(data) == kind
-    assert images.extension(data) == extension
+    assert file_types.sniff(data) == kind
+    assert file_types.extension(data) == extension
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -258,7 +258,7 @@ def test_cmyk_jpeg_becomes_rgb() -> None:
 def test_other_formats_become_jpeg(kind: str) -> None:
     data = saved(picture(), kind, **({"lossless": True} if kind == "WEBP" else {}))
     clean = images.to_clean_jpeg(data)
-    assert images.sniff(clean.data) == "jpeg"
+    assert file_types.sniff(clean.data) == "jpeg"
     assert (clean.width, clean.height) == (320, 240)
     pixels = images.decode(clean.data)
     assert mean_difference(pixels, np.asarray(opened(data).convert("RGB"))) < 7

@@ -225,6 +225,14 @@ def test_option_that_cannot_be_right_is_refused(option: str, value: object, expe
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("quantity", "number"),
+    [("500m", 0.5), ("2", 2), ("6G", 6e9), ("1Gi", 2**30), ("3k", 3000), ("1Ti", 2**40)],
+)
+def test_quantity_is_read_as_kubernetes_does(quantity: str, number: float) -> None:
+    assert scheduling.amount(quantity) == number
+
+
 def test_wrong_option_of_compile_is_one_line_and_exit_status_2(tmp_path: Path) -> None:
     done = run_captured(
         sys.executable,

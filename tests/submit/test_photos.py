@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from kfp_server import Kfp, serve
 from object_stores import S3_VARIABLES, Store, using
-from submit_command import submit
+from submit_command import CANARY, submit
 
 from components.common import storage
 from components.common.dataset import Dataset
@@ -80,8 +80,23 @@ def test_missing_bucket_ends_before_a_run(store: Store, photos: Path) -> None:
             kfp.address, "--image_dir", str(photos), "--upload_to", missing, **store.environment
         )
         assert done.returncode == 2
-        assert "no-such-bucket" in done.stderr
+        assert missing in done.stderr  # as it was given
+        assert "minio://" not in done.stderr
         assert kfp.runs == []
+
+
+def test_dry_run_says_where_uploads_go_and_what_pods_read(store: Store, photos: Path) -> None:
+    options = ("--image_dir", str(photos), "--upload_to", f"{store.prefix}/mine", "--dry_run")
+    done = submit("http://127.0.0.1:9", *options, **store.environment)
+    assert done.returncode == 0, done.stderr
+    request = json.loads(done.stdout)
+    (one,) = request["uploads"]
+    assert one["from"] == str(photos)
+    assert one["to"].startswith(f"{store.prefix}/mine/")
+    assert one["by"] in store.environment.values()
+    assert one["read_by_pods_as"] == request["run"]["runtime_config"]["parameters"]["dataset_uri"]
+    place = one["to"] if store.prefix.startswith("gs") else one["to"].replace("s3://", "minio://")
+    assert one["read_by_pods_as"] == place
 
 
 def test_folder_without_a_place_to_upload_to_is_refused(photos: Path) -> None:
@@ -131,3 +146,30 @@ def test_upload_to_where_no_pod_looks_is_refused(
         done = submit("http://127.0.0.1:9", *options, "--dry_run", **store)
         assert done.returncode == 2, done.stdout
         assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    "there", ["", "https://s3.eu-west-1.amazonaws.com"], ids=["by default", "by address"]
+)
+def test_amazon_s_store_is_the_same_however_it_is_named(
+    photos: Path, tmp_path: Path, there: str
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = eu-west-1\n")
+    options = ("--image_dir", str(photos), "--upload_to", "s3://bucket/mine", "--dry_run")
+    done = submit(
+        "http://127.0.0.1:9", *options, "--store_endpoint", there, AWS_CONFIG_FILE=str(config)
+    )
+    assert done.returncode == 0, done.stderr
+    (one,) = json.loads(done.stdout)["uploads"]
+    assert one["by"] == "https://s3.eu-west-1.amazonaws.com"
+    assert one["read_by_pods_as"] == one["to"]
+
+
+def test_store_of_a_profile_is_seen_and_its_password_not_told(photos: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"[default]\nendpoint_url = http://me:{CANARY}@localhost:9000\n")
+    options = ("--image_dir", str(photos), "--upload_to", "s3://bucket/mine", "--dry_run")
+    done = submit("http://127.0.0.1:9", *options, AWS_CONFIG_FILE=str(config))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["uploads"][0]["by"] == "http://localhost:9000"

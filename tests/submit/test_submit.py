@@ -40,6 +40,7 @@ def test_submit_creates_a_run_of_an_uploaded_version(kfp: Kfp) -> None:
     (run,) = kfp.runs
     assert f"{kfp.address}/#/runs/details/{run.run_id}" in done.stdout
     assert "needs   pods of up to 2 CPU and 6G of memory, no GPU" in done.stdout
+    assert "images  wild-mushrooms/data:" in done.stdout
     assert run.runtime_config["parameters"]["how_many_training_steps"] == 77
     assert run.service_account == "someone"
     assert kfp.experiments[0].display_name == kfp.pipelines[0].display_name == "wild-mushrooms"
@@ -141,6 +142,7 @@ def test_server_error_ends_with_1_after_a_few_tries(kfp: Kfp) -> None:
     done = submit(kfp.address)
     assert done.returncode == 1
     assert "answers HTTP 500: about 500" in done.stderr
+    assert "port-forward" not in done.stderr  # somebody answers
     assert kfp.count("GET", HEALTH) == 3
 
 
@@ -149,6 +151,9 @@ def test_nobody_at_the_address_is_told() -> None:
     assert done.returncode == 1
     assert "http://127.0.0.1:9 cannot be reached" in done.stderr.splitlines()[-1]
     assert "is the port-forward there? kubectl -n kubeflow" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].endswith("svc/ml-pipeline-ui 9:80")
+    assert len(done.stderr.splitlines()) == 2  # that it is tried again, and the end
+    assert done.stdout == ""  # what a run needs is of no use to whoever reaches no server
 
 
 def test_expired_token_while_waiting_leaves_the_run_alone(kfp: Kfp) -> None:
@@ -215,6 +220,8 @@ def test_dry_run_prints_the_request_and_sends_nothing(kfp: Kfp) -> None:
 def test_image_that_anybody_could_publish_is_warned_of() -> None:
     done = submit("https://kfp.example.org", "--dry_run")
     assert "no registry is named for wild-mushrooms/data:" in done.stderr
+    done = submit("https://kfp.example.org", "--dry_run", MUSHROOM_DATA_IMAGE="data:1")
+    assert "no registry is named for data:1" in done.stderr  # the colon is a tag's, not a port's
     names = {f"MUSHROOM_{kind}_IMAGE": f"registry.example/{kind}:1" for kind in ("DATA", "TRAIN")}
     done = submit("https://kfp.example.org", "--dry_run", **names)
     assert done.stderr == ""
@@ -223,9 +230,10 @@ def test_image_that_anybody_could_publish_is_warned_of() -> None:
 
 @pytest.mark.parametrize("variable", ["MUSHROOM_KFP_TOKEN", "MUSHROOM_KFP_COOKIE"])
 def test_secret_of_several_lines_is_told_and_not_shown(kfp: Kfp, variable: str) -> None:
-    done = submit(kfp.address, **{variable: f"{CANARY}\nx"})
-    assert done.returncode == 2
-    assert f"{variable} must hold one line of plain text" in done.stderr
+    for secret in (f"{CANARY}\nx", f"{CANARY}\N{CHESTNUT}"):
+        done = submit(kfp.address, **{variable: secret})
+        assert done.returncode == 2
+        assert f"{variable} must hold one line of plain text" in done.stderr
     assert kfp.requests == []
 
 
@@ -280,6 +288,15 @@ def test_no_way_at_all_is_told(tmp_path: Path) -> None:
     done = submit("", KUBECONFIG=str(tmp_path / "none"))
     assert done.returncode == 2
     assert "port-forward svc/ml-pipeline-ui" in done.stderr
+    assert done.stdout == ""
+
+
+def test_help_is_of_a_cluster() -> None:
+    done = submit("", "--help")
+    text = " ".join(done.stdout.split())
+    assert "beside the runs" not in text
+    assert "(default: published below --store_prefix)" in text
+    assert "in the cache folder" not in text
 
 
 @pytest.mark.parametrize(
@@ -298,8 +315,11 @@ def test_no_way_at_all_is_told(tmp_path: Path) -> None:
         (("--ca_file", "none.pem"), "--ca_file"),
         (("--token_file", "none"), "--token_file"),
         (("--namespace", "Bad Name"), "--namespace is 'Bad Name'"),
+        (("--namespace", "a.b"), "--namespace is 'a.b'"),
+        (("--namespace", ""), "--namespace is ''"),
         (("--service_account", "Bad Name"), "--service_account is 'Bad Name'"),
         (("--gpus", "2"), "there is no --gpu"),
+        (("--gpu", "--shm_size", "20Gi"), "--shm_size is '20Gi'"),
     ],
 )
 def test_wrong_options_end_before_anything_is_sent(
