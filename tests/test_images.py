@@ -1,13 +1,19 @@
 """Names of the images: a tag never means two contents."""
 
+import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT, run_captured
-from k8s_manifests import KUBECTL
+from k8s_manifests import KUBECTL, Manifest, containers
+
+DIGEST = f"sha256:{'a' * 64}"
 
 
 @pytest.fixture
@@ -107,33 +113,76 @@ def test_pipeline_takes_the_names_in_a_registry_but_for_those_that_are_given(
     assert train.startswith("registry.example/us/wild-mushrooms/train:")
 
 
-def test_released_images_are_those_of_the_manifests(tmp_path: Path) -> None:
-    # As `make release` does after pushing, and in a copy, since it writes into the checkout.
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout after `make release`, with a docker that only says the digests."""
+    folder = tmp_path_factory.mktemp("released")
     for name in ("components", "docker", "k8s"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    code = """
-import importlib.util
-spec = importlib.util.spec_from_file_location("images", "docker/images.py")
-images = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(images)
-named = {
-    kind: f"registry.example/us/wild-mushrooms/{kind}@sha256:{'a' * 64}"
-    for kind in images.DOCKERFILES
-}
-print(images.write_kustomization("overlays/gpu", named))
-print(images.write_kustomization("gpu-check", named))
-"""
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("pipeline.py", "species.yaml", "LICENSE", ".dockerignore"):
+        shutil.copy(ROOT / name, folder)
+    (folder / ".gitignore").write_text("build/\n__pycache__/\n")
+    git(folder, "init", "--quiet")
+    commit(folder)
+    docker = tmp_path_factory.mktemp("bin") / "docker"
+    docker.write_text(
+        '#!/bin/sh\n[ "$1" = image ] || exit 0\n'
+        f'for name; do :; done\necho "${{name%:*}}@{DIGEST}"\n'
+    )
+    docker.chmod(0o755)
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "docker/images.py", "release", "--registry", "registry.example/us"],
+        cwd=folder,
+        env={**os.environ, "DOCKER": str(docker)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    for place in done.stdout.split():
-        folder = Path(place).parent
-        assert folder.is_relative_to(tmp_path / "build" / "k8s")
-        built = subprocess.run(
-            [KUBECTL, "kustomize", str(folder)], capture_output=True, text=True, check=False
-        )
-        assert built.returncode == 0, built.stderr
-        named = [line.split()[-1] for line in built.stdout.splitlines() if " image: " in line]
-        assert named
-        assert all(f"@sha256:{'a' * 64}" in name for name in named)
+    return folder
+
+
+def kustomized(folder: Path) -> list[Manifest]:
+    done = subprocess.run(
+        [KUBECTL, "kustomize", str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("folder", "kinds"), [("gpu", {"data", "tensorboard"}), ("gpu-check", {"train-cuda"})]
+)
+def test_manifests_of_a_release_name_its_images(
+    released: Path, folder: str, kinds: set[str]
+) -> None:
+    images = {
+        container["image"]
+        for one in kustomized(released / "build" / "k8s" / folder)
+        if one["kind"] in ("Deployment", "Job")
+        for container in containers(one["spec"]["template"])
+    }
+    assert images == {f"registry.example/us/wild-mushrooms/{kind}@{DIGEST}" for kind in kinds}
+
+
+def test_overlay_of_the_docs_is_built_on_a_release(released: Path) -> None:
+    found = re.search(
+        r"^   # my-cluster/kustomization\.yaml\n(.*?)^   ```$",
+        (ROOT / "docs" / "cluster.md").read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
+    assert found
+    mine = released / "my-cluster"
+    mine.mkdir()
+    (mine / "kustomization.yaml").write_text(textwrap.dedent(found[1]))
+    parts = kustomized(mine)
+    workloads = [one for one in parts if one["kind"] in ("Deployment", "Job")]
+    assert len(workloads) == 3
+    for one in workloads:
+        given = one["spec"]["template"]["spec"]["imagePullSecrets"]
+        assert given == [{"name": "registry-login"}], one["metadata"]["name"]
+    (quota,) = (one for one in parts if one["kind"] == "ResourceQuota")
+    assert quota["spec"]["hard"] == {"requests.nvidia.com/gpu": "8"}
+    (limits,) = (one for one in parts if one["kind"] == "LimitRange")
+    (claims,) = (one for one in limits["spec"]["limits"] if one["type"] != "Container")
+    assert claims["max"] == {"storage": "2Ti"}

@@ -88,4 +88,4 @@ def _check_cluster() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
-        pytest.exit(f"the cluster of KUBECONFIG cannot be used: {last}", returncode=1)
+        pytest.exit(f"the cluster of KUBECONFIG cannot be used: {last}", returncode=2)

@@ -120,7 +120,7 @@ def test_tensorboard_comes_up_as_deployment_and_service(cluster: Cluster) -> Non
         f"service/{name}",
         ":6006",
     ]
-    with subprocess.Popen([*command, ":6006"], stdout=subprocess.PIPE, text=True) as forward:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forward:
         try:
             assert forward.stdout is not None
             found = re.search(r"127\.0\.0\.1:(\d+)", forward.stdout.readline())
