@@ -97,12 +97,14 @@ class Backbone:
 
     Args:
         directory: where `backbone.tflite` and `backbone.json` are.
+        threads: that it computes with.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, threads: int = THREADS) -> None:
+        self._directory = directory
         self.key = BackboneKey(**json.loads((directory / DESCRIPTION_FILE).read_text()))
         self.architecture = parse_architecture(self.key.architecture)
-        self._run = make_interpreter(directory / MODEL_FILE)
+        self._run = make_interpreter(directory / MODEL_FILE, threads)
 
     def __call__(
         self, batch: NDArray[np.float32]
@@ -117,6 +119,10 @@ class Backbone:
         """
         outputs = self._run(input=batch)
         return outputs["bottleneck"], outputs["imagenet"]
+
+    def for_one_thread(self) -> "Backbone":
+        """The same network once more, for a thread of its own: the same results to the last bit."""
+        return Backbone(self._directory, threads=1)
 
 
 def load_backbone(architecture: str, cache_dir: Path, given_weights: str = "") -> Backbone:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -25,9 +26,9 @@ from components.common.step import Progress
 VECTORS = "bottlenecks.npy"
 SCORES = "imagenet.npy"
 INDEX = "index.parquet"
-DECODE_THREADS = 2
+THREADS = 2  # each keeps the network's weights, 17 MB or more
 CACHE_FOLDER = "bottlenecks"  # of the cache
-CHUNK = 16  # photos decoded ahead and run at once; larger batches fall out of the CPU cache
+CHUNK = 64  # photos in memory; between two chunks a thread waits for the other
 
 
 @dataclass(frozen=True)
@@ -86,28 +87,51 @@ def compute(
 ) -> Bottlenecks:
     """The bottlenecks of photos, those already in the cache looked up.
 
-    Photos with the same bytes share one row. Decoding runs on threads beside the network.
+    Photos with the same bytes share one row. Each thread has the network for itself and takes one
+    photo at a time, from its bytes to its vector: what the layers hand on stays in a core's cache,
+    and no core waits for another.
 
     Args:
         backbone: the network.
-        photos: rows with their bytes; read once, one chunk in memory at a time.
+        photos: rows with their bytes; read once, a few in memory at a time.
         kept_in: folder where earlier vectors are kept by content; None for none.
         prepare: makes the network's input of a photo.
         variant: tells vectors of another `prepare` apart in the cache.
         what: is computed, for the log.
     """
     cache = _Cache(backbone.key, kept_in, variant)
-    size = backbone.architecture.size
     progress = Progress(what)
-    with ThreadPoolExecutor(DECODE_THREADS) as pool:
+    run = _Threads(backbone, prepare)
+    with ThreadPoolExecutor(THREADS) as pool:
         for chunk in batched(cache.missing(photos, progress), CHUNK):
-            inputs = pool.map(lambda one: prepare(one[0], one[1], size), chunk)
-            vectors, scores = backbone(np.stack(list(inputs)))
+            computed = list(pool.map(run, chunk))
+            vectors, scores = (np.concatenate(rows) for rows in zip(*computed, strict=True))
             cache.add([photo.sha256 for photo, _ in chunk], vectors, scores)
             progress.advance(len(chunk))
     result, fresh = cache.collect()
     progress.finish(f"{len(result.sha256)} photos, {fresh} computed now")
     return result
+
+
+class _Threads:
+    """Computes one photo in the thread that calls it, with that thread's own network."""
+
+    def __init__(self, backbone: Backbone, prepare: Prepare) -> None:
+        self._backbone = backbone
+        self._prepare = prepare
+        self._own = threading.local()
+        self._loading = threading.Lock()
+
+    def __call__(
+        self, photo: tuple[Photo, bytes]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The photo's bottleneck, float32 (1, D), and ImageNet probabilities, float32 (1, 1000)."""
+        if not hasattr(self._own, "network"):
+            with self._loading:  # one at a time: meanwhile standard error is held back
+                self._own.network = self._backbone.for_one_thread()
+        network: Backbone = self._own.network
+        pixels = self._prepare(*photo, network.architecture.size)
+        return network(pixels[np.newaxis])
 
 
 class _Cache:

@@ -37,17 +37,24 @@ def photos() -> Photos:
 class CountingBackbone:
     """The real network, which also counts the photos that it was given."""
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Backbone, counts: list[int] | None = None) -> None:
         self._backbone = backbone
+        self._counts: list[int] = [] if counts is None else counts
         self.key = backbone.key
         self.architecture = backbone.architecture
-        self.computed = 0
+
+    @property
+    def computed(self) -> int:
+        return sum(self._counts)
 
     def __call__(
         self, batch: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        self.computed += len(batch)
+        self._counts.append(len(batch))
         return self._backbone(batch)
+
+    def for_one_thread(self) -> "CountingBackbone":
+        return CountingBackbone(self._backbone.for_one_thread(), self._counts)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +107,16 @@ def test_only_new_photos_are_computed_and_order_is_that_of_asking(
     assert mixed.sha256 == tuple(photos[row][0].sha256 for row in (11, 7, 0))
     whole = bottlenecks.compute(backbone, photos)
     np.testing.assert_allclose(mixed.vectors, whole.vectors[[11, 7, 0]], rtol=1e-4, atol=1e-4)
+
+
+def test_a_thread_s_own_network_gives_the_same_bits_as_a_batch(
+    real: Backbone, photos: Photos
+) -> None:
+    found = bottlenecks.compute(real, photos)
+    batch = np.stack([images.model_input(data, 128) for _, data in photos])
+    vectors, scores = real(batch)
+    assert np.array_equal(found.vectors, vectors)
+    assert np.array_equal(found.scores, scores.astype(np.float16))
 
 
 def test_same_content_is_one_row(backbone: CountingBackbone, photos: Photos) -> None:
