@@ -36,6 +36,10 @@ class Artifact(SimpleNamespace):
         raise AttributeError(name)
 
 
+# Inputs that a run on this machine leaves empty.
+OF_CLUSTERS = ("image", "endpoint", "secret", "photos_as_of", "weights_sha256", "part")
+
+
 class Steps:
     """Calls components, each with a folder of its own."""
 
@@ -52,7 +56,7 @@ class Steps:
             if name != "Output":
                 outputs[name] = Artifact(folder / name)
         folder.mkdir(parents=True)
-        known = {**self._request.arguments, "image": ""}
+        known = {**dict.fromkeys(OF_CLUSTERS, ""), **self._request.arguments}
         scalars = {name: known[name] for name in specification.inputs if name not in given}
         started = time.perf_counter()
         returned = component.python_func(**given, **scalars, **outputs)
