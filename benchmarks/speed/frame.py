@@ -208,7 +208,7 @@ def machine() -> dict[str, Any]:
     return {"processor": model, "cores": os.cpu_count(), "memory_gb": round(memory, 1)}
 
 
-COLUMNS = (("", 46), ("median", 17), ("least – most", 20), ("ours is", 10), ("target", 12))
+COLUMNS = (("", 52), ("median", 17), ("least – most", 20), ("ours is", 10), ("target", 12))
 
 
 def header() -> str:
