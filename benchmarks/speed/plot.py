@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.speed.frame import OURS, Row
 from components.common.report import escape
 
-WIDTH, BAR, GAP, LEFT, RIGHT = 920, 16, 26, 330, 90
+WIDTH, BAR, GAP, LEFT, RIGHT = 960, 16, 26, 330, 190
 STYLE = (
     "text{font:12px sans-serif;fill:#222}.title{font-weight:600}.ours{fill:#2a7f4f}"
     ".peer{fill:#b8b8b8}.limit{fill:none;stroke:#666}.missed{fill:#b3261e}.grid{stroke:#ddd}"
