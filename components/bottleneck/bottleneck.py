@@ -1,6 +1,5 @@
 """Step `bottleneck`: one feature vector and the ImageNet scores per photo, computed once."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from components.common import backbone, bottlenecks
 from components.common.architecture import DEFAULT_ARCHITECTURE, parse_architecture
 from components.common.dataset import Dataset, stream_all
 from components.common.errors import InputError
-from components.common.files import default_cache_dir
+from components.common.files import default_cache_dir, hash_file
 from components.common.step import step
 
 
@@ -70,8 +69,7 @@ def _check_weights(weights: str, sha256: str) -> None:
     path = Path(weights).expanduser()
     if not path.is_file():
         raise InputError(f"no weights file at {path}")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = hash_file(path)
     if found != sha256.lower():
         raise InputError(
             f"{path} has the SHA-256 {found}: expected {sha256}, as --weights_sha256 says"

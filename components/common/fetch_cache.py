@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.common.files import naming_full_disk
+from components.common.files import hash_file, naming_full_disk
 
 STALE_S = 86400.0  # half-written files of processes that were killed go after a day
 HEADER_MAX_BYTES = 64 * 1024
@@ -197,12 +197,6 @@ class FetchCache:
                     path.unlink()
             except FileNotFoundError:  # its own process was faster
                 continue
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _header(about: About) -> bytes:

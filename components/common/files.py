@@ -1,6 +1,7 @@
-"""Writing artifacts so that each is whole or absent."""
+"""Writing artifacts so that each is whole or absent; hashing files."""
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -98,6 +99,12 @@ def write_file(path: Path, data: bytes | str, *, what: str) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def default_cache_dir() -> Path:

@@ -43,10 +43,20 @@ def local_model(place: str, cache_dir: Path) -> Path:
         data = storage.read_place(str(pointer), max_bytes=POINTER_MAX_BYTES)
         return folder / version_in(data, str(pointer))
     root = storage.canonical(place).rstrip("/")
-    pointed = storage.find_place(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES)
+    pointed = find_pointer(root)
     if pointed is not None:
         root = f"{root}/{version_in(pointed, f'{root}/{LATEST}')}"
     return _fetched(root, cache_dir)
+
+
+def find_pointer(root: str) -> bytes | None:
+    """The content of a place's `latest.json`; None where there is none.
+
+    Raises:
+        InputError: it is too large, there is no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
+    return storage.find_place(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES)
 
 
 def version_in(pointer: bytes, name: str) -> str:

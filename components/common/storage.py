@@ -6,7 +6,6 @@ STORAGE_EMULATOR_HOST to an emulator of Google's. `minio://` is what Kubeflow Pi
 store of its own: the same as s3://.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 from components.common import storage_google, storage_s3
 from components.common.errors import InputError, WorkError
-from components.common.files import naming_full_disk, write_file
+from components.common.files import hash_file, naming_full_disk, write_file
 from components.common.storage_errors import explained
 
 SCHEMES = ("gs://", "s3://", "minio://")
@@ -210,7 +209,7 @@ def upload_files(files: Mapping[str, Path], uri: str) -> None:
     """
     bucket, prefix = _split(uri)
     service = _service(uri)
-    content = {f"{prefix}{name}": (path, _sha256(path)) for name, path in files.items()}
+    content = {f"{prefix}{name}": (path, hash_file(path)) for name, path in files.items()}
     with explained(uri, "written"):
         there = {key for key, _, _ in service.objects(bucket, prefix)} & set(content)
         _check_content(uri, there, content)
@@ -253,7 +252,7 @@ def download(uri: str, path: Path) -> None:
         try:
             with temporary.open("wb") as file:
                 _service(uri).download(bucket, key, file)
-            if found[2] and found[2] != _sha256(temporary):
+            if found[2] and found[2] != hash_file(temporary):
                 raise WorkError(f"{uri} came damaged: its SHA-256 is another than when it was sent")
             temporary.replace(path)
         finally:
@@ -300,8 +299,3 @@ def _split(prefix: str) -> tuple[str, str]:
     if not bucket:
         raise InputError(f"{prefix} names no bucket: expected gs://bucket/folder or s3://…")
     return bucket, f"{key.rstrip('/')}/" if key.strip("/") else ""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,7 +12,7 @@ from components.common.errors import InputError
 from components.common.model import FORMAT_VERSION, ModelDescription
 from components.common.model_place import (
     LATEST,
-    POINTER_MAX_BYTES,
+    find_pointer,
     local_model,
     version_in,
 )
@@ -57,7 +57,7 @@ def check_reachable(publish_dir: str, name: str) -> None:
     """
     root = root_of(publish_dir, name)
     if storage.is_uri(root):
-        storage.find_place(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES)
+        find_pointer(root)
 
 
 def check_name(name: str) -> None:
@@ -92,7 +92,7 @@ def published(root: str, scratch: Path) -> Path | None:
         InputError: `latest.json` or the version that it names is damaged.
         WorkError: the store cannot be reached.
     """
-    if storage.find_place(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES) is None:
+    if find_pointer(root) is None:
         return None
     return local_model(root, scratch)
 
@@ -105,7 +105,7 @@ def published_version(root: str) -> str:
         WorkError: the store cannot be reached.
     """
     try:
-        pointer = storage.find_place(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES)
+        pointer = find_pointer(root)
     except InputError:
         if storage.is_uri(root):
             raise

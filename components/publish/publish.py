@@ -8,6 +8,7 @@ from typing import Any
 
 from components.common import model, references, storage
 from components.common.errors import InputError, WorkError
+from components.common.files import hash_file
 from components.common.model import ModelDescription
 from components.common.model_place import METRICS
 from components.common.step import log, step
@@ -91,7 +92,7 @@ def _papers(model_dir: Path, figures: dict[str, Any], decision: Decision) -> dic
     """Figures, decision and model card, by file name: they go beside the files of the model."""
     papers = {METRICS: json.dumps(figures, indent=2) + "\n", DECISION: decision.to_json()}
     files = sorted(path for path in model_dir.rglob("*") if path.is_file())
-    hashes = {path.relative_to(model_dir).as_posix(): _sha256(path) for path in files}
+    hashes = {path.relative_to(model_dir).as_posix(): hash_file(path) for path in files}
     hashes |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in papers.items()}
     hashes.pop(model_card.FILE_NAME, None)  # of an earlier publication of the same folder
     description = model.read_description(model_dir)
@@ -123,8 +124,3 @@ def _refuse_links(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_symlink():
             raise InputError(f"{path} is a link: a model folder holds files and folders only")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -25,7 +25,7 @@ from components.common.dataset import (
     DatasetWriter,
 )
 from components.common.errors import InputError
-from components.common.files import naming_full_disk
+from components.common.files import hash_file, naming_full_disk
 from components.common.photo import Photo
 from components.common.step import Progress
 from components.common.storage_errors import explained
@@ -101,8 +101,7 @@ def dataset_uri(photos: Sequence[tuple[str, Path]], upload_to: str) -> str:
     """The address that these photos have, or get: it is made of their names and contents."""
     digest = hashlib.sha256(f"dataset {FORMAT_VERSION}\n".encode())
     for label, path in photos:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{label}/{path.name} {content}\n".encode(errors="surrogateescape"))
+        digest.update(f"{label}/{path.name} {hash_file(path)}\n".encode(errors="surrogateescape"))
     return f"{upload_to.rstrip('/')}/{digest.hexdigest()[:NAME_DIGITS]}"
 
 
@@ -167,7 +166,7 @@ def local_inputs(arguments: Mapping[str, Any], upload_to: str) -> dict[str, tupl
             path /= splits.LEDGER
         if not path.is_file() or path.stat().st_size > FILE_MAX_BYTES:
             raise InputError(f"--{name}: expected a file of up to {FILE_MAX_BYTES} bytes at {path}")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:NAME_DIGITS]
+        digest = hash_file(path)[:NAME_DIGITS]
         found[name] = (path, f"{upload_to.rstrip('/')}/inputs/{digest}/{path.name}")
     return found
 
