@@ -33,6 +33,7 @@ from components.publish.component import compare, decide, publish
 from components.retrain.component import retrain
 from components.runner import containers, graph, scheduling
 from components.runner import options as run_options
+from components.runner.graph import DATASET, DOWNLOAD, PIPELINE_NAME
 from components.runner.local import EXECUTE_COMMAND, run_locally
 from components.runner.options import Request
 from components.settings import ClusterOptions
@@ -40,9 +41,7 @@ from components.submit import submit
 from components.summarize.component import summarize
 from components.tensorboard.component import tensorboard
 
-PIPELINE_NAME = "wild-mushrooms"
-# Where the photos come from is chosen when the graph is built; each way has parameters of its own.
-DOWNLOAD, DATASET = "download", "dataset"
+# Each way to the photos has parameters of its own.
 _OF_SOURCES = {field.name for field in dataclasses.fields(Options)} - {"cache_dir", "seed"}
 OWN_PARAMETERS = {
     DOWNLOAD: ("classes", "species", *sorted(_OF_SOURCES), "photos_as_of"),

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from components import __version__, settings
 from components.common.errors import InputError, WorkError
 from components.common.step import run_command
@@ -128,21 +130,18 @@ def write_kustomization(folder: str, named: dict[str, str]) -> Path:
     """A folder of k8s/ with the images of a release, for `kubectl apply -k build/k8s/…`."""
     path = ROOT / "build" / "k8s" / Path(folder).name / "kustomization.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        "# Written by make release.",
-        "apiVersion: kustomize.config.k8s.io/v1beta1",
-        "kind: Kustomization",
-        f"resources: [../../../k8s/{folder}]",
-        "images:",
-    ]
+    images = []
     for kind, name in named.items():
         repository, _, digest = name.partition("@")
-        lines += [
-            f"  - name: {settings.REPOSITORY}/{kind}",
-            f"    newName: {repository}",
-            f'    digest: "{digest}"',
-        ]
-    path.write_text("\n".join(lines) + "\n")
+        original = f"{settings.REPOSITORY}/{kind}"
+        images.append({"name": original, "newName": repository, "digest": digest})
+    content = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [f"../../../k8s/{folder}"],
+        "images": images,
+    }
+    path.write_text("# Written by make release.\n" + yaml.safe_dump(content, sort_keys=False))
     return path
 
 

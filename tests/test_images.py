@@ -9,9 +9,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-import yaml
 from conftest import ROOT, run_captured
-from k8s_manifests import KUBECTL, Manifest, containers
+from k8s_manifests import built, containers
 
 DIGEST = f"sha256:{'a' * 64}"
 
@@ -142,14 +141,6 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def kustomized(folder: Path) -> list[Manifest]:
-    done = subprocess.run(
-        [KUBECTL, "kustomize", str(folder)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
-
-
 @pytest.mark.parametrize(
     ("folder", "kinds"), [("gpu", {"data", "tensorboard"}), ("gpu-check", {"train-cuda"})]
 )
@@ -158,7 +149,7 @@ def test_manifests_of_a_release_name_its_images(
 ) -> None:
     images = {
         container["image"]
-        for one in kustomized(released / "build" / "k8s" / folder)
+        for one in built(str(released / "build" / "k8s" / folder))
         if one["kind"] in ("Deployment", "Job")
         for container in containers(one["spec"]["template"])
     }
@@ -175,7 +166,7 @@ def test_overlay_of_the_docs_is_built_on_a_release(released: Path) -> None:
     mine = released / "my-cluster"
     mine.mkdir()
     (mine / "kustomization.yaml").write_text(textwrap.dedent(found[1]))
-    parts = kustomized(mine)
+    parts = built(str(mine))
     workloads = [one for one in parts if one["kind"] in ("Deployment", "Job")]
     assert len(workloads) == 3
     for one in workloads:

@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 
 from kfp import dsl
 
+PIPELINE_NAME = "wild-mushrooms"
+# Where the photos come from is chosen when the graph is built.
+DOWNLOAD, DATASET = "download", "dataset"
+
 
 class Outputs(NamedTuple):
     """What a run hands out, by the names that its summary links."""

@@ -19,7 +19,7 @@ DIGEST_DIGITS = 12
 
 
 def describe(
-    arguments: Mapping[str, Any], cluster: ClusterOptions, *, gpu: bool, photos: int | None
+    arguments: Mapping[str, Any], cluster: ClusterOptions, *, gpu: bool, photos: int
 ) -> list[str]:
     """Lines for a person.
 
@@ -27,7 +27,7 @@ def describe(
         arguments: of the pipeline.
         cluster: what the tasks are told.
         gpu: the pipeline has a GPU.
-        photos: how many there are, where it is known.
+        photos: how many there are; 0 where it is not known.
     """
     biggest = max(settings.RESOURCES.values(), key=lambda one: scheduling.amount(one.memory))
     cpu = max(scheduling.amount(one.cpu) for one in settings.RESOURCES.values())

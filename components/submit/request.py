@@ -17,9 +17,9 @@ from components import __version__, settings
 from components.common.errors import InputError
 from components.runner import options as run_options
 from components.runner import scheduling
+from components.runner.graph import PIPELINE_NAME
 from components.settings import ClusterOptions
 
-PIPELINE_NAME = "wild-mushrooms"
 ROOT = Path(__file__).parents[2]
 REVISION_DIGITS, FILE_DIGITS = 12, 10
 GIT_S = 10.0

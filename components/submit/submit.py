@@ -17,13 +17,13 @@ from components.common.errors import InputError
 from components.common.step import warn
 from components.runner import options as run_options
 from components.runner import scheduling
+from components.runner.graph import DATASET, DOWNLOAD, PIPELINE_NAME
 from components.settings import ClusterOptions
 from components.submit import follow, needs, request, server, target, upload
 from components.submit.connection import Connection
-from components.submit.request import PIPELINE_NAME, Compiled, CompileOne
+from components.submit.request import Compiled, CompileOne
 
 DEFAULT_EXPERIMENT = "wild-mushrooms"
-DOWNLOAD, DATASET = "download", "dataset"  # as pipeline.py names them
 LONGEST_S = 86400.0  # of a pause
 _OWN_HELP = {
     "image_dir": "folder of class folders: packed, uploaded (--upload_to) and imported; or gs://…, "
@@ -105,6 +105,7 @@ class Submission:
         compiled: the pipeline.
         parameters: of the run.
         image_dir: folder of this machine that is packed as the dataset; None where there is none.
+        photos: of that folder, with their classes.
         dataset_uri: where it is uploaded, as --upload_to says; empty where there is none.
         inputs: files of this machine by the parameter that names them, with their addresses.
         cluster: what the pipeline was compiled with.
@@ -115,6 +116,7 @@ class Submission:
     compiled: Compiled
     parameters: dict[str, Any]
     image_dir: Path | None
+    photos: list[tuple[str, Path]]
     dataset_uri: str
     inputs: dict[str, tuple[Path, str]]
     cluster: ClusterOptions
@@ -186,13 +188,13 @@ def _prepare(options: argparse.Namespace, compile_one: CompileOne, folder: Path)
     if image_dir or inputs:
         upload.check_store(options.upload_to, cluster)
     arguments |= {name: uri for name, (_, uri) in inputs.items()}
-    photos, uri = None, ""
+    photos: list[tuple[str, Path]] = []
+    uri = ""
     if image_dir:
-        found = upload.list_photos(image_dir, arguments["per_class"])
-        photos = len(found)
-        if options.parts > photos:
-            raise InputError(f"--parts is {options.parts}: there are {photos} photos only")
-        uri = upload.dataset_uri(found, options.upload_to)
+        photos = upload.list_photos(image_dir, arguments["per_class"])
+        if options.parts > len(photos):
+            raise InputError(f"--parts is {options.parts}: there are {len(photos)} photos only")
+        uri = upload.dataset_uri(photos, options.upload_to)
         arguments["dataset_uri"] = upload.as_kfp_reads(uri, cluster)
     compiled = request.compile_for(
         compile_one,
@@ -208,10 +210,11 @@ def _prepare(options: argparse.Namespace, compile_one: CompileOne, folder: Path)
         compiled,
         request.parameters_of(compiled, arguments),
         image_dir,
+        photos,
         uri,
         inputs,
         cluster,
-        needs.describe(arguments, cluster, gpu=options.gpu, photos=photos),
+        needs.describe(arguments, cluster, gpu=options.gpu, photos=len(photos)),
     )
 
 
@@ -222,8 +225,8 @@ def _send(
     upload.upload_inputs(submission.inputs)
     if submission.image_dir:
         uri = submission.dataset_uri
-        found = upload.list_photos(submission.image_dir, options.per_class)
-        done = "uploaded" if upload.upload_photos(found, uri) else "there already"
+        uploaded = upload.upload_photos(submission.photos, uri)
+        done = "uploaded" if uploaded else "there already"
         console.print(f"photos  {uri}, {done}", markup=False, soft_wrap=True)
     experiment = server.experiment(connection, options.experiment)
     pipeline = server.pipeline(connection, PIPELINE_NAME)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
+from compiled_pipelines import Compiled, compile_to
 from conftest import ROOT, SHARED, SMALL_ARCHITECTURE
 from private_docker import Images, PrivateDocker
 
@@ -88,13 +88,11 @@ def created(docker: PrivateDocker, to: Path) -> Iterator[None]:
 
 def images_of_components(environment: dict[str, str], folder: Path) -> dict[str, str]:
     """The image of every component, as the compiled pipeline names it."""
-    compile_ = [sys.executable, str(ROOT / "pipeline.py"), "compile", "--output_dir", str(folder)]
-    subprocess.run(compile_, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-    compiled = next(yaml.safe_load_all((folder / "pipeline-cpu.yaml").read_text()))
+    compile_to(folder, images=environment)
+    compiled = Compiled.read(folder / "pipeline-cpu.yaml")
     return {
-        name.removeprefix("exec-").replace("-", "_"): executor["container"]["image"]
-        for name, executor in compiled["deploymentSpec"]["executors"].items()
-        if "container" in executor
+        name.replace("-", "_"): container["image"]
+        for name, container in compiled.containers.items()
     }
 
 
