@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.speed import materials
-from benchmarks.speed.frame import OURS, Row, Way, last_json, run
+from benchmarks.speed.frame import LIMIT, OURS, Row, Way, last_json, run
 from benchmarks.speed.materials import SCRIPTS, Bench
 from components.common import weights
 from components.common.architecture import parse_architecture
@@ -75,17 +75,26 @@ def measure(bench: Bench) -> Iterator[Row]:
         shutil.rmtree(text_files)
         return ran.seconds
 
+    def vectors_only() -> float:
+        given = ("ours", folder, weights_file, bench.architecture, bench.cache)
+        script = SCRIPTS / "bottlenecks.py"
+        return run(sys.executable, script, *given, variables=local).seconds
+
     ways = [
         Way("ours: make run", lambda: ours(folder, cache, place / "runs"), OURS),
         Way("Keras guide's script, 20 epochs", keras_script, least=KERAS_TARGET, rounds=2),
         Way(f"the original's way, {STEPS} steps", original, least=ORIGINAL_TARGET, rounds=2),
+        Way("files to vectors alone, nothing else", vectors_only, LIMIT),
     ]
     series = turns.measure(ways)
     real = min(len(bench.files), photos)
+    fastest = min(series[-1].seconds)
     notes = [
         f"{real} real photos, {photos - real} of two real ones beside one another; ours also "
         "cleans, looks for copies, measures, explains and writes every form of the model",
         *(f"{name}: {_parts(one['seconds'])}" for name, one in said.items()),
+        f"a run that did nothing but the vectors would be {min(series[-2].seconds) / fastest:.1f} "
+        "times as fast as the original's way",
         f"with retrain.py's own {DEFAULT_STEPS:,} steps the original's training would take "
         f"{said['original']['seconds']['training'] * DEFAULT_STEPS / STEPS:.0f} s",
     ]

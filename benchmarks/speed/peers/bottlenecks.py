@@ -98,7 +98,7 @@ WAYS: dict[str, Callable[..., Callable[[], Any]]] = {
 def main() -> None:
     """Run one way."""
     way, folder, weights, name, cache = sys.argv[1:]
-    files = sorted(Path(folder).iterdir())
+    files = sorted(Path(folder).rglob("*.jpg"))
     work = WAYS[way](files, Path(cache), name, Path(weights))
     started = time.perf_counter()
     vectors = work()
