@@ -5,11 +5,14 @@ ways of a row do the same work in the same run and take turns, so that a machine
 slows each of them down; what counts is the median over the rounds of the ratio within a round.
 """
 
+import contextlib
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +21,7 @@ from typing import Any
 
 OURS, PEER, LIMIT = "ours", "peer", "limit"
 MET, MISSED = "met", "MISSED"
+LOOK_EVERY_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -170,14 +174,39 @@ def run(
             cwd=folder,
             env=environment,
         )
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - started
-        child.returncode = os.waitstatus_to_exitcode(status)
+        with _peak_memory(child.pid) as peak:
+            child.wait()
+            seconds = time.perf_counter() - started
         printed.seek(0)
         output = printed.read().decode(errors="replace")
     if child.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))}\n{output[-3000:]}")
-    return Ran(seconds, usage.ru_maxrss // 1024, output)
+    return Ran(seconds, max(peak), output)
+
+
+@contextlib.contextmanager
+def _peak_memory(process: int) -> Iterator[list[int]]:
+    """Megabytes that a process had at most (VmHWM), looked at again and again until it ends.
+
+    What the system tells of a process that has ended (ru_maxrss) counts this one's memory too, of
+    which every new process begins as a copy.
+    """
+    seen, ended = [0], threading.Event()
+
+    def look() -> None:
+        while not ended.wait(LOOK_EVERY_S):
+            with contextlib.suppress(OSError):
+                status = Path(f"/proc/{process}/status").read_text()
+                if found := re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE):
+                    seen.append(int(found[1]) // 1024)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        looking.join()
 
 
 def _temporary_file() -> Any:

@@ -107,9 +107,15 @@ def test_run_measures_a_process_and_shows_why_it_failed() -> None:
     done = frame.run(sys.executable, "-c", "print('{\"a\": 1}')")
     assert frame.last_json(done.output) == {"a": 1}
     assert done.seconds > 0
-    assert done.peak_mb > 0
     with pytest.raises(RuntimeError, match="no such thing"):
         frame.run(sys.executable, "-c", "raise SystemExit('no such thing')")
+
+
+def test_peak_memory_is_that_of_the_process_alone() -> None:
+    large = bytearray(os.urandom(1024)) * (200 << 10)  # 200 MB of this process
+    work = "import time; a = bytearray(b'x') * (40 << 20); time.sleep(0.5)"
+    done = frame.run(sys.executable, "-c", work)
+    assert 40 <= done.peak_mb < len(large) >> 20
 
 
 def pictures() -> list[np.ndarray]:
