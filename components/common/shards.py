@@ -214,7 +214,7 @@ def stream(
         place: of the shard.
         expected: every photo of the shard by its offset, in this order.
         wanted: the offsets of those to give.
-        pool: reads them.
+        pool: helps to read them.
 
     Raises:
         InputError: the shard holds anything but the expected photos.
@@ -225,34 +225,41 @@ def stream(
             runs = _runs(expected.values(), wanted)
             # Most shards are as `ShardWriter` made them, and this is ten times as fast as tarfile.
             with contextlib.closing(_read_ahead(file, runs, pool)) as found:
-                for read in found:
-                    while read.photos:
-                        photo, data = read.photos.popleft()
+                for run in found:
+                    while run.photos:
+                        photo, data = run.photos.popleft()
                         if data is None:
                             raise _differs(place, photo)
                         yield photo, data
-                    seen, end = seen + read.seen, read.end
-                    if not read.regular:
+                    seen, end = seen + run.seen, run.end
+                    if not run.regular:
                         break
             if os.fstat(file.fileno()).st_size < end:
                 raise tarfile.ReadError("unexpected end of data")
-            # Whatever else there is must be what any tar may hold: the photos, and an end.
-            file.seek(end)
-            tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115 - `file` is closed
-            for member in tar:
-                if not member.isreg():
-                    raise InputError(f"{place}: {member.name!r} is a link or a special file")
-                listed = expected.get(member.offset_data)
-                if listed is None or (listed.path, listed.size) != (member.name, member.size):
-                    raise InputError(f"{place}: {member.name!r} is not what the manifest lists")
+            for photo in _others(file, end, place, expected):
                 seen += 1
-                if listed.offset in wanted:
-                    file.seek(member.offset_data)
-                    yield listed, _checked(place, listed, file.read(member.size))
+                if photo.offset in wanted:
+                    file.seek(photo.offset)
+                    yield photo, _checked(place, photo, file.read(photo.size))
     except tarfile.TarError as error:
         raise InputError(f"{place} is damaged ({error}): make the dataset again") from error
     if seen != len(expected):
         raise InputError(f"{place} holds {seen} photos, the manifest lists {len(expected)}")
+
+
+def _others(
+    file: BinaryIO, start: int, place: Path, expected: Mapping[int, Photo]
+) -> Iterator[Photo]:
+    """What else there is from `start` on: what any tar may hold, the photos and an end."""
+    file.seek(start)
+    tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115 - `file` is closed
+    for member in tar:
+        if not member.isreg():
+            raise InputError(f"{place}: {member.name!r} is a link or a special file")
+        listed = expected.get(member.offset_data)
+        if listed is None or (listed.path, listed.size) != (member.name, member.size):
+            raise InputError(f"{place}: {member.name!r} is not what the manifest lists")
+        yield listed
 
 
 @dataclass(frozen=True)

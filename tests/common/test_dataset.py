@@ -82,6 +82,11 @@ def test_bytes_and_all_columns_come_back(tmp_path: Path) -> None:
     assert dataclasses.replace(stored, **filled) == FULL
 
 
+def test_columns_are_the_fields_of_a_photo() -> None:
+    # In their order, as rows are read by columns.
+    assert [field.name for field in dataclasses.fields(Photo)] == SCHEMA.names
+
+
 def test_source_hash_is_the_stored_one_where_nothing_else_is_known(tmp_path: Path) -> None:
     with DatasetWriter(tmp_path / "d") as writer:
         stored = writer.add(Photo(label="x"), b"bytes")
