@@ -5,21 +5,15 @@ backbone never import TensorFlow.
 """
 
 import argparse
-import contextlib
-import functools
-import io
 import json
 import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from components.common import backbone, weights, weights_sources
 from components.common.architecture import parse_architecture
@@ -29,6 +23,9 @@ from components.common.step import run_command
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+    from tensorflow.types.experimental import ConcreteFunction
+
+INPUT = "input"
 
 
 def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") -> Path:
@@ -53,71 +50,82 @@ def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") ->
         "imagenet": network.output,
     }
     model = keras.Model(network.input, outputs)
+    converted = to_litert(freeze(trace(model, architecture.size)), "features")
     with atomic_directory(
         directory, what="the converted backbone", marker=backbone.DESCRIPTION_FILE
     ) as temporary:
-        with tempfile.TemporaryDirectory() as folder:
-            save_endpoints({"features": model}, architecture.size, Path(folder))
-            converted = to_litert(Path(folder), "features")
         (temporary / backbone.MODEL_FILE).write_bytes(converted)
         description = json.dumps(asdict(key), indent=2, sort_keys=True)
         (temporary / backbone.DESCRIPTION_FILE).write_text(description + "\n")
     return directory
 
 
-def save_endpoints(
-    models: "Mapping[str, keras.Model]",
-    size: int,
-    directory: Path,
-    functions: "Mapping[str, tuple[Callable[..., object], tf.TensorSpec]] | None" = None,
-) -> None:
-    """Write a SavedModel with one signature per model; the first is `serving_default` too.
+def trace(
+    model: "keras.Model", size: int, names: Mapping[str, str] | None = None
+) -> "ConcreteFunction":
+    """The graph of a model: the one that all forms are made of, since tracing takes a while.
 
-    Each takes `input`, float32 (N, size, size, 3), and gives the model's outputs by their names.
+    Its input is called `input`, float32 (N, size, size, 3); its outputs are the model's, by name.
 
     Args:
-        models: by the names of their signatures.
+        model: its output is a dictionary.
         size: pixels of the square input.
-        directory: where to.
-        functions: further signatures: what they run on these models, and what they take.
+        names: of outputs that get an operation of another name in the graph.
     """
-    import keras
     import tensorflow as tf
 
-    archive = keras.export.ExportArchive()
-    specification = tf.TensorSpec((None, size, size, 3), tf.float32, name="input")
-    for name, model in models.items():
-        archive.track(model)
-        inference = functools.partial(model, training=False)
-        archive.add_endpoint(name, inference, input_signature=[specification])
-    for name, (function, taken) in (functions or {}).items():
-        archive.add_endpoint(name, function, input_signature=[taken])
-    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every endpoint
-        archive.write_out(str(directory), verbose=False)
+    specification = tf.TensorSpec((None, size, size, 3), tf.float32, name=INPUT)
+
+    def run(batch: "tf.Tensor") -> "dict[str, tf.Tensor]":
+        outputs = dict(model(batch, training=False))
+        for name, shown in (names or {}).items():
+            outputs[name] = tf.identity(outputs[name], name=shown)
+        return outputs
+
+    # AutoGraph would look for Python control flow in Keras, where there is none to be found.
+    return tf.function(run, [specification], autograph=False).get_concrete_function()
 
 
-def to_litert(
-    saved_model: Path, endpoint: str, samples: "Iterable[NDArray[np.float32]] | None" = None
-) -> bytes:
-    """One endpoint of a SavedModel as LiteRT, outputs under their names.
+@dataclass(frozen=True)
+class Frozen:
+    """A graph with its weights as constants, and the names of its outputs in their order."""
+
+    function: "ConcreteFunction"
+    outputs: tuple[str, ...]
+
+
+def freeze(traced: "ConcreteFunction") -> Frozen:
+    """Copy the weights into the graph as they are now."""
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    # TensorFlow flattens a dictionary in the order of its keys.
+    outputs = tuple(sorted(traced.structured_outputs))
+    return Frozen(convert_variables_to_constants_v2(traced), outputs)
+
+
+def to_litert(frozen: Frozen, endpoint: str) -> bytes:
+    """LiteRT with one signature, inputs and outputs under their names.
+
+    The converter loads the SavedModel that it reads twice in Python. It is given one without
+    variables and with a single function, whose loading takes next to nothing.
 
     Args:
-        saved_model: its directory.
-        endpoint: the signature.
-        samples: batches of one input each; given, weights and activations become int8 in the range
-            that these show, while inputs and outputs stay float32.
+        frozen: the graph.
+        endpoint: name of the signature.
     """
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(
-        str(saved_model), signature_keys=[endpoint]
-    )
-    if samples is not None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: (
-            (endpoint, {"input": sample}) for sample in samples
-        )
-    with backbone.without_notice(b"fully_quantize"):
+    def run(batch: "tf.Tensor") -> "dict[str, tf.Tensor]":
+        return dict(zip(frozen.outputs, frozen.function(batch), strict=True))
+
+    shape = frozen.function.inputs[0].shape
+    specification = tf.TensorSpec(shape, tf.float32, name=INPUT)
+    signature = tf.function(run, [specification], autograph=False)
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(tf.Module(), folder, {endpoint: signature})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, [endpoint])
         converted: bytes = converter.convert()
     return converted
 

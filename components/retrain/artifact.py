@@ -121,7 +121,7 @@ def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> 
         return None
     path = folder / model.INT8
     photos = trained.scored
-    path.write_bytes(quantize.make(folder / model.SAVED_MODEL, dataset, size))
+    path.write_bytes(quantize.make((folder / model.LITERT).read_bytes(), dataset, size))
     measured = quantize.measure(path, dataset, photos, trained.found, size)
     low, high = (100 * bound for bound in measured.interval)
     log.info(

@@ -1,26 +1,25 @@
 """The trained model in its several forms, built with Keras from the backbone and the head."""
 
-from collections.abc import Callable, Iterable
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from components.common import model, weights
+from components.common import convert, model, weights
 from components.common.architecture import Architecture
-from components.common.convert import save_endpoints, to_litert
+from components.common.convert import INPUT, Frozen, freeze, to_litert
 from components.common.weights import Weights
 from components.retrain.head import Head
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
+    from tensorflow.types.experimental import ConcreteFunction
 
+SERVE = "serve"
 INSPECT = "inspect"
 ENCODED = "serve_bytes"
 ENCODED_INPUT = "image_bytes"  # TensorFlow Serving decodes base64 for names that end so
-FROZEN_INPUT = "input"
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,7 @@ def write(
 ) -> None:
     """Write `model.keras`, `saved_model/`, `model.tflite` and `retrained_graph.pb`.
 
-    The SavedModel has three signatures: `serve` (also the default) takes tensors, `serve_bytes`
-    encoded photos, and `inspect` is what LiteRT is made from, so that the graph is traced once.
+    All but the first are made of one graph: tracing a Keras model takes longer than writing it.
 
     Args:
         models: what to write.
@@ -77,77 +75,79 @@ def write(
         directory: where to.
         final_tensor_name: name of the frozen graph's output.
     """
-    import keras
-    import tensorflow as tf
-
     models.classifier.save(directory / model.KERAS)
-    named = keras.Model(models.classifier.input, {model.SCORES: models.classifier.output})
-    save_endpoints(
-        {"serve": named, INSPECT: models.inspectable},
-        size,
-        directory / model.SAVED_MODEL,
-        {ENCODED: (_on_encoded(named, size), tf.TensorSpec((None,), tf.string, ENCODED_INPUT))},
-    )
-    (directory / model.LITERT).write_bytes(to_litert(directory / model.SAVED_MODEL, INSPECT))
-    frozen = frozen_graph(models.classifier, size, final_tensor_name)
-    (directory / model.FROZEN).write_bytes(frozen)
+    traced = trace(models, size, final_tensor_name)
+    _save(models, traced, size, directory / model.SAVED_MODEL)
+    frozen = freeze(traced)
+    (directory / model.LITERT).write_bytes(to_litert(frozen, INSPECT))
+    (directory / model.FROZEN).write_bytes(frozen_graph(frozen, final_tensor_name))
 
 
-def frozen_graph(classifier: "keras.Model", size: int, final_tensor_name: str) -> bytes:
+def trace(models: KerasModels, size: int, final_tensor_name: str) -> "ConcreteFunction":
+    """The inspectable model's graph, with the operation that the frozen graph ends in."""
+    return convert.trace(models.inspectable, size, {model.SCORES: final_tensor_name})
+
+
+def frozen_graph(frozen: Frozen, final_tensor_name: str) -> bytes:
     """A GraphDef with its weights as constants, as retrain.py wrote it.
 
     Its input is called `input`, float32 (N, size, size, 3), RGB, -1 to 1.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
 
-    specification = tf.TensorSpec((None, size, size, 3), tf.float32, name=FROZEN_INPUT)
-
-    @tf.function(input_signature=[specification])  # type: ignore[untyped-decorator, unused-ignore]
-    def run(batch: "tf.Tensor") -> "tf.Tensor":
-        return tf.identity(classifier(batch, training=False), name=final_tensor_name)
-
-    graph = convert_variables_to_constants_v2(run.get_concrete_function()).graph.as_graph_def()
+    graph = frozen.function.graph.as_graph_def()
     trimmed = tf.compat.v1.graph_util.extract_sub_graph(graph, [final_tensor_name])
     # Deterministic: protobuf writes maps in another order in every process.
     serialized: bytes = trimmed.SerializeToString(deterministic=True)
     return serialized
 
 
-def to_int8(saved_model: Path, samples: Iterable[NDArray[np.float32]]) -> bytes:
-    """The model as LiteRT with int8 weights and activations; inputs and outputs stay float32.
+def _save(models: KerasModels, traced: "ConcreteFunction", size: int, directory: Path) -> None:
+    """Write the SavedModel.
 
-    Args:
-        saved_model: what `write` wrote.
-        samples: batches of the model's input, float32 (1, size, size, 3), that show the range of
-            its activations.
+    It has three signatures: `serve` (also the default) takes tensors, `serve_bytes` encoded photos,
+    and `inspect` gives bottleneck and feature map besides. All run the same graph.
     """
-    return to_litert(saved_model, INSPECT, samples)
+    import tensorflow as tf
+
+    def serve(batch: "tf.Tensor") -> "dict[str, tf.Tensor]":
+        return {model.SCORES: traced(batch)[model.SCORES]}
+
+    def serve_bytes(encoded: "tf.Tensor") -> "dict[str, tf.Tensor]":
+        shape = tf.TensorSpec((size, size, 3), tf.float32)
+        decode = functools.partial(_decode, size=size)
+        return serve(tf.map_fn(decode, encoded, fn_output_signature=shape))
+
+    tensors = tf.TensorSpec((None, size, size, 3), tf.float32, name=INPUT)
+    encoded = tf.TensorSpec((None,), tf.string, name=ENCODED_INPUT)
+    endpoints = {
+        name: tf.function(run, [taken], autograph=False)
+        for name, run, taken in (
+            (SERVE, serve, tensors),
+            (INSPECT, traced, tensors),
+            (ENCODED, serve_bytes, encoded),
+        )
+    }
+    module = tf.Module()
+    module.tracked = [variable.value for variable in models.inspectable.variables]
+    for name, endpoint in endpoints.items():
+        setattr(module, name, endpoint)
+    default = {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: endpoints[SERVE]}
+    tf.saved_model.save(module, str(directory), default | endpoints)
 
 
-def _on_encoded(named: "keras.Model", size: int) -> Callable[..., object]:
-    """The classifier on encoded photos, decoded by TensorFlow.
+def _decode(data: "tf.Tensor", size: int) -> "tf.Tensor":
+    """An encoded photo as a model's input, decoded by TensorFlow.
 
     It knows nothing of EXIF: a photo that only its EXIF turns upright is seen as it lies.
     """
     import tensorflow as tf
 
-    def decode(data: "tf.Tensor") -> "tf.Tensor":
-        photo = tf.io.decode_image(data, channels=3, expand_animations=False)
-        photo.set_shape((None, None, 3))
-        shape = tf.shape(photo)[:2]
-        # As our decoder: at 1/1, 1/2, 1/4 or 1/8, the smallest that is large enough, then linear.
-        room = tf.reduce_min(shape) // size
-        factor = tf.bitwise.left_shift(
-            1, sum(tf.cast(room >= scale, tf.int32) for scale in (2, 4, 8))
-        )
-        reduced = tf.image.resize(photo, (shape + factor - 1) // factor, method="area")
-        return tf.image.resize(reduced, (size, size)) / 127.5 - 1
-
-    def run(image_bytes: "tf.Tensor") -> object:
-        shape = tf.TensorSpec((size, size, 3), tf.float32)
-        return named(tf.map_fn(decode, image_bytes, fn_output_signature=shape), training=False)
-
-    return run
+    photo = tf.io.decode_image(data, channels=3, expand_animations=False)
+    photo.set_shape((None, None, 3))
+    shape = tf.shape(photo)[:2]
+    # As our decoder: at 1/1, 1/2, 1/4 or 1/8, the smallest that is large enough, then linear.
+    room = tf.reduce_min(shape) // size
+    factor = tf.bitwise.left_shift(1, sum(tf.cast(room >= scale, tf.int32) for scale in (2, 4, 8)))
+    reduced = tf.image.resize(photo, (shape + factor - 1) // factor, method="area")
+    return tf.image.resize(reduced, (size, size)) / 127.5 - 1

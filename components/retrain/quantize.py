@@ -1,7 +1,7 @@
 """The int8 form: made, measured on photos that the scoring head had not seen, and judged."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from components.common import backbone, images, model
 from components.common.batches import batched, in_turn
+from components.common.convert import INPUT
 from components.common.dataset import Dataset
 from components.common.photo import Photo
 from components.common.splits import TRAINING
@@ -49,18 +50,38 @@ class Int8:
     interval: tuple[float, float]
 
 
-def make(saved_model: Path, dataset: Dataset, size: int) -> bytes:
-    """Convert, with the ranges that a few training photos of every class show.
+def make(float_model: bytes, dataset: Dataset, size: int) -> bytes:
+    """The int8 form, with the ranges that a few training photos of every class show.
 
     Args:
-        saved_model: the model.
+        float_model: the model as LiteRT, float32.
         dataset: where the photos are.
         size: pixels of the model's input.
     """
     chosen = _from_every_class([photo for photo in dataset.photos if photo.split == TRAINING])
-    return export.to_int8(
-        saved_model, (images.model_input(dataset.read(photo), size)[None] for photo in chosen)
-    )
+    samples = (images.model_input(dataset.read(photo), size)[None] for photo in chosen)
+    return to_int8(float_model, samples)
+
+
+def to_int8(float_model: bytes, samples: Iterable[NDArray[np.float32]]) -> bytes:
+    """LiteRT with int8 weights and activations; inputs and outputs stay float32.
+
+    The two halves of what TensorFlow's converter does after converting: it has no public way to
+    begin with what is converted already.
+
+    Args:
+        float_model: what `export.write` wrote as `model.tflite`.
+        samples: batches of the model's input, float32 (1, size, size, 3), that show the range of
+            its activations.
+    """
+    from tensorflow.lite.python.convert import mlir_quantize
+    from tensorflow.lite.python.optimize.calibrator import Calibrator, add_intermediate_tensors
+
+    shown = ((export.INSPECT, {INPUT: sample}) for sample in samples)
+    calibrated = Calibrator(add_intermediate_tensors(float_model)).calibrate(lambda: shown)
+    with backbone.without_notice(b"fully_quantize"):
+        quantized: bytes = mlir_quantize(calibrated)
+    return quantized
 
 
 def measure(

@@ -11,7 +11,7 @@ import numpy as np
 from components.common import images, model, weights_sources
 from components.common.architecture import parse_architecture
 from components.common.bottlenecks import Bottlenecks
-from components.common.convert import quiet_tensorflow
+from components.common.convert import freeze, quiet_tensorflow
 from components.common.errors import InputError
 from components.common.files import atomic_directory, default_cache_dir, write_file
 from components.common.splits import TEST, TRAINING, VALIDATION
@@ -181,7 +181,8 @@ class _IntermediateGraphs:
             self._models = export.build(self._architecture, self._pretrained, look.head)
         self._models.set_head(look.head)
         name = self._extras.final_tensor_name
-        graph = export.frozen_graph(self._models.classifier, self._architecture.size, name)
+        traced = export.trace(self._models, self._architecture.size, name)
+        graph = export.frozen_graph(freeze(traced), name)
         folder = Path(self._extras.intermediate_output_graphs_dir)
         path = folder / f"intermediate_{look.step}.pb"
         write_file(path, graph, what="an intermediate graph")

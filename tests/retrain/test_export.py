@@ -1,0 +1,110 @@
+"""The forms of the model, made of one graph."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.common import backbone, convert, weights
+from components.common.architecture import parse_architecture
+from components.retrain import export, quantize
+from components.retrain.head import Head
+
+SIZE = 128
+OUTPUT = "answer"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All forms of the smallest network with random weights, and how often Keras ran it."""
+    convert.quiet_tensorflow()
+    architecture = parse_architecture(f"mobilenet_0.25_{SIZE}")
+    kernel = np.random.default_rng(0).normal(0, 0.1, (architecture.bottleneck_size, 3))
+    head = Head(kernel.astype(np.float32), np.zeros(3, np.float32))
+    models = export.build(architecture, weights.from_keras(architecture.build()), head)
+    first = models.classifier.get_layer("conv1")
+    run, runs = first.call, []
+    first.call = lambda batch: runs.append(1) or run(batch)
+    made = tmp_path_factory.mktemp("model")
+    export.write(models, SIZE, made, final_tensor_name=OUTPUT)
+    (made / "runs.txt").write_text(str(len(runs)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def batch() -> np.ndarray:
+    """Four inputs, float32."""
+    return np.random.default_rng(1).uniform(-1, 1, (4, SIZE, SIZE, 3)).astype(np.float32)
+
+
+def test_network_is_traced_once_for_all_forms(folder: Path) -> None:
+    assert (folder / "runs.txt").read_text() == "1"
+
+
+def test_weights_are_in_the_saved_model_once(folder: Path) -> None:
+    saved = sum(path.stat().st_size for path in (folder / "saved_model/variables").iterdir())
+    assert saved == pytest.approx((folder / "model.tflite").stat().st_size, rel=0.2)
+
+
+def test_forms_agree_under_every_signature(folder: Path, batch: np.ndarray) -> None:
+    import keras
+    import tensorflow as tf
+
+    expected = np.asarray(keras.models.load_model(folder / "model.keras")(batch))
+    seen = backbone.make_interpreter(folder / "model.tflite")(input=batch)
+    loaded = tf.saved_model.load(str(folder / "saved_model"))
+    inspected = loaded.signatures["inspect"](input=tf.constant(batch))
+    assert seen.keys() == inspected.keys() == {"final_result", "bottleneck", "features"}
+    for name, values in seen.items():
+        np.testing.assert_allclose(inspected[name].numpy(), values, atol=1e-4)
+    for name in ("serve", "serving_default"):
+        served = loaded.signatures[name](input=tf.constant(batch))
+        np.testing.assert_allclose(served["final_result"].numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(seen["final_result"], expected, atol=1e-5)
+
+
+def test_keras_can_use_the_saved_model_as_a_layer(folder: Path, batch: np.ndarray) -> None:
+    import keras
+
+    layer = keras.layers.TFSMLayer(str(folder / "saved_model"), call_endpoint="serve")
+    original = keras.models.load_model(folder / "model.keras")
+    assert len(layer.weights) == len(original.weights)
+    found = layer(batch)["final_result"]
+    np.testing.assert_allclose(np.asarray(found), np.asarray(original(batch)), atol=1e-5)
+
+
+def test_frozen_graph_has_the_name_asked_for_and_no_other_output(
+    folder: Path, batch: np.ndarray
+) -> None:
+    import tensorflow as tf
+
+    definition = tf.compat.v1.GraphDef.FromString((folder / "retrained_graph.pb").read_bytes())
+    read = {name.split(":")[0] for node in definition.node for name in node.input}
+    assert {node.name for node in definition.node} - read == {OUTPUT}
+    with tf.compat.v1.Graph().as_default() as graph:
+        tf.import_graph_def(definition, name="")
+        with tf.compat.v1.Session(graph=graph) as session:
+            found = session.run(f"{OUTPUT}:0", {"input:0": batch})
+    seen = backbone.make_interpreter(folder / "model.tflite")(input=batch)
+    np.testing.assert_allclose(found, seen["final_result"], atol=1e-5)
+
+
+def test_int8_form_is_that_of_the_converter(
+    folder: Path, batch: np.ndarray, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    samples = [one[None] for one in batch]
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved_model"), ["inspect"])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: (("inspect", {"input": one}) for one in samples)
+    (tmp_path / "theirs.tflite").write_bytes(converter.convert())
+    ours = quantize.to_int8((folder / "model.tflite").read_bytes(), samples)
+    (tmp_path / "ours.tflite").write_bytes(ours)
+    found, expected = (
+        backbone.make_interpreter(tmp_path / f"{name}.tflite")(input=batch)
+        for name in ("ours", "theirs")
+    )
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
