@@ -5,7 +5,8 @@
     fetched/objects/ab/ab12…    bytes that are too many for that (archives), named by their SHA-256
 
 Each is written beside its place and renamed, and its hash is checked at each look-up, so a process
-that is killed leaves nothing that could be taken for whole. A photo is one file, not two: making
+that is killed leaves nothing that could be taken for whole; what it leaves is removed by the next
+that uses the cache. A photo is one file, not two: making
 files is most of what a cache costs.
 """
 
@@ -14,15 +15,17 @@ import hashlib
 import itertools
 import json
 import os
+import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from components.common import temporary
 from components.common.files import hash_file, naming_full_disk
 
-STALE_S = 86400.0  # half-written files of processes that were killed go after a day
 HEADER_MAX_BYTES = 64 * 1024
 BODY_MAX_BYTES = 256 * 1024**2
 KEPT_BYTES = 256 * 1024
@@ -86,9 +89,10 @@ class FetchCache:
     def __init__(self, cache_dir: Path) -> None:
         self.directory = cache_dir / "fetched"
         self._root = str(self.directory)
+        self._token = secrets.token_hex(4)
         self._numbers = itertools.count()
         self._made: set[str] = set()
-        self._drop_stale()
+        temporary.drop_abandoned(self.directory, ".")
 
     def lookup(self, url: str, max_age_s: float | None = None) -> Fetched | None:
         """What a URL gave before, if it is still there, whole, and not too old."""
@@ -133,21 +137,16 @@ class FetchCache:
         Raises:
             WorkError: the disk is full.
         """
-        temporary = self._new_file()
         digest, size = hashlib.sha256(), 0
-        try:
-            with open(temporary, "xb") as file:
-                for chunk in chunks:
-                    digest.update(chunk)
-                    size += len(chunk)
-                    with naming_full_disk("a fetched file", self.directory):
-                        file.write(chunk)
+        with self._new_file() as (file, name):
+            for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                with naming_full_disk("a fetched file", self.directory):
+                    _write(file, chunk)
             place = self._object(digest.hexdigest())
             self._make(os.path.dirname(place))
-            os.replace(temporary, place)
-        finally:
-            with contextlib.suppress(FileNotFoundError):  # it has its place
-                os.unlink(temporary)
+            os.replace(name, place)
         sha256, now = digest.hexdigest(), time.time()
         about = About(url, final_url or url, content_type, sha256, size, now, apart=True)
         self._write_record(about, _header(about))
@@ -157,24 +156,30 @@ class FetchCache:
         """Write one file so that it is whole or absent, in as few system calls as that takes."""
         place = self._record(about.url)
         self._make(os.path.dirname(place))
-        temporary = self._new_file()
-        with naming_full_disk("a fetched file", self.directory):
-            try:
-                with open(temporary, "xb", buffering=0) as file:
-                    rest = memoryview(content)
-                    while rest:
-                        rest = rest[file.write(rest) :]
-                os.replace(temporary, place)
-            except OSError:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(temporary)
-                raise
+        with naming_full_disk("a fetched file", self.directory), self._new_file() as (file, name):
+            _write(file, content)
+            os.replace(name, place)
         return Path(place)
 
-    def _new_file(self) -> str:
-        """A place to write to, on the same disk as its final one."""
+    @contextlib.contextmanager
+    def _new_file(self) -> Iterator[tuple[FileIO, str]]:
+        """A file to write to, on the same disk as its final place, locked while it is open."""
         self._make(self._root)
-        return f"{self._root}/.partial-{os.getpid()}-{next(self._numbers)}"
+        while True:
+            name = f"{self._root}/.{temporary.PARTIAL}-{self._token}-{next(self._numbers)}"
+            file = open(name, "xb", buffering=0)  # noqa: SIM115 - handed on
+            # Another process may have taken it for an abandoned one before it was locked.
+            locked = temporary.try_lock(file.fileno())
+            if locked is not False and os.fstat(file.fileno()).st_nlink:
+                break
+            file.close()
+        try:
+            with file:
+                yield file, name
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
 
     def _make(self, directory: str) -> None:
         if directory not in self._made:
@@ -190,13 +195,11 @@ class FetchCache:
         name = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
         return f"{self._root}/urls/{name[:2]}/{name}"
 
-    def _drop_stale(self) -> None:
-        for path in self.directory.glob(".partial-*"):
-            try:
-                if time.time() - path.stat().st_mtime > STALE_S:
-                    path.unlink()
-            except FileNotFoundError:  # its own process was faster
-                continue
+
+def _write(file: FileIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _header(about: About) -> bytes:

@@ -4,11 +4,11 @@ import errno
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from components.common import temporary
 from components.common.errors import InputError, WorkError
 
 
@@ -59,30 +59,11 @@ def atomic_directory(path: Path, *, what: str, marker: str) -> Iterator[Path]:
             f"{path} exists and is not an earlier output of this step (no {marker} in it): "
             f"choose another place for {what}, or remove it"
         )
-    temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
     with naming_full_disk(what, path):
-        try:
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-            yield temporary
-            _replace_directory(temporary, path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _replace_directory(new: Path, path: Path) -> None:
-    """Give `new` the name `path`; what stood there goes only once the new one is in place."""
-    if not path.exists():
-        new.rename(path)
-        return
-    old = path.with_name(f".{path.name}.old-{os.getpid()}")
-    path.rename(old)
-    try:
-        new.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        temporary.restore(path)
+        with temporary.sibling(path, directory=True) as new:
+            yield new
+            temporary.replace_directory(new, path)
 
 
 def write_file(path: Path, data: bytes | str, *, what: str) -> None:
@@ -91,14 +72,21 @@ def write_file(path: Path, data: bytes | str, *, what: str) -> None:
     Raises:
         WorkError: the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    with naming_full_disk(what, path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(data.encode() if isinstance(data, str) else data)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with naming_full_disk(what, path), temporary.sibling(path, directory=False) as new:
+        new.write_bytes(data.encode() if isinstance(data, str) else data)
+        new.replace(path)
+
+
+@contextmanager
+def atomic_file(path: Path, *, what: str) -> Iterator[Path]:
+    """Yield a temporary sibling, an empty file, that takes the name `path` at the end of the block.
+
+    Raises:
+        WorkError: the disk is full.
+    """
+    with naming_full_disk(what, path), temporary.sibling(path, directory=False) as new:
+        yield new
+        new.replace(path)
 
 
 def hash_file(path: Path) -> str:

@@ -11,16 +11,15 @@ import functools
 import json
 import logging
 import os
-import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from components.common.errors import InputError, WorkError
 from components.common.files import is_disk_full
+from components.common.termination import EXIT_STATUS, end_cleanly_on_sigterm, is_ending
 
 EVENTS_VARIABLE = "MUSHROOM_EVENTS"
 LOG_INTERVAL_S = 30.0
@@ -66,20 +65,6 @@ def configure_logging() -> None:
         log.propagate = False
 
 
-def end_cleanly_on_sigterm() -> None:
-    """Let SIGTERM end the process as an exception does, so that nothing half-written is left.
-
-    Kubernetes sends it to a pod that must go, and `make run` to steps beside one that failed.
-    """
-
-    def end(number: int, _: object) -> NoReturn:
-        print("stopped by SIGTERM", file=sys.stderr, flush=True)
-        raise SystemExit(128 + number)
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, end)
-
-
 def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Mark a function as a pipeline step: its start, end and failure become events.
 
@@ -99,6 +84,8 @@ def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             try:
                 result = function(*args, **kwargs)
             except Exception as error:
+                if is_ending():
+                    raise SystemExit(EXIT_STATUS) from None
                 known = explain(error)
                 status = known.exit_status if known else 1
                 message = str(known) if known else f"{type(error).__name__}: {error}"
@@ -160,6 +147,8 @@ def run_command(
         print(f"{name}: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
+        if is_ending():  # a library has made another error of it
+            raise SystemExit(EXIT_STATUS) from None
         known = explain(error)
         if known is None:
             raise

@@ -6,7 +6,6 @@ STORAGE_EMULATOR_HOST to an emulator of Google's. `minio://` is what Kubeflow Pi
 store of its own: the same as s3://.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,7 +13,7 @@ from typing import Any
 
 from components.common import storage_google, storage_s3
 from components.common.errors import InputError, WorkError
-from components.common.files import hash_file, naming_full_disk, write_file
+from components.common.files import atomic_file, hash_file, write_file
 from components.common.storage_errors import explained
 
 SCHEMES = ("gs://", "s3://", "minio://")
@@ -243,20 +242,15 @@ def download(uri: str, path: Path) -> None:
         WorkError: the store cannot be reached, the bytes came damaged, or the disk is full.
     """
     bucket, key = _object(uri)
-    temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    with explained(uri), naming_full_disk(uri, path):
+    with explained(uri):
         found = _service(uri).stat(bucket, key)
         if found is None:
             raise InputError(f"{uri} cannot be read: there is no such object")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
+        with atomic_file(path, what=uri) as new:
+            with new.open("wb") as file:
                 _service(uri).download(bucket, key, file)
-            if found[2] and found[2] != hash_file(temporary):
+            if found[2] and found[2] != hash_file(new):
                 raise WorkError(f"{uri} came damaged: its SHA-256 is another than when it was sent")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def download_folder(uri: str, folder: Path) -> None:

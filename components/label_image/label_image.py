@@ -11,7 +11,7 @@ import numpy as np
 
 from components.common import images
 from components.common.errors import InputError
-from components.common.files import naming_full_disk, write_file
+from components.common.files import atomic_file, write_file
 from components.common.images import BadPhoto
 from components.common.model import Model, top_k
 from components.common.step import Progress, log, step
@@ -249,11 +249,5 @@ def _write_predictions(gallery: "Gallery", path: Path) -> None:
     metadata = {"classes": json.dumps(gallery.model.classes)}
     schema = pa.schema([(name, kind) for name, (_, kind) in columns.items()], metadata=metadata)
     arrays = [pa.array(values, kind) for values, kind in columns.values()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with naming_full_disk("the predictions", path):
-        temporary = path.with_name(f".{path.name}.partial")
-        try:
-            pq.write_table(pa.table(arrays, schema=schema), temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with atomic_file(path, what="the predictions") as new:
+        pq.write_table(pa.table(arrays, schema=schema), new)

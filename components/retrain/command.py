@@ -13,7 +13,7 @@ from components.common.architecture import DEFAULT_ARCHITECTURE, NAMES
 from components.common.convert import quiet_tensorflow
 from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
-from components.common.files import default_cache_dir
+from components.common.files import atomic_directory, atomic_file, default_cache_dir
 from components.common.step import add_options, log
 from components.retrain import from_folder
 from components.retrain.distort import Distortions
@@ -23,6 +23,7 @@ from components.retrain.retrain import Extras, retrain
 
 # Where outputs go that are given no place: the folder of the original's tutorial.
 OUTPUT_DIR = "tf_files"
+SAVED_MODEL_MARKER = "saved_model.pb"
 VERBOSITIES = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
 TRAINING_HELP = {
@@ -192,7 +193,8 @@ def run(options: argparse.Namespace) -> None:
     _copy(places["output"] / model.FROZEN, places["output_graph"])
     _copy(places["output"] / model.LABELS, places["output_labels"])
     if saved_model:
-        shutil.copytree(places["output"] / model.SAVED_MODEL, saved_model, dirs_exist_ok=True)
+        with atomic_directory(saved_model, what="the SavedModel", marker=SAVED_MODEL_MARKER) as new:
+            shutil.copytree(places["output"] / model.SAVED_MODEL, new, dirs_exist_ok=True)
     log.info("Model: %s, frozen graph: %s", places["output"], places["output_graph"])
     log.info("TensorBoard: tensorboard --logdir %s", places["summaries_dir"])
 
@@ -243,5 +245,5 @@ def _new_folder(directory: Path) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    with atomic_file(target, what="a copy of the model's file") as new:
+        shutil.copyfile(source, new)

@@ -7,7 +7,8 @@ from components.common import storage
 from components.common.errors import InputError, WorkError
 from components.common.model import DESCRIPTION
 from components.common.model_place import LATEST, POINTER_MAX_BYTES
-from components.common.step import configure_logging, end_cleanly_on_sigterm, log
+from components.common.step import configure_logging, log
+from components.common.termination import end_cleanly_on_sigterm
 
 AGAIN_S = 30.0
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,15 +50,23 @@ def test_failure_half_way_leaves_nothing(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_half_written_files_of_the_dead_go_after_a_day(tmp_path: Path) -> None:
-    FetchCache(tmp_path).store(URL, b"x")
-    old, young = (tmp_path / "fetched" / f".partial-{n}-0" for n in (1, 2))
-    old.write_bytes(b"")
-    young.write_bytes(b"")
-    os.utime(old, (time.time() - 90_000,) * 2)
-    FetchCache(tmp_path)
-    assert not old.exists()
-    assert young.exists()
+def test_half_written_files_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    living = FetchCache(tmp_path)
+    left = tmp_path / "fetched" / ".partial-1-0"
+
+    def chunks() -> Iterator[bytes]:
+        yield b"one "
+        left.write_bytes(b"")
+        assert len(list(living.directory.glob(".partial-*"))) == 2
+        FetchCache(tmp_path)
+        yield b"two"
+
+    living.store_file(URL, chunks())
+    assert not left.exists()
+    found = living.lookup(URL)
+    assert found is not None
+    assert found.read() == b"one two"
+    assert list(living.directory.glob(".partial-*")) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,164 @@
+"""Temporary siblings: where an artifact is written before it takes its name.
+
+Each is locked by the process that writes it, for as long as that lives. So whoever writes the same
+artifact next can tell what a killed process left from what another is at work on, also where
+containers with process numbers of their own share a disk, and takes the former away.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PARTIAL, OLD = "partial", "old"
+# Where a disk knows no locks (some network disks), what is older than this is nobody's any more.
+STALE_S = 86400.0
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+
+_at_work: set[Path] = set()
+
+
+@contextmanager
+def sibling(path: Path, *, directory: bool) -> Iterator[Path]:
+    """Yield a new, locked file or directory beside `path`; whatever has its name at the end goes.
+
+    Siblings that killed processes left are removed first. Missing parents are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drop_abandoned(path.parent, f".{path.name}.")
+    made, lock = _make(path, directory=directory)
+    _at_work.add(made)
+    try:
+        yield made
+    finally:
+        remove(made)
+        _at_work.discard(made)
+        os.close(lock)
+
+
+def _make(path: Path, *, directory: bool) -> tuple[Path, int]:
+    """A new sibling and the descriptor that locks it."""
+    while True:
+        made = path.with_name(f".{path.name}.{PARTIAL}-{secrets.token_hex(4)}")
+        if directory:
+            made.mkdir()
+        else:
+            made.touch(exist_ok=False)
+        lock = os.open(made, os.O_RDONLY)
+        # Between the two calls, another process may have taken it for an abandoned one.
+        if try_lock(lock) is not False and made.exists():
+            return made, lock
+        os.close(lock)
+
+
+def try_lock(descriptor: int) -> bool | None:
+    """Lock an open file until it is closed: False where another has it, None without locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a disk that knows no such locks
+        return None
+    return True
+
+
+def drop_abandoned(folder: Path, prefix: str) -> None:
+    """Remove temporary siblings that processes left which are no more.
+
+    Args:
+        folder: where they are; a missing one has none.
+        prefix: that their names begin with, before "partial-".
+    """
+    for path in _named(folder, f"{prefix}{PARTIAL}-"):
+        if is_abandoned(path):
+            remove(path)
+
+
+def is_abandoned(path: Path) -> bool:
+    """True where the process that wrote a temporary file or directory has ended."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:  # its own process was faster
+        return False
+    try:
+        locked = try_lock(descriptor)
+        if locked is None:
+            return time.time() - os.fstat(descriptor).st_mtime > STALE_S
+        return locked
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a directory, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def remove_own() -> None:
+    """Remove what this process is writing: the last thing before it ends without unwinding."""
+    for path in list(_at_work):
+        remove(path)
+
+
+def replace_directory(new: Path, path: Path) -> None:
+    """Give `new` the name `path`, at once; an earlier directory of that name is under `new` then.
+
+    Where the system cannot exchange names, there is a moment without a directory of that name; a
+    process that is killed in it leaves the earlier one to `restore`.
+    """
+    if not path.exists():
+        new.rename(path)
+    elif not _exchange(new, path):
+        old = path.with_name(f".{path.name}.{OLD}-{secrets.token_hex(4)}")
+        path.rename(old)
+        try:
+            new.rename(path)
+        except OSError:
+            old.rename(path)
+            raise
+        remove(old)
+
+
+def restore(path: Path) -> None:
+    """Bring back the directory that a killed process had moved aside, and no new one replaced."""
+    for old in _named(path.parent, f".{path.name}.{OLD}-"):
+        if path.exists():
+            remove(old)
+        else:
+            old.rename(path)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names (renameat2); False where the system cannot."""
+    if sys.platform != "linux":
+        return False
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return False
+    names = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other))
+    if call(*names, _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def _named(folder: Path, prefix: str) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / entry.name for entry in entries if entry.name.startswith(prefix)]
+    except FileNotFoundError:
+        return []
