@@ -20,6 +20,7 @@ from components.runner.options import Request
 
 EXECUTE_COMMAND = "_execute"
 LATEST = "latest"
+TEMPORARY = "tmp"  # in the run's folder, while it runs
 POLL_S = 0.1
 STOP_S = 10.0
 
@@ -64,9 +65,12 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
     events = request.run_dir / "events.jsonl"
     request_file = request.run_dir / "request.json"
     request.write(request_file)
+    temporary = request.run_dir / TEMPORARY
+    temporary.mkdir()
     environment = {
         **os.environ,
         EVENTS_VARIABLE: str(events),
+        "TMPDIR": str(temporary),  # kfp.local and its tasks never clear away what they put there
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(pipeline_file.parent), os.environ.get("PYTHONPATH")])
         ),
@@ -94,6 +98,8 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
         except BaseException:
             _stop(child, request)
             raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     for event in reader.read():
         display.show(event)
     return child.wait()
