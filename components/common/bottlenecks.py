@@ -28,6 +28,7 @@ SCORES = "imagenet.npy"
 INDEX = "index.parquet"
 THREADS = 2  # each keeps the network's weights, 17 MB or more
 CACHE_FOLDER = "bottlenecks"  # of the cache
+SAVED_TOGETHER = 2048  # vectors in a file of the cache: 12 MB, a quarter of a minute of work
 CHUNK = 64  # photos in memory; between two chunks a thread waits for the other
 
 
@@ -143,7 +144,8 @@ class _Cache:
         self._folder = folder / name if folder else None
         self._order: dict[str, None] = {}
         self._known: dict[str, tuple[NDArray[np.float32], NDArray[np.float16]]] = {}
-        self._fresh: list[str] = []
+        self._unsaved: list[str] = []
+        self._fresh = 0
         for part in sorted(self._folder.glob("*.npz")) if self._folder else []:
             self._load(part)
 
@@ -154,6 +156,8 @@ class _Cache:
                 vectors, scores = stored["vectors"], stored["scores"]
             if len(vectors) != len(names) or len(scores) != len(names):
                 raise ValueError("its arrays differ in length")
+        except MemoryError:
+            raise
         except Exception:  # numpy and zipfile raise many types on a damaged file
             part.unlink(missing_ok=True)  # a cache: what is damaged is computed again
             return
@@ -177,29 +181,35 @@ class _Cache:
     ) -> None:
         half = scores.astype(np.float16)
         self._known.update(zip(names, zip(vectors, half, strict=True), strict=True))
-        self._fresh += names
+        self._fresh += len(names)
+        self._unsaved += names
+        if len(self._unsaved) >= SAVED_TOGETHER:
+            self._save()
 
     def collect(self) -> tuple[Bottlenecks, int]:
         """All rows asked for, in the order of asking; what is new goes into the cache."""
-        if self._folder and self._fresh:
-            self._save(self._folder)
+        self._save()
         names = tuple(self._order)
         if not names:
             raise InputError("there are no photos to compute bottlenecks of")
         vectors = np.stack([self._known[name][0] for name in names])
         scores = np.stack([self._known[name][1] for name in names])
-        return Bottlenecks(names, vectors, scores, self.key), len(self._fresh)
+        return Bottlenecks(names, vectors, scores, self.key), self._fresh
 
-    def _save(self, folder: Path) -> None:
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            sha256=np.array([name.encode() for name in self._fresh], dtype="S64"),
-            vectors=np.stack([self._known[name][0] for name in self._fresh]),
-            scores=np.stack([self._known[name][1] for name in self._fresh]),
-        )
-        name = hashlib.sha256("".join(self._fresh).encode()).hexdigest()[:16]
-        write_file(folder / f"{name}.npz", buffer.getvalue(), what="the bottleneck cache")
+    def _save(self) -> None:
+        """Put what is new into the cache."""
+        if self._folder and self._unsaved:
+            buffer = io.BytesIO()
+            np.savez(
+                buffer,
+                sha256=np.array([name.encode() for name in self._unsaved], dtype="S64"),
+                vectors=np.stack([self._known[name][0] for name in self._unsaved]),
+                scores=np.stack([self._known[name][1] for name in self._unsaved]),
+            )
+            name = hashlib.sha256("".join(self._unsaved).encode()).hexdigest()[:16]
+            data = buffer.getvalue()
+            write_file(self._folder / f"{name}.npz", data, what="the bottleneck cache")
+        self._unsaved.clear()
 
 
 def save(bottlenecks: Bottlenecks, path: Path, labels: Sequence[str]) -> None:

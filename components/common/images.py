@@ -62,6 +62,18 @@ class CleanPhoto:
         return decode(self.data, SMALL_SIDE) if self._small is None else self._small
 
 
+def _bad(reason: str, error: Exception) -> BadPhoto:
+    """The verdict on a photo whose decoder failed.
+
+    Raises:
+        MemoryError: there is not enough for any photo: the file may be a good one. A decoder that
+            runs out of memory while there is enough believed a damaged header.
+    """
+    if isinstance(error, MemoryError) or "memory" in str(error).lower():
+        np.empty((MAX_PIXELS, 3), np.uint8)
+    return BadPhoto(reason, f"{type(error).__name__}: {error}")
+
+
 def has_end(data: bytes) -> bool:
     """False for a file that was cut: a JPEG or PNG without its end marker.
 
@@ -105,7 +117,7 @@ def check_jpeg(data: bytes) -> None:
             data, "GRAY", min_height=-(-height // 8), min_width=-(-width // 8), strict=True
         )
     except ValueError as error:
-        raise BadPhoto("damaged", str(error)) from error
+        raise _bad("damaged", error) from error
 
 
 def _checked(data: bytes) -> NDArray[np.uint8] | None:
@@ -150,7 +162,7 @@ def _decode_jpeg(data: bytes, min_side: int) -> NDArray[np.uint8]:
             data, "RGB", min_height=-(-height // factor), min_width=-(-width // factor), strict=True
         )
     except ValueError as error:
-        raise BadPhoto("damaged", str(error)) from error
+        raise _bad("damaged", error) from error
     return pixels
 
 
@@ -169,7 +181,7 @@ def _as_shown(pixels: NDArray[np.uint8], data: bytes) -> NDArray[np.uint8]:
             shown.getexif()[EXIF_ORIENTATION] = header.getexif().get(EXIF_ORIENTATION, 1)
         return np.array(_to_srgb(ImageOps.exif_transpose(shown)))
     except Exception as error:  # as in `to_clean_jpeg`
-        raise BadPhoto("damaged", f"{type(error).__name__}: {error}") from error
+        raise _bad("damaged", error) from error
 
 
 def model_input(data: bytes, size: int) -> NDArray[np.float32]:
@@ -252,7 +264,7 @@ def to_clean_jpeg(data: bytes, *, strict: bool = True) -> CleanPhoto:
     except BadPhoto:
         raise
     except Exception as error:  # Pillow raises a dozen types on damaged files
-        raise BadPhoto("damaged", f"{type(error).__name__}: {error}") from error
+        raise _bad("damaged", error) from error
     stored = encode(np.asarray(upright))
     return CleanPhoto(stored, *upright.size)
 
@@ -274,7 +286,7 @@ def probe(data: bytes) -> tuple[int, int]:
         with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
             return image.size
     except Exception as error:  # Pillow raises a dozen types on damaged files
-        raise BadPhoto("damaged_header", f"{type(error).__name__}: {error}") from error
+        raise _bad("damaged_header", error) from error
 
 
 def enlarged(data: bytes) -> bytes:
@@ -292,7 +304,7 @@ def enlarged(data: bytes) -> bytes:
             width, height = (max(side, MIN_SIDE) for side in upright.size)
             return encode(np.asarray(upright.resize((width, height), Image.Resampling.BICUBIC)))
     except Exception as error:  # Pillow raises a dozen types on damaged files
-        raise BadPhoto("damaged", f"{type(error).__name__}: {error}") from error
+        raise _bad("damaged", error) from error
 
 
 def needs_conversion(data: bytes) -> bool:

@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -108,9 +109,15 @@ def explain(error: BaseException) -> InputError | WorkError | None:
     if isinstance(error, InputError | WorkError):
         return error
     if is_disk_full(error):
-        return WorkError(f"no space left on the disk: {error}")
-    if isinstance(error, MemoryError):
-        return WorkError("out of memory: give the step more, or fewer photos at once")
+        return WorkError(
+            f"no space left on the disk: {error}: free some space where the step writes, in its "
+            f"cache or in {tempfile.gettempdir()}, and run again"
+        )
+    if is_out_of_memory(error):
+        return WorkError(
+            "out of memory: give the step more, or fewer or smaller photos (docs/operations.md "
+            "says what each step needs)"
+        )
     if isinstance(
         error,
         PermissionError
@@ -121,6 +128,12 @@ def explain(error: BaseException) -> InputError | WorkError | None:
     ):
         return InputError(f"{error.strerror}: {error.filename}")
     return None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for a lack of memory, whichever library reports it in whatever type."""
+    texts = ("(-4:Insufficient memory)", "bad_alloc", "OOM when allocating")
+    return isinstance(error, MemoryError) or any(text in str(error) for text in texts)
 
 
 def fail(error: InputError | WorkError, name: str) -> NoReturn:

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -107,6 +107,26 @@ def test_only_new_photos_are_computed_and_order_is_that_of_asking(
     assert mixed.sha256 == tuple(photos[row][0].sha256 for row in (11, 7, 0))
     whole = bottlenecks.compute(backbone, photos)
     np.testing.assert_allclose(mixed.vectors, whole.vectors[[11, 7, 0]], rtol=1e-4, atol=1e-4)
+
+
+def test_what_was_computed_before_the_end_is_not_computed_again(
+    backbone: CountingBackbone,
+    photos: Photos,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bottlenecks, "CHUNK", 4)
+    monkeypatch.setattr(bottlenecks, "SAVED_TOGETHER", 8)
+
+    def stopped() -> Iterator[tuple[Photo, bytes]]:
+        yield from photos[:17]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bottlenecks.compute(backbone, stopped(), tmp_path)
+    before = backbone.computed
+    bottlenecks.compute(backbone, photos, tmp_path)
+    assert backbone.computed - before == len(photos) - 16
 
 
 def test_a_thread_s_own_network_gives_the_same_bits_as_a_batch(

@@ -1,0 +1,116 @@
+"""A full disk: exit status 1, a message that names the place, and earlier outputs as they were."""
+
+import random
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from faults.faults import cases
+from faults.small_disk import fill, mounted
+from faults.steps import (
+    STEPS,
+    TIMEOUT_S,
+    Workshop,
+    command,
+    contents,
+    environment,
+    finish,
+    made_by,
+    rests,
+)
+
+ROUNDS = cases(1, 5)
+MB = 1024**2
+# Steps with a cache of their own that they write to; the others read at most.
+WITH_CACHE = {"download": "fetched", "bottleneck": "bottlenecks"}
+LOGS = "retrain_logs"
+
+
+def run(words: list[str], folder: Path, temporary: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        words,
+        cwd=folder,
+        env=environment(temporary),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def assert_told(done: "subprocess.CompletedProcess[str]", place: Path) -> None:
+    """It failed as a full disk does: with the place and what to do, and no traceback."""
+    said = done.stderr
+    assert done.returncode == 1, said
+    assert re.search(r"error: no space left on the disk while writing .*free some space", said), (
+        said
+    )
+    assert str(place) in said
+    assert "Traceback" not in said
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_full_output_disk_leaves_the_earlier_output(
+    shop: Workshop, tmp_path: Path, step: str
+) -> None:
+    seed = int(time.time())
+    print("seed", seed)  # shown if the test fails
+    draw = random.Random(f"{seed} {step}")
+    calm = made_by(shop, step)
+    cache, temporary = shop.new_cache(tmp_path / "cache"), tmp_path / "tmp"
+    size = size_of(calm)
+    with mounted(tmp_path / "disk", 2 * size + 4 * MB) as disk:
+        out = disk / "out"
+        shutil.copytree(calm, out, ignore=shutil.ignore_patterns(LOGS))
+        before = contents(out)
+        words = command(shop, step, cache)
+        if step == "publish":  # a published version is never written again
+            words += ["--name", "another"]
+        for number in range(ROUNDS):
+            shutil.rmtree(out / LOGS, ignore_errors=True)
+            (disk / ".ballast").unlink(missing_ok=True)
+            # The first time there is no room at all, then for a part of the output.
+            fill(disk, int(number and draw.uniform(0, 0.9) * size))
+            assert_told(run(words, out, temporary), disk)
+            assert contents(out) == before
+            assert rests(disk) == []
+        (disk / ".ballast").unlink()
+        shutil.rmtree(out / LOGS, ignore_errors=True)
+        if step != "retrain":  # which alone takes as long as all others
+            finish(words, out, temporary)
+            assert before.items() <= contents(out).items()
+
+
+@pytest.mark.parametrize("step", WITH_CACHE)
+def test_full_cache_disk_is_named(shop: Workshop, tmp_path: Path, step: str) -> None:
+    out, temporary = tmp_path / "out", tmp_path / "tmp"
+    out.mkdir()
+    with mounted(tmp_path / "disk", 4 * MB) as disk:
+        cache = shop.new_cache(disk / "cache")
+        words = command(shop, step, cache)
+        (cache / WITH_CACHE[step]).mkdir()
+        fill(disk, 32 * 1024 if step == "download" else 0)
+        assert_told(run(words, out, temporary), disk)
+        assert list(out.iterdir()) == []
+        assert rests(disk) == []
+        (disk / ".ballast").unlink()
+        finish(words, out, temporary)
+        assert contents(out) == contents(made_by(shop, step))
+
+
+def test_file_size_limit_is_told_as_a_full_disk_is(shop: Workshop, tmp_path: Path) -> None:
+    """What a quota does; needs no rights."""
+    out, temporary = tmp_path / "out", tmp_path / "tmp"
+    out.mkdir()
+    cache = shop.new_cache(tmp_path / "cache")
+    words = command(shop, "clean", cache)
+    limited = ["bash", "-c", 'ulimit -f 64; exec "$@"', "bash", *words]
+    assert_told(run(limited, out, temporary), out)
+    assert list(out.iterdir()) == []
