@@ -169,6 +169,13 @@ serve: setup  ## a page to try the model of the last run, at http://localhost:80
 	@$(PY) -m components.serve --model_dir "$(MODEL)" --port $(or $(PORT),8080) \
 	$(if $(filter $(RUN)/model,$(MODEL)),$(addprefix --metrics ,$(wildcard $(RUN)/metrics.json))) $(ARGS)
 
+.PHONY: learning-curve
+learning-curve: setup  ## what number of photos buys what accuracy, of the last run's photos or of IMAGES
+	@test -n "$(IMAGES)" -o -d "$(RUN)/training" || { echo "make: no run at $(RUN): make run, or name \
+	a folder of photos: make learning-curve IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m components.retrain.learning_curve --image_dir "$(or $(IMAGES),$(RUN)/training)" \
+	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
+
 .PHONY: bench
 bench: setup  ## speed beside what one would pick instead: make bench IMAGES=folder ARGS='--only clean,label'
 	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench IMAGES=folder" >&2; exit 2; }

@@ -1,0 +1,176 @@
+"""A learning curve as lines of text, as a picture, as figures and as a page."""
+
+import csv
+import io
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.common import line_chart
+from components.common.line_chart import Axis, Line
+from components.common.report import escape, notices, page, percent, table
+from components.retrain.learning_curve_points import Point
+
+RENDERED = (
+    "These photos are rendered pictures, not photographs: the curve says nothing about real "
+    "mushrooms."
+)
+COLUMNS = (
+    *("name", "photos_per_class", "photos", "draws", "median", "least", "most"),
+    *("interval_low", "interval_high", "test_photos"),
+)
+HEADERS = ("photos a class", "photos", "accuracy", "least to most", "95 % interval")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What was measured.
+
+    Attributes:
+        photos_from: the folder, as it was named.
+        architecture: of the backbone.
+        classes: their names.
+        points: in order of the number of photos; the last one is all of them.
+        rendered: these are drawings.
+    """
+
+    photos_from: str
+    architecture: str
+    classes: Sequence[str]
+    points: Sequence[Point]
+    rendered: bool
+
+
+def files(curve: Curve) -> dict[str, str]:
+    """The contents of the files, by their suffix."""
+    return {
+        "html": _page(curve),
+        "svg": line_chart.svg_file(_picture(curve)),
+        "csv": _figures(curve),
+    }
+
+
+def text(curve: Curve) -> str:
+    """The curve for a terminal."""
+    rows = [HEADERS, *(_cells(point) for point in curve.points)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADERS))]
+    lines = [
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    said = [*([RENDERED] if curve.rendered else []), *remarks(curve)]
+    return "\n".join([*lines, "", *(textwrap.fill(remark, 100) for remark in said)])
+
+
+def remarks(curve: Curve) -> list[str]:
+    """What the figures say, and how surely."""
+    last = curve.points[-1]
+    before = curve.points[-2]
+    gained = 100 * (last.median - before.median)
+    width = 100 * (last.high - last.low)
+    return [
+        f"Each accuracy is the median of {len(last.right)} draws of the photos that were learned "
+        f"from, always measured on the same {last.measured} photos, which no head had seen; one of "
+        f"them is {100 / last.measured:.1f} points.",
+        f"From {before.per_class:.0f} to {last.per_class:.0f} photos a class it "
+        f"{_changed(gained)}.",
+        f"So few test photos leave the last accuracy unsure by {width:.0f} points (95 % interval "
+        f"{percent(last.low)} to {percent(last.high)}); the rows can be compared more surely than "
+        "that, since their test photos are the same.",
+    ]
+
+
+def _changed(points: float) -> str:
+    if abs(points) < 0.05:
+        return "did not change"
+    return f"{'rose' if points > 0 else 'fell'} by {abs(points):.1f} points"
+
+
+def _cells(point: Point) -> tuple[str, ...]:
+    number = f"all ({point.per_class:.0f})" if point.name == "all" else point.name
+    return (
+        number,
+        f"{point.photos:.0f}",
+        f"{point.median:.3f}",
+        f"{min(point.accuracies):.3f} to {max(point.accuracies):.3f}",
+        f"{point.low:.3f} to {point.high:.3f}",
+    )
+
+
+def _figures(curve: Curve) -> str:
+    """CSV, a row a point; accuracies are shares of 1."""
+    written = io.StringIO()
+    rows = csv.writer(written, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for point in curve.points:
+        shares = (point.median, min(point.accuracies), max(point.accuracies), point.low, point.high)
+        rows.writerow(
+            [
+                point.name,
+                f"{point.per_class:.2f}",
+                f"{point.photos:.2f}",
+                len(point.right),
+                *(f"{share:.4f}" for share in shares),
+                point.measured,
+            ]
+        )
+    return written.getvalue()
+
+
+def _picture(curve: Curve) -> str:
+    points = curve.points
+    sizes = [point.per_class for point in points]
+    across = Axis(
+        "photos of each class to learn from",
+        min(sizes) / 1.15,
+        max(sizes) * 1.15,
+        _ticks(sizes),
+        logarithmic=True,
+    )
+    chance = 1 / len(curve.classes)
+    ends = [(point.median, f"{point.per_class:.0f}") for point in (points[0], points[-1])]
+    described = " and ".join(f"{percent(value)} with {size} photos a class" for value, size in ends)
+    line = Line(
+        "",
+        [(point.per_class, point.median) for point in points],
+        band=[(p.per_class, min(p.accuracies), max(p.accuracies)) for p in points],
+        whiskers=[(point.per_class, point.low, point.high) for point in points],
+        dots=True,
+    )
+    return line_chart.svg(
+        f"Accuracy by number of photos: {described}.",
+        across,
+        line_chart.share_axis("accuracy"),
+        [line],
+        level=(chance, f"guessing: {percent(chance)}"),
+    )
+
+
+def _ticks(sizes: Sequence[float]) -> list[tuple[float, str]]:
+    """Names of the sizes; of two that are close only the larger one, the last always."""
+    ticks: list[tuple[float, str]] = []
+    for size in reversed(sizes):
+        if not ticks or ticks[-1][0] / size >= 1.3:
+            ticks.append((size, f"{size:.0f}"))
+    return ticks[::-1]
+
+
+def _page(curve: Curve) -> str:
+    said = "\n".join(f"<p>{escape(text)}</p>" for text in remarks(curve))
+    rows = [[escape(cell) for cell in _cells(point)] for point in curve.points]
+    body = f"""{notices(rendered=False, cautions=[RENDERED] if curve.rendered else [])}
+<section class="panel" aria-label="Learning curve">
+{_picture(curve)}
+<p class="muted">Dots: the median of the draws. Shade: from the worst draw to the best. Upright
+lines: the 95 % interval (Wilson) of the median, by the number of test photos.</p>
+</section>
+<h2>The figures</h2>
+{table("Accuracy on the same test photos, by the number of photos learned from.", HEADERS, rows)}
+{said}
+<h2>What it means</h2>
+<p>Where the curve still rises at its right end, more photos of each class are likely to help. Where
+it is flat, more of the same will not: look at the mistakes in the report of a run instead, and add
+photos that show what the present ones do not.</p>
+<p>Classes: {escape(", ".join(curve.classes))}. Photos: {escape(curve.photos_from)}.</p>"""
+    subtitle = f"What number of photos buys what accuracy. {curve.architecture}."
+    return page("Learning curve", subtitle, body, css=line_chart.CSS)
