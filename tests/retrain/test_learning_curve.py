@@ -51,6 +51,27 @@ def test_same_seed_same_curve_other_seed_other_draws() -> None:
     assert curve.measure(material(), [2], 4, dataclasses.replace(QUICK, seed=9)) != first
 
 
+def test_draws_follow_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[int, ...]] = []
+
+    def record(_: Material, rows: np.ndarray, recipe: object) -> int:
+        drawn.append(tuple(rows.tolist()))
+        return 0
+
+    monkeypatch.setattr(curve, "_right", record)
+    for seed in (0, 9):
+        curve.measure(material(), [5], 2, dataclasses.replace(QUICK, seed=seed))
+    assert len({rows for rows in drawn if len(rows) == 15}) == 4
+
+
+def test_what_is_measured_are_the_held_out_photos_alone() -> None:
+    some = material(spread=0.5)
+    turned = Examples(some.held_out.vectors, (some.held_out.labels + 1) % 3)
+    (few, everything) = curve.measure(dataclasses.replace(some, held_out=turned), [9], 1, QUICK)
+    assert few.median < 0.1
+    assert everything.median < 0.1
+
+
 def test_interval_is_wilson_s_of_the_median() -> None:
     point = curve._point("5", [10], [40, 45, 50], 60, 2)
     # Wilson 1927 for 45 of 60 at 95 %.
