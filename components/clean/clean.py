@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.clean import quality
-from components.common import decisions, file_types, images
+from components.common import decisions, file_types, images, perceptual_hash
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.decisions import Decisions
 from components.common.errors import InputError
@@ -178,7 +178,8 @@ def _judge_all(
         except BadPhoto as bad:
             return Verdict(photo, data, reason=bad.reason)
         remarks = (*others, *quality.flags(good))
-        hashed = dataclasses.replace(photo, phash=images.phash_of(good.small()), flags=remarks)
+        code = perceptual_hash.phash_of(good.small())
+        hashed = dataclasses.replace(photo, phash=code, flags=remarks)
         return Verdict(hashed, data, good, hashlib.sha256(good.data).hexdigest())
 
     with ThreadPoolExecutor(THREADS) as pool:

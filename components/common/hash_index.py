@@ -15,7 +15,7 @@ BITS = 64
 COMMON_PIECES = 3  # that a key is made of; more make it sharper, and need more keys
 MAX_EQUAL = 32  # of photos with the very same hash, those that are paired with one another
 
-# A mirrored picture has the odd horizontal frequencies of its DCT negated. imagehash.phash writes
+# A mirrored picture has the odd horizontal frequencies of its DCT negated. The hash has
 # one bit for each of 8 x 8 frequencies, row by row, above the median or not: those bits turn over.
 MIRROR = np.uint64(0x5555555555555555)
 

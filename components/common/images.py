@@ -15,6 +15,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
+from components.common import perceptual_hash
 from components.common.file_types import sniff
 
 # Part of every cache key: change it when decoded pixels change.
@@ -199,15 +200,8 @@ def model_input(data: bytes, size: int) -> NDArray[np.float32]:
 
 
 def phash(jpeg: bytes) -> str:
-    """The 64-bit perceptual hash of a photo, as 16 hexadecimal digits (imagehash.phash)."""
-    return phash_of(decode(jpeg, SMALL_SIDE))
-
-
-def phash_of(small: NDArray[np.uint8]) -> str:
-    """The perceptual hash of a photo that was decoded for `SMALL_SIDE`."""
-    import imagehash
-
-    return str(imagehash.phash(Image.fromarray(small)))
+    """The 64-bit perceptual hash of a photo, as 16 hexadecimal digits."""
+    return perceptual_hash.phash_of(decode(jpeg, SMALL_SIDE))
 
 
 def encode(pixels: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
