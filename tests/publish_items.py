@@ -7,6 +7,8 @@ from pathlib import Path
 
 from conftest import Run, run_captured
 
+from components.common import sealed
+from components.common.model_place import METRICS_FORMAT
 from components.publish.compare import compare
 from components.publish.decision import Decision
 
@@ -19,8 +21,9 @@ def write_metrics(path: Path, model_dir: Path, low: float = 0.8, accuracy: float
         "accuracy": accuracy,
         "held_out_photos": 40,
         "head_sha256": description["head_sha256"],
+        "model_sha256": description["sha256"],
     }
-    path.write_text(json.dumps(figures))
+    sealed.dump(path, {**METRICS_FORMAT, **figures}, what="the metrics")
     return path
 
 

@@ -366,6 +366,11 @@ def test_same_photos_and_seed_give_the_same_head(
         json.loads((run.directory / "model" / "model.json").read_text())
         for run in (sample_run, again)
     ]
+    files = [description.pop("files") for description in descriptions]
+    # TensorFlow writes neither model.keras nor the SavedModel the same twice.
+    for name in ("head.npz", "distances.npz", "model.tflite", "references.parquet"):
+        assert files[0][name] == files[1][name]
+    assert [description.pop("sha256") != "" for description in descriptions] == [True, True]
     assert descriptions[0] == descriptions[1]
     for name in ("training", "demo"):
         manifests = [

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.common import images
+from components.common import images, sealed
 from components.common.backbone import DESCRIPTION_FILE, Backbone, BackboneKey
 from components.common.batches import batched
 from components.common.errors import InputError
@@ -26,6 +25,7 @@ from components.common.step import Progress
 VECTORS = "bottlenecks.npy"
 SCORES = "imagenet.npy"
 INDEX = "index.parquet"
+FORMAT_VERSION = 1  # of backbone.json; without one it is from before it had a seal and `files`
 THREADS = 2  # each keeps the network's weights, 17 MB or more
 CACHE_FOLDER = "bottlenecks"  # of the cache
 SAVED_TOGETHER = 2048  # vectors in a file of the cache: 12 MB, a quarter of a minute of work
@@ -219,8 +219,12 @@ def save(bottlenecks: Bottlenecks, path: Path, labels: Sequence[str]) -> None:
         np.save(temporary / SCORES, bottlenecks.scores)
         index = pa.table({"sha256": list(bottlenecks.sha256), "label": list(labels)})
         pq.write_table(index, temporary / INDEX)
-        description = json.dumps(asdict(bottlenecks.key), indent=2, sort_keys=True)
-        (temporary / DESCRIPTION_FILE).write_text(description + "\n")
+        description = {
+            **asdict(bottlenecks.key),
+            sealed.VERSION: FORMAT_VERSION,
+            sealed.FILES: sealed.hash_files(temporary),
+        }
+        sealed.dump(temporary / DESCRIPTION_FILE, description, what="the bottlenecks")
 
 
 def joined(paths: Sequence[Path]) -> tuple[Bottlenecks, list[str]]:
@@ -258,8 +262,13 @@ def load(path: Path) -> Bottlenecks:
 def _load(path: Path) -> tuple[Bottlenecks, list[str]]:
     if not (path / DESCRIPTION_FILE).is_file():
         raise InputError(f"{path} holds no bottlenecks: there is no {DESCRIPTION_FILE} in it")
+    description = sealed.read(path / DESCRIPTION_FILE, since=FORMAT_VERSION)
+    if description.pop(sealed.SEAL, None):
+        sealed.check_files(path, description.pop(sealed.FILES, {}), DESCRIPTION_FILE)
     try:
-        key = BackboneKey(**json.loads((path / DESCRIPTION_FILE).read_text()))
+        if description.pop(sealed.VERSION, FORMAT_VERSION) != FORMAT_VERSION:
+            raise ValueError(f"expected {sealed.VERSION} {FORMAT_VERSION}")
+        key = BackboneKey(**description)
         vectors = np.load(path / VECTORS, allow_pickle=False)
         scores = np.load(path / SCORES, allow_pickle=False)
         index = pq.read_table(path / INDEX)

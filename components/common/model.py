@@ -1,8 +1,8 @@
 """The model artifact: reading it, and predicting with it without TensorFlow."""
 
+import dataclasses
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import backbone, images
+from components.common import backbone, images, sealed
 from components.common.architecture import parse_architecture
 from components.common.batches import batched
 from components.common.errors import InputError
@@ -19,7 +19,9 @@ from components.common.images import BadPhoto
 from components.common.unknown import FILE_MAX_BYTES, ClassDistances, UnknownRule, read_arrays
 
 FORMAT = "wild-mushrooms-model"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+SEALED_SINCE = 3  # version 2 has neither seal nor `files`, and is read as it is
+READABLE = (2, 3)
 DESCRIPTION = "model.json"
 DESCRIPTION_MAX_BYTES = 1024 * 1024
 LITERT = "model.tflite"
@@ -60,6 +62,8 @@ class ModelDescription:
         photos: number of photos by part and class.
         rendered: True where it was trained on rendered pictures instead of photographs.
         version: of this program.
+        files: SHA-256 of every other file of the model, by its path; empty in version 2.
+        sha256: of all the above, the document's seal; empty in version 2.
     """
 
     classes: tuple[str, ...]
@@ -80,8 +84,35 @@ class ModelDescription:
     int8: Mapping[str, Any] | None = None
     fine_tuning: Mapping[str, Any] | None = None
     rendered: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
+    sha256: str = ""
+
+    @property
+    def is_sealed(self) -> bool:
+        """False for a model of version 2, whose other files nothing can be held against."""
+        return self.format_version >= SEALED_SINCE
+
+    def check_file(self, directory: Path, name: str) -> Path:
+        """The path of a file of the model, which is the one that was written with it.
+
+        Raises:
+            InputError: it is missing, damaged, or of another model.
+        """
+        if not self.is_sealed:
+            return directory / name
+        return sealed.check_file(directory, name, self.files, DESCRIPTION)
+
+    def check_files(self, directory: Path, *, but: Collection[str] = ()) -> None:
+        """Raise `InputError` unless the folder holds all files of the model, and no others.
+
+        Args:
+            directory: the model.
+            but: names of files that may be there beside them.
+        """
+        if self.is_sealed:
+            sealed.check_files(directory, self.files, DESCRIPTION, but=but)
 
 
 @dataclass(frozen=True)
@@ -125,30 +156,43 @@ def read_description(directory: Path) -> ModelDescription:
     """Read and check `model.json`.
 
     Raises:
-        InputError: the directory is no model of this program, or of another format version.
+        InputError: the directory is no model of this program, of another format version, or
+            `model.json` is damaged.
     """
     path = directory / DESCRIPTION
     if not path.is_file():
         problem = f"there is no {DESCRIPTION} in it" if directory.is_dir() else "no such directory"
         raise InputError(f"{directory} is no model directory: {problem}")
-    if path.stat().st_size > DESCRIPTION_MAX_BYTES:
-        raise InputError(f"{path} is larger than {DESCRIPTION_MAX_BYTES} bytes")
+    content = sealed.read(path, since=SEALED_SINCE, max_bytes=DESCRIPTION_MAX_BYTES)
+    if content.get("format") != FORMAT or content.get("format_version") not in READABLE:
+        raise InputError(
+            f"{path} has format {content.get('format')!r} version "
+            f"{content.get('format_version')!r}; this program reads {FORMAT} "
+            f"{' and '.join(map(str, READABLE))}: make the model again with this version"
+        )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content.get("format") != FORMAT or content.get("format_version") != FORMAT_VERSION:
-            raise InputError(
-                f"{path} has format {content.get('format')!r} version "
-                f"{content.get('format_version')!r}; this program reads {FORMAT} {FORMAT_VERSION}: "
-                "make the model again with this version"
-            )
         unknown = UnknownRule.parse(content["unknown"]) if content.get("unknown") else None
         description = ModelDescription(
             **{**content, "classes": tuple(content["classes"]), "unknown": unknown}
         )
         parse_architecture(description.architecture)
+        if not all(isinstance(value, str) for value in description.files.values()):
+            raise ValueError("its field files holds no hashes")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     return description
+
+
+def write_description(directory: Path, description: ModelDescription) -> ModelDescription:
+    """Write `model.json` with the hashes of all other files, which must be complete.
+
+    Returns:
+        The description, with those hashes and its seal.
+    """
+    files = sealed.hash_files(directory, but=(DESCRIPTION,))
+    content = dataclasses.asdict(dataclasses.replace(description, files=files))
+    sealed.dump(directory / DESCRIPTION, content, what="the model")
+    return read_description(directory)
 
 
 class Model:
@@ -176,7 +220,8 @@ class Model:
                 f"of accuracy ({DESCRIPTION} says how much); label without it"
             )
         self._threads = threads
-        self._run = backbone.make_interpreter(self.directory / (INT8 if int8 else LITERT), threads)
+        network = self.description.check_file(self.directory, INT8 if int8 else LITERT)
+        self._run = backbone.make_interpreter(network, threads)
         self._weights, self._biases = _read_head(self.directory, self.description)
         self._distances: ClassDistances | None = None
 
@@ -288,7 +333,7 @@ def head_sha256(weights: NDArray[np.generic], biases: NDArray[np.generic]) -> st
 def _read_head(
     directory: Path, description: ModelDescription
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    path = directory / HEAD
+    path = description.check_file(directory, HEAD)
     arrays = read_arrays(_read(path), str(path), ("weights", "biases"))
     weights, biases = arrays["weights"], arrays["biases"]
     if head_sha256(weights, biases) != description.head_sha256:
@@ -299,7 +344,7 @@ def _read_head(
 
 
 def _read_distances(directory: Path, description: ModelDescription) -> ClassDistances:
-    path = directory / DISTANCES
+    path = description.check_file(directory, DISTANCES)
     data = _read(path)
     if hashlib.sha256(data).hexdigest() != description.distances_sha256:
         raise InputError(f"{path} is damaged or of another model: {DESCRIPTION} names another")

@@ -11,6 +11,8 @@ from components.common.files import atomic_directory
 
 LATEST = "latest.json"
 METRICS = "metrics.json"  # of evaluate; publish puts it beside the model
+# Without a version it is from before it had a seal.
+METRICS_FORMAT = {"format": "wild-mushrooms-metrics", "format_version": 1}
 POINTER_MAX_BYTES = 1024 * 1024
 FILE_MAX_BYTES = 512 * 1024**2
 # What predicting needs; other forms of the model are not fetched.

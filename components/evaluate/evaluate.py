@@ -1,14 +1,14 @@
 """Step `evaluate`: how good is the model, on photos that it never saw? It only measures."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.common import licences
+from components.common import licences, sealed
 from components.common.errors import InputError
 from components.common.files import write_file
 from components.common.model import REFERENCES, Model
+from components.common.model_place import METRICS_FORMAT
 from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, SEEN_BY_BACKBONE, Photo
 from components.common.references import References
 from components.common.splits import DEMO, TEST
@@ -70,14 +70,13 @@ def evaluate(
         own, bad = _ask_all(model, [source])
         unusable += bad
         warn_of(unusable)
-        seen = _seen_before(model_dir, source)
+        seen = _seen_before(model, source)
         sources.append(source)
     answers = held_out or own
     if not answers:
         raise InputError(_nothing_to_measure(training, demo, folder, unusable))
     result = _evaluation(model, sources, held_out, own, seen, unusable)
-    text = json.dumps(figures(result), indent=2, allow_nan=False)
-    write_file(metrics, f"{text}\n", what="the metrics")
+    sealed.dump(metrics, {**METRICS_FORMAT, **figures(result)}, what="the metrics")
     write_file(html, render(result), what="the report")
     return result
 
@@ -149,11 +148,12 @@ def _nothing_to_measure(
     return f"{found}: left out {len(unusable)}, such as {first.name} ({first.reason})"
 
 
-def _seen_before(model_dir: Path, source: Source) -> int:
+def _seen_before(model: Model, source: Source) -> int:
     """How many photos of the folder the model was made of."""
-    if not (model_dir / REFERENCES).is_file():
+    if not (model.directory / REFERENCES).is_file():
         return 0
-    known = frozenset(photo.sha256 for photo in References(model_dir / REFERENCES).photos)
+    path = model.description.check_file(model.directory, REFERENCES)
+    known = frozenset(photo.sha256 for photo in References(path).photos)
     seen = known_photos(source, known)
     for caution in _told_of(seen):
         warn(caution)
@@ -239,6 +239,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.unusable:
         result["unusable_files"] = len(evaluation.unusable)
     result["head_sha256"] = evaluation.model.head_sha256  # whose figures these are
+    result["model_sha256"] = evaluation.model.sha256 or None
     result["classes"] = list(evaluation.model.classes)
     result["confusion"] = overall.confusion.tolist()
     return {name: value for name, value in result.items() if value is not None}

@@ -1,16 +1,15 @@
 """Step `compare`: the new model beside the published one, on the same photos; which is to serve?"""
 
 import dataclasses
-import hashlib
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from components.common import sealed
 from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
-from components.common.files import write_file
-from components.common.model import Model
+from components.common.files import hash_file, write_file
+from components.common.model import Model, ModelDescription
 from components.common.step import log, step, warn
 from components.publish import decision as decisions
 from components.publish import paired, places
@@ -55,7 +54,7 @@ def compare(
     decisions.check_share("max_regression", max_regression)
     root = places.root_of(publish_dir, name)
     challenger, photos = Model(model_dir), Dataset(demo)
-    figures = read_metrics(metrics, challenger.description.head_sha256)
+    figures = read_metrics(metrics, challenger.description)
     known = Decision(
         decision=decisions.HOLD,
         reason="",
@@ -65,7 +64,7 @@ def compare(
         accuracy_low=figures["accuracy_low"],
         min_accuracy=min_accuracy,
         max_regression=max_regression,
-        demo_manifest_sha256=hashlib.sha256((demo / MANIFEST).read_bytes()).hexdigest(),
+        demo_manifest_sha256=hash_file(demo / MANIFEST),
         champion=places.published_version(root),
     )
     if known.champion != known.version:
@@ -78,15 +77,15 @@ def compare(
     return decided
 
 
-def read_metrics(path: Path, head_sha256: str) -> dict[str, Any]:
-    """The figures of `evaluate` on the model with this head.
+def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
+    """The figures of `evaluate` on this model.
 
     Raises:
-        InputError: the file is missing, holds no accuracy with its interval, or is of another
-            model.
+        InputError: the file is missing or damaged, holds no accuracy with its interval, or is of
+            another model.
     """
+    figures = sealed.read(path)
     try:
-        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         low, accuracy = figures["accuracy_low"], figures["accuracy"]
         if not figures.get("held_out_photos"):
             raise ValueError("it has no figures of held-out photos, the test part and demo photos")
@@ -94,9 +93,10 @@ def read_metrics(path: Path, head_sha256: str) -> dict[str, Any]:
             raise ValueError(f"accuracy_low {low} and accuracy {accuracy} make no sense")
     except KeyError as error:
         raise InputError(f"{path} is no metrics file of evaluate: it lacks {error}") from error
-    except (OSError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{path} is no metrics file of the step evaluate: {error}") from error
-    if figures.get("head_sha256") != head_sha256:
+    own = (model.head_sha256, model.sha256)
+    if (figures.get("head_sha256"), figures.get("model_sha256", model.sha256)) != own:
         raise InputError(f"the figures in {path} are of another model than the one to publish")
     return figures
 

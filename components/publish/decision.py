@@ -1,12 +1,12 @@
 """Whether a model is to be published: the limits, the figures, and the reason in words."""
 
 import dataclasses
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.common import sealed
 from components.common.errors import InputError
 from components.publish.paired import Comparison
 
@@ -20,7 +20,9 @@ ANY_REGRESSION = 1.0  # nothing is asked of the comparison, not even that there 
 TOLERANCE = 1e-9  # of rounding, in accuracies
 PUBLISH, HOLD = "publish", "hold"
 FORMAT = "wild-mushrooms-decision"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+SEALED_SINCE = 2  # version 1 has no seal, and is read as it is
+READABLE = (1, 2)
 MAX_BYTES = 4 * 1024 * 1024  # of a decision; a model.json, whose classes it may name, has 1 MB
 MAX_NAMED = 5  # classes named in a reason
 MAX_LABEL = 60  # characters of a class name in a reason
@@ -63,20 +65,20 @@ class Decision:
         content = {"format": FORMAT, "format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
         if self.comparison:
             content["comparison"] |= {"figures": comparison_figures(self.comparison)}
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        return sealed.text(content)
 
     @classmethod
     def read(cls, path: Path) -> "Decision":
         """Read what `to_json` made.
 
         Raises:
-            InputError: the file is missing or is no decision.
+            InputError: the file is missing, damaged, or no decision.
         """
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} is missing or larger than {MAX_BYTES} bytes")
+        content = sealed.read(path, since=SEALED_SINCE, max_bytes=MAX_BYTES)
+        content.pop(sealed.SEAL, None)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if (content.pop("format"), content.pop("format_version")) != (FORMAT, FORMAT_VERSION):
+            kind, version = content.pop("format"), content.pop("format_version")
+            if kind != FORMAT or version not in READABLE:
                 raise ValueError(f"expected {FORMAT} {FORMAT_VERSION}")
             if content["comparison"] is not None:
                 content["comparison"] = _comparison(content["comparison"])

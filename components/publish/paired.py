@@ -8,7 +8,7 @@ from pathlib import Path
 from components.common import references
 from components.common.dataset import Dataset
 from components.common.images import BadPhoto
-from components.common.model import REFERENCES, Model
+from components.common.model import REFERENCES, Model, read_description
 from components.common.photo import Photo
 from components.common.step import Progress
 
@@ -90,7 +90,8 @@ def unseen(photos: Sequence[Photo], models: Sequence[Path]) -> list[Photo]:
     """
     known: set[str] = set()
     for folder in models:
-        for photo in references.References(folder / REFERENCES).photos:
+        path = read_description(folder).check_file(folder, REFERENCES)
+        for photo in references.References(path).photos:
             known |= {photo.sha256, photo.group} - {""}
     return [photo for photo in photos if photo.sha256 not in known and photo.group not in known]
 

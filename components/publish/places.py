@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.common import storage
 from components.common.errors import InputError
-from components.common.model import FORMAT_VERSION, ModelDescription
+from components.common.model import ModelDescription
 from components.common.model_place import (
     LATEST,
     find_pointer,
@@ -76,7 +76,7 @@ def version_of(description: ModelDescription) -> str:
         description.head_sha256,
         description.manifest_sha256,
         description.distances_sha256,
-        str(FORMAT_VERSION),
+        str(description.format_version),
     )
     return hashlib.sha256(" ".join(content).encode()).hexdigest()[:VERSION_DIGITS]
 

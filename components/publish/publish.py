@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.common import model, references, storage
+from components.common import model, references, sealed, storage
 from components.common.errors import InputError, WorkError
 from components.common.files import hash_file
 from components.common.model import ModelDescription
@@ -51,17 +51,18 @@ def publish(
         The place of the version.
 
     Raises:
-        InputError: no model, metrics or a decision about another model, a decision to hold it
-            back, no folder or bucket, or a name that is no plain folder name.
+        InputError: no model, a damaged one, metrics or a decision about another model, a decision
+            to hold it back, no folder or bucket, or a name that is no plain folder name.
         WorkError: since the decision another model was published as `name`, the store cannot be
             reached, or the disk is full.
     """
     root = places.root_of(publish_dir, name)
     description = model.read_description(model_dir)
-    figures = read_metrics(metrics, description.head_sha256)
+    figures = read_metrics(metrics, description)
     version = places.version_of(description)
     _check(decision, version, name)
     _refuse_links(model_dir)
+    description.check_files(model_dir, but=(METRICS, DECISION, model_card.FILE_NAME))
     papers = _papers(model_dir, figures, decision)
     pointer = _pointer(version, description, figures)
     champion = decision.champion
@@ -90,7 +91,7 @@ def _pointer(version: str, description: ModelDescription, figures: Mapping[str, 
 
 def _papers(model_dir: Path, figures: dict[str, Any], decision: Decision) -> dict[str, str]:
     """Figures, decision and model card, by file name: they go beside the files of the model."""
-    papers = {METRICS: json.dumps(figures, indent=2) + "\n", DECISION: decision.to_json()}
+    papers = {METRICS: sealed.text(figures), DECISION: decision.to_json()}
     files = sorted(path for path in model_dir.rglob("*") if path.is_file())
     hashes = {path.relative_to(model_dir).as_posix(): hash_file(path) for path in files}
     hashes |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in papers.items()}

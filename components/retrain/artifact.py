@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
 from components import __version__
@@ -73,9 +72,7 @@ def write(
     written = attribution.render(dataset.photos)
     (folder / attribution.FILE_NAME).write_text(written, encoding="utf-8")
     references.write(folder / model.REFERENCES, dataset, material.learned, material.learned_vectors)
-    text = json.dumps(dataclasses.asdict(description), indent=2, ensure_ascii=False)
-    (folder / model.DESCRIPTION).write_text(text + "\n", encoding="utf-8")
-    return description
+    return model.write_description(folder, description)  # last: it names the hash of every file
 
 
 def describe(material: Material, trained: Trained, int8: Int8 | None) -> ModelDescription:

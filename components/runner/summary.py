@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.common import storage
+from components.common import sealed, storage
 from components.common.dataset import Dataset
 from components.common.splits import PARTS
 from components.publish import places
@@ -30,7 +30,7 @@ def show(
     console: Console,
 ) -> None:
     """Print the summary and keep it as `summary.json` in the run's folder."""
-    metrics = json.loads(Path(outputs["metrics"]).read_text())
+    metrics = sealed.read(Path(outputs["metrics"]))
     counts = _count(outputs)
     decided = Decision.read(Path(outputs["comparison"]))
     published = _published(request, decided)

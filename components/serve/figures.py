@@ -1,12 +1,10 @@
 """How good the model is, for the page: figures of the step evaluate."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.common import sealed
 from components.common.errors import InputError
-
-MAX_BYTES = 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -30,12 +28,11 @@ def read(path: Path, head_sha256: str) -> Figures:
     """Read `metrics.json`.
 
     Raises:
-        InputError: it is missing, no such file, or of another model than the one with this head.
+        InputError: it is missing, no such file, damaged, or of another model than the one with
+            this head.
     """
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path} is missing or larger than {MAX_BYTES} bytes")
+    content = sealed.read(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         names = ("accuracy", "accuracy_low", "accuracy_high")
         accuracy, low, high = (float(content[name]) for name in names)
         photos = int(content["held_out_photos"])

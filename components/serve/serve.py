@@ -110,7 +110,7 @@ def make_service(
     def load() -> Model:
         model = Model(directory, threads=1)
         if service.references is None and (directory / REFERENCES).exists():
-            service.references = References(directory / REFERENCES)
+            service.references = References(description.check_file(directory, REFERENCES))
         # The first prediction costs more than those that follow, and reads the last file.
         side = description.input_size
         model.judge(model(np.zeros((1, side, side, 3), np.float32)))

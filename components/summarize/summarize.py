@@ -1,20 +1,20 @@
 """Step `summarize`: how a run on a cluster ended, on one page, also where it failed."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.common import storage
+from components.common import sealed, storage
 from components.common.errors import InputError, WorkError
 from components.common.files import write_file
 from components.common.step import step, warn
 
 STEP = "summarize"
-# What is read of the run's other artifacts: JSON of a few kilobytes each.
-FIGURES = ("evaluate", "metrics")
-DECISION = ("compare", "comparison")
+# What is read of the run's other artifacts, JSON of a few kilobytes each: step, artifact, and the
+# first format version that has a seal.
+FIGURES = ("evaluate", "metrics", 1)
+DECISION = ("compare", "comparison", 2)
 MAX_BYTES = 1024 * 1024
 SUCCEEDED = "SUCCEEDED"
 _WORDS = {SUCCEEDED: "succeeded", "FAILED": "failed", "CANCELED": "was canceled"}
@@ -97,7 +97,7 @@ def _decision(decision: dict[str, Any]) -> Iterator[str]:
         yield ""
 
 
-def _find(place: str, task: str, artifact: str) -> dict[str, Any]:
+def _find(place: str, task: str, artifact: str, since: int) -> dict[str, Any]:
     """The JSON object in an artifact of another task of this run, empty if there is none.
 
     KFP's places are <root>/<pipeline>/<run>/<task>/<execution>/<artifact>; on this machine they
@@ -115,13 +115,8 @@ def _find(place: str, task: str, artifact: str) -> dict[str, Any]:
     files = [uri for uri in below if uri.rpartition("/")[2] == artifact]
     if not files:
         return {}
-    try:
-        content = json.loads(storage.read_place(files[-1], max_bytes=MAX_BYTES))
-    except ValueError as error:
-        raise InputError(f"{files[-1]} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{files[-1]} holds no JSON object")
-    return content
+    data = storage.read_place(files[-1], max_bytes=MAX_BYTES)
+    return sealed.parse(data, files[-1], since=since)
 
 
 def _lines(text: str) -> list[str]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
+from sealing import reseal, unseal
 
 from components.common import bottlenecks, images
 from components.common.backbone import Backbone, BackboneKey, load_backbone
@@ -257,6 +258,38 @@ def test_missing_and_truncated_files_are_refused(tmp_path: Path, name: str) -> N
         bottlenecks.load(tmp_path / "b")
 
 
+@pytest.mark.parametrize("name", ["backbone.json", VECTORS, SCORES, INDEX])
+def test_a_flipped_bit_is_refused_with_the_file(tmp_path: Path, name: str) -> None:
+    file = saved(tmp_path / "b") / name
+    data = file.read_bytes()
+    for place in range(0, len(data), max(1, len(data) // 50)):
+        if data[place : place + 1].isspace():
+            continue  # of the JSON's layout, which says nothing
+        changed = bytearray(data)
+        changed[place] ^= 1
+        file.write_bytes(changed)
+        with pytest.raises(InputError, match=name):
+            bottlenecks.load(tmp_path / "b")
+
+
+def test_files_of_another_artifact_are_refused(tmp_path: Path) -> None:
+    # All of the same shape: only their hashes tell.
+    other = dataclasses.replace(some(), vectors=some().vectors + 1)
+    bottlenecks.save(other, tmp_path / "other", list("aabbc"))
+    (saved(tmp_path / "b") / VECTORS).write_bytes((tmp_path / "other" / VECTORS).read_bytes())
+    with pytest.raises(InputError, match=f"{VECTORS} is damaged or of another origin"):
+        bottlenecks.load(tmp_path / "b")
+
+
+def test_artifact_from_before_there_were_seals_is_read(tmp_path: Path) -> None:
+    description = saved(tmp_path / "b") / "backbone.json"
+    unseal(description)
+    content = json.loads(description.read_text())
+    del content["format_version"]
+    description.write_text(json.dumps(content))
+    assert_same(bottlenecks.load(tmp_path / "b"), some())
+
+
 @pytest.mark.parametrize("name", [VECTORS, SCORES, INDEX])
 def test_files_of_different_lengths_are_refused(tmp_path: Path, name: str) -> None:
     saved(tmp_path / "b")
@@ -265,6 +298,7 @@ def test_files_of_different_lengths_are_refused(tmp_path: Path, name: str) -> No
         pq.write_table(index, tmp_path / "b" / INDEX)
     else:
         np.save(tmp_path / "b" / name, np.load(tmp_path / "b" / name)[:-1])
+    reseal(tmp_path / "b" / "backbone.json")
     with pytest.raises(InputError, match="differ in length"):
         bottlenecks.load(tmp_path / "b")
 
@@ -283,6 +317,7 @@ def test_files_of_different_lengths_are_refused(tmp_path: Path, name: str) -> No
 )
 def test_what_is_no_finite_matrix_is_refused(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
     np.save(saved(tmp_path / "b") / VECTORS, vectors)
+    reseal(tmp_path / "b" / "backbone.json")
     with pytest.raises(InputError, match="no finite float32 matrix"):
         bottlenecks.load(tmp_path / "b")
 
@@ -290,17 +325,20 @@ def test_what_is_no_finite_matrix_is_refused(tmp_path: Path, vectors: NDArray[np
 def test_scores_that_are_no_finite_matrix_are_refused(tmp_path: Path) -> None:
     for wrong in (np.float16(1), np.full((5, 1000), np.nan, dtype=np.float16)):
         np.save(saved(tmp_path / "b") / SCORES, wrong)
-        with pytest.raises(InputError):
+        reseal(tmp_path / "b" / "backbone.json")
+        with pytest.raises(InputError, match="no finite float16 matrix"):
             bottlenecks.load(tmp_path / "b")
 
 
 def test_pickled_arrays_and_archives_are_refused(tmp_path: Path) -> None:
     np.save(saved(tmp_path / "b") / VECTORS, np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(InputError):
+    reseal(tmp_path / "b" / "backbone.json")
+    with pytest.raises(InputError, match="allow_pickle=False"):
         bottlenecks.load(tmp_path / "b")
     with open(tmp_path / "b" / VECTORS, "wb") as file:
         np.savez(file, vectors=some().vectors)
-    with pytest.raises(InputError):
+    reseal(tmp_path / "b" / "backbone.json")
+    with pytest.raises(InputError, match="no finite float32 matrix"):
         bottlenecks.load(tmp_path / "b")
 
 
@@ -331,9 +369,7 @@ def test_parts_are_joined_as_if_computed_at_once(
 def test_parts_of_different_networks_are_not_joined(tmp_path: Path) -> None:
     saved(tmp_path / "a")
     saved(tmp_path / "b")
-    description = tmp_path / "b" / "backbone.json"
-    other = {**json.loads(description.read_text()), "input_size": 96}
-    description.write_text(json.dumps(other))
+    reseal(tmp_path / "b" / "backbone.json", input_size=96)
     with pytest.raises(InputError, match="different networks"):
         bottlenecks.joined([tmp_path / "a", tmp_path / "b"])
     with pytest.raises(InputError, match="no bottlenecks"):

@@ -1,18 +1,19 @@
 """The model artifact: its answers, the class activation map, and damaged files."""
 
-import json
+import hashlib
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import Run
+from sealing import reseal, unseal
 
 from components.common import images
 from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.images import BadPhoto
-from components.common.model import Model, softmax
+from components.common.model import Model, read_description, softmax
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def model(sample_run: Run) -> Model:
 def copy(sample_run: Run, tmp_path: Path) -> Path:
     """A model directory that may be damaged."""
     folder = tmp_path / "model"
-    shutil.copytree(sample_run.directory / "model", folder, ignore=lambda *_: ["saved_model"])
+    shutil.copytree(sample_run.directory / "model", folder)
     return folder
 
 
@@ -78,10 +79,8 @@ def test_noise_is_unknown_and_the_photos_mostly_are_not(model: Model, photos: li
 
 
 def test_model_without_a_rule_calls_nothing_unknown(copy: Path, photos: list[bytes]) -> None:
-    description = json.loads((copy / "model.json").read_text())
-    description |= {"unknown": None, "temperature": None, "distances_sha256": ""}
-    (copy / "model.json").write_text(json.dumps(description))
     (copy / "distances.npz").unlink()
+    reseal(copy / "model.json", unknown=None, temperature=None, distances_sha256="")
     [found] = Model(copy).predict(photos[:1])
     assert found.familiarity is None
     assert not found.unknown
@@ -97,7 +96,7 @@ def test_damaged_file_is_named(copy: Path, photos: list[bytes], name: str, damag
     if damage == "cut":
         path.write_bytes(data[: len(data) // 2])
     elif damage == "flipped":
-        middle = 4 if name == "model.tflite" else len(data) // 2  # its file identifier
+        middle = len(data) // 2
         path.write_bytes(data[:middle] + bytes([data[middle] ^ 0x80]) + data[middle + 1 :])
     with pytest.raises(InputError, match=name.replace(".", r"\.")):
         list(Model(copy).predict(photos[:1]))
@@ -107,12 +106,41 @@ def test_head_of_another_model_is_refused(copy: Path) -> None:
     with np.load(copy / "head.npz") as head:
         weights, biases = head["weights"], head["biases"]
     np.savez(copy / "head.npz", weights=weights * 2, biases=biases)
-    with pytest.raises(InputError, match="of another model"):
+    with pytest.raises(InputError, match=r"head\.npz is damaged or of another origin"):
+        Model(copy)
+    reseal(copy / "model.json")  # its own field, which a model of version 2 has too
+    with pytest.raises(InputError, match=r"head\.npz is damaged or of another model"):
         Model(copy)
 
 
 def test_older_format_says_what_this_program_reads(copy: Path) -> None:
-    description = json.loads((copy / "model.json").read_text())
-    (copy / "model.json").write_text(json.dumps({**description, "format_version": 1}))
-    with pytest.raises(InputError, match=r"version 1; this program reads .* 2"):
+    reseal(copy / "model.json", format_version=1)
+    with pytest.raises(InputError, match=r"version 1; this program reads .* 2 and 3"):
+        Model(copy)
+
+
+def test_every_file_of_a_model_is_hashed_in_its_description(sample_run: Run) -> None:
+    directory = sample_run.directory / "model"
+    files = read_description(directory).files
+    there = {path.relative_to(directory).as_posix() for path in directory.rglob("*")}
+    assert files.keys() >= {"saved_model/saved_model.pb", "saved_model/variables/variables.index"}
+    assert {name for name in there if (directory / name).is_file()} == {*files, "model.json"}
+    for name, expected in files.items():
+        assert hashlib.sha256((directory / name).read_bytes()).hexdigest() == expected
+
+
+def test_model_of_version_2_is_read_without_a_seal(copy: Path, photos: list[bytes]) -> None:
+    [expected] = Model(copy).predict(photos[:1])
+    unseal(copy / "model.json", format_version=2)
+    model = Model(copy)
+    [found] = model.predict(photos[:1])
+    assert (found.probabilities == expected.probabilities).all()
+    assert model.description.format_version == 2
+    assert not model.description.is_sealed
+
+
+def test_description_edited_by_hand_is_refused(copy: Path) -> None:
+    path = copy / "model.json"
+    path.write_text(path.read_text().replace('"rendered": true', '"rendered": false'))
+    with pytest.raises(InputError, match=r"model\.json is damaged or was edited"):
         Model(copy)

@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT, Run
 from photo_server import Answer, serve
 from PIL import Image
+from sealing import reseal
 
 from components.common import images
 from components.common.dataset import Dataset, DatasetWriter
@@ -232,6 +233,10 @@ def test_model_without_its_litert_file_is_exit_2(
     assert done.returncode == 2
     assert "model.tflite is missing" in done.stderr
     (folder / "model.tflite").write_bytes(b"no model" * 100)
+    done = label("--image", str(photo), "--model_dir", str(folder))
+    assert done.returncode == 2
+    assert "model.tflite is damaged" in done.stderr
+    reseal(folder / "model.json")
     done = label("--image", str(photo), "--model_dir", str(folder))
     assert done.returncode == 2
     assert "no LiteRT model" in done.stderr

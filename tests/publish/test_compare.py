@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import Run
 from publish_items import decided, publish_command, write_metrics
+from sealing import reseal, unseal
 
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
@@ -74,9 +75,8 @@ def test_worse_model_is_held_back_with_both_figures_and_the_published_one_stays(
 def test_figures_of_a_folder_publish_nothing(sample_run: Run, tmp_path: Path) -> None:
     model = sample_run.directory / "model"
     path = write_metrics(tmp_path / "metrics", model)
-    figures = json.loads(path.read_text())
-    del figures["held_out_photos"]  # as `evaluate --folder` alone writes them
-    path.write_text(json.dumps({**figures, "folder_photos": 140}))
+    # As `evaluate --folder` alone writes them.
+    reseal(path, held_out_photos=None, folder_photos=140)
     with pytest.raises(InputError, match="no figures of held-out photos"):
         compare(model, sample_run.directory / "demo", path, tmp_path / "published", name="m")
 
@@ -139,8 +139,7 @@ def test_published_model_with_other_classes_is_wrong_about_those_it_does_not_kno
     folder = publish_model(sample_run, shuffled_model, tmp_path)
     content = json.loads((folder / "model.json").read_text())
     missing = content["classes"][0]
-    content["classes"][0] = "porcini"
-    (folder / "model.json").write_text(json.dumps(content))
+    reseal(folder / "model.json", classes=["porcini", *content["classes"][1:]])
     taken = decided(sample_run, sample_run.directory / "model", tmp_path)
     assert taken.comparison is not None
     assert taken.comparison.champion_lacks == (missing,)
@@ -155,10 +154,10 @@ def test_published_model_with_other_classes_is_wrong_about_those_it_does_not_kno
         ("model.json", b"{", "model.json cannot be read"),
         ("model.json", b'{"format": "wild-mushrooms-model", "format_version": 1}', "version 1"),
         ("model.json", b'{"format": "' + 9000 * b"x" + b'"}', "has format 'xxx"),
-        ("model.tflite", b"", "no LiteRT model"),
-        ("head.npz", b"PK\x03\x04", "head.npz cannot be read"),
+        ("model.tflite", b"", "model.tflite is damaged"),
+        ("head.npz", b"PK\x03\x04", "head.npz is damaged"),
         ("distances.npz", b"0", "distances.npz is damaged"),
-        ("references.parquet", b"PAR1", "references.parquet cannot be read"),
+        ("references.parquet", b"PAR1", "references.parquet is damaged"),
         ("../latest.json", b"[]", "latest.json does not name"),
         ("../latest.json", b'{"version": "../../elsewhere"}', "letters and digits"),
         ("../latest.json", b'{"version": "gone"}', "gone is no model directory"),
@@ -187,6 +186,17 @@ def test_published_model_that_cannot_be_read_holds_the_new_one_back(
     )
 
 
+def test_model_published_before_there_were_seals_is_compared_with(
+    sample_run: Run, shuffled_model: Path, tmp_path: Path
+) -> None:
+    folder = publish_model(sample_run, shuffled_model, tmp_path)
+    unseal(folder / "model.json", format_version=2)
+    taken = decided(sample_run, sample_run.directory / "model", tmp_path)
+    assert taken.champion_problem == ""
+    assert taken.comparison is not None
+    assert taken.comparison.photos == len(Dataset(sample_run.directory / "demo").photos)
+
+
 def test_published_model_that_fails_while_it_is_asked_holds_the_new_one_back(
     sample_run: Run, shuffled_model: Path, tmp_path: Path
 ) -> None:
@@ -196,8 +206,7 @@ def test_published_model_that_fails_while_it_is_asked_holds_the_new_one_back(
     classes = len(content["classes"])
     weights, biases = np.zeros((5, classes), np.float32), np.zeros(classes, np.float32)
     write_head(folder, weights, biases)
-    content["head_sha256"] = head_sha256(weights, biases)
-    (folder / "model.json").write_text(json.dumps(content))
+    reseal(folder / "model.json", head_sha256=head_sha256(weights, biases))
     held = decided(sample_run, sample_run.directory / "model", tmp_path)
     assert held.decision == HOLD
     assert "the published model cannot be asked" in held.reason
@@ -221,7 +230,7 @@ def test_damaged_demo_photos_are_not_blamed_on_the_published_model(
 @pytest.mark.parametrize("content", ["", "{}", '{"accuracy": 0.9}', '{"accuracy": "x"}', "[]"])
 def test_file_that_is_no_metrics_is_refused(sample_run: Run, tmp_path: Path, content: str) -> None:
     (tmp_path / "metrics").write_text(content)
-    with pytest.raises(InputError, match="no metrics file"):
+    with pytest.raises(InputError, match=r"no metrics file|cannot be read"):
         compare(
             *(sample_run.directory / "model", sample_run.directory / "demo"),
             *(tmp_path / "metrics", tmp_path / "out"),

@@ -12,6 +12,7 @@ import yaml
 from conftest import ROOT, Run
 from markdown_it import MarkdownIt
 from publish_items import decided
+from sealing import reseal
 
 from components.common.errors import InputError
 from components.common.licences import IMAGENET_TERMS
@@ -222,8 +223,7 @@ def test_description_that_no_training_wrote_is_refused(sample_run: Run, tmp_path
 
     model = tmp_path / "model"
     shutil.copytree(sample_run.directory / "model", model)
-    content = json.loads((model / "model.json").read_text())
-    (model / "model.json").write_text(json.dumps({**content, "photos": {"training": 3}}))
+    reseal(model / "model.json", photos={"training": 3})
     decision = decided(sample_run, model, tmp_path)
     with pytest.raises(InputError, match="no model card"):
         publish(model, tmp_path / "metrics of model", decision, tmp_path / "published", name="m")

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Run
 from publish_items import decided, publish_command, write_metrics
+from sealing import reseal, unseal
 
 from components.common.errors import InputError, WorkError
-from components.common.model import Model
+from components.common.model import Model, read_description
 from components.common.unknown import ClassDistances
 from components.publish.decision import HOLD, Decision
 from components.publish.in_folder import alone_in
+from components.publish.places import version_of
 from components.publish.publish import decide, publish
 
 
@@ -47,9 +49,8 @@ def test_same_weights_from_other_photos_are_another_version(
     model = tmp_path / "model"
     shutil.copytree(sample_run.directory / "model", model)
     first = publish_it(sample_run, model, tmp_path)
-    description = json.loads((model / "model.json").read_text())
-    (model / "model.json").write_text(json.dumps({**description, "manifest_sha256": "0" * 64}))
     (model / "ATTRIBUTION.md").write_text("by someone else")
+    reseal(model / "model.json", manifest_sha256="0" * 64)
     second = publish_it(sample_run, model, tmp_path)
     assert first != second
     assert (second / "ATTRIBUTION.md").read_text() == "by someone else"
@@ -64,9 +65,7 @@ def test_same_weights_with_another_rule_are_another_version(
     distances = ClassDistances.load((model / "distances.npz").read_bytes(), "distances.npz")
     other = dataclasses.replace(distances, ridge=2 * distances.ridge).to_bytes()
     (model / "distances.npz").write_bytes(other)
-    description = json.loads((model / "model.json").read_text())
-    description["distances_sha256"] = hashlib.sha256(other).hexdigest()
-    (model / "model.json").write_text(json.dumps(description))
+    reseal(model / "model.json", distances_sha256=hashlib.sha256(other).hexdigest())
     second = publish_it(sample_run, model, tmp_path)
     assert first != second
     assert (second / "distances.npz").read_bytes() == other
@@ -106,10 +105,63 @@ def test_figures_of_another_model_are_refused(sample_run: Run, tmp_path: Path) -
     model = sample_run.directory / "model"
     decision = decided(sample_run, model, tmp_path)
     metrics = write_metrics(tmp_path / "metrics", model)
-    metrics.write_text(json.dumps({**json.loads(metrics.read_text()), "head_sha256": "0" * 64}))
-    with pytest.raises(InputError, match="another model"):
+    head = json.loads(metrics.read_text())["head_sha256"]
+    for other in ({"head_sha256": "0" * 64}, {"head_sha256": head, "model_sha256": "0" * 64}):
+        reseal(metrics, **other)
+        with pytest.raises(InputError, match="another model"):
+            publish(model, metrics, decision, tmp_path / "out", name="m")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["model.keras", "saved_model/saved_model.pb", "ATTRIBUTION.md"])
+@pytest.mark.parametrize("damage", ["flipped", "removed", "added"])
+def test_damaged_model_is_not_published(
+    sample_run: Run, tmp_path: Path, name: str, damage: str
+) -> None:
+    # Files that neither the decision nor the model card looks into.
+    model = tmp_path / "model"
+    shutil.copytree(sample_run.directory / "model", model)
+    path = model / name
+    if damage == "flipped":
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    elif damage == "removed":
+        path.unlink()
+    else:
+        path = path.with_name("notes.txt")
+        path.write_text("mine")
+    metrics = write_metrics(tmp_path / "metrics", model)
+    decision = decided(sample_run, model, tmp_path)
+    with pytest.raises(InputError, match=f"{path.name} is .*model.json"):
         publish(model, metrics, decision, tmp_path / "out", name="m")
     assert not (tmp_path / "out").exists()
+
+
+def test_published_version_can_be_published_elsewhere_with_its_papers(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    first = publish_it(sample_run, sample_run.directory / "model", tmp_path)
+    second = publish_it(sample_run, first, tmp_path / "elsewhere")
+    assert first.name == second.name
+    read_description(second).check_files(
+        second, but=("metrics.json", "decision.json", "MODEL_CARD.md")
+    )
+
+
+def test_model_of_version_2_stays_the_version_that_it_was_published_as(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(sample_run.directory / "model", model)
+    unseal(model / "model.json", format_version=2)
+    description = read_description(model)
+    hashes = (description.head_sha256, description.manifest_sha256, description.distances_sha256)
+    assert (
+        version_of(description)
+        == (hashlib.sha256(" ".join([*hashes, "2"]).encode()).hexdigest()[:12])
+    )
+    assert version_of(read_description(sample_run.directory / "model")) != version_of(description)
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_missing_and_damaged_models_are_one_clear_line(model_dir: Path, tmp_path
         (tmp_path / name).symlink_to(model_dir / name)
     (tmp_path / "model.tflite").write_bytes(b"no model")
     said = refusal("--model_dir", str(tmp_path), "--port", "0")
-    assert "model.tflite is no LiteRT model" in said
+    assert "model.tflite is damaged" in said
 
 
 @pytest.mark.parametrize(
