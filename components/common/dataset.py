@@ -17,15 +17,17 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.common import attribution, shards
+from components.common import attribution, sealed, shards
 from components.common.errors import InputError
-from components.common.files import atomic_directory
+from components.common.files import atomic_directory, hash_file
 from components.common.photo import Photo, check_label
 from components.common.shards import ShardWriter
 
 FORMAT = "wild-mushrooms-dataset"
-FORMAT_VERSION = "2"
+FORMAT_VERSION = "3"
+READABLE = ("2", "3")  # version 2 has no dataset.json and no checksums, and is read as it is
 MANIFEST = "manifest.parquet"
+DESCRIPTION = "dataset.json"  # sealed, with the hash of the manifest
 # A manifest row takes well under 1 KB; this bounds what a stranger's manifest can make us read.
 MANIFEST_MAX_BYTES = 2 * 1024**3
 PHOTO_MAX_BYTES = 256 * 1024 * 1024
@@ -154,12 +156,17 @@ def parse_part(text: str) -> tuple[int, int]:
 
 
 def write_manifest(photos: Sequence[Photo], path: Path) -> None:
-    """Write rows as parquet; list order is kept."""
+    """Write rows as parquet, and dataset.json beside it; list order is kept."""
     columns = {
         name: pa.array([getattr(photo, name) for photo in photos], type=SCHEMA.field(name).type)
         for name in SCHEMA.names
     }
-    pq.write_table(pa.table(columns, schema=SCHEMA), path, compression="zstd")
+    table = pa.table(columns, schema=SCHEMA)
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+    names = [name for name in (MANIFEST, attribution.FILE_NAME) if (path.parent / name).is_file()]
+    files = {name: hash_file(path.parent / name) for name in names}
+    content = {"format": FORMAT, sealed.VERSION: int(FORMAT_VERSION), sealed.FILES: files}
+    sealed.dump(path.with_name(DESCRIPTION), content, what="the dataset")
 
 
 class Dataset:
@@ -257,8 +264,14 @@ def _read_manifest(path: Path) -> list[Photo]:
     if manifest.stat().st_size > MANIFEST_MAX_BYTES:
         raise InputError(f"{manifest} is larger than {MANIFEST_MAX_BYTES} bytes")
     try:
-        with pa.OSFile(str(manifest)) as opened, pq.ParquetFile(opened) as file:
-            _check_version(manifest, file.schema_arrow.metadata or {})
+        with (
+            pa.OSFile(str(manifest)) as opened,
+            pq.ParquetFile(opened, page_checksum_verification=True) as file,
+        ):
+            version = _check_version(manifest, file.schema_arrow.metadata or {})
+            # Also where the version is an older one, which a single bit can make of it.
+            if version != READABLE[0] or (path / DESCRIPTION).exists():
+                sealed.check_file(path, MANIFEST, listed_files(path), DESCRIPTION)
             table = file.read()
         table.validate(full=True)  # strings that are no UTF-8
     except (pa.ArrowException, OSError) as error:
@@ -271,13 +284,26 @@ def _read_manifest(path: Path) -> list[Photo]:
     return list(map(Photo, *columns.values()))
 
 
-def _check_version(manifest: Path, metadata: Mapping[bytes, bytes]) -> None:
+def _check_version(manifest: Path, metadata: Mapping[bytes, bytes]) -> str:
     version = metadata.get(b"format_version", b"none").decode(errors="replace")
-    if metadata.get(b"format") != FORMAT.encode() or version != FORMAT_VERSION:
+    if metadata.get(b"format") != FORMAT.encode() or version not in READABLE:
         raise InputError(
             f"{manifest} has format version {version!r}; this program reads {FORMAT} "
-            f"{FORMAT_VERSION}: make the dataset again with this version"
+            f"{' and '.join(READABLE)}: make the dataset again with this version"
         )
+    return version
+
+
+def listed_files(path: Path) -> dict[str, str]:
+    """SHA-256 of the manifest and of ATTRIBUTION.md, by name, as dataset.json lists them.
+
+    Raises:
+        InputError: dataset.json is missing, damaged, or lists no files.
+    """
+    files = sealed.read(path / DESCRIPTION, since=0).get(sealed.FILES)
+    if not isinstance(files, dict):
+        raise InputError(f"{path / DESCRIPTION} lists no {sealed.FILES}: make the dataset again")
+    return files
 
 
 def _shard_size(shard: Path) -> int:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from components.common import class_folders, file_types, splits, storage, storage_s3
 from components.common.dataset import (
+    DESCRIPTION,
     FORMAT_VERSION,
     MANIFEST,
     MANIFEST_MAX_BYTES,
@@ -179,7 +180,7 @@ def _is_amazon(address: str) -> bool:
 def _is_whole(uri: str) -> bool:
     """True where a dataset is there with all its shards."""
     there = {entry.uri.rpartition("/")[2]: entry.size for entry in storage.list_objects(uri)}
-    if MANIFEST not in there:
+    if not {MANIFEST, DESCRIPTION} <= there.keys():
         return False
     data = storage.read(f"{uri}/{MANIFEST}", max_bytes=MANIFEST_MAX_BYTES)
     try:

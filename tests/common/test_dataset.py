@@ -10,8 +10,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sealing import reseal
 
 from components.common.dataset import (
+    DESCRIPTION,
     MANIFEST,
     SCHEMA,
     Dataset,
@@ -215,7 +217,7 @@ def test_earlier_dataset_is_replaced_whole(tmp_path: Path) -> None:
             writer.add(Photo(label="old"), content(number))
     write(tmp_path / "d", ("new",))
     names = sorted(path.name for path in (tmp_path / "d").iterdir())
-    assert names == ["ATTRIBUTION.md", "images-00000.tar", MANIFEST]
+    assert names == ["ATTRIBUTION.md", DESCRIPTION, "images-00000.tar", MANIFEST]
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
     assert Dataset(tmp_path / "d").labels == ["new"]
 
@@ -309,8 +311,60 @@ def test_other_columns_are_refused(tmp_path: Path, change: Callable[[pa.Table], 
     write(tmp_path / "d")
     changed = change(pq.read_table(tmp_path / "d" / MANIFEST))
     pq.write_table(changed.replace_schema_metadata(SCHEMA.metadata), tmp_path / "d" / MANIFEST)
-    with pytest.raises(InputError):
+    reseal(tmp_path / "d" / DESCRIPTION)
+    with pytest.raises(InputError, match=r"other columns|cannot be read"):
         Dataset(tmp_path / "d")
+
+
+@pytest.mark.parametrize("name", [MANIFEST, DESCRIPTION])
+def test_flipped_bits_of_what_describes_a_dataset_is_refused(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "d")
+    file = tmp_path / "d" / name
+    data = file.read_bytes()
+    for place in range(0, len(data), 5):
+        if data[place : place + 1].isspace():
+            continue  # of the JSON's layout, which says nothing
+        file.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(InputError, match=r"manifest\.parquet|dataset\.json"):
+            Dataset(tmp_path / "d")
+    file.write_bytes(data)
+    Dataset(tmp_path / "d")
+
+
+def test_manifest_of_another_dataset_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "d")
+    photos = write(tmp_path / "other")
+    write_manifest([dataclasses.replace(one, author="me") for one in photos], tmp_path / "m")
+    (tmp_path / "m").replace(tmp_path / "d" / MANIFEST)
+    with pytest.raises(InputError, match=r"manifest\.parquet is damaged or of another origin"):
+        Dataset(tmp_path / "d")
+
+
+def test_dataset_without_its_description_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "d")
+    (tmp_path / "d" / DESCRIPTION).unlink()
+    with pytest.raises(InputError, match=r"dataset\.json is missing"):
+        Dataset(tmp_path / "d")
+
+
+def test_dataset_of_version_2_is_read_as_it_is(tmp_path: Path) -> None:
+    photos = write(tmp_path / "d")
+    (tmp_path / "d" / DESCRIPTION).unlink()
+    metadata = {**(SCHEMA.metadata or {}), b"format_version": b"2"}
+    table = pq.read_table(tmp_path / "d" / MANIFEST).replace_schema_metadata(metadata)
+    pq.write_table(table, tmp_path / "d" / MANIFEST)
+    assert [photo for photo, _ in Dataset(tmp_path / "d").stream()] == photos
+
+
+def test_pages_of_the_manifest_carry_checksums_for_any_reader(tmp_path: Path) -> None:
+    write(tmp_path / "d")
+    file = tmp_path / "d" / MANIFEST
+    column = pq.read_metadata(file).row_group(0).column(SCHEMA.get_field_index("sha256"))
+    data = bytearray(file.read_bytes())
+    data[column.data_page_offset - 20] ^= 1  # the end of the dictionary's page
+    file.write_bytes(data)
+    with pytest.raises(OSError, match="CRC checksum"):
+        pq.read_table(file, columns=["sha256"], page_checksum_verification=True)
 
 
 HEX = "0123456789abcdef.jpg"
