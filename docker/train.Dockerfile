@@ -22,7 +22,7 @@ COPY components/__init__.py components/
 COPY components/common/__init__.py components/common/architecture.py \
      components/common/backbone.py components/common/convert.py components/common/errors.py \
      components/common/file_types.py \
-     components/common/files.py components/common/images.py components/common/step.py \
+     components/common/files.py components/common/images.py components/common/redact.py components/common/step.py \
      components/common/weights.py components/common/weights_sources.py \
      components/common/
 RUN for architecture in ${ARCHITECTURES}; do \

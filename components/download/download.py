@@ -12,6 +12,7 @@ from components.common.fetch import Fetcher
 from components.common.fetch_outcome import FetchError, HostUnreachable
 from components.common.files import default_cache_dir
 from components.common.photo import Photo, check_label
+from components.common.redact import check_no_secret, without_secrets
 from components.common.species import find_species
 from components.common.step import Progress, step, warn
 from components.download.candidate import (
@@ -118,6 +119,8 @@ def check_options(options: Options) -> list[str]:
                 f"--{option} is for the source {' or '.join(readers)}, and --source is "
                 f"{options.source!r}"
             )
+    for name in ("image_dir", "url_list", "imagenet"):
+        check_no_secret(name, getattr(options, name))
     licences.check_licences(options.licences)
     if "commons" in names and not options.contact:
         raise InputError(commons.NO_CONTACT)
@@ -203,12 +206,12 @@ def _row(label: str, source: str, candidate: Candidate) -> Photo:
     return Photo(
         label=label,
         source=source,
-        source_url=_storable(candidate.url),
-        source_page=_storable(candidate.source_page),
+        source_url=_storable(without_secrets(candidate.url)),
+        source_page=_storable(without_secrets(candidate.source_page)),
         title=_storable(candidate.title),
         author=_storable(candidate.author),
         licence=_storable(candidate.licence),
-        observation=_storable(candidate.observation),
+        observation=_storable(without_secrets(candidate.observation)),
         flags=candidate.flags,
     )
 

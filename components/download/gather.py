@@ -12,6 +12,7 @@ from components.common.errors import InputError, WorkError
 from components.common.fetch import Fetcher
 from components.common.fetch_cache import Fetched
 from components.common.fetch_outcome import FetchError
+from components.common.redact import without_secrets
 from components.download.candidate import Candidate
 
 # Photos for each worker that may wait behind a slow one, so that it does not hold up the others.
@@ -31,7 +32,7 @@ class Tally:
     def add(self, reason: str, url: str) -> None:
         """Count one."""
         self.counts[reason] += 1
-        self.examples.setdefault(reason, url)
+        self.examples.setdefault(reason, without_secrets(url))
 
     def table(self) -> str:
         """A line for each reason, the commonest first; empty if nothing was counted."""

@@ -16,6 +16,7 @@ from components.clean.clean import MIN_BYTES
 from components.common import architecture, decisions, splits, storage
 from components.common.architecture import DEFAULT_ARCHITECTURE, parse_architecture
 from components.common.errors import InputError
+from components.common.redact import check_no_secret
 from components.common.species import as_parameter, read_species
 from components.common.step import add_options
 from components.curate.selection import Division
@@ -144,6 +145,9 @@ def checked(options: argparse.Namespace) -> dict[str, Any]:
             arguments["source"] = "storage" if storage.is_uri(arguments["image_dir"]) else "folder"
         else:
             arguments["source"] = "urls" if arguments["url_list"] else Options.source
+    for name, value in arguments.items():
+        if isinstance(value, str):
+            check_no_secret(name, value)
     paths = ("image_dir", "url_list", "imagenet", "weights", "cache_dir")
     for name in (*paths, "earlier_ledger", "decisions"):
         if arguments[name] and "://" not in arguments[name]:

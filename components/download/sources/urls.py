@@ -1,6 +1,8 @@
 """The source `urls`: a list of one's own, as txt, csv or parquet, here or at an address."""
 
+import contextlib
 import csv
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -84,7 +86,11 @@ def _rows(url_list: str, fetcher: Fetcher) -> Iterator[Mapping[str, str]]:
     """Each entry as text by column; the format is judged by the content."""
     if not url_list:
         raise InputError("the source urls needs --url_list, a txt, csv or parquet file (URLS=file)")
-    path = _local(url_list, fetcher)
+    with _local(url_list, fetcher) as path:
+        yield from _rows_of_file(path)
+
+
+def _rows_of_file(path: Path) -> Iterator[Mapping[str, str]]:
     with open(path, "rb") as file:
         head = file.read(4)
     if head == b"PAR1":
@@ -141,18 +147,23 @@ def _column(name: str) -> str:
     return ALIASES.get(plain, plain)
 
 
-def _local(url_list: str, fetcher: Fetcher) -> Path:
-    """The list as a file here."""
+@contextlib.contextmanager
+def _local(url_list: str, fetcher: Fetcher) -> Iterator[Path]:
+    """The list as a file here, while the block lasts."""
     if url_list.startswith(("http://", "https://")):
-        return fetcher.file(url_list, max_bytes=MAX_BYTES).path
+        yield fetcher.file(url_list, max_bytes=MAX_BYTES).path
+        return
     if storage.is_uri(url_list):
-        return fetcher.cache.store_file(
-            url_list, [storage.read(url_list, max_bytes=MAX_BYTES)]
-        ).path
+        # Not into the cache, which may be shared: a private list may hold signed addresses.
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(storage.read(url_list, max_bytes=MAX_BYTES))
+            file.flush()
+            yield Path(file.name)
+        return
     path = expanded(url_list)
     if not path.is_file():
         problem = f"{path} is a folder" if path.is_dir() else f"there is no URL list at {path}"
         raise InputError(f"{problem}: expected a txt, csv or parquet file")
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path} is larger than {MAX_BYTES} bytes")
-    return path
+    yield path
