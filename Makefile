@@ -109,12 +109,28 @@ test-cluster: setup  ## against the cluster of KUBECONFIG (docs/cluster.md)
 	@MUSHROOM_TEST_CLUSTER=1 $(WITH_NAMES) $(PY) -m pytest -v tests/cluster
 
 .PHONY: lint
-lint: setup  ## style, types, Dockerfiles, shell scripts
+lint: setup  ## style, types, unsafe calls, Dockerfiles, shell scripts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive components pipeline.py docker benchmarks
 	@$(VENV)/bin/hadolint docker/*.Dockerfile
 	@$(VENV)/bin/shellcheck --external-sources k8s/*.sh
+
+# Not in CI: it asks a database on the internet, whose answer changes while the code does not.
+.PHONY: audit
+audit: setup build/audit/.installed  ## known vulnerabilities of the locked packages, by PyPI's database
+	@status=0; for lock in $(LOCKS)/*.txt; do \
+	build/audit/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement $$lock \
+	>build/audit/found.txt 2>build/audit/said.txt && { echo "$$lock: no known vulnerability"; continue; }; \
+	test -s build/audit/found.txt || { echo "make: $$lock was not audited, nor what comes after it: \
+	is pypi.org reachable? (build/audit/said.txt)" >&2; exit 1; }; \
+	echo "$$lock:"; cat build/audit/found.txt; status=1; done; exit $$status
+
+build/audit/.installed: $(LOCKS)/audit.txt
+	@$(VENV)/bin/uv venv --clear --quiet --python $(PY) build/audit
+	@$(VENV)/bin/uv pip sync --quiet --python build/audit/bin/python --require-hashes $<
+	@touch $@
 
 .PHONY: format
 format: setup  ## put the code into its format
@@ -243,6 +259,7 @@ lock: setup  ## bring the lock files up to date with pyproject.toml
 	$$compile pyproject.toml --extra train --extra pipeline --extra serve --extra dev -o $(LOCKS)/dev.txt && \
 	grep '^uv==' $(LOCKS)/dev.txt | cut -d' ' -f1 | $$compile - -o $(LOCKS)/uv.txt && \
 	grep '^kfp==' $(LOCKS)/dev.txt | cut -d' ' -f1 | $$compile - --no-deps -o $(LOCKS)/kfp.txt && \
+	echo 'pip-audit>=2.10,<3' | $$compile - -o $(LOCKS)/audit.txt && \
 	$$image pyproject.toml --extra serve -o $(LOCKS)/data.txt && \
 	$$image pyproject.toml --extra train -o $(LOCKS)/train.txt && \
 	$$image pyproject.toml --extra train-cuda -o $(LOCKS)/train-cuda.txt && \

@@ -2,15 +2,18 @@
 ARG BASE_IMAGE=python:3.11-slim
 
 FROM ${BASE_IMAGE} AS dependencies
-# Another package index than the usual one.
+# Another package index than the usual one. A password for it comes as the secret netrc: no layer
+# keeps that.
 ARG PIP_INDEX_URL
 WORKDIR /build
 COPY docker/requirements/uv.txt ./
-RUN python -m venv /opt/uv \
+RUN --mount=type=secret,id=netrc,target=/root/.netrc \
+    python -m venv /opt/uv \
  && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r uv.txt
 COPY docker/requirements/data.txt docker/requirements/kfp.txt ./
 COPY docker/install.sh ./
-RUN sh install.sh data.txt kfp.txt
+RUN --mount=type=secret,id=netrc,target=/root/.netrc \
+    sh install.sh data.txt kfp.txt
 
 FROM ${BASE_IMAGE}
 # Whoever runs it, with whatever user id and a root file system that cannot be written, has a home.

@@ -15,6 +15,7 @@ import yaml
 
 from components import __version__, settings
 from components.common.errors import InputError, WorkError
+from components.common.redact import without_secrets
 from components.common.step import run_command
 
 ROOT = Path(__file__).parents[1]
@@ -80,6 +81,7 @@ def build(kinds: list[str], options: list[str]) -> None:
         kinds: which.
         options: further options of `docker build`.
     """
+    _check_options(options)
     for kind, name in names(kinds).items():
         dockerfile, arguments = DOCKERFILES[kind]
         labels = {"VERSION": __version__, "REVISION": revision() + ("+" if uncommitted() else "")}
@@ -145,8 +147,24 @@ def write_kustomization(folder: str, named: dict[str, str]) -> Path:
     return path
 
 
+def _check_options(options: list[str]) -> None:
+    """Raise `InputError` where a build argument has a password: layers and history keep it."""
+    for word in options:
+        name, equals, value = word.removeprefix("--build-arg=").partition("=")
+        if not equals and name.isidentifier():  # docker takes it from the environment
+            value = os.environ.get(name, "")
+        if name.lower().endswith("_proxy"):  # docker keeps these out of images by itself
+            continue
+        if without_secrets(value) != value:
+            raise InputError(
+                f"{name} has a password in its address, and build arguments are kept in images: "
+                "leave it out of the address and give it as a secret, BUILD_OPTIONS='--secret "
+                "id=netrc,src=…' (docker/README.md)"
+            )
+
+
 def _git(*arguments: str) -> bytes:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)  # noqa: S607 - git of PATH
     if done.returncode:
         raise InputError(f"images are named after the git revision: {done.stderr.decode().strip()}")
     return done.stdout

@@ -2,15 +2,18 @@
 ARG BASE_IMAGE=python:3.11-slim
 
 FROM ${BASE_IMAGE} AS dependencies
-# Another package index than the usual one.
+# Another package index than the usual one. A password for it comes as the secret netrc: no layer
+# keeps that.
 ARG PIP_INDEX_URL
 WORKDIR /build
 COPY docker/requirements/uv.txt ./
-RUN python -m venv /opt/uv \
+RUN --mount=type=secret,id=netrc,target=/root/.netrc \
+    python -m venv /opt/uv \
  && /opt/uv/bin/pip install --no-cache-dir --require-hashes -r uv.txt
 COPY docker/requirements/tensorboard.txt ./
 COPY docker/install.sh ./
-RUN sh install.sh tensorboard.txt
+RUN --mount=type=secret,id=netrc,target=/root/.netrc \
+    sh install.sh tensorboard.txt
 
 FROM ${BASE_IMAGE}
 ENV PATH=/opt/venv/bin:$PATH \

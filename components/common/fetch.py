@@ -300,7 +300,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
 
     def _backoff(self, attempt: int) -> float:
         wait_s: float = min(self._policy.backoff_s * 2 ** (attempt - 1), self._policy.backoff_max_s)
-        return wait_s * random.uniform(1.0, 1.5)  # noqa: S311
+        return wait_s * random.uniform(1.0, 1.5)  # noqa: S311 - no secret
 
 
 def user_agent(contact: str) -> str:
