@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ ENGINE = "litert-fp32-xnnpack"
 CONVERSION = "1"
 MODEL_FILE = "backbone.tflite"
 DESCRIPTION_FILE = "backbone.json"
+DESCRIPTION_MAX_BYTES = 64 * 1024
 THREADS = 2
 CONVERT_TIMEOUT_S = 900
 
@@ -47,6 +48,35 @@ class BackboneKey:
     def digest(self) -> str:
         """SHA-256 over the fields, for file names."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def read_key(path: Path) -> BackboneKey:
+    """The key that a `backbone.json` holds.
+
+    Raises:
+        ValueError, TypeError, OSError: it is missing, too large, or no such description.
+    """
+    with open(path, "rb") as file:
+        data = file.read(DESCRIPTION_MAX_BYTES + 1)
+    if len(data) > DESCRIPTION_MAX_BYTES:
+        raise ValueError(f"{path.name} has more than {DESCRIPTION_MAX_BYTES} bytes")
+    try:
+        return make_key(json.loads(data), path.name)
+    except RecursionError as error:
+        raise ValueError(f"{path.name} is nested too deeply") from error
+
+
+def make_key(fields: Mapping[str, object], name: str) -> BackboneKey:
+    """The key that the fields of a file of this name say.
+
+    Raises:
+        ValueError, TypeError: they are others than a key's, or of the wrong type.
+    """
+    key = BackboneKey(**fields)  # type: ignore[arg-type]
+    texts = {field: value for field, value in asdict(key).items() if field != "input_size"}
+    if type(key.input_size) is not int or not all(isinstance(one, str) for one in texts.values()):
+        raise ValueError(f"{name} holds values of the wrong type")
+    return key
 
 
 def make_interpreter(
@@ -102,7 +132,7 @@ class Backbone:
 
     def __init__(self, directory: Path, threads: int = THREADS) -> None:
         self._directory = directory
-        self.key = BackboneKey(**json.loads((directory / DESCRIPTION_FILE).read_text()))
+        self.key = read_key(directory / DESCRIPTION_FILE)
         self.architecture = parse_architecture(self.key.architecture)
         self._run = make_interpreter(directory / MODEL_FILE, threads)
 

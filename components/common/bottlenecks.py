@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.common import images, sealed
-from components.common.backbone import DESCRIPTION_FILE, Backbone, BackboneKey
+from components.common import arrays, images, sealed, tables
+from components.common.backbone import DESCRIPTION_FILE, Backbone, BackboneKey, make_key
 from components.common.batches import batched
 from components.common.errors import InputError
 from components.common.files import atomic_directory, write_file
@@ -25,6 +25,7 @@ from components.common.step import Progress
 VECTORS = "bottlenecks.npy"
 SCORES = "imagenet.npy"
 INDEX = "index.parquet"
+INDEX_SCHEMA = pa.schema([("sha256", pa.string()), ("label", pa.string())])
 FORMAT_VERSION = 1  # of backbone.json; without one it is from before it had a seal and `files`
 THREADS = 2  # each keeps the network's weights, 17 MB or more
 CACHE_FOLDER = "bottlenecks"  # of the cache
@@ -151,14 +152,12 @@ class _Cache:
 
     def _load(self, part: Path) -> None:
         try:
-            with np.load(part, allow_pickle=False) as stored:
-                names = [bytes(name).decode() for name in stored["sha256"]]
-                vectors, scores = stored["vectors"], stored["scores"]
+            stored = arrays.read_npz(part, ("sha256", "vectors", "scores"))
+            names = [bytes(name).decode() for name in stored["sha256"]]
+            vectors, scores = stored["vectors"], stored["scores"]
             if len(vectors) != len(names) or len(scores) != len(names):
                 raise ValueError("its arrays differ in length")
-        except MemoryError:
-            raise
-        except Exception:  # numpy and zipfile raise many types on a damaged file
+        except (ValueError, TypeError, OSError):
             part.unlink(missing_ok=True)  # a cache: what is damaged is computed again
             return
         self._known.update(zip(names, zip(vectors, scores, strict=True), strict=True))
@@ -268,20 +267,16 @@ def _load(path: Path) -> tuple[Bottlenecks, list[str]]:
     try:
         if description.pop(sealed.VERSION, FORMAT_VERSION) != FORMAT_VERSION:
             raise ValueError(f"expected {sealed.VERSION} {FORMAT_VERSION}")
-        key = BackboneKey(**description)
-        vectors = np.load(path / VECTORS, allow_pickle=False)
-        scores = np.load(path / SCORES, allow_pickle=False)
-        index = pq.read_table(path / INDEX)
+        key = make_key(description, DESCRIPTION_FILE)
+        vectors = arrays.read_npy(path / VECTORS)
+        scores = arrays.read_npy(path / SCORES)
+        most_rows = tables.rows_with_hashes((path / INDEX).stat().st_size)
+        index = tables.read(path / INDEX, INDEX_SCHEMA, most_rows=most_rows)
         names, labels = index.column("sha256").to_pylist(), index.column("label").to_pylist()
-    except (ValueError, TypeError, OSError, EOFError, KeyError, pa.ArrowException) as error:
+    except (ValueError, TypeError, OSError, pa.ArrowException) as error:
         raise InputError(f"the bottlenecks in {path} cannot be read: {error}") from error
     for name, array, dtype in ((VECTORS, vectors, np.float32), (SCORES, scores, np.float16)):
-        if (
-            not isinstance(array, np.ndarray)
-            or array.dtype != dtype
-            or array.ndim != 2
-            or not np.isfinite(array).all()
-        ):
+        if array.dtype != dtype or array.ndim != 2 or not np.isfinite(array).all():
             raise InputError(f"{path / name} is no finite {np.dtype(dtype)} matrix")
     if not len(vectors) == len(scores) == len(names):
         raise InputError(f"the files of {path} differ in length: they are of different runs")

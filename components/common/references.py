@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.common import images
+from components.common import images, tables
 from components.common.batches import in_turn
 from components.common.dataset import Dataset
 from components.common.errors import InputError
@@ -98,12 +98,10 @@ class References:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is missing or larger than {MAX_BYTES} bytes")
         try:
-            table = pq.read_table(path)
-            table.validate(full=True)  # strings that are no UTF-8
+            most_rows = tables.rows_with_hashes(path.stat().st_size)
+            table = tables.read(path, SCHEMA, most_rows=most_rows)
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path} cannot be read: {error}") from error
-        if not table.schema.equals(SCHEMA) or any(column.null_count for column in table.columns):
-            raise InputError(f"{path} has other columns than the references of a model")
         self.photos = [Photo(**row) for row in table.select(_TEXTS).to_pylist()]
         vectors = table.column("vector").to_pylist()
         self._rows = [row for row, vector in enumerate(vectors) if vector]

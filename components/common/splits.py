@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.common import hash_index, storage
+from components.common import hash_index, storage, tables
 from components.common.errors import InputError
 from components.common.photo import Photo
 from components.common.step import log
@@ -384,15 +384,13 @@ def read_ledger(place: str) -> dict[tuple[str, str], str]:
     path = place if is_file else f"{place.rstrip('/')}/{LEDGER}"
     data = storage.read_place(path, max_bytes=LEDGER_MAX_BYTES)
     try:
-        table = pq.read_table(pa.BufferReader(data))
-        table.validate(full=True)
+        most_rows = tables.rows_with_hashes(len(data))
+        table = tables.read(data, LEDGER_SCHEMA, most_rows=most_rows)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path} is no ledger of an earlier run: {error}") from error
-    if not table.schema.equals(LEDGER_SCHEMA) or any(one.null_count for one in table.columns):
-        raise InputError(f"{path} is no ledger: expected the columns label, group, split")
     rows = table.to_pylist()
     for row in rows:
         if row["split"] not in (*PARTS, SURPLUS):
-            raise InputError(f"{path} names the part {row['split']!r}: expected one of {PARTS}")
+            raise InputError(f"{path} names the part {row['split']!r:.40}: expected one of {PARTS}")
     parts = {(row["label"], row["group"]): row["split"] for row in rows}
     return {key: part for key, part in parts.items() if part != SURPLUS}

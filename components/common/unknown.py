@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.common.arrays import read_npz
 from components.common.errors import InputError
 
 # Of the within-class covariance, in units of its mean variance: with fewer photos than dimensions
@@ -201,9 +202,8 @@ def read_arrays(data: bytes, name: str, wanted: tuple[str, ...]) -> dict[str, ND
         InputError: the file is damaged, lacks one, or holds numbers that are not finite.
     """
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in wanted}
-    except Exception as error:  # numpy and zipfile raise many types on a damaged file
+        arrays = read_npz(io.BytesIO(data), wanted)
+    except ValueError as error:
         raise InputError(f"{name} cannot be read: {error}") from error
     for key, array in arrays.items():
         if array.dtype.kind in "fiu" and not np.isfinite(array).all():

@@ -10,7 +10,6 @@ import hashlib
 import io
 import os
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common.architecture import Architecture
+from components.common.arrays import read_npz
 from components.common.errors import InputError
 from components.common.files import write_file
 
@@ -124,22 +124,13 @@ def read_weights(path: Path) -> Weights:
     """
     layers: dict[str, list[NDArray[np.float32]]] = {}
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            for key in arrays.files:
-                name, _, index = key.rpartition("/")
-                layer = layers.setdefault(name, [])
-                if int(index) != len(layer):
-                    raise ValueError(f"array {key!r} is out of order")
-                layer.append(np.asarray(arrays[key], dtype=np.float32))
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        OSError,
-        EOFError,
-        RuntimeError,
-        zipfile.BadZipFile,
-    ) as error:
+        for key, array in read_npz(path).items():
+            name, _, index = key.rpartition("/")
+            layer = layers.setdefault(name, [])
+            if int(index) != len(layer):
+                raise ValueError(f"array {key!r:.80} is out of order")
+            layer.append(np.asarray(array, dtype=np.float32))
+    except (ValueError, OSError) as error:
         raise InputError(f"{path} holds no weights ({error}): remove it and run again") from error
     return Weights.of(layers)
 

@@ -1,0 +1,172 @@
+"""Reading a stranger's parquet file within limits: what is small on disk may be huge in memory.
+
+Parquet repeats a value as often as it likes for a few bytes: kilobytes can hold a billion rows, or
+a megabyte of text in each of a million rows. So rows are counted in the footer first, and texts
+are read as dictionaries, each value once, and measured before they are spread over their rows.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+# What a table may take in memory, whatever its rows, and beside that for each of them.
+ALLOWANCE_BYTES = 64 * 1024**2
+ROW_BYTES = 8 * 1024
+MAX_TEXT_BYTES = 64 * 1024  # of one value
+MAX_LISTED = 4096  # values of a row's list, on the average
+FOOTER_MAX_BYTES = 16 * 1024**2  # a dataset of a million photos has 10 KB
+# All that pyarrow writes by default. Others repeat a text by its length in common with the one
+# before, so that it is large before it can be measured.
+ENCODINGS = frozenset({"PLAIN", "RLE", "BIT_PACKED", "PLAIN_DICTIONARY", "RLE_DICTIONARY"})
+_MAGIC = b"PAR1"
+
+Source = Path | bytes
+
+
+def metadata(source: Source) -> dict[bytes, bytes]:
+    """The key-value pairs of a file's schema.
+
+    Raises:
+        pa.ArrowException, OSError: it is no parquet file, or its footer is too large.
+    """
+    with opened(source) as file:
+        return dict(file.schema_arrow.metadata or {})
+
+
+def read(
+    source: Source,
+    schema: pa.Schema,
+    *,
+    most_rows: int,
+    most_text: int = MAX_TEXT_BYTES,
+) -> pa.Table:
+    """The table of a file that has exactly these columns, and a value in each place.
+
+    Args:
+        source: the file, or its content.
+        schema: of the table; metadata is not compared.
+        most_rows: that it may have.
+        most_text: bytes that one text or binary value may have.
+
+    Raises:
+        pa.ArrowException, OSError: it is damaged, has other columns, or is larger than this.
+    """
+    with opened(source) as file:
+        if not file.schema_arrow.equals(schema):
+            raise pa.ArrowInvalid(
+                f"it has other columns than expected: {shown(file.schema_arrow.names)}"
+            )
+        most_bytes = check_footer(file.metadata, most_rows)
+    with opened(source, dictionaries=texts(file.metadata)) as file:
+        # One after another: Arrow cannot put together lists of texts from several dictionaries.
+        groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
+        table = pa.concat_tables(groups or [file.schema_arrow.empty_table()])
+    check_texts(table, most_bytes, most_text)
+    table = table.cast(schema)
+    table.validate(full=True)  # strings that are no UTF-8
+    if any(column.null_count for column in table.columns):
+        raise pa.ArrowInvalid("a value is missing in it")
+    return table
+
+
+def check_footer(about: pq.FileMetaData, most_rows: int) -> int:
+    """How many bytes the table may take in memory, by its rows.
+
+    Raises:
+        pa.ArrowInvalid: the footer names more than may be read, or odd encodings.
+    """
+    most_bytes: int = ALLOWANCE_BYTES + ROW_BYTES * about.num_rows
+    if about.num_rows > most_rows:
+        raise pa.ArrowInvalid(f"it claims {about.num_rows} rows, at most {most_rows} are expected")
+    largest = 0
+    for number in range(about.num_row_groups):
+        group = about.row_group(number)
+        for place in range(about.num_columns):
+            column = group.column(place)
+            unknown = set(column.encodings) - ENCODINGS
+            if unknown:
+                raise pa.ArrowInvalid(f"it has the encoding {shown(unknown)}, which is not read")
+            if column.num_values > MAX_LISTED * max(group.num_rows, 1):
+                raise pa.ArrowInvalid(f"a column of it claims {column.num_values} values")
+            largest += column.total_uncompressed_size
+    if largest > most_bytes:
+        raise pa.ArrowInvalid(f"it unpacks to {largest} bytes, at most {most_bytes} are expected")
+    return most_bytes
+
+
+def shown(names: Iterator[str] | list[str] | set[str]) -> str:
+    """A stranger's names for a message, not all of them."""
+    text = ", ".join(repr(name) for name in sorted(names))
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+@contextlib.contextmanager
+def opened(source: Source, dictionaries: list[str] | None = None) -> Iterator[pq.ParquetFile]:
+    """A parquet file, once its footer is known to be of a size that may be read.
+
+    Args:
+        source: the file, or its content.
+        dictionaries: paths of columns whose values are to be read once each, as `texts` gives them.
+
+    Raises:
+        pa.ArrowException, OSError: it is no parquet file, or its footer is too large.
+    """
+    _check_ends(source)
+    place = pa.BufferReader(source) if isinstance(source, bytes) else source
+    with pq.ParquetFile(place, read_dictionary=dictionaries) as file:
+        yield file
+
+
+def _check_ends(source: Source) -> None:
+    """Judge the size of the footer, which is read as a whole, by the file's last bytes."""
+    if isinstance(source, bytes):
+        end = source[-8:]
+    else:
+        with open(source, "rb") as file:
+            file.seek(max(0, file.seek(0, 2) - 8))
+            end = file.read()
+    if end[4:] != _MAGIC:
+        raise pa.ArrowInvalid("it is no parquet file")
+    size = int.from_bytes(end[:4], "little")
+    if size > FOOTER_MAX_BYTES:
+        raise pa.ArrowInvalid(f"its footer has {size} bytes, at most {FOOTER_MAX_BYTES} are read")
+
+
+def texts(about: pq.FileMetaData) -> list[str]:
+    """Paths of the columns of texts or bytes."""
+    columns = [about.schema.column(place) for place in range(about.num_columns)]
+    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+
+
+def check_texts(
+    table: pa.Table | pa.RecordBatch, most_bytes: int, most_text: int = MAX_TEXT_BYTES
+) -> None:
+    """Measure what texts will take once each row has its own.
+
+    Raises:
+        pa.ArrowInvalid: one of them is too long, or all together are.
+    """
+    total = 0
+    for name, column in zip(table.schema.names, table.columns, strict=True):
+        for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+            values = chunk.flatten() if pa.types.is_list(chunk.type) else chunk
+            if not pa.types.is_dictionary(values.type):
+                continue
+            lengths = pc.binary_length(values.dictionary)
+            if (pc.max(lengths).as_py() or 0) > most_text:
+                raise pa.ArrowInvalid(f"a value of {name!r:.40} has more than {most_text} bytes")
+            total += pc.sum(pc.take(lengths.cast(pa.int64()), values.indices)).as_py() or 0
+    if total > most_bytes:
+        raise pa.ArrowInvalid(f"its texts take {total} bytes, at most {most_bytes} are expected")
+
+
+def rows_with_hashes(size_bytes: int) -> int:
+    """How many rows a file of this size can have where each holds a hash of its own.
+
+    A hash cannot be compressed; of each, 16 bytes are counted.
+    """
+    return size_bytes // 16 + 1000

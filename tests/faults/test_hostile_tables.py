@@ -1,0 +1,50 @@
+"""Parquet files of strangers, small on disk and huge in memory; and honest ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.common import splits, tables
+from components.common.errors import InputError
+
+
+def test_ledger_of_a_million_equal_rows_is_refused(tmp_path: Path) -> None:
+    rows = 1_000_000
+    same = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array(["training"]))
+    columns = [same] * len(splits.LEDGER_SCHEMA)
+    table = pa.table(columns, names=splits.LEDGER_SCHEMA.names)
+    pq.write_table(table, tmp_path / splits.LEDGER, store_schema=False)
+    with pytest.raises(InputError, match="it claims 1000000 rows, at most"):
+        splits.read_ledger(str(tmp_path))
+
+
+def test_ledger_names_a_wrong_part_in_a_short_message(tmp_path: Path) -> None:
+    splits.write_ledger([("daisy", "a" * 40, "x" * 60_000)], tmp_path / splits.LEDGER)
+    with pytest.raises(InputError, match="names the part 'xxx") as caught:
+        splits.read_ledger(str(tmp_path))
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("use_dictionary", [True, False])
+@pytest.mark.parametrize("rows", [0, 1, 3000])
+def test_honest_tables_come_back_as_they_are(
+    tmp_path: Path, rows: int, use_dictionary: bool
+) -> None:
+    schema = pa.schema(
+        [("a", pa.string()), ("b", pa.list_(pa.string())), ("c", pa.binary()), ("d", pa.int64())]
+    )
+    table = pa.table(
+        [
+            pa.array([f"ü {row % 7}" for row in range(rows)]),
+            pa.array([["x"] * (row % 3) for row in range(rows)], pa.list_(pa.string())),
+            pa.array([bytes([row % 251]) * (row % 11) for row in range(rows)], pa.binary()),
+            pa.array(range(rows), pa.int64()),
+        ],
+        schema=schema,
+    )
+    pq.write_table(table, tmp_path / "t", use_dictionary=use_dictionary, row_group_size=1000)
+    for source in (tmp_path / "t", (tmp_path / "t").read_bytes()):
+        assert tables.read(source, schema, most_rows=rows).equals(table)
