@@ -20,8 +20,9 @@ from components.common.errors import InputError
 from components.common.photo import Photo
 
 SHARD_BYTES = 128 * 1024 * 1024
+BLOCK_BYTES = tarfile.BLOCKSIZE
 SHARD_NAME = re.compile(r"images-\d{5}\.tar")
-END_OF_ARCHIVE = bytes(2 * tarfile.BLOCKSIZE)
+END_OF_ARCHIVE = bytes(2 * BLOCK_BYTES)
 
 # Photos go from thread to thread in runs: single ones would cost more in handing over.
 RUN_BYTES = 1024 * 1024
@@ -61,7 +62,7 @@ def member_header(name: str, size: int) -> bytes:
 
 def padded(size: int) -> int:
     """`size` rounded up to tar's blocks of 512 bytes."""
-    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
 
 class ShardWriter:

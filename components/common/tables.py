@@ -117,7 +117,9 @@ def opened(source: Source, dictionaries: list[str] | None = None) -> Iterator[pq
     """
     _check_ends(source)
     place = pa.BufferReader(source) if isinstance(source, bytes) else source
-    with pq.ParquetFile(place, read_dictionary=dictionaries) as file:
+    with pq.ParquetFile(
+        place, read_dictionary=dictionaries, page_checksum_verification=True
+    ) as file:
         yield file
 
 
