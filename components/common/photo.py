@@ -57,7 +57,7 @@ def check_label(label: str) -> str:
         or any(character in "/\\" or not character.isprintable() for character in label)
     ):
         raise InputError(
-            f"{label!r} cannot be a class name: use 1 to 100 printable characters (at most 255 "
-            "bytes), no slash or backslash, no leading dot, no space at either end"
+            f"{label!r:.120} cannot be a class name: use 1 to 100 printable characters (at most "
+            "255 bytes), no slash or backslash, no leading dot, no space at either end"
         )
     return label
