@@ -15,7 +15,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.common import arrays, images, sealed, tables
-from components.common.backbone import DESCRIPTION_FILE, Backbone, BackboneKey, make_key
+from components.common.backbone import (
+    DESCRIPTION_FILE,
+    DESCRIPTION_MAX_BYTES,
+    Backbone,
+    BackboneKey,
+    make_key,
+)
 from components.common.batches import batched
 from components.common.errors import InputError
 from components.common.files import atomic_directory, write_file
@@ -261,7 +267,9 @@ def load(path: Path) -> Bottlenecks:
 def _load(path: Path) -> tuple[Bottlenecks, list[str]]:
     if not (path / DESCRIPTION_FILE).is_file():
         raise InputError(f"{path} holds no bottlenecks: there is no {DESCRIPTION_FILE} in it")
-    description = sealed.read(path / DESCRIPTION_FILE, since=FORMAT_VERSION)
+    description = sealed.read(
+        path / DESCRIPTION_FILE, since=FORMAT_VERSION, max_bytes=DESCRIPTION_MAX_BYTES
+    )
     if description.pop(sealed.SEAL, None):
         sealed.check_files(path, description.pop(sealed.FILES, {}), DESCRIPTION_FILE)
     try:

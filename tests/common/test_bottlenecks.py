@@ -333,12 +333,12 @@ def test_scores_that_are_no_finite_matrix_are_refused(tmp_path: Path) -> None:
 def test_pickled_arrays_and_archives_are_refused(tmp_path: Path) -> None:
     np.save(saved(tmp_path / "b") / VECTORS, np.array([{}], dtype=object), allow_pickle=True)
     reseal(tmp_path / "b" / "backbone.json")
-    with pytest.raises(InputError, match="allow_pickle=False"):
+    with pytest.raises(InputError, match="claims the type object"):
         bottlenecks.load(tmp_path / "b")
     with open(tmp_path / "b" / VECTORS, "wb") as file:
         np.savez(file, vectors=some().vectors)
     reseal(tmp_path / "b" / "backbone.json")
-    with pytest.raises(InputError, match="no finite float32 matrix"):
+    with pytest.raises(InputError, match="header is damaged"):
         bottlenecks.load(tmp_path / "b")
 
 

@@ -12,8 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
+from sealing import reseal
 
-from components.common.dataset import MANIFEST, SCHEMA, Dataset, DatasetWriter, write_manifest
+from components.common.dataset import (
+    DESCRIPTION,
+    MANIFEST,
+    SCHEMA,
+    Dataset,
+    DatasetWriter,
+    write_manifest,
+)
 from components.common.errors import InputError
 from components.common.photo import Photo
 
@@ -41,6 +49,7 @@ def bomb(path: Path, rows: int, **texts: str) -> None:
     with pq.ParquetWriter(path, table.schema, compression="zstd", store_schema=False) as writer:
         writer.write_table(table, row_group_size=rows)
         writer.add_key_value_metadata(SCHEMA.metadata)
+    reseal(path.with_name(DESCRIPTION))
 
 
 def refusal_in_little_memory(path: Path, code: str, megabytes: int = 900) -> str:
@@ -120,6 +129,7 @@ def test_encoding_that_repeats_texts_unseen_is_refused(tmp_path: Path) -> None:
     table = pq.read_table(_manifest(tmp_path))
     encoding = {"title": "DELTA_BYTE_ARRAY"}
     pq.write_table(table, _manifest(tmp_path), use_dictionary=False, column_encoding=encoding)
+    reseal(tmp_path / "d" / DESCRIPTION)
     with pytest.raises(InputError, match="it has the encoding 'DELTA_BYTE_ARRAY'"):
         Dataset(tmp_path / "d")
 
@@ -147,6 +157,7 @@ def test_other_types_are_refused_in_a_short_message(
     dataset(tmp_path / "d")
     changed = change(pq.read_table(_manifest(tmp_path)))
     pq.write_table(changed.replace_schema_metadata(SCHEMA.metadata), _manifest(tmp_path))
+    reseal(tmp_path / "d" / DESCRIPTION)
     with pytest.raises(InputError, match="other columns than expected") as caught:
         Dataset(tmp_path / "d")
     assert len(str(caught.value)) < 600
