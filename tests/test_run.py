@@ -223,6 +223,7 @@ def test_unusable_folder_is_exit_2_before_anything_starts(
         (("--name", "../elsewhere"), "--name"),
         (("--per_class", "-1"), "--per_class"),
         (("--seed", "-1"), "--seed"),
+        (("--decisions", "https://example.org/d.json?X-Amz-Signature=x"), "--decisions has a pass"),
         (("--decisions", "nowhere.json"), "no file at"),
         (("--decisions", "README.md"), "no file of decisions"),
         (("--earlier_ledger", "nowhere"), "no file at"),

@@ -64,6 +64,14 @@ def test_image_comes_from_a_named_version_and_its_build_takes_no_secret(path: Pa
         assert not re.match(r"COPY (--\S+ )*\. ", line), line
 
 
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_what_reads_the_package_index_is_given_its_password_as_a_secret(path: Path) -> None:
+    runs = [line for line in logical_lines(path.read_text()) if line.startswith("RUN ")]
+    installing = [run for run in runs if "pip install" in run or "install.sh" in run]
+    assert len(installing) == 2
+    assert all("--mount=type=secret,id=netrc,target=/root/.netrc" in run for run in installing)
+
+
 def test_cluster_on_this_machine_has_exact_versions_and_a_digest() -> None:
     lines = logical_lines((ROOT / "k8s" / "versions.sh").read_text())
     named = dict(line.split("=", 1) for line in lines)

@@ -69,6 +69,18 @@ def test_half_written_files_of_the_dead_go_and_those_of_the_living_stay(tmp_path
     assert list(living.directory.glob(".partial-*")) == []
 
 
+@pytest.mark.parametrize("wrong_by_s", [-1e9, 1e9])
+def test_what_was_fetched_while_the_clock_was_wrong_is_not_fresh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong_by_s: float
+) -> None:
+    right = time.time()
+    monkeypatch.setattr(time, "time", lambda: right + wrong_by_s)
+    FetchCache(tmp_path).store(URL, b"a list")
+    monkeypatch.undo()
+    assert FetchCache(tmp_path).lookup(URL, max_age_s=3600) is None
+    assert FetchCache(tmp_path).lookup(URL) is not None
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -125,3 +137,14 @@ def test_killed_writer_leaves_only_what_is_whole(tmp_path: Path) -> None:
             found = cache.lookup(f"u{number}")
             assert found is None or found.read() == bytes([number]) * 3_000_000
     assert cache.lookup("u0") is not None
+
+
+def test_record_tells_no_signature_and_is_found_by_the_whole_address(tmp_path: Path) -> None:
+    signed = f"{URL}?size=2&X-Amz-Signature=canary"
+    stored = FetchCache(tmp_path).store(signed, b"x", final_url="https://me:canary@example.net/")
+    assert FetchCache(tmp_path).lookup(signed) == stored
+    assert stored.about.url == f"{URL}?size=2"
+    assert stored.about.final_url == "https://example.net/"
+    # Another signature may be for another file: parameters are not left out of what is asked for.
+    assert FetchCache(tmp_path).lookup(f"{URL}?size=2") is None
+    assert not any(b"canary" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

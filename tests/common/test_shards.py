@@ -222,7 +222,6 @@ def test_file_system_that_writes_in_pieces(tmp_path: Path, monkeypatch: pytest.M
     assert pieces.read_bytes() == whole.read_bytes()
 
 
-@pytest.mark.usefixtures("small_bounds")
 def test_more_members_in_a_run_than_one_call_can_write(tmp_path: Path) -> None:
     with DatasetWriter(tmp_path / "d") as writer:
         photos = [writer.add(Photo("daisy"), b"") for _ in range(1500)]
@@ -348,6 +347,29 @@ def test_nothing_stays_open_after_streaming(tmp_path: Path, use: Callable[[Path]
     assert failed is (use not in (to_the_end, only_the_first, closed_early))
     assert open_files() == before
     assert not shard_threads()
+
+
+@pytest.mark.usefixtures("small_bounds")
+def test_file_is_open_as_long_as_a_thread_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "d")
+    read_run, consumer = shards._read_run, threading.current_thread()
+    begun, sizes = threading.Event(), []
+
+    def read_slowly(descriptor: int, run: shards._Run) -> shards._Read:
+        if threading.current_thread() is not consumer and run.start:
+            begun.set()
+            time.sleep(0.05)  # the consumer stops meanwhile
+            sizes.append(os.fstat(descriptor).st_size)
+        return read_run(descriptor, run)
+
+    monkeypatch.setattr(shards, "_read_run", read_slowly)
+    stream = Dataset(tmp_path / "d").stream()
+    next(stream)
+    assert begun.wait(timeout=10)
+    stream.close()  # type: ignore[attr-defined]
+    assert sizes == [(tmp_path / "d" / "images-00000.tar").stat().st_size] * len(sizes) != []
 
 
 @counts_descriptors

@@ -132,6 +132,8 @@ def test_when_no_source_answers_all_are_told(
         ({"allow_private_hosts": "http://a"}, "without http:// and without a port"),
         ({"allow_private_hosts": "b,10.0.0.1:8123"}, "without http:// and without a port"),
         ({"url_list": "list.csv"}, "--url_list is for the source urls, and --source is 'sample'"),
+        ({"source": "urls", "url_list": "https://h/l.csv?sig=x"}, "--url_list has a password, sig"),
+        ({"source": "imagenet", "imagenet": "https://me:x@h/a.tar"}, "--imagenet has a password"),
         ({"source": "gbif", "image_dir": "x"}, "--image_dir is for the source folder or storage"),
     ],
 )
