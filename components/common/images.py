@@ -5,7 +5,6 @@ is decoded before its header said how large it is.
 """
 
 import io
-import re
 import warnings
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
-from components.common import perceptual_hash
+from components.common import jpeg_markers, perceptual_hash
 from components.common.file_types import sniff
 
 # Part of every cache key: change it when decoded pixels change.
@@ -36,8 +35,6 @@ EXIF_ORIENTATION = 0x0112
 ODD_SUBSAMPLING = "odd subsampling"
 
 CONVERTIBLE = ("PNG", "WEBP", "GIF", "BMP", "TIFF")
-# Within entropy-coded data FF is followed by 00 or a restart marker; anything else is a marker.
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class BadPhoto(Exception):
@@ -96,14 +93,22 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
     """Width and height in pixels from the header alone.
 
     Raises:
-        BadPhoto: the header is damaged, or the picture is larger than `MAX_PIXELS` or tiny.
+        BadPhoto: the header is damaged, the picture is larger than `MAX_PIXELS` or tiny, or it has
+            too many scans.
     """
+    check_scans(data)
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=True)
     except (ValueError, KeyError) as error:  # KeyError: a header that names no components
         raise BadPhoto("damaged_header", str(error)) from error
     _check_size(width, height)
     return width, height
+
+
+def check_scans(data: bytes) -> None:
+    """Raise `BadPhoto` for a JPEG of thousands of scans, which would take many minutes."""
+    if jpeg_markers.has_too_many_scans(data):
+        raise BadPhoto("too_many_scans", f"more than {jpeg_markers.MAX_SCANS}")
 
 
 def check_jpeg(data: bytes) -> None:
@@ -251,6 +256,8 @@ def to_clean_jpeg(data: bytes, *, strict: bool = True) -> CleanPhoto:
             return CleanPhoto(stripped, *jpeg_size(stripped), small)
     if kind in ("", "html"):
         raise BadPhoto("html" if kind else "unknown_type")
+    if kind == "jpeg":
+        check_scans(data)
     try:
         with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
             _check_size(*image.size)
@@ -331,32 +338,15 @@ def _colour_space(data: bytes) -> str:
 
 
 def strip_metadata(data: bytes) -> bytes:
-    """Cut EXIF, comments, profiles and trailing bytes out of a JPEG; its pixels stay as they are.
-
-    Keeps APP0 (JFIF) and APP14 (Adobe: says how colours are coded). ITU T.81, annex B.
+    """Cut out of a JPEG what is neither pixels nor needed to show them, as `jpeg_markers` does.
 
     Raises:
         BadPhoto: the marker structure is broken.
     """
-    kept = [data[:2]]
-    position = 2
-    while True:
-        found = _MARKER.search(data, position)
-        if not found:
-            raise BadPhoto("damaged", "no end-of-image marker")
-        start, code = found.start(), data[found.start() + 1]
-        if start > position:  # entropy-coded data of the scan before
-            kept.append(data[position:start])
-        if code == 0xD9:
-            kept.append(b"\xff\xd9")
-            return b"".join(kept)
-        length = int.from_bytes(data[start + 2 : start + 4], "big")
-        end = start + 2 + length
-        if length < 2 or end > len(data):
-            raise BadPhoto("damaged", "a segment runs past the end")
-        if code in (0xE0, 0xEE) or not (0xE0 <= code <= 0xEF or code == 0xFE):
-            kept.append(data[start:end])
-        position = end
+    try:
+        return jpeg_markers.strip_metadata(data)
+    except ValueError as error:
+        raise BadPhoto("damaged", str(error)) from error
 
 
 def _check_size(width: int, height: int) -> None:

@@ -31,7 +31,7 @@ MAX_USED_SHOWN = 1500  # used photos of all classes together
 NOT_KEEPABLE = frozenset(
     {
         *("damaged", "damaged_header", "html", "unknown_type", "too_many_pixels"),
-        *("too_few_pixels", EXACT_DUPLICATE, SURPLUS),
+        *("too_many_scans", "too_few_pixels", EXACT_DUPLICATE, SURPLUS),
     }
 )
 REMARKS = frozenset({"small", "odd_aspect_ratio", "blank", "dark", "bright", "blurred", "grey"})

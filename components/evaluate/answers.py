@@ -29,6 +29,7 @@ REASONS = {
     "html": "a web page",
     "unknown_type": "no picture of a known type",
     "too_few_pixels": f"a side below {images.MIN_SIDE} pixels",
+    "too_many_scans": "more scans than any camera writes",
     "too_many_pixels": f"more than {images.MAX_PIXELS // 1_000_000} megapixels",
 }
 

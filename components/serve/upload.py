@@ -15,10 +15,6 @@ MULTIPART = "multipart/form-data"
 MAX_PARTS = 16
 # Boundaries, part headers and small other fields of a form, beside the photo itself.
 FORM_BYTES = 64 * 1024
-# A progressive JPEG has about ten scans. Each goes over the whole picture, and costs as few as a
-# hundred bytes: a file of thousands keeps a core busy for many minutes.
-MAX_SCANS = 64
-_START_OF_SCAN = b"\xff\xda"
 
 # ISO base media files name their kind at byte 8.
 _HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
@@ -152,8 +148,8 @@ def photo_of(body: bytes, content_type: str, limits: Limits) -> bytes:
                 f"The photo has {width} x {height} pixels: at most {limits.pixels // 10**6} "
                 "million are taken. Send a smaller copy.",
             )
-        if data.count(_START_OF_SCAN) > MAX_SCANS and file_types.sniff(data) == "jpeg":
-            raise BadPhoto("too_many_scans")
+        if file_types.sniff(data) == "jpeg":
+            images.check_scans(data)
         return images.enlarged(data) if min(width, height) < images.MIN_SIDE else upright(data)
     except BadPhoto as bad:
         raise refused_photo(bad) from bad

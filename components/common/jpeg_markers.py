@@ -1,0 +1,91 @@
+"""The segments of a JPEG, without decoding it: ITU T.81, annex B."""
+
+import re
+from collections.abc import Iterator
+
+# A progressive JPEG has about ten scans. Each goes over the whole picture, and costs as few as a
+# hundred bytes: a file of thousands keeps a core busy for many minutes.
+MAX_SCANS = 64
+_START_OF_SCAN = b"\xff\xda"
+SOF2, EOI, SOS, DNL, APP0, APP14, APP15, COM = 0xC2, 0xD9, 0xDA, 0xDC, 0xE0, 0xEE, 0xEF, 0xFE
+# Frame headers; the other codes from C0 to CF are tables and an extension.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a segment
+# Within entropy-coded data FF is followed by 00 or a restart marker; anything else is a marker.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# What a decoder needs of JFIF's and Adobe's segments: version, density, how colours are coded.
+_JFIF, _JFIF_BYTES = b"JFIF\0", 12
+_ADOBE, _ADOBE_BYTES = b"Adobe", 12
+
+
+def has_too_many_scans(data: bytes) -> bool:
+    """True for a JPEG of more than `MAX_SCANS` scans."""
+    # Nearly all are baseline, which have one for each colour at most: decoders refuse more.
+    if _frame(data) in _FRAMES - {SOF2}:
+        return False
+    return data.count(_START_OF_SCAN) > MAX_SCANS
+
+
+def _frame(data: bytes) -> int:
+    """The code of the frame header, such as `SOF2`; 0 where there is none before the data."""
+    position = 2
+    while data[position : position + 1] == b"\xff" and len(data) > position + 3:
+        code = data[position + 1]
+        if code in _FRAMES:
+            return code
+        if code == SOS:
+            return 0
+        if code == 0xFF:  # filling
+            position += 1
+        elif code in _ALONE:
+            position += 2
+        else:
+            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return 0
+
+
+def strip_metadata(data: bytes) -> bytes:
+    """Cut EXIF, comments, profiles, thumbnails and trailing bytes out of a JPEG.
+
+    Its pixels stay as they are. Of APP0 and APP14 stays what says how colours are coded.
+
+    Raises:
+        ValueError: the marker structure is broken.
+    """
+    kept = [data[:2]]
+    for code, start, end in _pieces(data):
+        piece = data[start:end]
+        if code == APP0:
+            # Without a thumbnail; two zeros say so.
+            plain = piece[4:].startswith(_JFIF) and len(piece) >= 4 + _JFIF_BYTES
+            piece = b"\xff\xe0\0\x10" + piece[4 : 4 + _JFIF_BYTES] + b"\0\0" if plain else b""
+        elif code == APP14:
+            plain = piece[4:].startswith(_ADOBE) and len(piece) >= 4 + _ADOBE_BYTES
+            piece = b"\xff\xee\0\x0e" + piece[4 : 4 + _ADOBE_BYTES] if plain else b""
+        elif not code:
+            piece = piece.rstrip(b"\xff")  # filling before the next marker
+        elif APP0 < code <= APP15 or code in (COM, DNL):
+            continue  # a number of lines, DNL, is read by no decoder of ours
+        kept.append(piece)
+    return b"".join(kept)
+
+
+def _pieces(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Code, start and end of each segment, and of the data between, whose code is 0."""
+    position = 2
+    while True:
+        found = _MARKER.search(data, position)
+        if not found:
+            raise ValueError("no end-of-image marker")
+        start, code = found.start(), data[found.start() + 1]
+        if start > position:  # entropy-coded data of the scan before
+            yield 0, position, start
+        if code == EOI:
+            yield code, start, start + 2
+            return
+        length = int.from_bytes(data[start + 2 : start + 4], "big")
+        end = start + 2 + length
+        if length < 2 or end > len(data):
+            raise ValueError("a segment runs past the end")
+        yield code, start, end
+        position = end
