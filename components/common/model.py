@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import backbone, images, sealed
-from components.common.architecture import parse_architecture
+from components.common import backbone, images, model_check, sealed
 from components.common.batches import batched
 from components.common.errors import InputError
 from components.common.images import BadPhoto
@@ -24,6 +23,7 @@ SEALED_SINCE = 3  # version 2 has neither seal nor `files`, and is read as it is
 READABLE = (2, 3)
 DESCRIPTION = "model.json"
 DESCRIPTION_MAX_BYTES = 1024 * 1024
+MESSAGE_MAX = 500  # characters of what is wrong with it
 LITERT = "model.tflite"
 KERAS = "model.keras"
 SAVED_MODEL = "saved_model"
@@ -173,14 +173,21 @@ def read_description(directory: Path) -> ModelDescription:
     try:
         unknown = UnknownRule.parse(content["unknown"]) if content.get("unknown") else None
         description = ModelDescription(
-            **{**content, "classes": tuple(content["classes"]), "unknown": unknown}
+            **{**content, "classes": _listed(content["classes"]), "unknown": unknown}
         )
-        parse_architecture(description.architecture)
-        if not all(isinstance(value, str) for value in description.files.values()):
-            raise ValueError("its field files holds no hashes")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+        model_check.check(description)
+    except (
+        *(ValueError, TypeError, KeyError, AttributeError),
+        *(RecursionError, OverflowError),
+    ) as error:
+        raise InputError(f"{path} cannot be read: {str(error)[:MESSAGE_MAX]}") from error
     return description
+
+
+def _listed(classes: object) -> tuple[str, ...]:
+    if not isinstance(classes, list):
+        raise ValueError("its classes are no list")
+    return tuple(classes)
 
 
 def write_description(directory: Path, description: ModelDescription) -> ModelDescription:

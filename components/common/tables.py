@@ -117,6 +117,7 @@ def opened(source: Source, dictionaries: list[str] | None = None) -> Iterator[pq
     """
     _check_ends(source)
     place = pa.BufferReader(source) if isinstance(source, bytes) else source
+    # Pages that carry a checksum are held against it; others are read as they are.
     with pq.ParquetFile(
         place, read_dictionary=dictionaries, page_checksum_verification=True
     ) as file:
