@@ -9,8 +9,11 @@ from types import TracebackType
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.hparams import api as hparams_api
 from tensorboard.plugins.pr_curve import summary as pr_curve
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from components.common.errors import InputError
 from components.common.files import naming_full_disk
@@ -68,25 +71,24 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
         """Write one look at the training."""
         last = look.step == self._recipe.how_many_training_steps - 1
         histograms = look.step % self._every == 0 or last
-        with self._writers[TRAIN].as_default(step=look.step):
-            _scalars(
-                accuracy_1=look.train_accuracy,
-                cross_entropy_1=look.train_cross_entropy,
-                learning_rate=look.learning_rate,
-            )
-            if histograms:
-                _layer(look)
-                _activations(look.head.logits(look.batch.vectors))
+        learned = _scalars(
+            accuracy_1=look.train_accuracy,
+            cross_entropy_1=look.train_cross_entropy,
+            learning_rate=look.learning_rate,
+        )
+        if histograms:
+            learned += [*_layer(look), *_activations(look.head.logits(look.batch.vectors))]
+        self._write(TRAIN, look.step, learned)
         if not look.validation_count:
             return
-        with self._writers[VALIDATION].as_default(step=look.step):
-            _scalars(
-                accuracy_1=look.validation_accuracy,
-                cross_entropy_1=look.validation_cross_entropy,
-            )
-            if histograms:
-                _activations(look.head.logits(look.held_out.vectors))
-                self._recalls(look.head.logits(self._validation.vectors))
+        seen = _scalars(
+            accuracy_1=look.validation_accuracy,
+            cross_entropy_1=look.validation_cross_entropy,
+        )
+        if histograms:
+            seen += _activations(look.head.logits(look.held_out.vectors))
+            seen += self._recalls(look.head.logits(self._validation.vectors))
+        self._write(VALIDATION, look.step, seen)
 
     def finish(self, look: Look) -> None:
         """Write what is shown of the trained head: precision-recall curves and hyperparameters."""
@@ -124,7 +126,7 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
             folder = self.directory / f"{SWEEP}-{number:02d}"
             with tf.summary.create_file_writer(str(folder)).as_default(step=0):
                 hparams_api.hparams(_options(trial.recipe))
-                _scalars(accuracy_1=trial.accuracy, cross_entropy_1=trial.cross_entropy)
+                _record(_scalars(accuracy_1=trial.accuracy, cross_entropy_1=trial.cross_entropy))
 
     def add_tuned(self, look: TunedLook) -> None:
         """Write one look at fine-tuning."""
@@ -148,12 +150,29 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
         for writer in self._writers.values():
             writer.close()
 
-    def _recalls(self, logits: NDArray[np.float32]) -> None:
+    def _write(self, run: str, step: int, summaries: Sequence[Summary]) -> None:
+        with self._writers[run].as_default(step=step):
+            _record(summaries)
+
+    def _recalls(self, logits: NDArray[np.float32]) -> list[Summary]:
         right = logits.argmax(axis=1) == self._validation.labels
-        for number, name in enumerate(self._classes):
-            members = self._validation.labels == number
-            if members.any():
-                tf.summary.scalar(f"recall/{name}", float(right[members].mean()))
+        members = [self._validation.labels == number for number in range(len(self._classes))]
+        return [
+            scalar_pb(f"recall/{name}", float(right[of_class].mean()))
+            for name, of_class in zip(self._classes, members, strict=True)
+            if of_class.any()
+        ]
+
+
+def _record(summaries: Sequence[Summary]) -> None:
+    """Write them as one event.
+
+    tf.summary.histogram and .scalar say the same through a dozen TensorFlow operations each, which
+    take ten times as long as the numbers.
+    """
+    # The bytes of messages one after another are their fields together.
+    joined = b"".join(summary.SerializeToString() for summary in summaries)
+    tf.summary.experimental.write_raw_pb(joined)
 
 
 def _options(recipe: Recipe) -> dict[str, str | float]:
@@ -163,22 +182,27 @@ def _options(recipe: Recipe) -> dict[str, str | float]:
     }
 
 
-def _scalars(**values: float) -> None:
-    for name, value in values.items():
-        tf.summary.scalar(name, value)
+def _scalars(**values: float) -> list[Summary]:
+    return [scalar_pb(name, value) for name, value in values.items()]
 
 
-def _layer(look: Look) -> None:
+def _layer(look: Look) -> list[Summary]:
     """retrain.py's variable_summaries of the last layer."""
+    found = []
     for name, values in (("weights", look.head.weights), ("biases", look.head.biases)):
         place = f"{LAYER}/{name}/summaries"
-        tf.summary.scalar(f"{place}/mean", float(values.mean()))
-        tf.summary.scalar(f"{place}/stddev_1", float(values.std()))
-        tf.summary.scalar(f"{place}/max", float(values.max()))
-        tf.summary.scalar(f"{place}/min", float(values.min()))
-        tf.summary.histogram(f"{place}/histogram", values)
+        found += [
+            scalar_pb(f"{place}/mean", float(values.mean())),
+            scalar_pb(f"{place}/stddev_1", float(values.std())),
+            scalar_pb(f"{place}/max", float(values.max())),
+            scalar_pb(f"{place}/min", float(values.min())),
+            histogram_pb(f"{place}/histogram", values),
+        ]
+    return found
 
 
-def _activations(logits: NDArray[np.float32]) -> None:
-    tf.summary.histogram(f"{LAYER}/Wx_plus_b/pre_activations", logits)
-    tf.summary.histogram("activations", softmax(logits))
+def _activations(logits: NDArray[np.float32]) -> list[Summary]:
+    return [
+        histogram_pb(f"{LAYER}/Wx_plus_b/pre_activations", logits),
+        histogram_pb("activations", softmax(logits)),
+    ]
