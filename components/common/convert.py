@@ -5,14 +5,17 @@ backbone never import TensorFlow.
 """
 
 import argparse
+import gc
 import json
 import logging
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from components.common import backbone, weights, weights_sources
@@ -40,6 +43,7 @@ def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") ->
     directory = backbone.key_directory(key, cache_dir)
     if directory.is_dir():
         return directory
+    load_tensorflow()
     import keras
 
     network = architecture.build()
@@ -138,6 +142,30 @@ def quiet_tensorflow() -> None:
     warnings.filterwarnings("ignore", module="tensorflow|keras")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and Keras in half the processor time that a plain import takes."""
+    quiet_tensorflow()
+    if "tensorflow" in sys.modules:
+        return
+    collecting = gc.isenabled()
+    # Keras looks for scikit-learn, for a wrapper that nothing here uses, and that loads SciPy.
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
+    hidden = "sklearn" not in modules
+    if hidden:
+        modules["sklearn"] = None  # as if it were not installed
+    gc.disable()
+    try:
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
+    finally:
+        if hidden:
+            del modules["sklearn"]
+        if collecting:
+            gc.enable()
+    # A million objects that stay: no later collection needs to look at them.
+    gc.freeze()
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from components.common import images, model, weights_sources
 from components.common.architecture import parse_architecture
 from components.common.bottlenecks import Bottlenecks
-from components.common.convert import freeze, quiet_tensorflow
+from components.common.convert import freeze, load_tensorflow, quiet_tensorflow
 from components.common.errors import InputError
 from components.common.files import atomic_directory, default_cache_dir, write_file
 from components.common.splits import TEST, TRAINING, VALIDATION
@@ -122,6 +122,7 @@ def retrain(
     pretrained = _pretrained(material.vectors, cache, weights)
     trials = sweeping.run(material, recipe) if sweep else []
     recipe = trials[0].recipe if trials else recipe
+    load_tensorflow()
     from components.retrain.summaries import TensorBoardSummaries
 
     classes, validation = material.dataset.labels, material.parts[VALIDATION]
