@@ -42,7 +42,7 @@ endif
 CUDA_OPTION = $(if $(CUDA),$(if $(filter 0,$(CUDA)),--no-cuda,--cuda))
 # Photos that `make bench-cleaning` and `make bench-unknown` report on.
 REPORTED ?=
-# What `make tensorboard` shows, the model that `make serve` serves, and where (6006 and 8080).
+# What `make tensorboard` shows and `make verify` checks, the model that `make serve` serves, and where (6006 and 8080).
 RUN ?= runs/latest
 MODEL ?= $(RUN)/model
 PORT ?=
@@ -179,6 +179,10 @@ tensorboard: setup  ## the training curves of the last run, at http://localhost:
 	@test -d "$(RUN)/logs" || { echo "make: no run at $(RUN): make run" >&2; exit 2; }
 	@TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 \
 	$(VENV)/bin/tensorboard --logdir "$(RUN)/logs" --host 127.0.0.1 --port $(or $(PORT),6006)
+
+.PHONY: verify
+verify: setup  ## is a finished run whole, and all of it of one another? make verify RUN=runs/…
+	@$(PY) -m components.verify "$(RUN)"
 
 .PHONY: serve
 serve: setup  ## a page to try the model of the last run, at http://localhost:8080

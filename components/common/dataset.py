@@ -251,7 +251,7 @@ class Dataset:
                 or not 0 <= photo.size <= PHOTO_MAX_BYTES
                 or photo.offset + photo.size > sizes[photo.shard]
             ):
-                raise self._misplaced(photo, "lies outside its shard: the dataset is damaged")
+                raise self._misplaced(photo, f"lies outside {photo.shard}: the dataset is damaged")
 
     def _misplaced(self, photo: Photo, what: str) -> InputError:
         return InputError(f"{self.path / MANIFEST}: photo {photo.path!r} {what}")

@@ -229,7 +229,7 @@ class Model:
         self._threads = threads
         network = self.description.check_file(self.directory, INT8 if int8 else LITERT)
         self._run = backbone.make_interpreter(network, threads)
-        self._weights, self._biases = _read_head(self.directory, self.description)
+        self._weights, self._biases = read_head(self.directory, self.description)
         self._distances: ClassDistances | None = None
 
     @property
@@ -251,7 +251,7 @@ class Model:
         unknown = np.zeros(len(logits), bool)
         if rule is not None:
             if self._distances is None:
-                self._distances = _read_distances(self.directory, self.description)
+                self._distances = read_distances(self.directory, self.description)
             distances = self._distances(scores.bottlenecks)
             familiarity = rule.familiarity(rule.score(distances, logits.max(axis=1)))
             unknown = rule.rejects(familiarity)
@@ -337,9 +337,14 @@ def head_sha256(weights: NDArray[np.generic], biases: NDArray[np.generic]) -> st
     return hashlib.sha256(weights.tobytes() + biases.tobytes()).hexdigest()
 
 
-def _read_head(
+def read_head(
     directory: Path, description: ModelDescription
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights, float32 (D, classes), and biases, float32 (classes,), of the head.
+
+    Raises:
+        InputError: the file is missing, damaged, or of another model.
+    """
     path = description.check_file(directory, HEAD)
     arrays = read_arrays(_read(path), str(path), ("weights", "biases"))
     weights, biases = arrays["weights"], arrays["biases"]
@@ -350,7 +355,12 @@ def _read_head(
     return weights.astype(np.float32), biases.astype(np.float32)
 
 
-def _read_distances(directory: Path, description: ModelDescription) -> ClassDistances:
+def read_distances(directory: Path, description: ModelDescription) -> ClassDistances:
+    """What the rule for unknown photos asks.
+
+    Raises:
+        InputError: the file is missing, damaged, or of another model.
+    """
     path = description.check_file(directory, DISTANCES)
     data = _read(path)
     if hashlib.sha256(data).hexdigest() != description.distances_sha256:

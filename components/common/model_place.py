@@ -8,6 +8,7 @@ from components.common import model, storage
 from components.common.attribution import FILE_NAME as ATTRIBUTION
 from components.common.errors import InputError
 from components.common.files import atomic_directory
+from components.common.model import ModelDescription
 
 LATEST = "latest.json"
 METRICS = "metrics.json"  # of evaluate; publish puts it beside the model
@@ -15,6 +16,7 @@ METRICS = "metrics.json"  # of evaluate; publish puts it beside the model
 METRICS_FORMAT = {"format": "wild-mushrooms-metrics", "format_version": 1}
 POINTER_MAX_BYTES = 1024 * 1024
 FILE_MAX_BYTES = 512 * 1024**2
+VERSION_DIGITS = 12
 # What predicting needs; other forms of the model are not fetched.
 NEEDED = (model.DESCRIPTION, model.LITERT, model.HEAD)
 WANTED = (
@@ -74,6 +76,21 @@ def version_in(pointer: bytes, name: str) -> str:
     if not isinstance(version, str) or not version.isalnum():
         raise InputError(f"{name} names the version {version!r}: expected letters and digits")
     return version
+
+
+def version_of(description: ModelDescription) -> str:
+    """The version that a model is published as.
+
+    Of everything that another model would have another of: weights, photos with their credits, and
+    the rule for unknown photos. The same model published twice is the same version.
+    """
+    content = (
+        description.head_sha256,
+        description.manifest_sha256,
+        description.distances_sha256,
+        str(description.format_version),
+    )
+    return hashlib.sha256(" ".join(content).encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def _fetched(root: str, cache_dir: Path) -> Path:

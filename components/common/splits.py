@@ -368,11 +368,22 @@ def write_ledger(rows: Iterable[tuple[str, str, str]], path: Path) -> None:
     """Write (label, group, split) rows: what a later run needs to leave every photo in its part."""
     columns = list(zip(*sorted(rows), strict=True)) or [(), (), ()]
     arrays = [pa.array(column, pa.string()) for column in columns]
-    pq.write_table(pa.table(arrays, schema=LEDGER_SCHEMA), path)
+    table = pa.table(arrays, schema=LEDGER_SCHEMA)
+    pq.write_table(table, path, write_page_checksum=True)
 
 
 def read_ledger(place: str) -> dict[tuple[str, str], str]:
     """The part of each (label, group) that an earlier run placed; its surplus is free again.
+
+    Args:
+        place: as of `ledger_rows`, which raises the same errors.
+    """
+    rows = ledger_rows(place)
+    return {(label, group): part for label, group, part in rows if part != SURPLUS}
+
+
+def ledger_rows(place: str) -> list[tuple[str, str, str]]:
+    """The rows of a ledger: label, group, part.
 
     Args:
         place: the file `split.parquet`, or a folder that holds it; a path, gs://… or s3://….
@@ -388,9 +399,8 @@ def read_ledger(place: str) -> dict[tuple[str, str], str]:
         table = tables.read(data, LEDGER_SCHEMA, most_rows=most_rows)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path} is no ledger of an earlier run: {error}") from error
-    rows = table.to_pylist()
-    for row in rows:
-        if row["split"] not in (*PARTS, SURPLUS):
-            raise InputError(f"{path} names the part {row['split']!r:.40}: expected one of {PARTS}")
-    parts = {(row["label"], row["group"]): row["split"] for row in rows}
-    return {key: part for key, part in parts.items() if part != SURPLUS}
+    rows = list(zip(*table.to_pydict().values(), strict=True))
+    for _, _, part in rows:
+        if part not in (*PARTS, SURPLUS):
+            raise InputError(f"{path} names the part {part!r:.40}: expected one of {PARTS}")
+    return rows

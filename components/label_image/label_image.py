@@ -11,7 +11,7 @@ import numpy as np
 
 from components.common import images
 from components.common.errors import InputError
-from components.common.files import atomic_file, write_file
+from components.common.files import atomic_file, hash_file, write_file
 from components.common.images import BadPhoto
 from components.common.model import Model, top_k
 from components.common.step import Progress, log, step
@@ -193,7 +193,7 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> "G
     """
     # Not needed to label other photos, which shall begin at once.
     from components.common import activation
-    from components.common.dataset import Dataset
+    from components.common.dataset import MANIFEST, Dataset
     from components.label_image.gallery import MAX_WITH_MAPS, Gallery, Labelled, render
 
     model = Model(model_dir)
@@ -223,12 +223,12 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> "G
             )
         )
     result = Gallery(model.description, tuple(labelled))
-    _write_predictions(result, predictions)
+    _write_predictions(result, predictions, hash_file(demo / MANIFEST))
     write_file(html, render(result), what="the gallery")
     return result
 
 
-def _write_predictions(gallery: "Gallery", path: Path) -> None:
+def _write_predictions(gallery: "Gallery", path: Path, manifest_sha256: str) -> None:
     import json
 
     import pyarrow as pa
@@ -245,9 +245,13 @@ def _write_predictions(gallery: "Gallery", path: Path) -> None:
         "right": ([one.right for one in photos], pa.bool_()),
         "probabilities": ([one.probabilities for one in photos], pa.list_(pa.float64())),
     }
-    # Whose probabilities they are, in their order.
-    metadata = {"classes": json.dumps(gallery.model.classes)}
+    metadata = {
+        # Whose probabilities they are, in their order.
+        "classes": json.dumps(gallery.model.classes),
+        "model_sha256": gallery.model.sha256,
+        "demo_manifest_sha256": manifest_sha256,
+    }
     schema = pa.schema([(name, kind) for name, (_, kind) in columns.items()], metadata=metadata)
     arrays = [pa.array(values, kind) for values, kind in columns.values()]
     with atomic_file(path, what="the predictions") as new:
-        pq.write_table(pa.table(arrays, schema=schema), new)
+        pq.write_table(pa.table(arrays, schema=schema), new, write_page_checksum=True)

@@ -10,6 +10,7 @@ from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
 from components.common.files import hash_file, write_file
 from components.common.model import Model, ModelDescription
+from components.common.model_place import version_of
 from components.common.step import log, step, warn
 from components.publish import decision as decisions
 from components.publish import paired, places
@@ -59,7 +60,7 @@ def compare(
         decision=decisions.HOLD,
         reason="",
         name=name,
-        version=places.version_of(challenger.description),
+        version=version_of(challenger.description),
         accuracy=figures["accuracy"],
         accuracy_low=figures["accuracy_low"],
         min_accuracy=min_accuracy,

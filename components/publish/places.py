@@ -3,21 +3,17 @@
 The same in a folder and in object storage.
 """
 
-import hashlib
 import re
 from pathlib import Path
 
 from components.common import storage
 from components.common.errors import InputError
-from components.common.model import ModelDescription
 from components.common.model_place import (
     LATEST,
     find_pointer,
     local_model,
     version_in,
 )
-
-VERSION_DIGITS = 12
 
 
 def root_of(publish_dir: Path | str, name: str) -> str:
@@ -64,21 +60,6 @@ def check_name(name: str) -> None:
     """Raise `InputError` unless `name` is a plain folder name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
         raise InputError(f"--name is {name!r}: expected letters, digits, dots, dashes, underscores")
-
-
-def version_of(description: ModelDescription) -> str:
-    """The version that a model is published as.
-
-    Of everything that another model would have another of: weights, photos with their credits, and
-    the rule for unknown photos. The same model published twice is the same version.
-    """
-    content = (
-        description.head_sha256,
-        description.manifest_sha256,
-        description.distances_sha256,
-        str(description.format_version),
-    )
-    return hashlib.sha256(" ".join(content).encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def published(root: str, scratch: Path) -> Path | None:

@@ -10,7 +10,7 @@ from components.common import model, references, sealed, storage
 from components.common.errors import InputError, WorkError
 from components.common.files import hash_file
 from components.common.model import ModelDescription
-from components.common.model_place import METRICS
+from components.common.model_place import METRICS, version_of
 from components.common.step import log, step
 from components.publish import in_bucket, in_folder, model_card, places
 from components.publish.compare import read_metrics
@@ -59,7 +59,7 @@ def publish(
     root = places.root_of(publish_dir, name)
     description = model.read_description(model_dir)
     figures = read_metrics(metrics, description)
-    version = places.version_of(description)
+    version = version_of(description)
     _check(decision, version, name)
     _refuse_links(model_dir)
     description.check_files(model_dir, but=(METRICS, DECISION, model_card.FILE_NAME))

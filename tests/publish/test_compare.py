@@ -13,9 +13,9 @@ from sealing import reseal, unseal
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
 from components.common.model import Model, head_sha256, read_description, write_head
+from components.common.model_place import version_of
 from components.publish.compare import compare
 from components.publish.decision import HOLD, PUBLISH, Decision
-from components.publish.places import version_of
 from components.publish.publish import publish
 
 

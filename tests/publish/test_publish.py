@@ -16,10 +16,10 @@ from sealing import reseal, unseal
 
 from components.common.errors import InputError, WorkError
 from components.common.model import Model, read_description
+from components.common.model_place import version_of
 from components.common.unknown import ClassDistances
 from components.publish.decision import HOLD, Decision
 from components.publish.in_folder import alone_in
-from components.publish.places import version_of
 from components.publish.publish import decide, publish
 
 
