@@ -218,8 +218,8 @@ def _model(run: Run) -> str:
     if names != list(description.classes):
         raise InputError(f"{run.model / model.LABELS} has other classes than {path}")
     return (
-        f"{len(description.files) or 'its'} files, {len(names)} classes; made of this dataset and "
-        f"these weights{_age(sealed_=description.is_sealed)}"
+        f"{len(description.files) or 'head and distances of its'} files, {len(names)} classes; "
+        f"made of this dataset and these weights{_age(sealed_=description.is_sealed)}"
     )
 
 
