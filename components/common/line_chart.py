@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from components.common.report import DARK, LIGHT, escape
 
 WIDTH, HEIGHT = 480, 330
-LEFT, RIGHT, BOTTOM = 58, 18, 54
+LEFT, RIGHT, BOTTOM = 60, 26, 54
 LEGEND_ROW = 24
 TEXT = 15  # pixels
 LETTER = 0.56 * TEXT  # about the mean width of a letter

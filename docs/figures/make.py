@@ -1,0 +1,203 @@
+"""The pictures of docs/tutorial.md: `make figures IMAGES=folder`, and of the last run's pages.
+
+The charts are measured on the photos of IMAGES; none of these photos is shown. The pictures of
+pages are of a run on the rendered sample, because real photos may only be shown with their credits;
+they need chromium, and are left as they are without it.
+"""
+
+import components  # noqa: F401, I001  first of all: NumPy's linear algebra then takes one thread
+
+import argparse
+import dataclasses
+import io
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from components.common import line_chart
+from components.common.errors import InputError, WorkError
+from components.common.files import default_cache_dir
+from components.common.line_chart import Axis, Line
+from components.common.step import log, run_command
+from components.retrain.head import PIPELINE, Look, Recipe, score, train
+from components.retrain.learning_curve_points import (
+    DRAWS,
+    SIZES,
+    Material,
+    measure,
+    parse_sizes,
+    read,
+)
+from components.retrain.learning_curve_report import Curve, files, text
+
+HERE = Path(__file__).parent
+RATES = ((0.0001, "0.0001 too low"), (0.01, "0.01 right"), (0.5, "0.5 too high"))
+STEPS = 4000
+LOOKS = 9  # steps between two: steps 1, 10, 100 and 1,000 are among them
+TOO_FREE = dataclasses.replace(
+    PIPELINE,
+    l2=0.0,
+    how_many_training_steps=STEPS,
+    learning_rate=0.01,
+    learning_rate_schedule="constant",
+)
+PAGES = (("gallery", 900, 1330), ("curation", 900, 800), ("report", 900, 830))
+SHOWN_WIDTH = 640
+MAX_BYTES = 100_000
+COLOURS = 48
+
+Points = list[tuple[float, float]]
+
+
+def learning_rates(material: Material) -> str:
+    """Cross entropy on photos that are not learned from, by step, for three learning rates."""
+    lines = []
+    for rate, name in RATES:
+        recipe = Recipe(learning_rate=rate, how_many_training_steps=STEPS)
+        lines.append(Line(name, curves(material, recipe)["validation cross entropy"]))
+    ends = ", ".join(f"{line.name}, {line.points[-1][1]:.2f}" for line in lines)
+    return line_chart.svg(
+        f"Validation cross entropy over {STEPS} steps for three learning rates; at the end {ends}.",
+        steps_axis(STEPS),
+        entropy_axis(0.5, 16),
+        lines,
+    )
+
+
+def how_many_steps(material: Material) -> str:
+    """Accuracy by step, of retrain.py's recipe."""
+    seen = curves(material, Recipe(how_many_training_steps=STEPS))
+    lines = [
+        Line("training photos", seen["train accuracy"]),
+        Line("validation photos", seen["validation accuracy"]),
+    ]
+    shown = [(at, dict(lines[1].points)[at]) for at in (10, 100, 1000)]
+    return line_chart.svg(
+        "Validation accuracy "
+        + ", ".join(f"{value:.2f} after {at:.0f} steps" for at, value in shown)
+        + "; on the training photos it reaches 1.",
+        Axis("step", 1, STEPS, [(n, f"{n:,}") for n in (1, 10, 100, 1000, 4000)], logarithmic=True),
+        line_chart.share_axis("accuracy"),
+        lines,
+    )
+
+
+def good_and_bad(material: Material) -> str:
+    """Both cross entropies with the pipeline's recipe, and where training goes on too freely."""
+    good = curves(material, dataclasses.replace(PIPELINE, how_many_training_steps=STEPS))
+    bad = curves(material, TOO_FREE)
+    lines = [
+        Line("good", good["validation cross entropy"]),
+        Line("bad", bad["validation cross entropy"]),
+        Line("training, good", good["train cross entropy"]),
+    ]
+    low = min(value for _, value in lines[1].points)
+    return line_chart.svg(
+        f"The good run's validation cross entropy falls to {lines[0].points[-1][1]:.2f} and stays; "
+        f"the bad run's falls to {low:.2f} and rises to {lines[1].points[-1][1]:.2f}. On the "
+        "training photos it is near 0.",
+        steps_axis(STEPS),
+        Axis("cross entropy", 0, 2.2, [(tick / 2, f"{tick / 2:g}") for tick in range(5)]),
+        lines,
+    )
+
+
+def curves(material: Material, recipe: Recipe) -> dict[str, Points]:
+    """Accuracy and cross entropy of all photos of both parts, by step (counted from 1)."""
+    found: dict[str, Points] = {}
+
+    def look(seen: Look) -> None:
+        for part, examples in (("train", material.pool), ("validation", material.held_out)):
+            for what, value in zip(
+                ("accuracy", "cross entropy"), score(seen.head, examples), strict=True
+            ):
+                found.setdefault(f"{part} {what}", []).append((seen.step + 1, value))
+
+    shown = dataclasses.replace(recipe, validation_batch_size=1, eval_step_interval=LOOKS)
+    with np.errstate(over="ignore", invalid="ignore"):
+        train(material.pool, material.held_out, len(material.classes), shown, look)
+    return {name: line_chart.thinned(points, 450) for name, points in found.items()}
+
+
+def steps_axis(last: int) -> Axis:
+    """Steps of training, evenly."""
+    return Axis("step", 0, last, [(step, f"{step:,}") for step in range(0, last + 1, last // 4)])
+
+
+def entropy_axis(low: float, high: float) -> Axis:
+    """Cross entropy in nats; equal factors take equal room."""
+    ticks = [value for value in (0.5, 1, 2, 4, 8, 16) if low <= value <= high]
+    named = [(tick, f"{tick:g}") for tick in ticks]
+    return Axis("cross entropy", low, high, named, logarithmic=True)
+
+
+def pages(run: Path) -> None:
+    """Pictures of a run's pages, as they look at the top."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if not browser:
+        log.warning("no chromium: the pictures of pages stay as they are")
+        return
+    if not json.loads((run / "model" / "model.json").read_text()).get("rendered"):
+        raise InputError(
+            f"{run} is a run on photos, which may be shown with credits only: make run"
+        )
+    for name, width, height in PAGES:
+        with tempfile.TemporaryDirectory() as scratch:
+            shot = Path(scratch) / "page.png"
+            subprocess.run(
+                [
+                    browser,
+                    *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+                    *(f"--user-data-dir={scratch}/profile", f"--window-size={width},{height}"),
+                    *(f"--screenshot={shot}", (run / f"{name}.html").resolve().as_uri()),
+                ],
+                check=True,
+                capture_output=True,
+                timeout=60,
+            )
+            (HERE / f"{name}.png").write_bytes(small(Image.open(shot)))
+
+
+def small(picture: Image.Image) -> bytes:
+    """A PNG of few colours."""
+    written = io.BytesIO()
+    height = round(picture.height * SHOWN_WIDTH / picture.width)
+    shown = picture.convert("RGB").resize((SHOWN_WIDTH, height), Image.Resampling.LANCZOS)
+    reduced = shown.quantize(COLOURS, dither=Image.Dither.NONE)
+    reduced.save(written, "PNG", optimize=True)
+    if written.tell() > MAX_BYTES:
+        raise WorkError(f"a picture takes {written.tell()} bytes, more than {MAX_BYTES}")
+    return written.getvalue()
+
+
+def _command(options: argparse.Namespace) -> None:
+    material = read(options.images, cache=default_cache_dir())
+    charts = {
+        "learning-rate": learning_rates(material),
+        "steps": how_many_steps(material),
+        "good-and-bad": good_and_bad(material),
+    }
+    for name, element in charts.items():
+        (HERE / f"{name}.svg").write_text(line_chart.svg_file(element))
+    points = measure(material, parse_sizes(SIZES), DRAWS)
+    curve = Curve(
+        str(options.images), "mobilenet_1.0_224", material.classes, points, material.rendered
+    )
+    (HERE / "learning-curve.svg").write_text(files(curve)["svg"])
+    print(text(curve))
+    if options.run.is_dir():
+        pages(options.run)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Make the pictures of docs/tutorial.md.")
+    parser.add_argument("images", type=Path, help="a folder of class folders of photos")
+    parser.add_argument(
+        "--run", type=Path, default=Path("runs/latest"), help="whose pages are shown"
+    )
+    run_command("figures", parser, _command)
