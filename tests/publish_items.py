@@ -1,6 +1,5 @@
 """What the tests of publishing share: figures of a model, and the command."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from conftest import Run, run_captured
 
 from components.common import sealed
+from components.common.model import read_description
 from components.common.model_place import METRICS_FORMAT
 from components.publish.compare import compare
 from components.publish.decision import Decision
@@ -15,13 +15,13 @@ from components.publish.decision import Decision
 
 def write_metrics(path: Path, model_dir: Path, low: float = 0.8, accuracy: float = 0.9) -> Path:
     """Figures with this accuracy, of this model."""
-    description = json.loads((model_dir / "model.json").read_text())
+    description = read_description(model_dir)
     figures = {
         "accuracy_low": low,
         "accuracy": accuracy,
         "held_out_photos": 40,
-        "head_sha256": description["head_sha256"],
-        "model_sha256": description["sha256"],
+        "head_sha256": description.head_sha256,
+        "model_sha256": description.identity,
     }
     sealed.dump(path, {**METRICS_FORMAT, **figures}, what="the metrics")
     return path

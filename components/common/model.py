@@ -94,6 +94,19 @@ class ModelDescription:
         """False for a model of version 2, whose other files nothing can be held against."""
         return self.format_version >= SEALED_SINCE
 
+    @property
+    def identity(self) -> str:
+        """SHA-256 of what the model is: all of `model.json`, and the files that predicting reads.
+
+        The same for two trainings alike, although TensorFlow writes `model.keras` and the
+        SavedModel differently each time. Empty in version 2.
+        """
+        if not self.is_sealed:
+            return ""
+        content = dataclasses.asdict(self)
+        content["files"] = {name: self.files.get(name) for name in (LITERT, INT8, HEAD, DISTANCES)}
+        return sealed.digest(content)
+
     def check_file(self, directory: Path, name: str) -> Path:
         """The path of a file of the model, which is the one that was written with it.
 

@@ -239,7 +239,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.unusable:
         result["unusable_files"] = len(evaluation.unusable)
     result["head_sha256"] = evaluation.model.head_sha256  # whose figures these are
-    result["model_sha256"] = evaluation.model.sha256 or None
+    result["model_sha256"] = evaluation.model.identity or None
     result["classes"] = list(evaluation.model.classes)
     result["confusion"] = overall.confusion.tolist()
     return {name: value for name, value in result.items() if value is not None}

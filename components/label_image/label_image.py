@@ -248,7 +248,7 @@ def _write_predictions(gallery: "Gallery", path: Path, manifest_sha256: str) -> 
     metadata = {
         # Whose probabilities they are, in their order.
         "classes": json.dumps(gallery.model.classes),
-        "model_sha256": gallery.model.sha256,
+        "model_sha256": gallery.model.identity,
         "demo_manifest_sha256": manifest_sha256,
     }
     schema = pa.schema([(name, kind) for name, (_, kind) in columns.items()], metadata=metadata)

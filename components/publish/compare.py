@@ -96,8 +96,8 @@ def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
         raise InputError(f"{path} is no metrics file of evaluate: it lacks {error}") from error
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} is no metrics file of the step evaluate: {error}") from error
-    own = (model.head_sha256, model.sha256)
-    if (figures.get("head_sha256"), figures.get("model_sha256", model.sha256)) != own:
+    own = (model.head_sha256, model.identity)
+    if (figures.get("head_sha256"), figures.get("model_sha256", model.identity)) != own:
         raise InputError(f"the figures in {path} are of another model than the one to publish")
     return figures
 

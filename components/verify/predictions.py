@@ -30,7 +30,10 @@ def check(path: Path, demo: Path, model_dir: Path) -> str:
         key.decode(errors="replace"): value.decode(errors="replace")
         for key, value in (table.schema.metadata or {}).items()
     }
-    known = {"model_sha256": description.sha256, "demo_manifest_sha256": hash_file(demo / MANIFEST)}
+    known = {
+        "model_sha256": description.identity,
+        "demo_manifest_sha256": hash_file(demo / MANIFEST),
+    }
     for name, value in known.items():
         if metadata.get(name, value) != value:
             raise InputError(f"{path} is of another model or other photos: its {name} is another")

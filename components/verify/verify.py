@@ -230,8 +230,8 @@ def _metrics(run: Run) -> str:
         raise InputError(f"{run.folder / METRICS} is no copy of {run.metrics}")
     description = model.read_description(run.model)
     known = {"head_sha256": description.head_sha256, "classes": list(description.classes)}
-    if description.sha256:
-        known["model_sha256"] = description.sha256
+    if description.is_sealed:
+        known["model_sha256"] = description.identity
     for name, value in known.items():
         if figures.get(name) != value:
             raise InputError(f"{run.metrics} is of another model: its {name} is another")

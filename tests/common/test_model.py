@@ -129,6 +129,21 @@ def test_every_file_of_a_model_is_hashed_in_its_description(sample_run: Run) -> 
         assert hashlib.sha256((directory / name).read_bytes()).hexdigest() == expected
 
 
+def test_model_is_another_with_another_network_but_not_with_another_keras_file(
+    copy: Path,
+) -> None:
+    before = read_description(copy)
+    (copy / "model.keras").write_bytes(b"dated")
+    reseal(copy / "model.json")
+    assert read_description(copy).sha256 != before.sha256
+    assert read_description(copy).identity == before.identity
+    (copy / "model.tflite").write_bytes(b"other")
+    reseal(copy / "model.json")
+    other = read_description(copy).identity
+    reseal(copy / "model.json", temperature=7.0)
+    assert len({before.identity, other, read_description(copy).identity}) == 3
+
+
 def test_model_of_version_2_is_read_without_a_seal(copy: Path, photos: list[bytes]) -> None:
     [expected] = Model(copy).predict(photos[:1])
     unseal(copy / "model.json", format_version=2)
@@ -137,6 +152,7 @@ def test_model_of_version_2_is_read_without_a_seal(copy: Path, photos: list[byte
     assert (found.probabilities == expected.probabilities).all()
     assert model.description.format_version == 2
     assert not model.description.is_sealed
+    assert model.description.identity == ""
 
 
 def test_description_edited_by_hand_is_refused(copy: Path) -> None:

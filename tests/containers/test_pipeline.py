@@ -18,13 +18,16 @@ from compiled_pipelines import Compiled, compile_to
 from conftest import ROOT, SHARED, SMALL_ARCHITECTURE
 from private_docker import Images, PrivateDocker
 
+from components.common.model import read_description
 from components.runner.containers import RUN_LABEL
 
 SMALL = ("--architecture", SMALL_ARCHITECTURE, "--how_many_training_steps", "300")
 SAMPLE = ("--per_class", "20", *SMALL)
-# Files that hold where they lie, or the time of day: TensorFlow dates what it saves.
+# Files that hold where they lie, or the time of day: TensorFlow dates what it saves, and model.json
+# holds the hashes of that.
 DATED = re.compile(
-    r"executor_output\.json|mlpipeline_ui_metadata|events\.out\.tfevents|model\.keras|/saved_model/"
+    r"executor_output\.json|mlpipeline_ui_metadata|events\.out\.tfevents|model\.keras|/saved_model/|"
+    r"model/model\.json"
 )
 
 
@@ -131,6 +134,8 @@ def compare(
     say(f"metrics as processes:   {json.dumps(metrics[0])}")
     say(f"metrics in containers:  {json.dumps(metrics[1])}")
     assert metrics[0] == metrics[1]
+    models = [read_description(place / "model") for place in found]
+    assert models[0].identity == models[1].identity
     same = hashes(processes)
     assert {"retrain/model/model.tflite", "retrain/model/retrained_graph.pb"} <= set(same)
     assert same == hashes(containers)
