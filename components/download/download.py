@@ -48,6 +48,7 @@ READERS = {"image_dir": ("folder", "storage"), "url_list": ("urls",)}
 SEARCHED = ("inaturalist", "gbif", "commons")  # not lists of one's own: few photos an author
 WHOLE = ("sample", "folder")  # taken as they are: no number is asked of them
 MAX_WORKERS = 64
+MAX_TEXT = 4000  # characters of a title or an address; `tables` reads no more than 64 KB of one
 OTHER_WAYS = (
     "three ways to go on: rendered pictures (SOURCE=sample), photos of your own (IMAGES=folder), "
     "or a list of addresses that can be reached (URLS=file)"
@@ -218,7 +219,7 @@ def _row(label: str, source: str, candidate: Candidate) -> Photo:
 
 def _storable(text: str) -> str:
     """Text as the manifest can hold it: file names and JSON may have halves of characters."""
-    return text.encode(errors="replace").decode()
+    return text[:MAX_TEXT].encode(errors="replace").decode()
 
 
 def _judge(

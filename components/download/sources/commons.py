@@ -15,6 +15,7 @@ API = "https://commons.wikimedia.org/w/api.php"
 PER_PAGE = 50
 WIDTH = 960  # pixels; one of the sizes that Commons keeps ready, others are made on request
 MAX_PAGES = 100
+MAX_MARKUP = 10_000  # characters that are read of an author or a title
 NO_CONTACT = (
     "Wikimedia asks who fetches from it: give --contact, an e-mail address or a page "
     "(make run CONTACT=…)"
@@ -75,7 +76,7 @@ def parse_page(page: Mapping[str, Any]) -> Candidate | None:
 def plain(markup: str) -> str:
     """The text of a piece of HTML: Commons gives authors with their links."""
     parser = _Text()
-    parser.feed(markup)
+    parser.feed(markup[:MAX_MARKUP])  # the parser's time grows with the square of what is broken
     parser.close()
     return " ".join(" ".join(parser.pieces).split())
 

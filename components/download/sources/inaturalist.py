@@ -20,6 +20,7 @@ BUCKET = "https://inaturalist-open-data.s3.amazonaws.com/photos/"
 SIZE = "medium"  # 500 pixels at the longer side: enough for a network of 224
 PER_PAGE = 200
 STRATA = 4  # stretches of the observations' history that take turns
+MAX_DIGITS = 18  # of an observation's number
 VERSION = "4.0"  # of the Creative Commons licences that iNaturalist uses
 
 
@@ -103,9 +104,10 @@ def _stretch(
     """All observations with numbers between `above` and `below`, page after page."""
     while page := _page(query, search, above, below):
         yield from page
-        if len(page) < PER_PAGE:
+        following = _number(page[-1])
+        if len(page) < PER_PAGE or following <= above:  # the same page for ever
             return
-        above = _number(page[-1])
+        above = following
 
 
 def _page(
@@ -119,4 +121,4 @@ def _page(
 
 def _number(observation: Mapping[str, Any]) -> int:
     number = text(observation, "id")
-    return int(number) if number.isdecimal() else 0
+    return int(number) if number.isdecimal() and len(number) <= MAX_DIGITS else 0

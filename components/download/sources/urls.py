@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from components.common import licences, storage
+from components.common import licences, storage, tables
 from components.common.errors import InputError
 from components.common.fetch import Fetcher
 from components.common.photo import check_label
 from components.download.candidate import Candidate, Query, expanded
 
 MAX_BYTES = 1024**3
+BATCH_ROWS = 4096  # of a parquet file in memory
+FEW_ROWS = 10_000  # that a list may have, however small it is
 MAX_LINE = 10_000  # characters
 COLUMNS = ("url", "label", "licence", "author", "title", "observation", "source_page")
 DELIMITERS = (",", ";", "\t")
@@ -107,11 +108,19 @@ def _rows_of_file(path: Path) -> Iterator[Mapping[str, str]]:
 
 def _parquet(path: Path) -> Iterator[Mapping[str, str]]:
     try:
-        with pq.ParquetFile(path) as file:
+        with tables.opened(path) as file:
             names = [name for name in file.schema_arrow.names if _column(name) in COLUMNS]
             if "url" not in map(_column, names):
-                raise InputError(f"{path} has no column `url`; it has {file.schema_arrow.names}")
-            for batch in file.iter_batches(batch_size=4096, columns=names):
+                shown = tables.shown(file.schema_arrow.names)
+                raise InputError(f"{path} has no column `url`; it has {shown}")
+            # An address of its own in each row takes a byte at least, however they are packed.
+            most_bytes = tables.check_footer(
+                file.metadata, most_rows=path.stat().st_size + FEW_ROWS
+            )
+            texts = tables.texts(file.metadata)
+        with tables.opened(path, texts) as file:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
+                tables.check_texts(batch, min(most_bytes, tables.ALLOWANCE_BYTES))
                 for row in batch.to_pylist():
                     yield _clean(row)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
