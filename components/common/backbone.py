@@ -28,6 +28,7 @@ CONVERSION = "1"
 MODEL_FILE = "backbone.tflite"
 DESCRIPTION_FILE = "backbone.json"
 DESCRIPTION_MAX_BYTES = 64 * 1024
+MESSAGE_MAX = 500  # characters of LiteRT's own words
 THREADS = 2
 CONVERT_TIMEOUT_S = 900
 
@@ -98,8 +99,10 @@ def make_interpreter(
             interpreter = Interpreter(model_path=str(model), num_threads=threads)
             interpreter.allocate_tensors()
             signature = interpreter.get_signature_runner()
-    except (ValueError, RuntimeError) as error:
-        raise InputError(f"{model} is no LiteRT model that can be loaded: {error}") from error
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise InputError(
+            f"{model} is no LiteRT model that can be loaded: {str(error)[:MESSAGE_MAX]}"
+        ) from error
     runner: Callable[..., dict[str, NDArray[np.float32]]] = signature
     return runner
 

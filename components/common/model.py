@@ -251,9 +251,27 @@ class Model:
         return self.description.classes
 
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
-        """Scores of a batch, float32 of shape (N, size, size, 3), RGB, -1 to 1."""
-        outputs = self._run(input=batch)
-        return Scores(outputs[SCORES], outputs[BOTTLENECK], outputs[FEATURES])
+        """Scores of a batch, float32 of shape (N, size, size, 3), RGB, -1 to 1.
+
+        Raises:
+            InputError: the network is not that of this model.
+        """
+        network = self.directory / (INT8 if self.int8 else LITERT)
+        try:
+            outputs = self._run(input=batch)
+            found = Scores(outputs[SCORES], outputs[BOTTLENECK], outputs[FEATURES])
+        except (ValueError, RuntimeError, TypeError, KeyError) as error:
+            raise InputError(
+                f"{network} is not the network of this model: {str(error)[:MESSAGE_MAX]}"
+            ) from error
+        length = len(self._weights)
+        if (
+            found.probabilities.shape != (len(batch), len(self.classes))
+            or found.bottlenecks.shape != (len(batch), length)
+            or found.features.shape[::3] != (len(batch), length)
+        ):
+            raise InputError(f"{network} is not the network of this model: other shapes")
+        return found
 
     def judge(self, scores: Scores) -> list[Prediction]:
         """Calibrated probabilities of a batch, and whether each photo is none of the classes."""

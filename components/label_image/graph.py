@@ -3,6 +3,7 @@
 Only a frozen graph (.pb) needs TensorFlow, which is imported here and nowhere else in this step.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ LABELS_FILE = "retrained_labels.txt"
 LITERT_SUFFIXES = (".tflite", ".lite")
 MAX_SIDE = 4096  # pixels of the network's input
 SHOWN_NAMES = 5
+# Of one tensor; InceptionV3 makes 1.4 million of a photo, and has 2 million weights in a layer.
+MAX_VALUES = 2**28
+MESSAGE_MAX = 500  # characters of TensorFlow's own words
 
 # A graph is a program, and may come from a stranger: these only compute. What classifiers of photos
 # are made of, from TensorFlow 1.0 on; reading and writing files is not among it.
@@ -194,14 +198,20 @@ def _litert(
     path: Path, input_layer: str, output_layer: str, threads: int, preprocessing: Preprocessing
 ) -> Run:
     runner: Any = backbone.make_interpreter(path, threads)
-    for name, known in (
-        (input_layer, runner.get_input_details()),
-        (output_layer, runner.get_output_details()),
-    ):
+    try:
+        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+    except (ValueError, RuntimeError, TypeError) as error:  # names that are no text
+        raise InputError(f"{path} is no LiteRT model that can be loaded: {error}") from error
+    for name, known in ((input_layer, inputs), (output_layer, outputs)):
         if name not in known:
-            raise InputError(f"there is no {name!r} in {path}: its signature has {_some(known)}")
+            raise InputError(
+                f"there is no {name!r:.80} in {path}: its signature has {_some(known)}"
+            )
 
-    height, width = runner.get_input_details()[input_layer]["shape_signature"][1:3]
+    shape = tuple(inputs[input_layer]["shape_signature"])
+    if len(shape) != 4 or shape[3] != 3:
+        raise InputError(f"{path} takes no photos: the shape of {input_layer!r:.80} is {shape}")
+    height, width = shape[1:3]
     # LiteRT would take any size and answer nonsense; -1 stands for any.
     if {height, width} != {-1} and (height, width) != (preprocessing.height, preprocessing.width):
         raise InputError(
@@ -212,8 +222,9 @@ def _litert(
     def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
             found: NDArray[np.float32] = runner(**{input_layer: batch})[output_layer]
-        except (ValueError, RuntimeError) as error:
-            raise InputError(f"{path} does not take {_shape(batch)}: {error}") from error
+        except (ValueError, RuntimeError, TypeError) as error:
+            short = str(error)[:MESSAGE_MAX]
+            raise InputError(f"{path} does not take {_shape(batch)}: {short}") from error
         return found
 
     return run
@@ -244,13 +255,16 @@ def _frozen(path: Path, input_layer: str, output_layer: str) -> Run:
             tf.import_graph_def(small, name="")
         session = tf.compat.v1.Session(graph=graph)
     except (ValueError, TypeError, tf.errors.OpError) as error:
-        raise InputError(f"{path} is no graph that can be loaded: {error}") from error
+        raise InputError(
+            f"{path} is no graph that can be loaded: {str(error)[:MESSAGE_MAX]}"
+        ) from error
+    _check_sizes(path, graph)
 
     def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
             found: NDArray[np.float32] = session.run(f"{names[1]}:0", {f"{names[0]}:0": batch})
         except (ValueError, TypeError, tf.errors.OpError) as error:
-            short = str(error).strip().splitlines()[0]
+            short = str(error).strip().partition("\n")[0][:MESSAGE_MAX]
             raise InputError(f"{path} does not take {_shape(batch)}: {short}") from error
         return found
 
@@ -300,9 +314,22 @@ def _check_nodes(path: Path, nodes: Iterable[Any], names: list[str]) -> None:
         raise InputError(f"{path}: {names[1]!r} does not depend on {names[0]!r} (--input_layer)")
 
 
+def _check_sizes(path: Path, graph: Any) -> None:
+    """Raise `InputError` where a tensor is known to become far larger than a photo's features."""
+    for operation in graph.get_operations():
+        for output in operation.outputs:
+            shape = output.shape.as_list() if output.shape.rank is not None else []
+            values = math.prod(size for size in shape if size is not None)
+            if values > MAX_VALUES:
+                raise InputError(
+                    f"{path} was not run: {operation.name!r:.80} makes {values} values, and at "
+                    f"most {MAX_VALUES} are expected"
+                )
+
+
 def _some(names: Iterable[str]) -> str:
     """The first few names for a message; they come from the file."""
-    listed = [repr(name) for name in names]
+    listed = [f"{name!r:.80}" for name in names]
     more = f" and {len(listed) - SHOWN_NAMES} more" if len(listed) > SHOWN_NAMES else ""
     return (", ".join(listed[:SHOWN_NAMES]) or "none") + more
 
