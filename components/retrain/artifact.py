@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components import __version__
@@ -62,8 +63,13 @@ def write(
         int8: whether the int8 form is wanted.
     """
     dataset, size = material.dataset, material.architecture.size
-    export.write(models, size, folder, final_tensor_name=final_tensor_name)
-    measured = _write_int8(folder, dataset, trained, size) if int8 else None
+    # Thumbnails are made outside Python, and writing the model's forms is one thread's work.
+    with ThreadPoolExecutor(1) as beside:
+        seen = material.learned, material.learned_vectors
+        shown = beside.submit(references.write, folder / model.REFERENCES, dataset, *seen)
+        export.write(models, size, folder, final_tensor_name=final_tensor_name)
+        measured = _write_int8(folder, dataset, trained, size) if int8 else None
+    shown.result()
     description = describe(material, trained, measured)
     model.write_head(folder, trained.head.weights, trained.head.biases)
     if trained.calibration:
@@ -71,7 +77,6 @@ def write(
     (folder / model.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
     written = attribution.render(dataset.photos)
     (folder / attribution.FILE_NAME).write_text(written, encoding="utf-8")
-    references.write(folder / model.REFERENCES, dataset, material.learned, material.learned_vectors)
     return model.write_description(folder, description)  # last: it names the hash of every file
 
 

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT, Run, run_captured
 from PIL import Image
 
-from components.common import bottlenecks, images
+from components.common import bottlenecks, images, references
 from components.common.dataset import Dataset
 from components.common.errors import InputError
 from components.common.model import Model
@@ -101,6 +101,28 @@ def test_int8_model_that_loses_too_much_is_left_out(
     )
     assert not (tmp_path / "model" / "model-int8.tflite").exists()
     assert Model(tmp_path / "model").description.int8["shipped"] is False  # type: ignore[index]
+
+
+def test_fault_in_the_references_leaves_no_model(
+    sample_run: Run, tmp_path: Path, backbone_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are written beside the other files, in a thread of their own."""
+
+    def fail(*_: object) -> None:
+        raise InputError("a photo that the manifest lists is not there")
+
+    monkeypatch.setattr(references, "write", fail)
+    with pytest.raises(InputError, match="manifest lists"):
+        retrain(
+            sample_run.directory / "training",
+            next((sample_run.directory / "artifacts").rglob("bottlenecks")),
+            tmp_path / "model",
+            tmp_path / "logs",
+            recipe=Recipe(how_many_training_steps=20),
+            extras=Extras(int8=False),
+            cache_dir=str(backbone_cache),
+        )
+    assert not (tmp_path / "model").exists()
 
 
 def test_sweep_trains_with_the_best_and_shows_all(
