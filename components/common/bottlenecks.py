@@ -268,13 +268,15 @@ def _load(path: Path) -> tuple[Bottlenecks, list[str]]:
     if not (path / DESCRIPTION_FILE).is_file():
         raise InputError(f"{path} holds no bottlenecks: there is no {DESCRIPTION_FILE} in it")
     description = sealed.read(
-        path / DESCRIPTION_FILE, since=FORMAT_VERSION, max_bytes=DESCRIPTION_MAX_BYTES
+        path / DESCRIPTION_FILE,
+        since=FORMAT_VERSION,
+        newest=FORMAT_VERSION,
+        max_bytes=DESCRIPTION_MAX_BYTES,
     )
     if description.pop(sealed.SEAL, None):
         sealed.check_files(path, description.pop(sealed.FILES, {}), DESCRIPTION_FILE)
+    description.pop(sealed.VERSION, None)
     try:
-        if description.pop(sealed.VERSION, FORMAT_VERSION) != FORMAT_VERSION:
-            raise ValueError(f"expected {sealed.VERSION} {FORMAT_VERSION}")
         key = make_key(description, DESCRIPTION_FILE)
         vectors = arrays.read_npy(path / VECTORS)
         scores = arrays.read_npy(path / SCORES)

@@ -263,16 +263,22 @@ def _read_manifest(path: Path) -> list[Photo]:
         raise InputError(f"{path} is no dataset: there is no {MANIFEST} in it")
     if manifest.stat().st_size > MANIFEST_MAX_BYTES:
         raise InputError(f"{manifest} is larger than {MANIFEST_MAX_BYTES} bytes")
+    there = sorted(path.glob("images-*.tar"))
     try:
         version = _check_version(manifest, tables.metadata(manifest))
         # Also where the version is an older one, which a single bit can make of it.
         if version != READABLE[0] or (path / DESCRIPTION).exists():
             sealed.check_file(path, MANIFEST, listed_files(path), DESCRIPTION)
         # Each photo has a block of its shard for its header at least.
-        blocks = sum(shard.stat().st_size for shard in path.glob("images-*.tar"))
-        table = tables.read(manifest, SCHEMA, most_rows=blocks // shards.BLOCK_BYTES)
+        size = sum(shard.stat().st_size for shard in there)
+        table = tables.read(manifest, SCHEMA, most_rows=size // shards.BLOCK_BYTES)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{manifest} cannot be read: {error}: make the dataset again") from error
+        beside = (
+            f"{len(there)} shards, {there[0].name} the first" if there else "no images-00000.tar"
+        )
+        raise InputError(
+            f"{manifest} cannot be read: {error} (beside it: {beside}): make the dataset again"
+        ) from error
     # Not to_pylist, which is ten times as slow. The columns are a Photo's fields, in their order.
     columns = {name: table.column(name).to_numpy().tolist() for name in SCHEMA.names}
     columns["flags"] = [tuple(flags) for flags in table.column("flags").to_pylist()]
@@ -295,7 +301,7 @@ def listed_files(path: Path) -> dict[str, str]:
     Raises:
         InputError: dataset.json is missing, damaged, or lists no files.
     """
-    files = sealed.read(path / DESCRIPTION, since=0).get(sealed.FILES)
+    files = sealed.read(path / DESCRIPTION, since=0, newest=int(FORMAT_VERSION)).get(sealed.FILES)
     if not isinstance(files, dict):
         raise InputError(f"{path / DESCRIPTION} lists no {sealed.FILES}: make the dataset again")
     return files

@@ -13,7 +13,8 @@ from components.common.model import ModelDescription
 LATEST = "latest.json"
 METRICS = "metrics.json"  # of evaluate; publish puts it beside the model
 # Without a version it is from before it had a seal.
-METRICS_FORMAT = {"format": "wild-mushrooms-metrics", "format_version": 1}
+METRICS_VERSION = 1
+METRICS_FORMAT = {"format": "wild-mushrooms-metrics", "format_version": METRICS_VERSION}
 POINTER_MAX_BYTES = 1024 * 1024
 FILE_MAX_BYTES = 512 * 1024**2
 VERSION_DIGITS = 12

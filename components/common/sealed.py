@@ -57,7 +57,9 @@ def dump(path: Path, content: Mapping[str, Any], *, what: str) -> None:
     write_file(path, text(content), what=what)
 
 
-def read(path: Path, *, since: int = 1, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+def read(
+    path: Path, *, since: int = 1, newest: int | None = None, max_bytes: int = MAX_BYTES
+) -> dict[str, Any]:
     """Read what `dump` wrote; see `parse`.
 
     Raises:
@@ -65,10 +67,10 @@ def read(path: Path, *, since: int = 1, max_bytes: int = MAX_BYTES) -> dict[str,
     """
     if not path.is_file() or path.stat().st_size > max_bytes:
         raise InputError(f"{path} is missing or larger than {max_bytes} bytes")
-    return parse(path.read_bytes(), str(path), since=since)
+    return parse(path.read_bytes(), str(path), since=since, newest=newest)
 
 
-def parse(data: bytes, name: str, *, since: int = 1) -> dict[str, Any]:
+def parse(data: bytes, name: str, *, since: int = 1, newest: int | None = None) -> dict[str, Any]:
     """The fields of a document, its seal among them, checked against the seal.
 
     Args:
@@ -76,9 +78,11 @@ def parse(data: bytes, name: str, *, since: int = 1) -> dict[str, Any]:
         name: of the file, for messages.
         since: the first version of this kind of document that has a seal. An earlier one, or one
             that names no version, is taken as it is where it has none.
+        newest: the newest version that the caller knows; None where it looks for itself.
 
     Raises:
-        InputError: it is no JSON object, has no seal, or its content is not what was sealed.
+        InputError: it is no JSON object, has no seal, its content is not what was sealed, or it is
+            of a version that is not known.
     """
     try:
         content = json.loads(
@@ -99,6 +103,11 @@ def parse(data: bytes, name: str, *, since: int = 1) -> dict[str, Any]:
         raise InputError(
             f"{name} is damaged or was edited: it lacks its seal, the field {SEAL}, which every "
             f"such file of {VERSION} {since} or later has"
+        )
+    if newest is not None and content.get(VERSION, newest) not in range(newest + 1):
+        raise InputError(
+            f"{name} has {VERSION} {content[VERSION]!r:.40}; this program knows up to {newest}: "
+            "make it again with this version"
         )
     return content
 
