@@ -32,6 +32,8 @@ REJECTS_MAX_BYTES = 512 * 1024**2  # of all together
 # A notice is one flat tone with a line of text. Real photos, even of a white puffball in fog, have
 # less than half of their pixels within 2 grey levels of the commonest one.
 PLACEHOLDER_FLAT_SHARE = 0.9
+# Where halving what checking has decoded may not tell what decoding at half the scale would.
+PLACEHOLDER_DOUBTFUL = (0.6, 0.99)
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
         if bad.reason == "damaged" and _can_be_shown(data):
             raise BadPhoto("quarantined", str(bad)) from bad
         raise
-    if is_placeholder(photo.small()):
+    if is_placeholder(photo):
         raise BadPhoto("placeholder")
     if len(data) < min_bytes:
         raise BadPhoto("too_few_bytes", f"{len(data)} bytes")
@@ -145,19 +147,27 @@ def _shown_somehow(data: bytes) -> CleanPhoto:
 
 def _can_be_shown(data: bytes) -> bool:
     try:
-        images.to_clean_jpeg(data, strict=False)
+        images.shown(data)
     except BadPhoto:
         return False
     return True
 
 
-def is_placeholder(pixels: NDArray[np.uint8]) -> bool:
-    """True where nearly all RGB pixels have the same tone: a notice, or a blank picture."""
+def is_placeholder(photo: CleanPhoto) -> bool:
+    """True where nearly all pixels have the same tone: a notice, or a blank picture."""
+    share = _flat_share(photo.small)
+    low, high = PLACEHOLDER_DOUBTFUL
+    if low < share < high:
+        share = _flat_share(photo.pixels(images.SMALL_SIDE))
+    return share >= PLACEHOLDER_FLAT_SHARE
+
+
+def _flat_share(pixels: NDArray[np.uint8]) -> float:
+    """The share of RGB pixels that are within 2 grey levels of the commonest one."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    counts = np.bincount(grey.ravel(), minlength=256)
+    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
     commonest = int(counts.argmax())
-    flat = counts[max(0, commonest - 2) : commonest + 3].sum()
-    return bool(flat >= PLACEHOLDER_FLAT_SHARE * grey.size)
+    return float(counts[max(0, commonest - 2) : commonest + 3].sum()) / grey.size
 
 
 def _judge_all(
@@ -178,9 +188,12 @@ def _judge_all(
         except BadPhoto as bad:
             return Verdict(photo, data, reason=bad.reason)
         remarks = (*others, *quality.flags(good))
-        code = perceptual_hash.phash_of(good.small())
+        code = perceptual_hash.phash_of(good.small)
         hashed = dataclasses.replace(photo, phash=code, flags=remarks)
-        return Verdict(hashed, data, good, hashlib.sha256(good.data).hexdigest())
+        # Without the pixels: many verdicts wait to be written.
+        stored = CleanPhoto(good.data, good.width, good.height)
+        same = good.data == data and photo.sha256
+        return Verdict(hashed, data, stored, same or hashlib.sha256(good.data).hexdigest())
 
     with ThreadPoolExecutor(THREADS) as pool:
         waiting: collections.deque[Future[Verdict]] = collections.deque()

@@ -7,14 +7,16 @@ is decoded before its header said how large it is.
 import io
 import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 
 from components.common import jpeg_markers, perceptual_hash
+from components.common.colours import is_srgb, to_srgb
 from components.common.file_types import sniff
 
 # Part of every cache key: change it when decoded pixels change.
@@ -25,7 +27,10 @@ PREPROCESSING = "x/127.5-1"
 MAX_PIXELS = 100_000_000  # a 100-megapixel photo; a 12,000 x 12,000 bomb has 144
 MAX_SIDE = 65_500  # pixels; libjpeg stores no more
 MIN_SIDE = 32  # pixels
-SMALL_SIDE = 64  # pixels that the shorter side still has where hashes are computed
+# Pixels that the shorter side still has where photos are checked, and where hashes are computed.
+CHECKED_SIDE = 128
+SMALL_SIDE = 64
+LEAST_SCALE = 8  # libjpeg decodes at 1/8 and no smaller
 # `_check_size` judges by MAX_PIXELS before anything is decoded; Pillow's own limit is lower. Its
 # warnings are silenced once, here: `warnings.catch_warnings` is not safe in threads.
 Image.MAX_IMAGE_PIXELS = None
@@ -52,12 +57,35 @@ class CleanPhoto:
     data: bytes  # a JPEG without EXIF, upright
     width: int  # pixels
     height: int  # pixels
-    # What checking it has decoded, so that it need not be decoded again.
-    _small: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+    # What checking has decoded, so that it need not be decoded again.
+    _checked: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
+    @cached_property
+    def coarse(self) -> NDArray[np.uint8]:
+        """The pixels that `decode` gives for `CHECKED_SIDE`."""
+        return decode(self.data, CHECKED_SIDE) if self._checked is None else self._checked
+
+    @cached_property
     def small(self) -> NDArray[np.uint8]:
-        """The pixels that `decode` gives for `SMALL_SIDE`."""
-        return decode(self.data, SMALL_SIDE) if self._small is None else self._small
+        """About what `decode` gives for `SMALL_SIDE`, from the coarse pixels."""
+        if self._factor(SMALL_SIDE) == self._factor(CHECKED_SIDE):
+            return self.coarse
+        # An odd last row is repeated: a JPEG's encoder fills its last blocks up in the same way.
+        height, width = self.coarse.shape[:2]
+        below, right = height % 2, width % 2
+        even = self.coarse
+        if below or right:
+            even = cv2.copyMakeBorder(even, 0, below, 0, right, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+        size = ((width + right) // 2, (height + below) // 2)
+        return cv2.resize(even, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+    def pixels(self, min_side: int) -> NDArray[np.uint8]:
+        """The pixels that `decode` gives for `min_side`."""
+        same = self._factor(min_side) == self._factor(CHECKED_SIDE)
+        return self.coarse if same else decode(self.data, min_side)
+
+    def _factor(self, min_side: int) -> int:
+        return scale_factor(self.width, self.height, min_side)
 
 
 def _bad(reason: str, error: Exception) -> BadPhoto:
@@ -127,9 +155,9 @@ def check_jpeg(data: bytes) -> None:
 
 
 def _checked(data: bytes) -> NDArray[np.uint8] | None:
-    """Check a JPEG as `check_jpeg` does; returns its pixels at `SMALL_SIDE` where it has RGB."""
+    """Check a JPEG as `check_jpeg` does; returns its pixels at `CHECKED_SIDE` where it has RGB."""
     if is_scalable(data):
-        return _decode_jpeg(data, SMALL_SIDE)
+        return _decode_jpeg(data, CHECKED_SIDE)
     check_jpeg(data)
     return None
 
@@ -159,10 +187,7 @@ def decode(data: bytes, min_side: int = 0) -> NDArray[np.uint8]:
 def _decode_jpeg(data: bytes, min_side: int) -> NDArray[np.uint8]:
     """The pixels of a JPEG as they are stored, at the smallest scale that suffices."""
     width, height = jpeg_size(data)
-    factor = 8
-    # Never 5/8 and its like: libjpeg-turbo is slower there than at full size.
-    while factor > 1 and (not min_side or min(width, height) // factor < min_side):
-        factor //= 2
+    factor = scale_factor(width, height, min_side)
     try:
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
             data, "RGB", min_height=-(-height // factor), min_width=-(-width // factor), strict=True
@@ -170,6 +195,15 @@ def _decode_jpeg(data: bytes, min_side: int) -> NDArray[np.uint8]:
     except ValueError as error:
         raise _bad("damaged", error) from error
     return pixels
+
+
+def scale_factor(width: int, height: int, min_side: int) -> int:
+    """How many times smaller a JPEG is decoded that shall keep `min_side` pixels: 1, 2, 4 or 8."""
+    factor = LEAST_SCALE
+    # Never 5/8 and its like: libjpeg-turbo is slower there than at full size.
+    while factor > 1 and (not min_side or min(width, height) // factor < min_side):
+        factor //= 2
+    return factor
 
 
 def is_scalable(data: bytes) -> bool:
@@ -185,7 +219,7 @@ def _as_shown(pixels: NDArray[np.uint8], data: bytes) -> NDArray[np.uint8]:
             shown = Image.fromarray(pixels[..., 0] if header.mode == "L" else pixels)
             shown.info["icc_profile"] = header.info.get("icc_profile")
             shown.getexif()[EXIF_ORIENTATION] = header.getexif().get(EXIF_ORIENTATION, 1)
-        return np.array(_to_srgb(ImageOps.exif_transpose(shown)))
+        return np.array(to_srgb(ImageOps.exif_transpose(shown)))
     except Exception as error:  # as in `to_clean_jpeg`
         raise _bad("damaged", error) from error
 
@@ -248,12 +282,22 @@ def to_clean_jpeg(data: bytes, *, strict: bool = True) -> CleanPhoto:
     Raises:
         BadPhoto: unknown type, damaged, larger than `MAX_PIXELS`, or smaller than `MIN_SIDE`.
     """
-    kind = sniff(data)
-    if strict and kind == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
-        small = _checked(data)
+    if strict and sniff(data) == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
+        coarse = _checked(data)
         if not needs_conversion(data):
             stripped = strip_metadata(data)
-            return CleanPhoto(stripped, *jpeg_size(stripped), small)
+            return CleanPhoto(stripped, *jpeg_size(stripped), coarse)
+    upright = shown(data)
+    return CleanPhoto(encode(np.asarray(upright)), *upright.size)
+
+
+def shown(data: bytes) -> Image.Image:
+    """The picture as Pillow shows it, which takes some damaged JPEGs: upright, in sRGB.
+
+    Raises:
+        BadPhoto: as `to_clean_jpeg`.
+    """
+    kind = sniff(data)
     if kind in ("", "html"):
         raise BadPhoto("html" if kind else "unknown_type")
     if kind == "jpeg":
@@ -261,13 +305,11 @@ def to_clean_jpeg(data: bytes, *, strict: bool = True) -> CleanPhoto:
     try:
         with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
             _check_size(*image.size)
-            upright = _to_srgb(ImageOps.exif_transpose(image))
+            return to_srgb(ImageOps.exif_transpose(image))
     except BadPhoto:
         raise
     except Exception as error:  # Pillow raises a dozen types on damaged files
         raise _bad("damaged", error) from error
-    stored = encode(np.asarray(upright))
-    return CleanPhoto(stored, *upright.size)
 
 
 def probe(data: bytes) -> tuple[int, int]:
@@ -301,7 +343,7 @@ def enlarged(data: bytes) -> bytes:
     _check_size(*(max(side, MIN_SIDE) for side in probe(data)))
     try:
         with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
-            upright = _to_srgb(ImageOps.exif_transpose(image))
+            upright = to_srgb(ImageOps.exif_transpose(image))
             width, height = (max(side, MIN_SIDE) for side in upright.size)
             return encode(np.asarray(upright.resize((width, height), Image.Resampling.BICUBIC)))
     except Exception as error:  # Pillow raises a dozen types on damaged files
@@ -313,13 +355,14 @@ def needs_conversion(data: bytes) -> bool:
     colours = _colour_space(data)
     if colours == ODD_SUBSAMPLING:
         return True
-    if b"Exif\0" not in data and b"ICC_PROFILE\0" not in data:
+    end = jpeg_markers.header_end(data)
+    if data.find(b"Exif\0", 0, end) < 0 and data.find(b"ICC_PROFILE\0", 0, end) < 0:
         return colours in ("CMYK", "YCCK")
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             turned = image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
             profile = image.info.get("icc_profile")
-            return turned or image.mode == "CMYK" or bool(profile and not _is_srgb(profile))
+            return turned or image.mode == "CMYK" or bool(profile and not is_srgb(profile))
     except Exception:  # unreadable metadata is cut out; the pixels were checked already
         return False
 
@@ -354,29 +397,3 @@ def _check_size(width: int, height: int) -> None:
         raise BadPhoto("too_many_pixels", f"{width} x {height}")
     if min(width, height) < MIN_SIDE:
         raise BadPhoto("too_few_pixels", f"{width} x {height}")
-
-
-def _is_srgb(profile: bytes) -> bool:
-    return b"sRGB" in profile or b"s\0R\0G\0B" in profile
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """The picture as 8-bit sRGB, transparency on white."""
-    profile = image.info.get("icc_profile")
-    if image.mode.startswith("I;16") or image.mode == "I":
-        pixels = np.asarray(image).astype(np.float64)
-        image = Image.fromarray((pixels / max(pixels.max(), 65535) * 255).astype(np.uint8))
-    if profile and not _is_srgb(profile) and image.mode in ("RGB", "CMYK", "L"):
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            target = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-            if converted is not None:
-                return converted
-        except ImageCms.PyCMSError:
-            pass  # a broken profile: the plain conversion below
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")

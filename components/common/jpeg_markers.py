@@ -13,6 +13,8 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a segment
 # Within entropy-coded data FF is followed by 00 or a restart marker; anything else is a marker.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# What any decoder reads in the same way: frames, tables, application data and comments.
+_PLAIN_SEGMENTS = frozenset((0xC0, 0xC1, SOF2, 0xC4, 0xDB, 0xDD, *range(APP0, APP15 + 1), COM))
 # What a decoder needs of JFIF's and Adobe's segments: version, density, how colours are coded.
 _JFIF, _JFIF_BYTES = b"JFIF\0", 12
 _ADOBE, _ADOBE_BYTES = b"Adobe", 12
@@ -42,6 +44,19 @@ def _frame(data: bytes) -> int:
         else:
             position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return 0
+
+
+def header_end(data: bytes) -> int:
+    """Where a JPEG's metadata ends: at its first scan, or with the file where that is unclear."""
+    position = 2
+    while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2]:
+        if data[position + 1] == SOS:
+            # Pillow turns by XMP too, but is asked only about files with an Exif anywhere.
+            return len(data) if data.find(b"/xap/1.0/\0", 0, position) >= 0 else position
+        if data[position + 1] not in _PLAIN_SEGMENTS:
+            break
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return len(data)
 
 
 def strip_metadata(data: bytes) -> bytes:

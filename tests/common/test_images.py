@@ -354,6 +354,23 @@ def test_orientation_behind_long_segments_is_baked_in() -> None:
     assert (clean.width, clean.height) == (240, 320)
 
 
+XMP = b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta tiff:Orientation="6"/>'
+
+
+@pytest.mark.parametrize("where", ["behind fill bytes", "in XMP, with an Exif behind the picture"])
+def test_orientation_in_an_unusual_place_is_baked_in(where: str) -> None:
+    if where == "behind fill bytes":
+        exif = Image.Exif()
+        exif[images.EXIF_ORIENTATION] = 6
+        data = saved(picture(), "JPEG", exif=exif, quality=95)
+        odd = data.replace(b"\xff\xe1", b"\xff\xff\xff\xe1", 1)
+    else:
+        segment = b"\xff\xe1" + struct.pack(">H", 2 + len(XMP)) + XMP
+        odd = GOOD[:2] + segment + GOOD[2:] + b"Exif\0"
+    clean = images.to_clean_jpeg(odd)
+    assert (clean.width, clean.height) == (240, 320)
+
+
 def test_threads_leave_the_warning_filters_alone() -> None:
     before, data = list(warnings.filters), saved(picture(), "PNG")
     with warnings.catch_warnings():
