@@ -54,10 +54,10 @@ def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") ->
         "imagenet": network.output,
     }
     model = keras.Model(network.input, outputs)
-    converted = to_litert(freeze(trace(model, architecture.size)), "features")
     with atomic_directory(
         directory, what="the converted backbone", marker=backbone.DESCRIPTION_FILE
     ) as temporary:
+        converted = to_litert(freeze(trace(model, architecture.size)), "features", temporary)
         (temporary / backbone.MODEL_FILE).write_bytes(converted)
         description = json.dumps(asdict(key), indent=2, sort_keys=True)
         (temporary / backbone.DESCRIPTION_FILE).write_text(description + "\n")
@@ -109,7 +109,7 @@ def freeze(traced: "ConcreteFunction") -> Frozen:
     return Frozen(convert_variables_to_constants_v2(traced), outputs)
 
 
-def to_litert(frozen: Frozen, endpoint: str) -> bytes:
+def to_litert(frozen: Frozen, endpoint: str, scratch: Path) -> bytes:
     """LiteRT with one signature, inputs and outputs under their names.
 
     The converter loads the SavedModel that it reads twice in Python. It is given one without
@@ -118,6 +118,7 @@ def to_litert(frozen: Frozen, endpoint: str) -> bytes:
     Args:
         frozen: the graph.
         endpoint: name of the signature.
+        scratch: folder for that SavedModel, which is gone at the end.
     """
     import tensorflow as tf
 
@@ -127,7 +128,7 @@ def to_litert(frozen: Frozen, endpoint: str) -> bytes:
     shape = frozen.function.inputs[0].shape
     specification = tf.TensorSpec(shape, tf.float32, name=INPUT)
     signature = tf.function(run, [specification], autograph=False)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
         tf.saved_model.save(tf.Module(), folder, {endpoint: signature})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, [endpoint])
         converted: bytes = converter.convert()

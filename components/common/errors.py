@@ -11,3 +11,7 @@ class WorkError(Exception):
     """The request was right but the work failed: a full disk, a missing network (exit status 1)."""
 
     exit_status = 1
+
+
+class DiskFull(WorkError):
+    """There is no room: no other source, and no photo less, makes up for that."""

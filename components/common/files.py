@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.common import temporary
-from components.common.errors import InputError, WorkError
+from components.common.errors import DiskFull, InputError
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -27,14 +27,14 @@ def is_disk_full(error: BaseException) -> bool:
 
 @contextmanager
 def naming_full_disk(what: str, path: Path) -> Iterator[None]:
-    """Turn a full disk into a `WorkError` that names what was being written, and where."""
+    """Turn a full disk into a `DiskFull` that names what was being written, and where."""
     try:
         yield
     except Exception as error:
         if not is_disk_full(error):
             raise
-        raise WorkError(
-            f"no space left on the disk while writing {what} to {path}: "
+        raise DiskFull(
+            f"no space left on the disk while writing {what} to {os.path.abspath(path)}: "
             "free some space, or choose another disk, and run again; nothing half-written was kept"
         ) from error
 
@@ -51,7 +51,7 @@ def atomic_directory(path: Path, *, what: str, marker: str) -> Iterator[Path]:
 
     Raises:
         InputError: `path` exists and is not an artifact of this kind.
-        WorkError: the disk is full.
+        DiskFull: the disk is full.
     """
     path = Path(os.path.realpath(path))  # a link stays, what it points to is replaced
     if path.exists() and not (path / marker).is_file() and (path.is_file() or any(path.iterdir())):
@@ -70,7 +70,7 @@ def write_file(path: Path, data: bytes | str, *, what: str) -> None:
     """Write one file so that it is whole or absent. Text is stored as UTF-8.
 
     Raises:
-        WorkError: the disk is full.
+        DiskFull: the disk is full.
     """
     with naming_full_disk(what, path), temporary.sibling(path, directory=False) as new:
         new.write_bytes(data.encode() if isinstance(data, str) else data)
@@ -82,7 +82,7 @@ def atomic_file(path: Path, *, what: str) -> Iterator[Path]:
     """Yield a temporary sibling, an empty file, that takes the name `path` at the end of the block.
 
     Raises:
-        WorkError: the disk is full.
+        DiskFull: the disk is full.
     """
     with naming_full_disk(what, path), temporary.sibling(path, directory=False) as new:
         yield new

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.common import file_types, licences
 from components.common.dataset import DatasetWriter
-from components.common.errors import InputError, WorkError
+from components.common.errors import DiskFull, InputError, WorkError
 from components.common.fetch import Fetcher
 from components.common.fetch_outcome import FetchError, HostUnreachable
 from components.common.files import default_cache_dir
@@ -182,6 +182,8 @@ def _from_all(
                 ):
                     taken += 1
                     yield name, candidate, data
+        except DiskFull:
+            raise
         except (InputError, WorkError) as error:
             # The last chance: what failed before is part of the message.
             if name == names[-1] and not taken:

@@ -79,7 +79,7 @@ def write(
     traced = trace(models, size, final_tensor_name)
     _save(models, traced, size, directory / model.SAVED_MODEL)
     frozen = freeze(traced)
-    (directory / model.LITERT).write_bytes(to_litert(frozen, INSPECT))
+    (directory / model.LITERT).write_bytes(to_litert(frozen, INSPECT, directory))
     (directory / model.FROZEN).write_bytes(frozen_graph(frozen, final_tensor_name))
 
 

@@ -1,6 +1,7 @@
 """TensorBoard summaries: runs `train` and `validation`, with the tags of retrain.py, live."""
 
 import dataclasses
+import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -26,6 +27,7 @@ TRAIN, VALIDATION = "train", "validation"
 RUNS = (TRAIN, VALIDATION)
 SWEEP = "sweep"
 FLUSH_MILLISECONDS = 2000
+PROBE_BYTES = 16 * 1024  # a few pages, less than any look's
 # Histograms take a millisecond each, a training step a tenth of that.
 HISTOGRAMS = 40
 PR_THRESHOLDS = 101
@@ -149,6 +151,13 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
     ) -> None:
         for writer in self._writers.values():
             writer.close()
+        if error is None:
+            # TensorFlow says nothing of what it could not write.
+            with (
+                naming_full_disk("the TensorBoard logs", self.directory),
+                tempfile.TemporaryFile(dir=self.directory, buffering=0) as probe,
+            ):
+                probe.write(bytes(PROBE_BYTES))
 
     def _write(self, run: str, step: int, summaries: Sequence[Summary]) -> None:
         with self._writers[run].as_default(step=step):

@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from faults.faults import cases
 from faults.small_disk import fill, mounted
@@ -21,6 +22,10 @@ from faults.steps import (
     made_by,
     rests,
 )
+
+from components.common.convert import quiet_tensorflow
+from components.common.errors import DiskFull
+from components.retrain.head import Examples, Recipe
 
 ROUNDS = cases(1, 5)
 MB = 1024**2
@@ -92,11 +97,12 @@ def test_full_output_disk_leaves_the_earlier_output(
 def test_full_cache_disk_is_named(shop: Workshop, tmp_path: Path, step: str) -> None:
     out, temporary = tmp_path / "out", tmp_path / "tmp"
     out.mkdir()
-    with mounted(tmp_path / "disk", 4 * MB) as disk:
+    size = size_of(made_by(shop, step))
+    with mounted(tmp_path / "disk", 2 * size + 4 * MB) as disk:
         cache = shop.new_cache(disk / "cache")
         words = command(shop, step, cache)
         (cache / WITH_CACHE[step]).mkdir()
-        fill(disk, 32 * 1024 if step == "download" else 0)
+        fill(disk, size // 2 if step == "download" else 0)  # where some photos fit, all must
         assert_told(run(words, out, temporary), disk)
         assert list(out.iterdir()) == []
         assert rests(disk) == []
@@ -114,3 +120,22 @@ def test_file_size_limit_is_told_as_a_full_disk_is(shop: Workshop, tmp_path: Pat
     limited = ["bash", "-c", 'ulimit -f 64; exec "$@"', "bash", *words]
     assert_told(run(limited, out, temporary), out)
     assert list(out.iterdir()) == []
+
+
+def test_full_disk_of_the_logs_is_told_although_tensorflow_says_nothing(tmp_path: Path) -> None:
+    quiet_tensorflow()
+    from components.retrain.summaries import TensorBoardSummaries
+
+    nothing = Examples(np.zeros((0, 4), np.float32), np.zeros(0, np.intp))
+    with mounted(tmp_path / "disk", MB) as disk:
+
+        def write() -> None:
+            with TensorBoardSummaries(disk / "logs", ["a", "b"], Recipe(), nothing):
+                fill(disk, 0)
+
+        with pytest.raises(DiskFull, match=f"the TensorBoard logs to {disk / 'logs'}"):
+            write()
+        (disk / ".ballast").unlink()
+        shutil.rmtree(disk / "logs")
+        with TensorBoardSummaries(disk / "logs", ["a", "b"], Recipe(), nothing):
+            pass
