@@ -58,7 +58,8 @@ RESOURCES = {
     # Services ask for pauses: 350 photos take minutes to an hour. What was fetched stays fetched
     # where there is a cache volume.
     "download": Resources("1", "1G", 4 * HOUR, retries=2),
-    "clean": Resources("2", "2G", 4 * HOUR),
+    # For a photo of 100 megapixels with transparency.
+    "clean": Resources("2", "4G", 4 * HOUR),
     # On LiteRT, which uses no GPU: 150 photos a second on two cores.
     "bottleneck": Resources("2", "4G", 4 * HOUR),
     "bottleneck-part": Resources("2", "4G", 4 * HOUR),

@@ -27,7 +27,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
         except ImageCms.PyCMSError:
             pass  # a broken profile: the plain conversion below
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
+        rgba = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
+        white.alpha_composite(rgba)
+        return white.convert("RGB")
     return image.convert("RGB")

@@ -5,7 +5,9 @@ is decoded before its header said how large it is.
 """
 
 import io
+import threading
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -25,6 +27,9 @@ DECODER = "simplejpeg-scaled+cv2-linear-1"
 PREPROCESSING = "x/127.5-1"
 
 MAX_PIXELS = 100_000_000  # a 100-megapixel photo; a 12,000 x 12,000 bomb has 144
+# Converting takes up to 24 bytes a pixel: threads do it one after another above this.
+LARGE_PIXELS = 16_000_000
+_large = threading.Lock()
 MAX_SIDE = 65_500  # pixels; libjpeg stores no more
 MIN_SIDE = 32  # pixels
 # Pixels that the shorter side still has where photos are checked, and where hashes are computed.
@@ -288,7 +293,8 @@ def to_clean_jpeg(data: bytes, *, strict: bool = True) -> CleanPhoto:
             stripped = strip_metadata(data)
             return CleanPhoto(stripped, *jpeg_size(stripped), coarse)
     upright = shown(data)
-    return CleanPhoto(encode(np.asarray(upright)), *upright.size)
+    with _turn(*upright.size):
+        return CleanPhoto(encode(np.asarray(upright)), *upright.size)
 
 
 def shown(data: bytes) -> Image.Image:
@@ -305,11 +311,18 @@ def shown(data: bytes) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
             _check_size(*image.size)
-            return to_srgb(ImageOps.exif_transpose(image))
+            with _turn(*image.size):
+                ImageOps.exif_transpose(image, in_place=True)
+                return to_srgb(image)
     except BadPhoto:
         raise
     except Exception as error:  # Pillow raises a dozen types on damaged files
         raise _bad("damaged", error) from error
+
+
+def _turn(width: int, height: int) -> AbstractContextManager[object]:
+    """Wait until no other thread converts a large photo; no wait for one that is not large."""
+    return _large if width * height > LARGE_PIXELS else nullcontext()
 
 
 def probe(data: bytes) -> tuple[int, int]:
