@@ -99,6 +99,10 @@ check-sources: setup  ## one photo from each live service: do their answers stil
 test: setup  ## all tests
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
+.PHONY: test-faults
+test-faults: setup  ## kills, full disks, hostile input: many more cases than in `make test`
+	@MUSHROOM_FAULTS=full $(PY) -m pytest -v tests/faults
+
 # Needs root, and: apt install docker.io mmdebstrap
 .PHONY: test-containers
 test-containers: setup  ## build the real images, run the pipeline in them, compare: several minutes
@@ -210,6 +214,11 @@ bench: setup  ## speed beside what one would pick instead: make bench IMAGES=fol
 bench-growth: setup  ## time and memory for 1,000, 10,000 and 100,000 photos
 	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-growth IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.speed.growth "$(IMAGES)" $(ARGS)
+
+.PHONY: bench-needs
+bench-needs: setup  ## memory and disk that each step needs, for 20, 200 and 700 photos
+	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-needs IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.needs "$(IMAGES)" $(ARGS)
 
 .PHONY: bench-accuracy
 bench-accuracy: setup  ## accuracy beside Keras and scikit-learn on your photos

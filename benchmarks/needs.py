@@ -107,6 +107,10 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.needs", description=__doc__)
     parser.add_argument("images", type=Path, help="folder of class folders of real photos")
+    shown = ",".join(map(str, SIZES))
+    parser.add_argument(
+        "--photos", default=shown, help="how many, with commas (default: %(default)s)"
+    )
     run_command("benchmarks.needs", parser, _command)
 
 
@@ -118,7 +122,7 @@ def _command(options: argparse.Namespace) -> None:
             shutil.copytree(options.images / label, two / label)
         with Bench(two) as bench:
             bench.network  # noqa: B018 - converts where that was not done yet
-            for size in SIZES:
+            for size in map(int, options.photos.split(",")):
                 work = bench.place("needs")
                 photos = materials.class_folder(bench, work / "photos", size // 2)
                 cache = work / "cache"
