@@ -50,7 +50,7 @@ def test_step_has_its_files_and_an_empty_init(step: str) -> None:
     assert (COMPONENTS / step / "__init__.py").read_text() == ""
 
 
-@pytest.mark.parametrize("step", [*STEPS, "serve"])
+@pytest.mark.parametrize("step", [*STEPS, "serve", "verify"])
 def test_step_imports_neither_kfp_nor_another_step(step: str) -> None:
     others = [f"components.{other}" for other in STEPS if other != step]
     for path in sorted((COMPONENTS / step).glob("*.py")):

@@ -170,17 +170,15 @@ def _ledger(run: Run) -> str:
 
 
 def _check_parts(photos: list[Photo], run: Run) -> None:
-    parts: dict[str, str] = {}
-    contents: set[str] = set()
+    parts: dict[tuple[str, str], str] = {}
     for photo in photos:
-        if parts.setdefault(photo.group, photo.split) != photo.split:
-            raise InputError(
-                f"{run.training.parent}: the group {photo.group} of {photo.path!r} is in the parts "
-                f"{parts[photo.group]} and {photo.split}"
-            )
-        if photo.sha256 in contents:
-            raise InputError(f"{run.training.parent}: {photo.path!r} is used twice")
-        contents.add(photo.sha256)
+        for what, key in (("group", photo.group), ("content", photo.sha256)):
+            part = parts.setdefault((what, key), photo.split)
+            if part != photo.split:
+                raise InputError(
+                    f"{run.training.parent}: the {what} {key} of {photo.path!r} is in two parts, "
+                    f"{part} and {photo.split}"
+                )
 
 
 def _bottlenecks(run: Run) -> str:
