@@ -41,7 +41,7 @@ def read_members(path: Path) -> Iterator[tuple[str, bytes]]:
         packed.seek(0)
         unpacked = gzip.GzipFile(fileobj=packed) if compressed else packed
         try:
-            with tarfile.open(fileobj=_Bounded(unpacked, limit, path), mode="r:") as tar:
+            with tarfile.open(fileobj=Bounded(unpacked, limit, path), mode="r:") as tar:
                 yield from _regular(tar, path)
         except (*DAMAGE, tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"the archive {path} is damaged: {error}") from error
@@ -70,8 +70,14 @@ def _regular(tar: tarfile.TarFile, path: Path) -> Iterator[tuple[str, bytes]]:
         raise tarfile.ReadError("it has no end, so it was cut")  # tarfile itself does not mind
 
 
-class _Bounded(io.RawIOBase):
-    """A stream that refuses to be read further than an honest archive goes."""
+class Bounded(io.RawIOBase):
+    """A stream that refuses to be read further than an honest archive goes.
+
+    Args:
+        inner: the stream.
+        limit: position behind which nothing is read.
+        path: of the archive, for messages.
+    """
 
     def __init__(self, inner: "BinaryIO | gzip.GzipFile", limit: int, path: Path) -> None:
         self._inner = inner
@@ -79,6 +85,7 @@ class _Bounded(io.RawIOBase):
         self._path = path
 
     def read(self, size: int = -1) -> bytes:
+        """As many bytes, if an honest header could ask for so many."""
         # A header may claim any length, and tarfile asks for it at once.
         if not 0 <= size <= MAX_MEMBER_BYTES:
             raise InputError(f"the archive {self._path} has a header that claims {size} bytes")
@@ -86,9 +93,11 @@ class _Bounded(io.RawIOBase):
         return self._inner.read(size)
 
     def tell(self) -> int:
+        """The position."""
         return self._inner.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a position, counted from the start."""
         if whence != io.SEEK_SET:
             raise io.UnsupportedOperation("only from the start")
         self._check(offset)
@@ -104,7 +113,9 @@ class _Bounded(io.RawIOBase):
             )
 
     def seekable(self) -> bool:
+        """True."""
         return True
 
     def readable(self) -> bool:
+        """True."""
         return True

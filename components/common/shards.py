@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import re
+import sys
 import tarfile
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from components.common import archive
 from components.common.errors import InputError
 from components.common.photo import Photo
 
@@ -253,14 +255,23 @@ def _others(
 ) -> Iterator[Photo]:
     """What else there is from `start` on: what any tar may hold, the photos and an end."""
     file.seek(start)
-    tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115 - `file` is closed
-    for member in tar:
-        if not member.isreg():
-            raise InputError(f"{place}: {member.name!r} is a link or a special file")
-        listed = expected.get(member.offset_data)
-        if listed is None or (listed.path, listed.size) != (member.name, member.size):
-            raise InputError(f"{place}: {member.name!r} is not what the manifest lists")
-        yield listed
+    try:
+        # A header may claim any length, and tarfile would ask for it at once.
+        bounded = archive.Bounded(file, sys.maxsize, place)
+        tar = tarfile.open(fileobj=bounded, mode="r:")  # noqa: SIM115 - `file` is closed
+        for member in tar:
+            tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of them
+            if not member.isreg() or member.issparse():
+                raise InputError(f"{place}: {member.name!r:.200} is a link or a special file")
+            listed = expected.get(member.offset_data)
+            if listed is None or (listed.path, listed.size) != (member.name, member.size):
+                raise InputError(f"{place}: {member.name!r:.200} is not what the manifest lists")
+            yield listed
+        file.seek(tar.offset)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("it has no end, or goes on with something else")
+    except archive.DAMAGE as error:
+        raise tarfile.ReadError(f"a header is forged: {error}") from error
 
 
 @dataclass(frozen=True)
