@@ -7,6 +7,7 @@ needs TensorFlow) and cached under the key of everything that its output depends
 import contextlib
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,7 @@ CONVERSION = "1"
 MODEL_FILE = "backbone.tflite"
 DESCRIPTION_FILE = "backbone.json"
 DESCRIPTION_MAX_BYTES = 64 * 1024
+MAX_VALUES = 2**28  # of one tensor; InceptionV3 has 1.4 million of a photo
 MESSAGE_MAX = 500  # characters of LiteRT's own words
 THREADS = 2
 CONVERT_TIMEOUT_S = 900
@@ -97,6 +100,7 @@ def make_interpreter(
     try:
         with without_notice(b"XNNPACK delegate"):
             interpreter = Interpreter(model_path=str(model), num_threads=threads)
+            _check_sizes(interpreter)
             interpreter.allocate_tensors()
             signature = interpreter.get_signature_runner()
     except (ValueError, RuntimeError, TypeError) as error:
@@ -105,6 +109,14 @@ def make_interpreter(
         ) from error
     runner: Callable[..., dict[str, NDArray[np.float32]]] = signature
     return runner
+
+
+def _check_sizes(interpreter: Any) -> None:
+    """Raise `ValueError` where a tensor is far larger than any of a network that sees photos."""
+    for tensor in interpreter.get_tensor_details():
+        values = math.prod(int(size) for size in tensor["shape"])
+        if not 0 <= values <= MAX_VALUES:
+            raise ValueError(f"its tensor {tensor['name']!r:.80} has {values} values")
 
 
 @contextlib.contextmanager

@@ -130,9 +130,17 @@ def read_weights(path: Path) -> Weights:
             if int(index) != len(layer):
                 raise ValueError(f"array {key!r:.80} is out of order")
             layer.append(np.asarray(array, dtype=np.float32))
+        check_finite(layers)
     except (ValueError, OSError) as error:
         raise InputError(f"{path} holds no weights ({error}): remove it and run again") from error
     return Weights.of(layers)
+
+
+def check_finite(layers: dict[str, list[NDArray[np.float32]]]) -> None:
+    """Raise `ValueError` where a number is none: every answer would be none either."""
+    for name, arrays in layers.items():
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ValueError(f"the layer {name!r:.80} has numbers that are not finite")
 
 
 def from_keras(model: "keras.Model") -> Weights:

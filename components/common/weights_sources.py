@@ -84,12 +84,14 @@ def _from_h5(architecture: Architecture, path: Path) -> Weights:
     model = architecture.build()
     try:
         model.load_weights(path)
+        found = weights.from_keras(model)
+        weights.check_finite(found.layers)
     except Exception as error:  # h5py and Keras raise many types on a file that does not fit
         raise InputError(
             f"{path} does not hold the weights of {architecture.name} with its ImageNet head "
             f"(expected {architecture.weights_file}): {error}"
         ) from error
-    return weights.from_keras(model)
+    return found
 
 
 def _from_keras_applications(architecture: Architecture) -> Weights:

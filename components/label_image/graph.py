@@ -23,8 +23,6 @@ LABELS_FILE = "retrained_labels.txt"
 LITERT_SUFFIXES = (".tflite", ".lite")
 MAX_SIDE = 4096  # pixels of the network's input
 SHOWN_NAMES = 5
-# Of one tensor; InceptionV3 makes 1.4 million of a photo, and has 2 million weights in a layer.
-MAX_VALUES = 2**28
 MESSAGE_MAX = 500  # characters of TensorFlow's own words
 
 # A graph is a program, and may come from a stranger: these only compute. What classifiers of photos
@@ -320,10 +318,10 @@ def _check_sizes(path: Path, graph: Any) -> None:
         for output in operation.outputs:
             shape = output.shape.as_list() if output.shape.rank is not None else []
             values = math.prod(size for size in shape if size is not None)
-            if values > MAX_VALUES:
+            if values > backbone.MAX_VALUES:
                 raise InputError(
                     f"{path} was not run: {operation.name!r:.80} makes {values} values, and at "
-                    f"most {MAX_VALUES} are expected"
+                    f"most {backbone.MAX_VALUES} are expected"
                 )
 
 

@@ -16,6 +16,7 @@ STEP = "summarize"
 FIGURES = ("evaluate", "metrics", 1)
 DECISION = ("compare", "comparison", 2)
 MAX_BYTES = 1024 * 1024
+MAX_TEXT = 2000  # characters of a reason
 SUCCEEDED = "SUCCEEDED"
 _WORDS = {SUCCEEDED: "succeeded", "FAILED": "failed", "CANCELED": "was canceled"}
 
@@ -70,7 +71,7 @@ def summarize(end: End, output: Path, *, name: str, place: str = "") -> None:
         lines += [*_figures(_find(place, *FIGURES)), *_decision(_find(place, *DECISION))]
     except (InputError, WorkError, KeyError, TypeError, ValueError) as error:
         warn(f"the summary is without figures: {error}")
-        lines += [f"The figures are not here, since {_inline(str(error))}", ""]
+        lines += [f"The figures are not here, since {_prose(str(error))}", ""]
     write_file(output, "\n".join(lines).rstrip() + "\n", what="the summary")
 
 
@@ -93,7 +94,7 @@ def _decision(decision: dict[str, Any]) -> Iterator[str]:
     """What became of the model, nothing where nothing was decided."""
     if decision.get("decision"):
         done = "to be published" if decision["decision"] == "publish" else "held back"
-        yield f"**The model is {done}**: {_inline(decision.get('reason', ''))}."
+        yield f"**The model is {done}**: {_prose(str(decision.get('reason', '')))}."
         yield ""
 
 
@@ -129,3 +130,8 @@ def _inline(text: str) -> str:
     for character, written in (("&", "&amp;"), ("<", "&lt;"), ("`", "'"), ("|", "\\|")):
         plain = plain.replace(character, written)
     return plain
+
+
+def _prose(text: str) -> str:
+    """The text on one line, in which there is no link and no picture either."""
+    return _inline(text[:MAX_TEXT]).replace("[", "\\[").replace("]", "\\]")

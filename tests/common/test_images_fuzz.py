@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from faults.faults import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -60,7 +61,7 @@ def damaged(data: bytes, seed: int) -> bytes:
     return bytes(body)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600, 50_000), deadline=None)
 @given(st.sampled_from(FORMATS), st.integers(0, 2), st.integers(0, 2**32))
 def test_damaged_file_is_a_photo_or_has_its_reason(kind: str, variant: int, seed: int) -> None:
     data = damaged(sound(kind, variant), seed)

@@ -41,6 +41,12 @@ def test_damaged_litert_file_is_refused_and_ends_no_process(tmp_path: Path) -> N
     assert found["refused"] > found["done"]
 
 
+def test_tensor_of_gigabytes_is_refused_before_it_is_made() -> None:
+    # Found by the test above: LiteRT fills the input that the file asks for.
+    with pytest.raises(InputError, match="its tensor 'serving_input:0' has 805306560 values"):
+        backbone.make_interpreter(NETWORK.with_name("huge-input.tflite"))
+
+
 def description(**changes: Any) -> ModelDescription:
     weights, biases = np.ones((1024, 2), np.float32), np.zeros(2, np.float32)
     sound = ModelDescription(

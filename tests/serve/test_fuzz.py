@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+from faults.faults import cases
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -16,8 +17,8 @@ from starlette.testclient import TestClient
 from components.common import images
 from components.serve.app import Service, make_app
 
-EXAMPLES = 60
-MUTANTS = 300
+EXAMPLES = cases(60, 2000)
+MUTANTS = cases(300, 20_000)
 SEED = 6
 USUAL = {200, 400, 413, 415}
 CHECKS = [
