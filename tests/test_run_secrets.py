@@ -139,9 +139,8 @@ def test_secrets_were_in_use(planted: Planted) -> None:
     signed = quote(planted.canaries["signature"], safe="")
     assert sum(signed in path for path in planted.server.paths()) >= 2 * PER_CLASS
     assert "password in the address" in planted.said
-    assert "the proxy that the environment names does not answer" in planted.said or (
-        "unreachable" in planted.said
-    )
+    log = (planted.run.directory / "log.txt").read_text()
+    assert "such as https://127.0.0.2/closed.jpg" in log  # the proxy was asked, and is not there
     assert (planted.folder / "published" / "MODEL_CARD.md").is_file()
 
 
