@@ -106,3 +106,9 @@ def test_tensorboard_target_without_a_run_says_what_to_do(tmp_path: Path) -> Non
     done = run_captured(*make("tensorboard", f"RUN={tmp_path}"))
     assert done.returncode == 2
     assert "make run" in done.stderr
+
+
+def test_learning_curve_target_without_a_run_says_what_to_do(tmp_path: Path) -> None:
+    done = run_captured(*make("learning-curve", f"RUN={tmp_path}"))
+    assert done.returncode == 2
+    assert "make run, or name a folder of photos" in " ".join(done.stderr.split())

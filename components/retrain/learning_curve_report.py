@@ -74,9 +74,9 @@ def remarks(curve: Curve) -> list[str]:
         f"them is {100 / last.measured:.1f} points.",
         f"From {before.per_class:.0f} to {last.per_class:.0f} photos a class it "
         f"{_changed(gained)}.",
-        f"So few test photos leave the last accuracy unsure by {width:.0f} points (95 % interval "
-        f"{percent(last.low)} to {percent(last.high)}); the rows can be compared more surely than "
-        "that, since their test photos are the same.",
+        f"With {last.measured} test photos the last accuracy is unsure by {width:.0f} points (95 % "
+        f"interval {percent(last.low)} to {percent(last.high)}); the rows can be compared more "
+        "surely than that, since their test photos are the same.",
     ]
 
 

@@ -122,6 +122,7 @@ def test_report_says_how_sure_it_is_and_what_changed() -> None:
     assert "all (20) 60 0.750 0.750 to 0.750 0.628 to 0.842" in said
     assert "From 5 to 20 photos a class it rose by 20.0 points." in said
     assert "the same 60 photos, which no head had seen; one of them is 1.7 points" in said
+    assert "With 60 test photos the last accuracy is unsure by 21 points (95 % interval" in said
     assert "says nothing about real mushrooms" in said
     written = files(drawn)
     assert "photos &amp; &lt;more&gt;" in written["html"]
