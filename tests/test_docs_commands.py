@@ -28,7 +28,7 @@ UNMARKED = ("README.md",)
 NOT_HERE = ("make test",)  # is what runs this
 PICTURES = 24
 CLASSES = ("fly agaric", "earthstar")
-TIMEOUT_S = 300
+TIMEOUT_S = 600
 
 
 class Reader:
