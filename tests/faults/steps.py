@@ -1,6 +1,7 @@
 """Every step as a command on a handful of real photos: what the tests of faults start and stop."""
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from conftest import ROOT, SMALL_ARCHITECTURE
 from photo_server import Answer, serve
@@ -19,6 +21,7 @@ from components.common.step import EVENTS_VARIABLE
 CLASSES = ("fly_agaric", "penny_bun")
 PHOTOS = 20  # of each class
 TIMEOUT_S = 600
+EVENTS = "events.jsonl"
 # TensorFlow and Keras write dates and random names into these, so only their presence is compared.
 DATED = re.compile(r"model/(model\.keras|saved_model/.*)")
 # Written while training goes on: there is no moment at which they are whole.
@@ -36,13 +39,13 @@ class Workshop:
         made: a folder for each step with what it writes when nothing disturbs it.
         urls: a list of addresses of photos, of a server that runs.
         cache: weights and networks, and nothing else.
-        seconds: how long each took, by its folder in `made`.
+        seconds: how long each took, by its folder in `made`: with its start, and its work alone.
     """
 
     made: Path
     urls: Path
     cache: Path
-    seconds: Mapping[str, float]
+    seconds: Mapping[str, tuple[float, float]]
 
     def new_cache(self, place: Path) -> Path:
         """A cache at `place` with the converted networks."""
@@ -155,8 +158,14 @@ def command(shop: Workshop, step: str, cache: Path, *, label: str = CLASSES[0]) 
 def environment(temporary: Path, **more: str) -> dict[str, str]:
     """What a step's process sees; its own temporary files go to `temporary`, with its events."""
     temporary.mkdir(exist_ok=True)
-    events = {EVENTS_VARIABLE: str(temporary / "events.jsonl")}
-    return {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), **events, **more}
+    told = {EVENTS_VARIABLE: str(temporary / EVENTS)}
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), **told, **more}
+
+
+def events(temporary: Path) -> list[dict[str, Any]]:
+    """What steps have told so far."""
+    path = temporary / EVENTS
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def finish(words: list[str], folder: Path, temporary: Path) -> None:
@@ -206,7 +215,7 @@ def workshop(photos: Path, cache: Path, place: Path) -> Iterator[Workshop]:
         urls = place / "urls.csv"
         rows = [f"{server.address}{path},{path.split('/')[1]}" for path in bodies]
         urls.write_text("\n".join(["url,label", *rows]) + "\n")
-        seconds: dict[str, float] = {}
+        seconds: dict[str, tuple[float, float]] = {}
         shop = Workshop(place / "made", urls, cache, seconds)
         temporary, own = place / "temporary", shop.new_cache(place / "cache")
         for step in STEPS:
@@ -216,7 +225,10 @@ def workshop(photos: Path, cache: Path, place: Path) -> Iterator[Workshop]:
                 words = command(shop, step, own, label=label)
                 started = time.monotonic()
                 finish(words, shop.made / name, temporary)
-                seconds[name] = time.monotonic() - started
+                took = time.monotonic() - started
+                work = sum(event.get("seconds", 0.0) for event in events(temporary))
+                seconds[name] = took, work
+                (temporary / EVENTS).unlink()
         yield shop
 
 

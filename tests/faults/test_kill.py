@@ -4,7 +4,6 @@ The moments are drawn; the seed is printed when a test fails. The files that Ten
 date (`faults.steps.DATED`) are compared by their presence, the live logs not at all.
 """
 
-import json
 import random
 import signal
 import subprocess
@@ -14,9 +13,21 @@ from pathlib import Path
 
 import pytest
 from faults.faults import cases
-from faults.steps import STEPS, Workshop, command, contents, environment, finish, made_by, rests
+from faults.steps import (
+    EVENTS,
+    STEPS,
+    Workshop,
+    command,
+    contents,
+    environment,
+    events,
+    finish,
+    made_by,
+    rests,
+)
 
 KILLS = cases(3, 20)  # with each of the two signals
+POLL_S = 0.002
 LONGEST_S = 30.0  # Kubernetes sends SIGKILL so long after SIGTERM
 ENDED = 128 + signal.SIGTERM
 
@@ -30,10 +41,15 @@ class Bench:
     out: Path
     temporary: Path
 
-    def kill(self, number: signal.Signals, after_s: float) -> None:
-        """Start the step, send it a signal, and see how it ends."""
-        events = self.temporary / "events.jsonl"
-        events.unlink(missing_ok=True)
+    def kill(self, number: signal.Signals, after_s: float, *, at_work: bool) -> None:
+        """Start the step, send it a signal, and see how it ends.
+
+        Args:
+            number: the signal.
+            after_s: seconds after the start, or after it is at work.
+            at_work: wait until it is.
+        """
+        (self.temporary / EVENTS).unlink(missing_ok=True)
         process = subprocess.Popen(
             self.words,
             cwd=self.out,
@@ -42,13 +58,15 @@ class Bench:
             stderr=subprocess.PIPE,
             text=True,
         )
+        while at_work and process.poll() is None and not events(self.temporary):
+            time.sleep(POLL_S)
         try:
             process.wait(after_s)
         except subprocess.TimeoutExpired:
             process.send_signal(number)
         stderr = process.communicate(timeout=LONGEST_S)[1]
         if number == signal.SIGTERM and process.returncode != 0:
-            told = _events(events)
+            told = {event["event"] for event in events(self.temporary)}
             if "started" not in told or "finished" in told:  # of the interpreter, then of nothing
                 assert process.returncode in (ENDED, -signal.SIGTERM), stderr
             else:
@@ -56,11 +74,6 @@ class Bench:
             if process.returncode == ENDED:
                 assert stderr.splitlines().count("stopped by SIGTERM") == 1, stderr
                 assert "Traceback" not in stderr
-
-
-def _events(path: Path) -> set[str]:
-    lines = path.read_text().splitlines() if path.exists() else []
-    return {json.loads(line)["event"] for line in lines}
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -75,10 +88,11 @@ def test_killed_at_any_moment_outputs_are_whole_or_absent(
     bench = Bench(step, command(shop, step, cache), out, temporary)
     out.mkdir()
     signals = [number for _ in range(KILLS) for number in (signal.SIGKILL, signal.SIGTERM)]
-    seconds = shop.seconds[made_by(shop, step).name]
-    for number in signals[2:]:  # there is no earlier output
+    whole, work = shop.seconds[made_by(shop, step).name]
+    for count, number in enumerate(signals[2:]):  # there is no earlier output
         before = set(rests(out))
-        bench.kill(number, draw.uniform(0, 1) * seconds)
+        at_work = count // 2 % 3 > 0 or KILLS < 4
+        bench.kill(number, draw.uniform(0, work if at_work else whole), at_work=at_work)
         seen = contents(out)
         assert seen.items() <= calm.items()  # the copies of retrain are files of their own
         if number == signal.SIGTERM:
@@ -87,7 +101,7 @@ def test_killed_at_any_moment_outputs_are_whole_or_absent(
     assert contents(out) == calm
     assert rests(out) + rests(cache) == []
     for number in signals[:2]:  # there is one
-        bench.kill(number, draw.uniform(0, 1) * seconds)
+        bench.kill(number, draw.uniform(0, whole), at_work=False)
         assert contents(out) == calm
     finish(bench.words, out, temporary)
     assert contents(out) == calm
