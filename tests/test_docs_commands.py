@@ -23,8 +23,6 @@ from components.common.files import default_cache_dir
 from components.download.sources import sample
 
 DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
-# Its commands are checked, but not all of those that need something say so yet.
-UNMARKED = ("README.md",)
 NOT_HERE = ("make test",)  # is what runs this
 PICTURES = 24
 CLASSES = ("fly agaric", "earthstar")
@@ -152,8 +150,6 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_commands_that_do_not_simply_run_say_what_they_need(document: str) -> None:
-    if document in UNMARKED:
-        pytest.skip(f"{document} does not mark its commands yet")
     silent = [
         f"{command} needs {command.needs}"
         for command in commands(ROOT / document, ROOT)
