@@ -266,7 +266,7 @@ def _read_manifest(path: Path) -> list[Photo]:
     there = sorted(path.glob("images-*.tar"))
     try:
         version = _check_version(manifest, tables.metadata(manifest))
-        # Also where the version is an older one, which a single bit can make of it.
+        # Also where the version is an older one, which damage can make of it.
         if version != READABLE[0] or (path / DESCRIPTION).exists():
             sealed.check_file(path, MANIFEST, listed_files(path), DESCRIPTION)
         # Each photo has a block of its shard for its header at least.

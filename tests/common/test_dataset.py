@@ -331,6 +331,15 @@ def test_flipped_bits_of_what_describes_a_dataset_is_refused(tmp_path: Path, nam
     Dataset(tmp_path / "d")
 
 
+def test_manifest_that_says_it_is_older_is_held_to_its_description_too(tmp_path: Path) -> None:
+    write(tmp_path / "d")
+    metadata = {**(SCHEMA.metadata or {}), b"format_version": b"2"}
+    table = pq.read_table(tmp_path / "d" / MANIFEST).replace_schema_metadata(metadata)
+    pq.write_table(table, tmp_path / "d" / MANIFEST)
+    with pytest.raises(InputError, match=r"manifest\.parquet is damaged"):
+        Dataset(tmp_path / "d")
+
+
 def test_manifest_of_another_dataset_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "d")
     photos = write(tmp_path / "other")
