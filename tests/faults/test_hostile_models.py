@@ -22,7 +22,8 @@ SOUND: dict[str, Any] = {
 
 
 def written(folder: Path, **changes: Any) -> Path:
-    (folder / model.DESCRIPTION).write_text(json.dumps({**SOUND, **changes}))
+    content = {name: SOUND[name] for name in SOUND if name not in ("files", "sha256")}
+    (folder / model.DESCRIPTION).write_text(json.dumps({**content, **changes}))
     return folder
 
 

@@ -59,7 +59,9 @@ def model_folder(folder: Path, network: bytes) -> Path:
     """A model whose network is this."""
     write_head(folder, np.ones((1024, 2), np.float32), np.zeros(2, np.float32))
     (folder / model.LITERT).write_bytes(network)
-    (folder / model.DESCRIPTION).write_text(json.dumps(asdict(description())))
+    content = asdict(description())
+    unsealed = {name: content[name] for name in content if name not in ("files", "sha256")}
+    (folder / model.DESCRIPTION).write_text(json.dumps(unsealed))
     return folder
 
 
