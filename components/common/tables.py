@@ -118,10 +118,12 @@ def opened(source: Source, dictionaries: list[str] | None = None) -> Iterator[pq
     _check_ends(source)
     place = pa.BufferReader(source) if isinstance(source, bytes) else source
     # Pages that carry a checksum are held against it; others are read as they are.
-    with pq.ParquetFile(
-        place, read_dictionary=dictionaries, page_checksum_verification=True
-    ) as file:
-        yield file
+    options = {"read_dictionary": dictionaries, "page_checksum_verification": True}
+    try:
+        with pq.ParquetFile(place, **options) as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid(f"a name in it is no text: {error}") from error
 
 
 def _check_ends(source: Source) -> None:

@@ -24,5 +24,5 @@ def test_damaged_manifest_is_refused_and_ends_no_process(tmp_path: Path) -> None
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert set(found) == {"done", "refused"}, found
-    assert found["refused"] > found["done"]
+    assert set(found) <= {"done", "refused"}, found
+    assert found["refused"] > found.get("done", 0)

@@ -48,3 +48,12 @@ def test_honest_tables_come_back_as_they_are(
     pq.write_table(table, tmp_path / "t", use_dictionary=use_dictionary, row_group_size=1000)
     for source in (tmp_path / "t", (tmp_path / "t").read_bytes()):
         assert tables.read(source, schema, most_rows=rows).equals(table)
+
+
+def test_name_of_a_column_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    # Found by the test of damaged manifests: pyarrow raises a UnicodeDecodeError for it.
+    splits.write_ledger([("daisy", "a" * 40, "test")], tmp_path / splits.LEDGER)
+    data = (tmp_path / splits.LEDGER).read_bytes()
+    (tmp_path / splits.LEDGER).write_bytes(data.replace(b"label", b"\xffabel"))
+    with pytest.raises(InputError, match="a name in it is no text"):
+        splits.read_ledger(str(tmp_path))
