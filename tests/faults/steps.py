@@ -16,6 +16,7 @@ from typing import Any
 from conftest import ROOT, SMALL_ARCHITECTURE
 from photo_server import Answer, serve
 
+from components.common.model import DESCRIPTION, read_description
 from components.common.step import EVENTS_VARIABLE
 
 CLASSES = ("fly_agaric", "penny_bun")
@@ -50,8 +51,8 @@ class Workshop:
     def new_cache(self, place: Path) -> Path:
         """A cache at `place` with the converted networks."""
         place.mkdir()
-        for path in self.cache.iterdir():
-            (place / path.name).symlink_to(path)
+        for name in ("weights", "backbones"):
+            (place / name).symlink_to(self.cache / name)
         return place
 
 
@@ -184,13 +185,20 @@ def finish(words: list[str], folder: Path, temporary: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """SHA-256 of every finished file, by its path; empty for files that TensorFlow dates."""
+    """SHA-256 of every finished file, by its path; empty for files that TensorFlow dates.
+
+    model.json, which names the hashes of those, counts by what the model is.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and not any(kind.fullmatch(name) for kind in (LIVE, REPEATED, TEMPORARY)):
-            dated = DATED.search(name)
-            found[name] = "" if dated else hashlib.sha256(path.read_bytes()).hexdigest()
+            if path.name == DESCRIPTION:
+                found[name] = read_description(path.parent).identity
+            elif DATED.search(name):
+                found[name] = ""
+            else:
+                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
-from browser import conftest as browser
 from evaluation_items import answer, description, evaluation
 from markdown_it import MarkdownIt
 from photo_server import Answer as AnswerOfServer
@@ -40,7 +39,6 @@ from components.serve.pool import Pool
 from components.serve.upload import Limits
 from components.summarize.summarize import End, summarize
 
-chromium = browser.chromium  # the fixture
 ELSEWHERE = "http://127.0.0.1:9/stolen"  # nobody listens there
 SCRIPT = f"<script>window.hacked=1;fetch('{ELSEWHERE}')</script>"
 PICTURE = f"<img src='{ELSEWHERE}' onerror='window.hacked=1'>"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components.common import sealed
 from components.common.errors import InputError
 from components.publish.decision import HOLD, PUBLISH, Decision, weigh
 from components.publish.paired import Comparison
@@ -122,11 +123,18 @@ def test_decision_survives_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"format": "wild-mushrooms-decision", "format_version": 2}']
+    ("content", "message"),
+    [
+        ("", "cannot be read"),
+        ("[]", "holds no JSON object"),
+        ("{}", "no decision"),
+        ('{"format": "wild-mushrooms-decision", "format_version": 2}', "lacks its seal"),
+        ('{"format": "wild-mushrooms-decision", "format_version": 1}', "no decision"),
+    ],
 )
-def test_file_that_is_no_decision_is_refused(tmp_path: Path, content: str) -> None:
+def test_file_that_is_no_decision_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "decision.json").write_text(content)
-    with pytest.raises(InputError, match="no decision"):
+    with pytest.raises(InputError, match=rf"decision\.json .*{message}"):
         Decision.read(tmp_path / "decision.json")
     with pytest.raises(InputError, match="missing"):
         Decision.read(tmp_path / "other.json")
@@ -135,6 +143,6 @@ def test_file_that_is_no_decision_is_refused(tmp_path: Path, content: str) -> No
 def test_decision_with_counts_that_make_no_sense_is_refused(tmp_path: Path) -> None:
     content = json.loads(beside(Comparison(28, 12, 3, 1)).to_json())
     content["comparison"]["both"] = -1
-    (tmp_path / "decision.json").write_text(json.dumps(content))
+    (tmp_path / "decision.json").write_text(sealed.text(content))
     with pytest.raises(InputError, match="make no sense"):
         Decision.read(tmp_path / "decision.json")

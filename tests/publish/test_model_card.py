@@ -223,7 +223,8 @@ def test_description_that_no_training_wrote_is_refused(sample_run: Run, tmp_path
 
     model = tmp_path / "model"
     shutil.copytree(sample_run.directory / "model", model)
-    reseal(model / "model.json", calibration={"rejected": "many"})
+    odd = {"temperature": 2.0, "calibration": {"log_loss": ["little", "less"]}}
+    reseal(model / "model.json", **odd)
     decision = decided(sample_run, model, tmp_path)
     with pytest.raises(InputError, match="no model card"):
         publish(model, tmp_path / "metrics of model", decision, tmp_path / "published", name="m")
