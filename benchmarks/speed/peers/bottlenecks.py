@@ -23,7 +23,7 @@ def ours(files: list[Path], cache: Path, name: str, _: Path) -> Callable[[], Any
     network = backbone.load_backbone(name, cache)
 
     def work(some: list[Path]) -> Any:
-        photos = ((Photo("x", sha256=file.name), file.read_bytes()) for file in some)
+        photos = ((Photo("x", sha256=str(file)), file.read_bytes()) for file in some)
         return bottlenecks.compute(network, photos).vectors
 
     work(files[:OUR_BATCH])
