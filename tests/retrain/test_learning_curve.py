@@ -77,6 +77,9 @@ def test_interval_is_wilson_s_of_the_median() -> None:
     # Wilson 1927 for 45 of 60 at 95 %.
     assert (point.low, point.high) == pytest.approx((0.6277, 0.8422), abs=1e-4)
     assert point.median == 0.75
+    # With an even number of draws the median may lie between two counts, and the interval with it.
+    lows = [curve._point("5", [10], right, 50, 2).low for right in ([45], [45, 46], [46])]
+    assert lows[0] < lows[1] < lows[2]
 
 
 def test_groups_are_learned_from_as_a_whole() -> None:
