@@ -5,6 +5,7 @@ artifact next can tell what a killed process left from what another is at work o
 containers with process numbers of their own share a disk, and takes the former away.
 """
 
+import atexit
 import contextlib
 import ctypes
 import errno
@@ -24,6 +25,7 @@ STALE_S = 86400.0
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 _at_work: set[Path] = set()
+_owner = os.getpid()  # a forked process knows the same names, and they are not its own
 
 
 @contextmanager
@@ -35,7 +37,6 @@ def sibling(path: Path, *, directory: bool) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     drop_abandoned(path.parent, f".{path.name}.")
     made, lock = _make(path, directory=directory)
-    _at_work.add(made)
     try:
         yield made
     finally:
@@ -48,6 +49,8 @@ def _make(path: Path, *, directory: bool) -> tuple[Path, int]:
     """A new sibling and the descriptor that locks it."""
     while True:
         made = path.with_name(f".{path.name}.{PARTIAL}-{secrets.token_hex(4)}")
+        # Before it is there: a signal that ends this process may come at any moment.
+        _at_work.add(made)
         if directory:
             made.mkdir()
         else:
@@ -57,6 +60,7 @@ def _make(path: Path, *, directory: bool) -> tuple[Path, int]:
         if try_lock(lock) is not False and made.exists():
             return made, lock
         os.close(lock)
+        _at_work.discard(made)
 
 
 def try_lock(descriptor: int) -> bool | None:
@@ -107,9 +111,13 @@ def remove(path: Path) -> None:
 
 
 def remove_own() -> None:
-    """Remove what this process is writing: the last thing before it ends without unwinding."""
-    for path in list(_at_work):
-        remove(path)
+    """Remove what this process is writing: the last thing before it ends."""
+    if os.getpid() == _owner:
+        for path in list(_at_work):
+            remove(path)
+
+
+atexit.register(remove_own)
 
 
 def replace_directory(new: Path, path: Path) -> None:

@@ -130,3 +130,34 @@ def test_second_sigterm_lets_the_cleaning_up_go_on(tmp_path: Path) -> None:
         stderr = process.communicate(timeout=MOST_S)[1]
     assert (process.returncode, stderr) == (143, b"stopped by SIGTERM\n")
     assert [path.name for path in tmp_path.iterdir()] == ["cleaned"]
+
+
+# The signal comes when a temporary file is there, and not yet anybody's.
+EARLY = """
+import os, signal, sys
+from pathlib import Path
+from components.common import temporary, termination
+from components.common.files import write_file
+
+lock = temporary.try_lock
+
+def signalled(descriptor):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return lock(descriptor)
+
+temporary.try_lock = signalled
+termination.end_cleanly_on_sigterm()
+write_file(Path(sys.argv[1]), "x", what="a file")
+"""
+
+
+def test_signal_between_making_and_writing_a_file_leaves_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY, str(tmp_path / "file")],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=MOST_S,
+        check=False,
+    )
+    assert done.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
