@@ -22,10 +22,12 @@ ARG ARCHITECTURES="mobilenet_1.0_224 mobilenet_1.0_128"
 WORKDIR /app
 # No more than the conversion needs: it takes a while, and other code changes more often.
 COPY components/__init__.py components/
-COPY components/common/__init__.py components/common/architecture.py \
-     components/common/backbone.py components/common/convert.py components/common/errors.py \
-     components/common/file_types.py \
-     components/common/files.py components/common/images.py components/common/redact.py components/common/step.py \
+COPY components/common/__init__.py components/common/architecture.py components/common/arrays.py \
+     components/common/backbone.py components/common/colours.py components/common/convert.py \
+     components/common/errors.py components/common/file_types.py components/common/files.py \
+     components/common/images.py components/common/jpeg_markers.py \
+     components/common/perceptual_hash.py components/common/redact.py components/common/step.py \
+     components/common/temporary.py components/common/termination.py \
      components/common/weights.py components/common/weights_sources.py \
      components/common/
 RUN for architecture in ${ARCHITECTURES}; do \

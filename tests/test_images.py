@@ -177,3 +177,13 @@ def test_overlay_of_the_docs_is_built_on_a_release(released: Path) -> None:
     (limits,) = (one for one in parts if one["kind"] == "LimitRange")
     (claims,) = (one for one in limits["spec"]["limits"] if one["type"] != "Container")
     assert claims["max"] == {"storage": "2Ti"}
+
+
+def test_conversion_in_the_image_has_every_module_that_it_imports() -> None:
+    """Few files are copied for it, so that a change of a step does not convert the network again."""
+    code = "import sys, components.common.convert; print(*sorted(sys.modules))"
+    done = run_captured(sys.executable, "-c", code)
+    ours = [name for name in done.stdout.split() if name.startswith("components.common.")]
+    dockerfile = (ROOT / "docker" / "train.Dockerfile").read_text()
+    copied = re.findall(r"components/common/(\w+)\.py", dockerfile)
+    assert sorted(f"components.common.{name}" for name in copied if name != "__init__") == ours
