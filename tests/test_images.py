@@ -180,7 +180,7 @@ def test_overlay_of_the_docs_is_built_on_a_release(released: Path) -> None:
 
 
 def test_conversion_in_the_image_has_every_module_that_it_imports() -> None:
-    """Few files are copied for it, so that a change of a step does not convert the network again."""
+    """Few files are copied for it, so that a change of a step does not convert it again."""
     code = "import sys, components.common.convert; print(*sorted(sys.modules))"
     done = run_captured(sys.executable, "-c", code)
     ours = [name for name in done.stdout.split() if name.startswith("components.common.")]
