@@ -21,6 +21,7 @@ SEAL = "sha256"
 VERSION = "format_version"
 FILES = "files"
 MAX_BYTES = 16 * 1024**2
+DECISION_SINCE = 2  # the first version of decisions with a seal, for all steps that read them
 
 
 def digest(content: Mapping[str, Any]) -> str:

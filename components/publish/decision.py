@@ -21,7 +21,6 @@ TOLERANCE = 1e-9  # of rounding, in accuracies
 PUBLISH, HOLD = "publish", "hold"
 FORMAT = "wild-mushrooms-decision"
 FORMAT_VERSION = 2
-SEALED_SINCE = 2  # version 1 has no seal, and is read as it is
 READABLE = (1, 2)
 MAX_BYTES = 4 * 1024 * 1024  # of a decision; a model.json, whose classes it may name, has 1 MB
 MAX_NAMED = 5  # classes named in a reason
@@ -74,7 +73,7 @@ class Decision:
         Raises:
             InputError: the file is missing, damaged, or no decision.
         """
-        content = sealed.read(path, since=SEALED_SINCE, max_bytes=MAX_BYTES)
+        content = sealed.read(path, since=sealed.DECISION_SINCE, max_bytes=MAX_BYTES)
         content.pop(sealed.SEAL, None)
         try:
             kind, version = content.pop("format"), content.pop("format_version")

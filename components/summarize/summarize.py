@@ -14,7 +14,7 @@ STEP = "summarize"
 # What is read of the run's other artifacts, JSON of a few kilobytes each: step, artifact, and the
 # first format version that has a seal.
 FIGURES = ("evaluate", "metrics", 1)
-DECISION = ("compare", "comparison", 2)
+DECISION = ("compare", "comparison", sealed.DECISION_SINCE)
 MAX_BYTES = 1024 * 1024
 MAX_TEXT = 2000  # characters of a reason
 SUCCEEDED = "SUCCEEDED"

@@ -21,7 +21,6 @@ from components.verify import predictions
 
 ARTIFACTS = "artifacts"
 SUMMARY = "summary.json"  # the last file that a run writes
-DECISION_SEALED_SINCE = 2
 PREFIX_DIGITS = 12
 
 
@@ -239,7 +238,7 @@ def _metrics(run: Run) -> str:
 
 def _decision(run: Run) -> str:
     """The decision is about this model, with these figures, on these demo photos."""
-    decision = sealed.read(run.decision, since=DECISION_SEALED_SINCE)
+    decision = sealed.read(run.decision, since=sealed.DECISION_SINCE)
     known = {
         "version": version_of(model.read_description(run.model)),
         "demo_manifest_sha256": hash_file(run.demo / MANIFEST),

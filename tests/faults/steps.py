@@ -169,18 +169,25 @@ def events(temporary: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def finish(words: list[str], folder: Path, temporary: Path) -> None:
-    """Run a command in a folder; it must succeed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
+def run(
+    words: list[str], folder: Path, temporary: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a folder; without one for temporary files, in the tests' surroundings."""
+    return subprocess.run(
         words,
         cwd=folder,
-        env=environment(temporary),
+        env=environment(temporary) if temporary else None,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
         check=False,
     )
+
+
+def finish(words: list[str], folder: Path, temporary: Path) -> None:
+    """Run a command in a folder; it must succeed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = run(words, folder, temporary)
     assert done.returncode == 0, f"{words}\n{done.stdout}{done.stderr}"
 
 

@@ -13,14 +13,13 @@ from faults.faults import cases
 from faults.small_disk import fill, mounted
 from faults.steps import (
     STEPS,
-    TIMEOUT_S,
     Workshop,
     command,
     contents,
-    environment,
     finish,
     made_by,
     rests,
+    run,
 )
 
 from components.common.convert import quiet_tensorflow
@@ -32,18 +31,6 @@ MB = 1024**2
 # Steps with a cache of their own that they write to; the others read at most.
 WITH_CACHE = {"download": "fetched", "bottleneck": "bottlenecks"}
 LOGS = "retrain_logs"
-
-
-def run(words: list[str], folder: Path, temporary: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        words,
-        cwd=folder,
-        env=environment(temporary),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
 
 
 def assert_told(done: "subprocess.CompletedProcess[str]", place: Path) -> None:

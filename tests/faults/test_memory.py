@@ -13,12 +13,11 @@ from faults.steps import (
     CLASSES,
     PHOTOS,
     STEPS,
-    TIMEOUT_S,
     Workshop,
     command,
     contents,
-    environment,
     made_by,
+    run,
 )
 
 from components import settings
@@ -100,17 +99,3 @@ def test_lack_of_memory_is_told_and_the_photo_is_not_called_damaged() -> None:
 
 def look(megabytes: int) -> "subprocess.CompletedProcess[str]":
     return run([sys.executable, "-c", DECODE, str(megabytes)], ROOT, None)
-
-
-def run(
-    words: list[str], folder: Path, temporary: Path | None
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        words,
-        cwd=folder,
-        env=environment(temporary) if temporary else None,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
