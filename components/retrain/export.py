@@ -1,6 +1,7 @@
 """The trained model in its several forms, built with Keras from the backbone and the head."""
 
 import functools
+import graphlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,8 +99,25 @@ def frozen_graph(frozen: Frozen, final_tensor_name: str) -> bytes:
     graph = frozen.function.graph.as_graph_def()
     trimmed = tf.compat.v1.graph_util.extract_sub_graph(graph, [final_tensor_name])
     # Deterministic: protobuf writes maps in another order in every process.
-    serialized: bytes = trimmed.SerializeToString(deterministic=True)
+    serialized: bytes = in_one_order(trimmed).SerializeToString(deterministic=True)
     return serialized
+
+
+def in_one_order(graph: "tf.compat.v1.GraphDef") -> "tf.compat.v1.GraphDef":
+    """The same nodes, each after its inputs, in an order that only their names decide.
+
+    TensorFlow puts its variables' nodes into one order in most processes and another in some.
+    """
+    nodes = {node.name: node for node in graph.node}
+    order = graphlib.TopologicalSorter(
+        {
+            name: [taken.lstrip("^").partition(":")[0] for taken in nodes[name].input]
+            for name in sorted(nodes)
+        }
+    )
+    ordered = type(graph)(versions=graph.versions, library=graph.library)
+    ordered.node.extend(nodes[name] for name in order.static_order())
+    return ordered
 
 
 def _save(models: KerasModels, traced: "ConcreteFunction", size: int, directory: Path) -> None:

@@ -73,6 +73,23 @@ def test_keras_can_use_the_saved_model_as_a_layer(folder: Path, batch: np.ndarra
     np.testing.assert_allclose(np.asarray(found), np.asarray(original(batch)), atol=1e-5)
 
 
+def test_nodes_of_the_frozen_graph_have_one_order(folder: Path) -> None:
+    import tensorflow as tf
+
+    written = (folder / "retrained_graph.pb").read_bytes()
+    graph = tf.compat.v1.GraphDef.FromString(written)
+    shuffled = tf.compat.v1.GraphDef(versions=graph.versions)
+    shuffled.node.extend(
+        graph.node[i] for i in np.random.default_rng(0).permutation(len(graph.node))
+    )
+    assert shuffled.SerializeToString(deterministic=True) != written
+    assert export.in_one_order(shuffled).SerializeToString(deterministic=True) == written
+    seen: set[str] = set()
+    for node in graph.node:
+        assert {taken.lstrip("^").partition(":")[0] for taken in node.input} <= seen
+        seen.add(node.name)
+
+
 def test_frozen_graph_has_the_name_asked_for_and_no_other_output(
     folder: Path, batch: np.ndarray
 ) -> None:
