@@ -100,8 +100,9 @@ test: setup  ## all tests
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: test-faults
-test-faults: setup  ## kills, full disks, hostile input: many more cases than in `make test`
-	@MUSHROOM_FAULTS=full $(PY) -m pytest -v tests/faults
+test-faults: setup  ## kills, full disks, hostile input: many more cases than in `make test`; an hour
+	@MUSHROOM_FAULTS=full $(PY) -m pytest -v --durations 20 --numprocesses auto --maxprocesses 4 \
+		--dist loadfile tests/faults tests/serve/test_fuzz.py tests/common/test_images_fuzz.py
 
 # Needs root, and: apt install docker.io mmdebstrap
 .PHONY: test-containers
