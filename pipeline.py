@@ -71,6 +71,8 @@ def build(
     """
     listed = as_parameter(read_species(run_options.SPECIES_FILE))
     default = run_options.DEFAULTS | scheduling.parameter_defaults(cluster, gpu=gpu)
+    if photos == DATASET:
+        default["name"] = run_options.NAME
     (other,) = {DOWNLOAD, DATASET} - {photos}
 
     @dsl.pipeline(

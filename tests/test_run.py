@@ -90,7 +90,7 @@ def test_good_model_is_published_with_a_pointer(sample_run: Run) -> None:
     published = Path(summary["published"])
     for name in ("model.tflite", "MODEL_CARD.md", "ATTRIBUTION.md", "decision.json"):
         assert (published / name).is_file()
-    assert "no model was published as mushrooms before" in summary["reason"]
+    assert "no model was published as sample before" in summary["reason"]
     pointer = json.loads((published.parent / "latest.json").read_text())
     assert pointer["version"] == published.name
     assert "published" in sample_run.stdout
@@ -137,7 +137,7 @@ def test_model_worse_than_the_published_one_is_held_back_and_the_summary_names_b
     assert summary["reason"] in because
     for accuracy in (compared["champion_accuracy"], compared["challenger_accuracy"]):
         assert f"({accuracy:.3f})" in because
-    folder = tmp_path / "published" / "mushrooms"
+    folder = tmp_path / "published" / "sample"
     assert json.loads((folder / "latest.json").read_text())["version"] == published.name
     assert {path.name for path in folder.iterdir()} == {"latest.json", published.name}
 

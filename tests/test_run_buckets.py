@@ -23,9 +23,9 @@ def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(
     )
     assert run.returncode == 0, run.stdout + run.stderr
     published = run.summary["published"]
-    assert published.startswith(f"{place}/mushrooms/")
+    assert published.startswith(f"{place}/sample/")
     assert f"published  {published}\n" in run.stdout
-    assert storage.list_folders(f"{place}/mushrooms") == [published.rpartition("/")[2]]
+    assert storage.list_folders(f"{place}/sample") == [published.rpartition("/")[2]]
     assert not list((tmp_path / "runs").glob("*published*"))
     assert not (ROOT / store.prefix.partition("/")[0]).exists()
     for shard in (run.directory / "demo").glob("images-*.tar"):
@@ -33,7 +33,7 @@ def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(
     command = [sys.executable, "-m", "components.label_image", str(tmp_path / "photos")]
     command += ["--format", "json", "--cache_dir", str(tmp_path / "cache"), "--model_dir"]
     here = run_captured(*command, str(run.directory / "model"))
-    there = run_captured(*command, f"{place}/mushrooms")
+    there = run_captured(*command, f"{place}/sample")
     assert here.returncode == 0, here.stderr
     assert there.returncode == 0, there.stderr
     assert here.stdout == there.stdout
@@ -48,7 +48,7 @@ def test_bucket_that_refuses_us_ends_the_run_before_it_begins(
     run = run_pipeline(tmp_path, backbone_cache, "--publish_dir", f"{store.prefix}/models")
     assert run.returncode == 2
     (line,) = run.stderr.splitlines()
-    assert f"{store.prefix}/models/mushrooms/latest.json cannot be read" in line
+    assert f"{store.prefix}/models/sample/latest.json cannot be read" in line
     assert not list(tmp_path.iterdir())
 
 

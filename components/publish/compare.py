@@ -111,6 +111,8 @@ def _beside_champion(
         if folder is None:
             return known
         champion = Model(folder)
+        if not set(champion.classes) & set(challenger.classes):
+            raise InputError("it knows none of these classes: give the new one its own --name")
         fair = paired.unseen(photos.photos, [folder])
     except InputError as error:
         return _unreadable(known, error, root)

@@ -107,8 +107,8 @@ def weigh(decision: Decision) -> Decision:
 
     The lower bound of the accuracy must reach `min_accuracy`: 9 right of 10 is no proof of 80 %.
     Where a model is published, the new one may be worse than it by `max_regression` at most, on the
-    same photos. A published model that cannot be asked holds the new one back, as do photos of
-    which none is left: a gate that opens where it sees nothing is none.
+    same photos. A published model that cannot be asked, or knows none of the classes, holds the new
+    one back, as do photos of which none is left: a gate that opens where it sees nothing is none.
     """
     enough = decision.accuracy_low >= decision.min_accuracy
     reached = "reaches" if enough else "is below"

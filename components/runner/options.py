@@ -33,6 +33,8 @@ from components.retrain.head import PIPELINE, Recipe
 SPECIES_FILE = Path(__file__).parents[2] / "species.yaml"
 RUNNERS = ("subprocess", "docker")
 LOCAL_PARALLELISM = 2  # kfp.local runs at most two tasks of a loop at once
+# What models are published as: one of drawings must never replace one of photos.
+NAME, SAMPLE_NAME = "mushrooms", "sample"
 
 # The pipeline's parameters with their defaults.
 DEFAULTS: dict[str, Any] = {
@@ -52,7 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "min_accuracy": MIN_ACCURACY,
     "max_regression": MAX_REGRESSION,
     "publish_dir": "",
-    "name": "mushrooms",
+    "name": SAMPLE_NAME,  # as the source
 }
 
 _HELP = {
@@ -76,7 +78,7 @@ _HELP = {
     "model; 1 to ask nothing of the comparison",
     "publish_dir": "folder of published models, gs://… or s3://… (default: published/ beside the "
     "runs)",
-    "name": "name of the published model",
+    "name": f"what the model is published as (default: {NAME}; of the sample, {SAMPLE_NAME})",
 }
 
 
@@ -111,7 +113,8 @@ def add_parameters(
         own_help: texts that differ from those of a run on this machine.
     """
     texts = {**_HELP, **own_help}
-    add_options(parser, *((name, default, texts[name]) for name, default in DEFAULTS.items()))
+    left_open = {**DEFAULTS, "name": ""}
+    add_options(parser, *((name, default, texts[name]) for name, default in left_open.items()))
     # Empty: what else is handed over says what is meant, else the sample.
     parser.set_defaults(source="")
     parser.add_argument(
@@ -148,6 +151,9 @@ def checked(options: argparse.Namespace) -> dict[str, Any]:
     for name, value in arguments.items():
         if isinstance(value, str):
             check_no_secret(name, value)
+    if not arguments["name"]:
+        sources = check_options(_fields(Options, arguments))
+        arguments["name"] = SAMPLE_NAME if sources == ["sample"] else NAME
     paths = ("image_dir", "url_list", "imagenet", "weights", "cache_dir")
     for name in (*paths, "earlier_ledger", "decisions"):
         if arguments[name] and "://" not in arguments[name]:

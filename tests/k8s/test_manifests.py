@@ -312,8 +312,7 @@ def test_page_and_tensorboard_read_where_runs_write(folder: str) -> None:
         if one["metadata"]["name"].startswith("wild-mushrooms-places-")
     )
     cluster = ClusterOptions()
-    name = run_options.DEFAULTS["name"]
-    assert places["MODEL"] == f"{cluster.store_prefix}/published/{name}"
+    assert places["MODEL"] == f"{cluster.store_prefix}/published/{run_options.NAME}"
     assert places["AWS_ENDPOINT_URL"] == cluster.store_endpoint
     # TensorBoard would take an empty one, which means Amazon's, for an address.
     assert "S3_ENDPOINT" not in places

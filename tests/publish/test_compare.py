@@ -148,6 +148,19 @@ def test_published_model_with_other_classes_is_wrong_about_those_it_does_not_kno
     assert "no longer knows porcini" in taken.reason
 
 
+def test_model_of_none_of_the_published_one_s_classes_does_not_replace_it(
+    sample_run: Run, shuffled_model: Path, tmp_path: Path
+) -> None:
+    folder = publish_model(sample_run, shuffled_model, tmp_path)
+    others = [f"flower {number}" for number in range(len(read_description(folder).classes))]
+    reseal(folder / "model.json", classes=others)
+    held = decided(sample_run, sample_run.directory / "model", tmp_path)
+    assert held.decision == HOLD
+    assert "it knows none of these classes: give the new one its own --name" in held.reason
+    anyway = decided(sample_run, sample_run.directory / "model", tmp_path, max_regression=1.0)
+    assert anyway.decision == PUBLISH
+
+
 @pytest.mark.parametrize(
     ("file", "content", "expected"),
     [
