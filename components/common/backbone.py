@@ -101,6 +101,7 @@ def make_interpreter(
         with without_notice(b"XNNPACK delegate"):
             interpreter = Interpreter(model_path=str(model), num_threads=threads)
             _check_sizes(interpreter)
+            _check_operators(interpreter)
             interpreter.allocate_tensors()
             signature = interpreter.get_signature_runner()
     except (ValueError, RuntimeError, TypeError) as error:
@@ -117,6 +118,17 @@ def _check_sizes(interpreter: Any) -> None:
         values = math.prod(int(size) for size in tensor["shape"])
         if not 0 <= values <= MAX_VALUES:
             raise ValueError(f"its tensor {tensor['name']!r:.80} has {values} values")
+
+
+def _check_operators(interpreter: Any) -> None:
+    """Raise `ValueError` where an operator lacks an input that LiteRT would read all the same.
+
+    A layer without a bias has -1 for its third input; without one of the first two, LiteRT says so
+    or ends the process, as the memory happens to lie.
+    """
+    for operator in interpreter._get_ops_details():  # there is no public way
+        if min(operator["inputs"][:2], default=0) < 0:
+            raise ValueError(f"its operator {operator['op_name']:.80} lacks an input")
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from faults.faults import cases
-from faults.small_disk import fill, mounted
+from faults.small_disk import PAGE_BYTES, fill, mounted
 from faults.steps import (
     STEPS,
     Workshop,
@@ -68,8 +68,9 @@ def test_full_output_disk_leaves_the_earlier_output(
         for number in range(ROUNDS):
             shutil.rmtree(out / LOGS, ignore_errors=True)
             (disk / ".ballast").unlink(missing_ok=True)
-            # The first time there is no room at all, then for a part of the output.
-            fill(disk, int(number and draw.uniform(0, 0.9) * size))
+            # The first time there is no room at all, then for a part of an output of many pages.
+            room = draw.uniform(0, 0.9) * size if number and size > 100 * PAGE_BYTES else 0
+            fill(disk, int(room))
             assert_told(run(words, out, temporary), disk)
             assert contents(out) == before
             assert rests(disk) == []

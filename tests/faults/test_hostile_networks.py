@@ -47,6 +47,12 @@ def test_tensor_of_gigabytes_is_refused_before_it_is_made() -> None:
         backbone.make_interpreter(NETWORK.with_name("huge-input.tflite"))
 
 
+def test_operator_without_an_input_is_refused_before_it_is_prepared() -> None:
+    # Found by the test above, among 5,000: LiteRT sometimes ended the process, or found no memory.
+    with pytest.raises(InputError, match="its operator CONV_2D lacks an input"):
+        backbone.make_interpreter(NETWORK.with_name("missing-input.tflite"))
+
+
 def description(**changes: Any) -> ModelDescription:
     weights, biases = np.ones((1024, 2), np.float32), np.zeros(2, np.float32)
     sound = ModelDescription(
