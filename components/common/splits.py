@@ -106,8 +106,11 @@ def near_copies(phashes: Sequence[str], vectors: NDArray[np.float32]) -> list[tu
     if "" in phashes:
         raise InputError("these photos have no perceptual hash: they were not made by `clean`")
     hashes = np.array([int(phash, 16) for phash in phashes], dtype=np.uint64)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    directions = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    directions = np.zeros_like(vectors)
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        rows = vectors[start : start + BLOCK_ROWS]
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        np.divide(rows, lengths, out=directions[start : start + BLOCK_ROWS], where=lengths > 0)
     most = NEAR_RULES[-1][0]
     by_hash = [
         *hash_index.close_pairs(hashes, most),
@@ -185,7 +188,8 @@ def _bounding(directions: NDArray[np.float32]) -> NDArray[np.float32]:
     _, axes = np.linalg.eigh(sample.T @ sample)
     inside = directions @ axes[:, -BOUND_DIMENSIONS:].astype(np.float32)
     # The small term is for rounding: where next to nothing is left, its root is not exact.
-    rest = np.maximum((directions**2).sum(axis=1) - (inside**2).sum(axis=1), 0) + 1e-6
+    lengths = np.einsum("nd,nd->n", directions, directions)
+    rest = np.maximum(lengths - (inside**2).sum(axis=1), 0) + 1e-6
     return np.column_stack([inside, np.sqrt(rest)])
 
 

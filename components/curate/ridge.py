@@ -6,7 +6,7 @@ a group G that was left out are (I - H_GG)^-1 of its residuals in that fit (Hast
 Friedman, The Elements of Statistical Learning, 2nd edition, section 7.10).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.float32]
 Matrix = NDArray[np.float64]
+BLOCK_ROWS = 4096  # in float64 at once: 34 MB of 1,024 dimensions
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class Ridge:
 
     def predict(self, vectors: Rows) -> Matrix:
         """Targets of rows that took no part in the fit: float64 (M, T)."""
-        found: Matrix = (directions(vectors) - self._centre) @ self._coefficients + self._mean
+        found = np.empty((len(vectors), len(self._mean)))
+        for block in _blocks(len(vectors)):
+            rows = directions(vectors[block]) - self._centre
+            found[block] = rows @ self._coefficients + self._mean
         return found
 
 
@@ -54,37 +58,66 @@ def fit(
     """Fit targets to feature vectors.
 
     Args:
-        vectors: float32 (N, D), N of 1 or more.
+        vectors: float32 (N, D), N of 1 or more; read a block of rows at a time, several times.
         targets: float64 (N, T).
         groups: of each row; rows of one group are left out together.
         strength: of the penalty, in units of the rows' mean squared distance from their centre.
         weights: float64 (N,), how much each row counts; by default all the same.
     """
     counted = np.ones(len(vectors)) if weights is None else weights
-    rows = directions(vectors)
-    centre = np.average(rows, axis=0, weights=counted)
+    blocks = list(_blocks(len(vectors)))
+    centre = sum(counted[block] @ directions(vectors[block]) for block in blocks) / counted.sum()
     mean = np.average(targets, axis=0, weights=counted)
     root = np.sqrt(counted / counted.mean())[:, None]
-    design = (rows - centre) * root
+
+    def design(rows: slice | NDArray[np.intp]) -> Matrix:
+        found: Matrix = (directions(vectors[rows]) - centre) * root[rows]
+        return found
+
     wanted = (targets - mean) * root
-    gram = design.T @ design
+    size = vectors.shape[1]
+    gram, moments = np.zeros((size, size)), np.zeros((size, targets.shape[1]))
+    for block in blocks:
+        rows = design(block)
+        gram += rows.T @ rows
+        moments += rows.T @ wanted[block]
     # The small term keeps rows that are all alike from dividing by zero.
-    gram[np.diag_indices_from(gram)] += strength * np.trace(gram) / len(rows) + 1e-9
+    gram[np.diag_indices_from(gram)] += strength * np.trace(gram) / len(vectors) + 1e-9
     inverse = np.linalg.inv(gram)
-    coefficients = inverse @ (design.T @ wanted)
-    residuals = wanted - design @ coefficients
-    smoothed = design @ inverse
-    lever = np.einsum("nd,nd->n", smoothed, design)
+    coefficients = inverse @ moments
+    residuals, lever = np.empty_like(wanted), np.empty(len(vectors))
+    for block in blocks:
+        rows = design(block)
+        residuals[block] = wanted[block] - rows @ coefficients
+        lever[block] = np.einsum("nd,nd->n", rows @ inverse, rows)
     left_out = residuals / np.maximum(1 - lever, 1e-9)[:, None]
-    for members in _larger(groups):
-        block = np.eye(len(members)) - smoothed[members] @ design[members].T
-        left_out[members] = np.linalg.solve(block, residuals[members])
+    for together in _larger(groups):
+        rows = design(np.concatenate(together))
+        smoothed, start = rows @ inverse, 0
+        for members in together:
+            mine = slice(start, start := start + len(members))
+            without = np.eye(len(members)) - smoothed[mine] @ rows[mine].T
+            left_out[members] = np.linalg.solve(without, residuals[members])
     return Ridge(targets - left_out / root, centre, coefficients, mean)
 
 
-def _larger(groups: Sequence[str]) -> list[NDArray[np.intp]]:
-    """The rows of each group that has more than one."""
+def _blocks(count: int) -> Iterator[slice]:
+    """So many rows in pieces."""
+    return (slice(start, start + BLOCK_ROWS) for start in range(0, count, BLOCK_ROWS))
+
+
+def _larger(groups: Sequence[str]) -> Iterator[list[NDArray[np.intp]]]:
+    """The rows of each group that has more than one, about `BLOCK_ROWS` rows at a time."""
     _, inverse, counts = np.unique(np.array(groups), return_inverse=True, return_counts=True)
     ordered = np.argsort(inverse, kind="stable")
     members = np.split(ordered, np.cumsum(counts)[:-1])
-    return [members[which] for which in np.flatnonzero(counts > 1)]
+    together: list[NDArray[np.intp]] = []
+    rows = 0
+    for which in np.flatnonzero(counts > 1).tolist():
+        together.append(members[which])
+        rows += len(members[which])
+        if rows >= BLOCK_ROWS:
+            yield together
+            together, rows = [], 0
+    if together:
+        yield together

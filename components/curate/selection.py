@@ -119,7 +119,8 @@ def select(
     work = _Work(photos, by_hand)
     pairs = splits.near_copies([photo.phash for photo in photos], features)
     work.group(pairs, placed)
-    odds = suspects.mushroom_odds(vectors, rows, [photo.group for photo in work.photos])
+    scores = vectors.scores[np.ix_(rows, np.array(suspects.FUNGI))]
+    odds = suspects.mushroom_odds(features, scores, [photo.group for photo in work.photos])
     if odds is not None:
         work.judge_subject(odds, may_leave_out=suspects.may_leave_out(vectors))
     work.drop()

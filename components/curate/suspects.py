@@ -68,24 +68,24 @@ class Labels:
 
 
 def mushroom_odds(
-    vectors: Bottlenecks, rows: NDArray[np.intp], groups: Sequence[str]
+    features: NDArray[np.float32], scores: NDArray[np.float16], groups: Sequence[str]
 ) -> NDArray[np.float64] | None:
     """How surely each photo shows a fungus, by the pretrained network; no label takes part.
 
     Args:
-        vectors: features and ImageNet scores.
-        rows: the photos' rows there.
+        features: float32 (N, D).
+        scores: float16 (N, 8), the probabilities of `FUNGI`.
         groups: of each photo; copies say nothing about one another.
 
     Returns:
         Natural log-odds, float64 (N,), or None where these are no photos to judge so: most of them
         show no fungus to the network (flowers, drawings), or there are too few.
     """
-    share = vectors.scores[rows][:, FUNGI].astype(np.float64).sum(axis=1).clip(0, 1)
+    share = scores.astype(np.float64).sum(axis=1).clip(0, 1)
     own = np.log((share + SHARE_FLOOR) / (1 - share + SHARE_FLOOR))
-    if len(rows) < JUDGED_FROM_PHOTOS or np.median(own) <= 0:
+    if len(share) < JUDGED_FROM_PHOTOS or np.median(own) <= 0:
         return None
-    fitted = ridge.fit(vectors.vectors[rows], own[:, None], groups, strength=ODDS_STRENGTH)
+    fitted = ridge.fit(features, own[:, None], groups, strength=ODDS_STRENGTH)
     odds: NDArray[np.float64] = fitted.left_out[:, 0] + OWN_SHARE * (own - own.mean())
     return odds
 

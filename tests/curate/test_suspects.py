@@ -43,6 +43,17 @@ def test_left_out_predictions_are_those_of_fits_without_the_group() -> None:
         np.testing.assert_allclose(fitted.left_out[inside], answer, atol=1e-9)
 
 
+@pytest.mark.parametrize("rows", [1, 7, 30])
+def test_fit_in_blocks_is_the_fit(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, labels = blobs(60)
+    targets, groups = np.eye(3)[["abc".index(label) for label in labels]], [*"aabbbc", *range(54)]
+    known = ridge.fit(vectors, targets, list(map(str, groups)), strength=1)
+    monkeypatch.setattr(ridge, "BLOCK_ROWS", rows)
+    found = ridge.fit(vectors, targets, list(map(str, groups)), strength=1)
+    np.testing.assert_allclose(found.left_out, known.left_out, atol=1e-12)
+    np.testing.assert_allclose(found.predict(vectors), known.predict(vectors), atol=1e-12)
+
+
 def test_wrong_labels_are_suspected_and_right_ones_are_not() -> None:
     vectors, right = blobs(90)
     given = list(right)
@@ -89,18 +100,22 @@ def fungi(count: int, share: float) -> Bottlenecks:
     return Bottlenecks(tuple(str(n) for n in range(count)), vectors, scores, KEY)
 
 
+def mushroom_odds(found: Bottlenecks) -> np.ndarray | None:
+    """Of photos of which each is a group of its own."""
+    scores = found.scores[:, suspects.FUNGI]
+    return suspects.mushroom_odds(found.vectors, scores, found.sha256)
+
+
 @pytest.mark.parametrize(("count", "share", "judged"), [(20, 0.9, 1), (19, 0.9, 0), (20, 0.1, 0)])
 def test_only_enough_photos_of_fungi_are_judged(count: int, share: float, judged: int) -> None:
-    odds = suspects.mushroom_odds(
-        fungi(count, share), np.arange(count), [str(n) for n in range(count)]
-    )
+    odds = mushroom_odds(fungi(count, share))
     assert (odds is not None) == bool(judged)
 
 
 def test_rounding_above_one_is_no_error() -> None:
     scores = fungi(30, 0.9)
     scores.scores[:, 997] = 0.2
-    odds = suspects.mushroom_odds(scores, np.arange(30), [str(n) for n in range(30)])
+    odds = mushroom_odds(scores)
     assert odds is not None
     assert np.isfinite(odds).all()
 
@@ -125,17 +140,15 @@ def test_flowers_among_real_fungi(shared_photos: Path) -> None:
     )
     network = load_backbone("mobilenet_1.0_224", default_cache_dir())
     found = bottlenecks.compute(network, photos)
-    odds = suspects.mushroom_odds(found, np.arange(len(files)), found.sha256)
+    odds = mushroom_odds(found)
     assert odds is not None
     out, doubtful = odds < suspects.NO_MUSHROOM_ODDS, odds < suspects.DOUBTFUL_ODDS
     count = len(fungi_files)
     assert out[:count].mean() <= 0.02
     assert out[count:].mean() >= 0.75
     assert doubtful[count:].mean() >= 0.9
-    alone = suspects.mushroom_odds(
-        Bottlenecks(found.sha256[:count], found.vectors[:count], found.scores[:count], found.key),
-        np.arange(count),
-        found.sha256[:count],
+    alone = mushroom_odds(
+        Bottlenecks(found.sha256[:count], found.vectors[:count], found.scores[:count], found.key)
     )
     assert alone is not None
     assert (alone < suspects.NO_MUSHROOM_ODDS).mean() <= 0.02
