@@ -2,11 +2,11 @@
 
 from html.parser import HTMLParser
 
-VOID = {"img", "input", "meta"}
+VOID = {"img", "input", "meta", "wbr"}
 
 
 class Page(HTMLParser):
-    """Elements and text of a page; fails where tags do not balance."""
+    """Elements and text of a page, its spaces plain; fails where tags do not balance."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] not in ("style", "script"):
-            self.text += data
+            self.text += data.replace("\u00a0", " ")
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]

@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from components.common.report import DARK, LIGHT, escape
+from components.common.report import escape
+from components.common.report_style import DARK, LIGHT
 
 WIDTH, HEIGHT = 480, 330
 LEFT, RIGHT, BOTTOM = 60, 26, 54

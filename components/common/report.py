@@ -11,10 +11,10 @@ import hashlib
 import html
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
-from components.common import licences
+from components.common import licences, report_style
 from components.common.photo import Photo
 
 WARNING = (
@@ -29,161 +29,15 @@ RENDERED = (
 ROUNDING = 1e-6  # by which a float32 probability may pass 1
 MAX_TEXT = 160  # characters of a stranger's text that are shown
 MAX_URL = 2000  # characters; longer addresses are not linked
-SHADES = 4  # of a table's cells: classes right1 to right4 and wrong1 to wrong4
-
-LIGHT = {
-    "page": "#f5f4ef",
-    "card": "#ffffff",
-    "ink": "#1e2421",
-    "muted": "#59615c",
-    "line": "#dddbd2",
-    "right": "#1b6b58",
-    "wrong": "#a53c14",
-    "notice": "#fdf1d3",
-    "alarm": "#fbe3da",
-}
-DARK = {
-    "page": "#141817",
-    "card": "#1d2321",
-    "ink": "#eae8e2",
-    "muted": "#a8b0aa",
-    "line": "#36403b",
-    "right": "#6cc8ad",
-    "wrong": "#f2986f",
-    "notice": "#3b3014",
-    "alarm": "#4a2416",
-}
 
 # Bidirectional overrides turn the text around them; "\u200e" and its kind are harmless.
 _OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
+MOST_BESIDE = 3  # columns of a table that a phone shows beside each other
 _FIGURE = re.compile(r"(under |over )?[\d,.]+( %)?")
+_TAG = re.compile("<[^>]*>")  # in HTML whose attributes went through `escape`
+# What is no text, and in text a number with its unit. Scripts hold data, such as names of classes.
+_NO_TEXT_OR_PERCENT = re.compile(r"<script\b.*?</script>|<[^>]*>|(?<=\d) %", re.DOTALL)
 
-_CSS = """
-* { box-sizing: border-box; }
-[hidden] { display: none !important; }
-html { -webkit-text-size-adjust: 100%; }
-body {
-  margin: 0; padding: 0 1rem 3rem; background: var(--page); color: var(--ink);
-  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
-  overflow-wrap: break-word;
-}
-body > header, main { max-width: 66rem; margin: 0 auto; }
-body > header { padding: 2.5rem 0 1.25rem; }
-h1, h2, h3 { line-height: 1.2; text-wrap: balance; }
-h1 { margin: 0; font-size: clamp(1.6rem, 5vw, 2.3rem); letter-spacing: -.02em; }
-h2 { margin: 2.75rem 0 .75rem; font-size: 1.3rem; letter-spacing: -.01em; }
-h2 small { font-size: .95rem; font-weight: 400; color: var(--muted); letter-spacing: 0; }
-h3 { margin: 0 0 .4rem; font-size: 1rem; }
-p { margin: .5rem 0; max-width: 46rem; }
-header p, .muted, caption { color: var(--muted); }
-a { color: var(--right); text-underline-offset: .15em; }
-:focus-visible { outline: 3px solid var(--right); outline-offset: 2px; }
-.notice { max-width: none; margin: 0 0 .75rem; padding: .8rem 1rem; border-radius: 10px; }
-.notice { background: var(--notice); border-left: 5px solid var(--muted); }
-.alarm { background: var(--alarm); border-left-color: var(--wrong); font-weight: 600; }
-.panel, .scroll, .card, .filter { border: 1px solid var(--line); border-radius: 14px; }
-.panel, .scroll, .card, .filter { background: var(--card); }
-.panel { margin: 1.25rem 0 0; padding: 1.25rem 1.4rem; }
-.panel > :last-child { margin-bottom: 0; }
-.hero { font-size: 1.2rem; }
-.hero .big {
-  display: block; font-size: clamp(3rem, 12vw, 4.5rem); line-height: 1.05; font-weight: 700;
-  letter-spacing: -.04em; color: var(--right); font-variant-numeric: tabular-nums;
-}
-.interval, .mini { display: block; margin: 1rem 0 .4rem; overflow: visible; }
-.interval text, .scale { font-size: .875rem; fill: var(--muted); color: var(--muted); }
-.axis { stroke: var(--line); stroke-width: 6; }
-.band { fill: var(--right); fill-opacity: .35; }
-.dot { fill: var(--right); stroke: var(--card); stroke-width: 2; }
-.chance { stroke: var(--muted); stroke-width: 2; stroke-dasharray: 3 3; }
-.mini { width: 8rem; height: 14px; margin: 0; }
-.scroll { overflow-x: auto; margin: .75rem 0; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-size: .9rem; padding: .75rem 1rem .5rem; }
-caption span { display: block; position: sticky; left: 1rem; max-width: min(60rem, 100vw - 5rem); }
-th, td { padding: .5rem 1rem; text-align: left; border-top: 1px solid var(--line); }
-thead th { font-size: .85rem; color: var(--muted); font-weight: 600; white-space: nowrap; }
-tbody th { position: sticky; left: 0; z-index: 1; background: var(--card); font-weight: 550; }
-tbody th { max-width: 19rem; overflow-wrap: break-word; }
-td, .whole { white-space: nowrap; }
-.figure { text-align: right; }
-.plain .figure { text-align: left; }
-.plain td { white-space: normal; overflow-wrap: anywhere; min-width: 11rem; }
-.confusion { width: fit-content; max-width: 100%; }
-.confusion caption span { width: min(34rem, 100vw - 5rem); }
-.confusion thead th { vertical-align: bottom; padding: .4rem 0; text-align: center; }
-.confusion thead th:first-child { text-align: left; padding-left: 1rem; }
-.confusion thead th + th > span {
-  display: inline-block; writing-mode: vertical-rl; transform: rotate(180deg);
-  max-height: 9.5rem; overflow: hidden; text-overflow: ellipsis; font-weight: 600;
-}
-.confusion td { padding: 1px; border: 0; text-align: center; }
-.confusion td > span { display: block; min-width: 2.6rem; padding: .5rem .3rem; }
-.confusion tbody th { border: 0; padding-block: .3rem; }
-.zero { color: var(--muted); font-size: .85rem; }
-.cards { display: grid; gap: 1rem; margin: .75rem 0; padding: 0; list-style: none; }
-.cards { grid-template-columns: repeat(auto-fill, minmax(min(25rem, 100%), 1fr)); }
-.tiles { grid-template-columns: repeat(auto-fill, minmax(min(12.5rem, 100%), 1fr)); }
-.card { display: flex; gap: 1rem; padding: .9rem; min-width: 0; font-size: .9rem; }
-.card > div { flex: 1; min-width: 0; }
-.card img, .nothing { flex: none; width: 8rem; height: 8rem; border-radius: 8px; }
-.card img { object-fit: cover; }
-.nothing { display: grid; place-items: center; border: 1px dashed var(--line); }
-.dense { grid-template-columns: repeat(auto-fill, minmax(min(9.5rem, 100%), 1fr)); }
-.tiles .card { flex-direction: column; gap: .6rem; overflow: hidden; padding: 0 0 .9rem; }
-.tiles .card > div { padding: 0 .9rem; }
-.tiles .card > :first-child { width: 100%; height: auto; aspect-ratio: 1; border-radius: 0; }
-.tiles .right { border-top: 4px solid var(--right); }
-.tiles .wrong { border: 1px solid var(--wrong); border-top-width: 4px; }
-.verdict svg { width: 1.1em; height: 1.1em; margin-right: .35em; vertical-align: -.18em; }
-.right .verdict { color: var(--right); }
-.wrong .verdict { color: var(--wrong); }
-.bars { margin: .35rem 0; padding: 0; list-style: none; fill: var(--muted); }
-.bars li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 .5rem; }
-.bars li { margin-top: .35rem; font-size: .85rem; line-height: 1.35; }
-.bars b { font-weight: 400; color: var(--muted); white-space: nowrap; }
-.bars svg { grid-column: 1 / -1; width: 100%; height: 6px; background: var(--line); }
-.bars span {
-  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden;
-}
-.bars .true { fill: var(--right); color: var(--right); font-weight: 600; }
-.source { margin: .5rem 0 0; font-size: .8rem; color: var(--muted); line-height: 1.4; }
-code { font: .92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
-.filter { position: sticky; top: 0; z-index: 2; margin: 1.25rem 0 0; padding: .6rem 1rem; }
-.filter { display: flex; flex-wrap: wrap; gap: .4rem 1.5rem; align-items: center; }
-.filter fieldset { display: flex; flex-wrap: wrap; gap: 0 1rem; border: 0; margin: 0; padding: 0; }
-.filter legend { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; }
-.filter label { display: inline-flex; align-items: center; gap: .4rem; min-height: 2.25rem; }
-.filter input { width: 1.1rem; height: 1.1rem; accent-color: var(--right); margin: 0; }
-.filter select { font: inherit; padding: .25rem .4rem; max-width: min(15rem, 60vw); }
-.filter output { color: var(--muted); margin-left: auto; }
-@media (max-width: 30rem) {
-  body { padding: 0 .75rem 2rem; }
-  .panel { padding: 1rem; }
-  th, td { padding: .45rem .65rem; }
-  tbody th { max-width: 9rem; font-size: .9rem; }
-  .confusion tbody th { max-width: 6.5rem; font-size: .8rem; padding-right: .2rem; }
-  .confusion td > span { min-width: 2.1rem; padding-inline: 0; }
-  .filter { position: static; }
-  .card > img, .card > .nothing { width: 6rem; height: 6rem; }
-  .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem; }
-  .tiles .card > div { padding: 0 .6rem; }
-}
-@media print {
-  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  body { padding: 0; font-size: 10pt; background: none; }
-  .filter { display: none; }
-  .scroll { overflow: visible; }
-  .card, .panel, .confusion, tr { break-inside: avoid; }
-  h2, h3, h2 + p, caption, thead { break-after: avoid; }
-}
-"""
-
-_SHADES = "".join(
-    f".{hue}{level} {{ background: color-mix(in srgb, var(--{hue}) {10 * level}%, var(--card)); }}"
-    for hue in ("right", "wrong")
-    for level in range(1, SHADES + 1)
-)
 # Icons are drawn, not characters: not every font has a check mark.
 _ICONS = (
     '<svg width="0" height="0" aria-hidden="true"><defs>'
@@ -212,9 +66,7 @@ def page(
         connect: what the script may connect to, as the policy says it: "'self'" for the server that
             the page comes from, empty for a page that is a file.
     """
-    style = _variables(LIGHT)
-    style += f"@media screen and (prefers-color-scheme: dark) {{ {_variables(DARK)} }}"
-    style += _CSS + _SHADES + css
+    style = report_style.STYLE + css
     allowed = f"'{_source_hash(script)}'" if script else "'none'"
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_source_hash(style)}'; "
@@ -239,7 +91,7 @@ def page(
 <p>{escape(subtitle)}</p>
 </header>
 <main>
-{body}
+{_NO_TEXT_OR_PERCENT.sub(_joined, body)}
 </main>
 {f"<script>{script}</script>" if script else ""}
 </body>
@@ -260,9 +112,14 @@ def escape(text: object) -> str:
     return html.escape(visible)
 
 
+def class_name(label: str) -> str:
+    """A class's name as HTML: as it is in files, whole, with a place to break after each "_"."""
+    return escape(label).replace("_", "_<wbr>")
+
+
 def shortened(text: str) -> str:
-    """The text as HTML, cut at `MAX_TEXT` characters."""
-    return escape(text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…")
+    """The text as HTML, cut at `MAX_TEXT` characters, with places to break as a class's name."""
+    return class_name(text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…")
 
 
 def percent(value: float) -> str:
@@ -318,15 +175,24 @@ def attribution(photo: Photo) -> str:
 
 
 def table(
-    caption: str, headers: Sequence[str], rows: Iterable[Sequence[str]], css: str = ""
+    caption: str,
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    css: str = "",
+    *,
+    stacked: bool = True,
 ) -> str:
     """A table that scrolls inside its own frame where it is wider than the page.
+
+    On a phone the cells of a row stand below its header, each with its column's, if there are more
+    than `MOST_BESIDE` columns.
 
     Args:
         caption: text.
         headers: HTML of the column headers.
         rows: HTML of the cells; the first of a row is the row's header.
         css: class of the frame.
+        stacked: False for a matrix, which stays one on a phone too.
     """
     cells = [list(row) for row in rows]
     figures = [
@@ -334,12 +200,17 @@ def table(
         for column in range(len(headers))
     ]
     marks = [' class="figure"' if figure else "" for figure in figures]
+    names = [""] * len(headers)
+    if stacked and len(headers) > MOST_BESIDE:
+        css = f"stacked {css}".rstrip()
+        names = [f' data-label="{_TAG.sub("", header)}"' for header in headers]
     head = "".join(
         f'<th scope="col"{mark}>{header}</th>' for mark, header in zip(marks, headers, strict=True)
     )
+    kinds = [mark + name for mark, name in zip(marks, names, strict=True)]
     body = "\n".join(
-        f'<tr><th scope="row">{row[0]}</th>'
-        + "".join(f"<td{mark}>{cell}</td>" for mark, cell in zip(marks[1:], row[1:], strict=True))
+        f'<tr><th scope="row"{names[0]}>{row[0]}</th>'
+        + "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds[1:], row[1:], strict=True))
         + "</tr>"
         for row in cells
     )
@@ -374,7 +245,7 @@ def bars(top: Iterable[tuple[str, float]], true: str) -> str:
     for label, value in top:
         mark = (' class="true"', "True: ") if label == true else ("", "")
         lines.append(
-            f"<li{mark[0]}><span>{mark[1]}{escape(label)}</span><b>{percent(value)}</b>"
+            f"<li{mark[0]}><span>{mark[1]}{class_name(label)}</span><b>{percent(value)}</b>"
             f'<svg aria-hidden="true"><rect width="{100 * value:.0f}%" height="6"/></svg></li>'
         )
     return f'<ul class="bars">{"".join(lines)}</ul>'
@@ -396,8 +267,9 @@ def _host(url: str) -> str:
     return host if plain and parts.scheme in ("http", "https") else ""
 
 
-def _variables(colours: Mapping[str, str]) -> str:
-    return f":root {{ {' '.join(f'--{name}: {value};' for name, value in colours.items())} }}"
+def _joined(found: re.Match[str]) -> str:
+    """A percent sign that stays on the line of its number; anything else as it is."""
+    return "\u00a0%" if found[0] == " %" else found[0]
 
 
 def _source_hash(text: str) -> str:

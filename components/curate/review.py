@@ -15,7 +15,15 @@ from components.common.photo import (
     OTHER_CLASS,
     RENDERED,
 )
-from components.common.report import attribution, escape, notices, page, picture, table
+from components.common.report import (
+    attribution,
+    class_name,
+    escape,
+    notices,
+    page,
+    picture,
+    table,
+)
 from components.common.splits import SURPLUS
 from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, FUNNEL, USED, Entry, totals
 from components.curate.review_script import CSS, SCRIPT
@@ -209,7 +217,7 @@ def _headline(content: Mapping[str, Any]) -> str:
 def _funnel(classes: Mapping[str, Mapping[str, int]]) -> str:
     columns = [name for name in FUNNEL if name == USED or totals(classes)[name]]
     rows = [
-        (escape(label), str(counts["found"]), *(str(counts[name]) for name in columns))
+        (class_name(label), str(counts["found"]), *(str(counts[name]) for name in columns))
         for label, counts in classes.items()
     ]
     if len(rows) > 1:
@@ -257,7 +265,7 @@ def _card(entry: Entry, small: Mapping[Name, bytes], labels: Sequence[str]) -> s
         f'<li class="card photo{used}" data-class="{labels.index(photo.label)}" '
         f'data-sha="{escape(photo.source_sha256)}">'
         f"{picture(thumbnail, f'Photo of {photo.label}')}<div>"
-        f"<h4>{escape(photo.label)}</h4><p>{_state(entry)}</p>{_choice(entry)}"
+        f"<h4>{class_name(photo.label)}</h4><p>{_state(entry)}</p>{_choice(entry)}"
         f"{attribution(photo)}</div></li>"
     )
 
@@ -267,7 +275,7 @@ def _state(entry: Entry) -> str:
     photo, judged = entry.photo, entry.judged
     words = [f"<b>{_words(photo.reason or photo.split)}</b>"]
     if judged.nearest and OTHER_CLASS in (photo.reason, *photo.flags):
-        words.append(f"looks like {escape(judged.nearest)}")
+        words.append(f"looks like {class_name(judged.nearest)}")
     flags = [flag for flag in photo.flags if flag not in (RENDERED, OTHER_CLASS, KEPT_BY_HAND)]
     words += map(_words, flags)
     if entry.decision:
@@ -301,9 +309,10 @@ def _bar(labels: Iterable[str]) -> str:
         f'<option value="{index}">{escape(label)}</option>' for index, label in enumerate(labels)
     )
     return f"""<div class="filter decide" id="bar" role="region" aria-label="Decisions" hidden>
-<label>Class <select><option value="">all</option>{options}</select></label>
+<label><span class="spare">Class</span>
+<select aria-label="Class"><option value="">all classes</option>{options}</select></label>
 <output aria-live="polite"></output>
-<a class="export" download="decisions.json">Export decisions.json</a>
+<a class="export" download="decisions.json">Export<span class="spare"> decisions.json</span></a>
 <details><summary>As text</summary>
 <textarea readonly rows="8" aria-label="decisions.json"></textarea>
 <p>Then: <code>make run DECISIONS=decisions.json</code> with the options of this run.</p></details>

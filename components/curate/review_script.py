@@ -25,6 +25,16 @@ CSS = """
 .decide details[open] { flex-basis: 100%; }
 .decide textarea { width: 100%; font: .8rem ui-monospace, monospace; background: var(--page); }
 .decide textarea { color: var(--ink); border: 1px solid var(--line); }
+@media (max-width: 30rem) {
+  .decide { position: sticky; flex-wrap: nowrap; gap: .6rem; padding: .3rem .7rem; }
+  .decide { font-size: .85rem; line-height: 1.25; }
+  .decide:has(details[open]) { flex-wrap: wrap; }
+  .decide label { flex: 1 1 0; min-width: 4.5rem; min-height: 2.5rem; }
+  .decide select { width: 100%; min-height: 2.2rem; }
+  .decide output { flex: 0 1 5.4rem; }
+  .decide .spare { display: none; }
+  .decide summary { padding-block: .6rem; white-space: nowrap; }
+}
 """
 
 # Decisions are kept by class and hash, so that a photo that is shown twice is decided once, and

@@ -3,7 +3,8 @@
 import math
 from collections import Counter
 
-from components.common.report import SHADES, escape, notices, page, percent, table
+from components.common.report import class_name, escape, notices, page, percent, table
+from components.common.report_style import SHADES
 from components.evaluate import charts, report_mistakes
 from components.evaluate.curves import risk_coverage
 from components.evaluate.evaluation import FOLDER, HELD_OUT, Evaluation
@@ -21,6 +22,14 @@ FEW_PHOTOS = 200  # below this the interval is more than 10 points wide in most 
 MIX_UPS = 3  # named above the confusion matrix
 CSS = f"""{charts.CSS}{report_mistakes.CSS}
 .glance td:last-child {{ white-space: normal; min-width: 13rem; }}
+@media screen and (max-width: 37.5rem) {{
+  .glance tr {{ grid-template-columns: minmax(0, 1fr) auto; }}
+  .glance tbody th, .glance .figure {{ grid-column: auto; }}
+  .glance .figure {{ font-size: 1rem; }}
+  .glance th::before, .glance .figure::before, .glance td:last-child::before {{ display: none; }}
+  .glance td:not(.figure) {{ grid-column: 1 / -1; min-width: 0; color: var(--muted); }}
+  .glance td::before {{ display: inline; margin-right: .4em; font-size: inherit; }}
+}}
 """
 
 
@@ -272,7 +281,7 @@ def _class_row(figures: ClassFigures) -> tuple[str, ...]:
         for value in (figures.auroc, figures.average_precision)
     )
     return (
-        escape(figures.label),
+        class_name(figures.label),
         str(figures.photos),
         *_share_cells(figures.recall),
         percent(figures.precision) if figures.answered else "never answered",
@@ -285,15 +294,16 @@ def _confusion(part: PartFigures) -> str:
     labels = [figures.label for figures in part.classes]
     matrix: list[list[int]] = part.confusion.tolist()
     rows = [
-        [escape(label), *(_count(row, column, index) for column in range(len(labels)))]
+        [class_name(label), *(_count(row, column, index) for column in range(len(labels)))]
         for index, (label, row) in enumerate(zip(labels, matrix, strict=True))
     ]
-    columns = [f'<span title="{escape(label)}">{escape(label)}</span>' for label in labels]
+    columns = [f"<span>{class_name(label)}</span>" for label in labels]
     caption = (
         "Rows: what the photo shows. Columns: what the model answered. "
         "Right answers are on the diagonal."
     )
-    shaded = table(caption, ["<span>True class</span>", *columns], rows, css="confusion")
+    headers = ["<span>True class</span>", *columns]
+    shaded = table(caption, headers, rows, css="confusion", stacked=False)
     return f"<h2>Which classes are mixed up</h2>{_mix_ups(labels, matrix)}{shaded}"
 
 
@@ -317,7 +327,7 @@ def _mix_ups(labels: list[str], matrix: list[list[int]]) -> str:
         }
     )
     named = "; ".join(
-        f"<b>{escape(true)}</b> taken for <b>{escape(answer)}</b>, {count} times"
+        f"<b>{class_name(true)}</b> taken for <b>{class_name(answer)}</b>, {count} times"
         for (true, answer), count in counts.most_common(MIX_UPS)
     )
     return f"<p>Most frequent: {named}.</p>" if named else ""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from components.common import thumbnails
-from components.common.report import attribution, bars, escape, percent, picture
+from components.common.report import attribution, bars, class_name, escape, percent, picture
 from components.evaluate.evaluation import Answer, Evaluation, Mistake
 from components.evaluate.measure import TOP_K
 
@@ -59,16 +59,24 @@ def _card(mistake: Mistake, classes: tuple[str, ...]) -> str:
     true, predicted = answer.photo.label, answer.predicted
     views = (
         (mistake.thumbnail, f"Photo of {true}", "The photo"),
-        (mistake.for_predicted, f"What speaks for {predicted}", f"Speaks for {predicted}"),
-        (mistake.for_true, f"What speaks for {true}", f"Speaks for {true}, the true class"),
+        (
+            mistake.for_predicted,
+            f"What speaks for {predicted}",
+            f"Speaks for {class_name(predicted)}",
+        ),
+        (
+            mistake.for_true,
+            f"What speaks for {true}",
+            f"Speaks for {class_name(true)}, the true class",
+        ),
     )
     pictures = "".join(
-        f"<figure>{picture(jpeg, alt)}<figcaption>{escape(caption)}</figcaption></figure>"
+        f"<figure>{picture(jpeg, alt)}<figcaption>{caption}</figcaption></figure>"
         for jpeg, alt, caption in views
     )
     return (
         f'<li class="card"><div class="views">{pictures}</div><div>'
-        f"<h3>{escape(true)}, taken for {escape(predicted)}</h3>"
+        f"<h3>{class_name(true)}, taken for {class_name(predicted)}</h3>"
         f"{_scores(answer, classes)}{_strange(answer)}"
         f'<p class="source">Part: {escape(answer.part)}</p>{attribution(answer.photo)}</div></li>'
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.common.model import ModelDescription
-from components.common.report import escape, percent, shortened, table
+from components.common.report import class_name, escape, percent, shortened, table
 from components.evaluate.evaluation import Unusable
 
 HASH_DIGITS = 12
@@ -31,7 +31,7 @@ def about_model(model: ModelDescription) -> str:
     facts: list[tuple[str, str]] = [
         ("Architecture", escape(model.architecture)),
         ("Input", f"{model.input_size} × {model.input_size} pixels"),
-        ("Classes", ", ".join(escape(label) for label in model.classes)),
+        ("Classes", ", ".join(map(class_name, model.classes))),
         ("Trained on", "rendered pictures" if model.rendered else "photographs"),
         ("Pretrained weights", _hash(model.weights_sha256)),
         ("Trained head", _hash(model.head_sha256)),
@@ -73,7 +73,7 @@ def _photos(model: ModelDescription) -> str:
         return ""
     parts = list(model.photos)
     rows = [
-        [escape(label), *(str(model.photos[part].get(label, 0)) for part in parts)]
+        [class_name(label), *(str(model.photos[part].get(label, 0)) for part in parts)]
         for label in model.classes
     ]
     totals = (str(sum(model.photos[part].values())) for part in parts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from components.common.report import escape, percent, table
+from components.common.report import class_name, percent, table
 from components.evaluate import charts
 from components.evaluate.curves import ClassCurves, believed, class_curves, risk_coverage
 from components.evaluate.evaluation import Evaluation
@@ -253,4 +253,4 @@ def _class_chart(curves: ClassCurves, part: PartFigures) -> str:
     )
     photos = "1 photo" if figures.photos == 1 else f"{figures.photos} photos"
     note = f"{photos}; ROC area {auroc:.3f}, average precision {precision:.3f}"
-    return charts.figure(escape(figures.label), note, f'<div class="pair">{left}{right}</div>')
+    return charts.figure(class_name(figures.label), note, f'<div class="pair">{left}{right}</div>')

@@ -10,6 +10,7 @@ from components.common.photo import Photo
 from components.common.report import (
     attribution,
     bars,
+    class_name,
     escape,
     notices,
     page,
@@ -259,7 +260,7 @@ def _heading(label: str, cards: Sequence[_Card], *, known: bool) -> str:
             f"a class that the model does not know: {states[UNKNOWN]} of {len(cards)} called none "
             "of these"
         )
-    return f"<h2>{escape(label)} <small>{counted}</small></h2>"
+    return f"<h2>{class_name(label)} <small>{counted}</small></h2>"
 
 
 def _cards(cards: Sequence[_Card]) -> str:
@@ -269,7 +270,7 @@ def _cards(cards: Sequence[_Card]) -> str:
 def _card(card: _Card) -> str:
     photo = card.labelled
     # A right answer is the class that the group is named for.
-    answer = f": {escape(photo.predicted)}" if photo.state == WRONG else ""
+    answer = f": {class_name(photo.predicted)}" if photo.state == WRONG else ""
     share = "" if photo.unknown else f", {percent(photo.top[0][1])}"
     about = attribution(photo.photo)
     return (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from components.common import line_chart
 from components.common.line_chart import Axis, Line
-from components.common.report import escape, notices, page, percent, table
+from components.common.report import class_name, escape, notices, page, percent, table
 from components.retrain.learning_curve_points import Point
 
 RENDERED = (
@@ -19,6 +19,15 @@ COLUMNS = (
     *("name", "photos_per_class", "photos", "draws", "median", "least", "most"),
     *("interval_low", "interval_high", "test_photos"),
 )
+# On a wide screen the words stand beside the picture, and both together fill the card.
+CSS = """
+.beside .lines { max-width: none; }
+.stacked.wide tr { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+@media (min-width: 48rem) {
+  .beside { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); gap: 1.5rem; }
+  .beside { align-items: center; }
+}
+"""
 HEADERS = ("photos a class", "photos", "accuracy", "least to most", "95 % interval")
 
 
@@ -158,19 +167,20 @@ def _ticks(sizes: Sequence[float]) -> list[tuple[float, str]]:
 def _page(curve: Curve) -> str:
     said = "\n".join(f"<p>{escape(text)}</p>" for text in remarks(curve))
     rows = [[escape(cell) for cell in _cells(point)] for point in curve.points]
+    caption = "Accuracy on the same test photos, by the number of photos learned from."
     body = f"""{notices(rendered=False, cautions=[RENDERED] if curve.rendered else [])}
-<section class="panel" aria-label="Learning curve">
+<section class="panel beside" aria-label="Learning curve">
 {_picture(curve)}
 <p class="muted">Dots: the median of the draws. Shade: from the worst draw to the best. Upright
 lines: the 95 % interval (Wilson) of the median, by the number of test photos.</p>
 </section>
 <h2>The figures</h2>
-{table("Accuracy on the same test photos, by the number of photos learned from.", HEADERS, rows)}
+{table(caption, HEADERS, rows, css="wide")}
 {said}
 <h2>What it means</h2>
 <p>Where the curve still rises at its right end, more photos of each class are likely to help. Where
 it is flat, more of the same will not: look at the mistakes in the report of a run instead, and add
 photos that show what the present ones do not.</p>
-<p>Classes: {escape(", ".join(curve.classes))}. Photos: {escape(curve.photos_from)}.</p>"""
+<p>Classes: {", ".join(map(class_name, curve.classes))}. Photos: {escape(curve.photos_from)}.</p>"""
     subtitle = f"What number of photos buys what accuracy. {curve.architecture}."
-    return page("Learning curve", subtitle, body, css=line_chart.CSS)
+    return page("Learning curve", subtitle, body, css=line_chart.CSS + CSS)

@@ -96,8 +96,7 @@ at, and forgotten.</p>
 def _known(description: ModelDescription, figures: Figures | None) -> str:
     """The classes, because an answer can only be one of them."""
     shown = "".join(
-        f"<li>{report.shortened(label.replace('_', ' '))}</li>"
-        for label in description.classes[:MAX_NAMED]
+        f"<li>{report.class_name(label)}</li>" for label in description.classes[:MAX_NAMED]
     )
     more = len(description.classes) - MAX_NAMED
     rest = f"<li>and {more} more</li>" if more > 0 else ""

@@ -33,8 +33,6 @@ button:hover { border-color: var(--ink); }
 .answer { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 2rem; }
 .answer h2 { margin: .1rem 0 .4rem; font-size: clamp(1.6rem, 5vw, 2.2rem); }
 .answer h2:focus { outline: none; }
-.answer h2::first-letter, .chips li::first-letter { text-transform: uppercase; }
-.label::first-letter { text-transform: uppercase; }
 .kicker { margin: 0; color: var(--muted); font-size: .9rem; font-weight: 600; }
 .none h2 { color: var(--wrong); }
 .answer .bars { margin: 1.1rem 0; fill: var(--right); }
@@ -90,12 +88,15 @@ function make(tag, attributes, ...children) {
   made.append(...children);
   return made;
 }
-const nameOf = (label) => label.replaceAll("_", " ");
+// A class's name as it is in files, with a place to break after each "_".
+function named(label) {
+  return label.split(/(_)/).flatMap((part) => part === "_" ? ["_", make("wbr", {})] : [part]);
+}
 function percent(share) {
   const whole = Math.round(100 * share);
-  if (whole === 0 && share > 1e-9) return "under 1 %";
-  if (whole === 100 && share < 1 - 1e-9) return "over 99 %";
-  return whole + " %";
+  if (whole === 0 && share > 1e-9) return "under 1\u00a0%";
+  if (whole === 100 && share < 1 - 1e-9) return "over 99\u00a0%";
+  return whole + "\u00a0%";
 }
 
 function read(file) {
@@ -163,28 +164,30 @@ async function look(file) {
 function show(answer, address) {
   status.replaceChildren();
   const top = answer.probabilities[0];
-  const closest = nameOf(answer.closest);
+  const closest = answer.closest;
   const unsure = !answer.unknown && top.probability < 0.5;
   const kinds = answer.model.classes.length;
   const kicker = answer.unknown ? "Probably"
     : unsure ? "Not sure, perhaps" : "The program takes it for";
   const title = make("h2", { id: "species", tabindex: "-1" },
-    answer.unknown ? "None of these" : closest);
+    ...(answer.unknown ? ["None of these"] : named(closest)));
   const share = percent(top.probability);
   const lead = answer.unknown
-    ? `It looks like none of the ${kinds} kinds that the program knows. It would be closest to ` +
-      `${closest}.`
-    : unsure ? `Only ${share} probable: it could well be another of the ${kinds} kinds.`
-    : `${share} probable among the ${kinds} kinds that it knows.`;
+    ? [`It looks like none of the ${kinds} kinds that the program knows. It would be closest to `,
+      ...named(closest), "."]
+    : unsure ? [`Only ${share} probable: it could well be another of the ${kinds} kinds.`]
+    : [share[0].toUpperCase(),
+      `${share.slice(1)} probable among the ${kinds} kinds that it knows.`];
   const words = make("div", {}, make("p", { class: "kicker" }, kicker), title,
-    make("p", {}, lead[0].toUpperCase() + lead.slice(1)), bars(answer), ...familiarity(answer),
+    make("p", {}, ...lead), bars(answer), ...familiarity(answer),
     make("p", { class: "notice alarm", role: "note" },
       "Do not eat it because of this answer. Deadly mushrooms look like good ones."));
   const pictures = make("div", { class: "pictures" });
   if (answer.activation_map) {
     pictures.append(figure(answer.activation_map,
       `Your photo, dimmed where it does not speak for ${closest}`,
-      `Where it looked: what is bright, within the yellow line, speaks for ${closest}.`));
+      "Where it looked: what is bright, within the yellow line, speaks for ", ...named(closest),
+      "."));
   }
   if (address) pictures.append(figure(address, "Your photo", "Your photo."));
   const first = pictures.querySelector("img");
@@ -199,10 +202,10 @@ function show(answer, address) {
   result.scrollIntoView({ block: "start" });
 }
 
-function figure(source, alt, caption) {
+function figure(source, alt, ...caption) {
   const picture = make("img", { src: source, alt: alt });
   const made = make("figure", {}, make("div", { class: "frame" }, picture),
-    make("figcaption", {}, caption));
+    make("figcaption", {}, ...caption));
   // A photo that this browser cannot show, but the service can read: TIFF, for one.
   picture.addEventListener("error", () => made.remove());
   return made;
@@ -214,7 +217,7 @@ function bars(answer) {
   for (const one of answer.probabilities) {
     const bar = make("svg", { "aria-hidden": "true" },
       make("rect", { width: (100 * one.probability).toFixed(1) + "%", height: "9" }));
-    list.append(make("li", {}, make("span", { class: "label" }, nameOf(one.label)),
+    list.append(make("li", {}, make("span", { class: "label" }, ...named(one.label)),
       make("b", {}, percent(one.probability)), bar));
   }
   if (!answer.unknown) return list;
@@ -240,7 +243,6 @@ function familiarity(answer) {
 function alike(photos) {
   const list = make("ul", { class: "cards tiles dense alike" });
   for (const one of photos) {
-    const name = nameOf(one.label);
     const source = make("p", { class: "source" });
     const known = [];
     if (one.author) known.push(["by ", make("bdi", {}, one.author)]);
@@ -249,8 +251,8 @@ function alike(photos) {
     known.forEach((parts, place) => source.append(...(place ? [" · "] : []), ...parts));
     source.hidden = !known.length;
     list.append(make("li", { class: "card" },
-      make("img", { src: one.thumbnail, alt: `A photo of the class ${name}` }),
-      make("div", {}, make("strong", { class: "label" }, name), source)));
+      make("img", { src: one.thumbnail, alt: `A photo of the class ${one.label}` }),
+      make("div", {}, make("strong", { class: "label" }, ...named(one.label)), source)));
   }
   return [make("h2", {}, "Photos that look like it ",
     make("small", {}, "of those that the program learned from, most alike first")), list];

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from html_page import Page
 
-from components.common import images, report
+from components.common import images, report, report_style
 from components.common.photo import Photo
 
 HOSTILE = "<script>alert(1)</script>\" onload='alert(2)' & <img src=x onerror=alert(3)>"
@@ -84,13 +84,13 @@ def test_title_and_subtitle_are_escaped() -> None:
     assert page.text.count("<script>alert(1)</script>") == 3
 
 
-@pytest.mark.parametrize("colours", [report.LIGHT, report.DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("colours", [report_style.LIGHT, report_style.DARK], ids=["light", "dark"])
 def test_text_has_a_contrast_of_4_5_in_both_themes(colours: dict[str, str]) -> None:
     for text, ground in itertools.product(("ink", "muted", "right", "wrong"), ("page", "card")):
         assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
     for ground in ("notice", "alarm"):
         assert contrast(colours["ink"], colours[ground]) >= 4.5, ground
-    for hue, shade in itertools.product(("right", "wrong"), range(1, report.SHADES + 1)):
+    for hue, shade in itertools.product(("right", "wrong"), range(1, report_style.SHADES + 1)):
         ground = mixed(colours[hue], shade / 10, colours["card"])
         assert contrast(colours["ink"], ground) >= 4.5, (hue, shade)
 
@@ -114,6 +114,19 @@ def test_escape_leaves_nothing_that_breaks_the_page_or_its_writing() -> None:
 )
 def test_percent_is_rounded_but_never_to_certainty(value: float, text: str) -> None:
     assert report.percent(value) == text
+
+
+def test_name_of_a_class_is_whole_and_may_break_after_each_underscore() -> None:
+    assert report.class_name("bay_bolete_<b>") == "bay_<wbr>bolete_<wbr>&lt;b&gt;"
+    long = "x" * (report.MAX_TEXT + 1)
+    assert report.class_name(long) == long
+
+
+def test_percent_sign_stays_with_its_number_in_text_and_nowhere_else() -> None:
+    data = '<script type="application/json" id="labels">["5 % cap"]</script>'
+    source = report.page("Title", "", f'<p title="5 % of">5 % of <b>81 %</b> %</p>{data}')
+    assert '<p title="5 % of">5\u00a0% of <b>81\u00a0%</b> %</p>' in source
+    assert data in source
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.5, 1.5])
@@ -202,6 +215,15 @@ def test_table_has_caption_and_scoped_headers_and_can_be_scrolled_by_keyboard() 
     assert len(page.all("caption")) == 1
     assert [header["scope"] for header in page.all("th")] == ["col", "col", "row", "row"]
     assert [cell.get("class") for cell in page.all("td")] == ["figure", "figure"]
+
+
+def test_cells_of_a_table_of_many_columns_say_which_column_they_are_of() -> None:
+    headers = ("Class", "<code>a&quot;b</code>", "c", "d")
+    page = Page(report.table("t", headers, [("daisy", "3", "4", "x")]))
+    assert page.all("div")[0]["class"] == "scroll stacked"
+    assert [cell["data-label"] for cell in page.all("td")] == ['a"b', "c", "d"]
+    matrix = Page(report.table("t", headers, [("daisy", "3", "4", "x")], stacked=False))
+    assert [cell.get("data-label") for cell in matrix.all("td")] == [None] * 3
 
 
 def test_picture_has_an_escaped_alternative_text() -> None:

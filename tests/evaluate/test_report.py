@@ -73,7 +73,8 @@ def test_confusion_matrix_shows_counts_and_names_the_mix_ups() -> None:
     source = report.render(evaluation())
     text = Page(source).text
     assert "Most frequent: rose taken for daisy, 6 times; rose taken for tulip, 2 times." in text
-    row = source.split('<th scope="row">rose</th>')[2].split("</tr>")[0]
+    matrix = source.split('class="scroll confusion"')[1]
+    row = matrix.split('<th scope="row">rose</th>')[1].split("</tr>")[0]
     cells = re.findall(r'<span class="(\w+)">(\d+)</span>', row)
     assert cells == [("wrong2", "6"), ("right3", "13"), ("wrong1", "2"), ("zero", "0")]
 

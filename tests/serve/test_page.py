@@ -80,7 +80,7 @@ def test_names_of_classes_are_shown_as_text(description: ModelDescription) -> No
     html = page.render(replace(description, classes=(hostile, "fly_agaric")), Limits())
     found = Page(html)
     assert hostile in found.text
-    assert "fly agaric" in found.text
+    assert "fly_agaric" in found.text
     assert found.all("img") == []
 
 
