@@ -43,7 +43,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_sample_run_leaves_everything_where_the_summary_says(sample_run: Run) -> None:
-    for page in ("report.html", "gallery.html", "curation.html"):
+    for page in ("report.html", "gallery.html", "curation.html", "index.html"):
         assert (sample_run.directory / page).read_text().lower().startswith("<!doctype html>")
         assert page in sample_run.stdout
     assert (sample_run.directory / "model" / "model.tflite").is_file()
@@ -51,6 +51,7 @@ def test_sample_run_leaves_everything_where_the_summary_says(sample_run: Run) ->
     assert (sample_run.directory.parent / "latest").resolve() == sample_run.directory
     assert "rendered" in sample_run.stdout
     assert "make tensorboard" in sample_run.stdout
+    assert sample_run.stdout.splitlines()[-1].endswith(str(sample_run.directory / "index.html"))
     assert sample_run.stderr == ""
 
 

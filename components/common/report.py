@@ -52,7 +52,14 @@ _ICONS = (
 
 
 def page(
-    title: str, subtitle: str, body: str, *, script: str = "", css: str = "", connect: str = ""
+    title: str,
+    subtitle: str,
+    body: str,
+    *,
+    identity: str = "",
+    script: str = "",
+    css: str = "",
+    connect: str = "",
 ) -> str:
     """One self-contained HTML5 file.
 
@@ -60,6 +67,7 @@ def page(
         title: text, also of the window.
         subtitle: text below it.
         body: HTML.
+        identity: HTML, what the page is about; see `identity`.
         css: rules of this page beside those that all pages share.
         script: JavaScript, run when the page is there; the only one that the page's
             Content-Security-Policy lets run.
@@ -89,6 +97,7 @@ def page(
 <header>
 <h1>{escape(title)}</h1>
 <p>{escape(subtitle)}</p>
+{f'<p class="identity">{identity}</p>' if identity else ""}
 </header>
 <main>
 {_NO_TEXT_OR_PERCENT.sub(_joined, body)}
@@ -97,6 +106,22 @@ def page(
 </body>
 </html>
 """
+
+
+def identity(version: str, dataset_sha256: str) -> str:
+    """Which model a page is about and which photos it learned from, as HTML for a page's header.
+
+    It is the same for equal models, wherever and whenever they were made.
+
+    Args:
+        version: of the model, as it is published.
+        dataset_sha256: of the manifest of its training dataset.
+    """
+    digits = len(version)
+    return (
+        f"Model <code>{escape(version)}</code>, learned from the photos of dataset "
+        f'<code title="SHA-256 {escape(dataset_sha256)}">{escape(dataset_sha256[:digits])}</code>.'
+    )
 
 
 def escape(text: object) -> str:

@@ -46,6 +46,10 @@ h2 small { font-size: .95rem; font-weight: 400; color: var(--muted); letter-spac
 h3 { margin: 0 0 .4rem; font-size: 1rem; }
 p { margin: .5rem 0; max-width: 46rem; }
 header p, .muted, caption { color: var(--muted); }
+.identity { margin: .25rem 0 0; font-size: .875rem; }
+.run { max-width: 66rem; margin: 0 auto; padding-top: .9rem; }
+.run { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; }
+.run + svg + header { padding-top: 1rem; }
 a { color: var(--right); text-underline-offset: .15em; }
 :focus-visible { outline: 3px solid var(--right); outline-offset: 2px; }
 .notice { max-width: none; margin: 0 0 .75rem; padding: .8rem 1rem; border-radius: 10px; }
@@ -160,6 +164,7 @@ code { font: .92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
   .stacked tr { gap: .4rem .6rem; padding: .7rem 1rem; border-top: 1px solid var(--line); }
   .stacked tr > * { display: block; position: static; max-width: none; min-width: 0; }
   .stacked tr > * { padding: 0; border: 0; text-align: left; white-space: normal; }
+  .stacked.four tr { grid-template-columns: repeat(4, auto); }
   .stacked td { font-size: .9rem; }
   .stacked tbody th { grid-column: 1 / -1; font-size: 1rem; }
   .stacked tr > *::before { content: attr(data-label); display: block; font-weight: 400; }
@@ -170,7 +175,7 @@ code { font: .92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 @media print {
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { padding: 0; font-size: 10pt; background: none; }
-  .filter { display: none; }
+  .filter, .run { display: none; }
   .scroll { overflow: visible; }
   .card, .panel, .confusion, tr { break-inside: avoid; }
   h2, h3, h2 + p, caption, thead { break-after: avoid; }

@@ -3,7 +3,16 @@
 import math
 from collections import Counter
 
-from components.common.report import class_name, escape, notices, page, percent, table
+from components.common.model_place import version_of
+from components.common.report import (
+    class_name,
+    escape,
+    identity,
+    notices,
+    page,
+    percent,
+    table,
+)
 from components.common.report_style import SHADES
 from components.evaluate import charts, report_mistakes
 from components.evaluate.curves import risk_coverage
@@ -60,7 +69,8 @@ def render(evaluation: Evaluation) -> str:
         else "Measured on photos that were kept from the training."
     )
     subtitle = f"{measured} {model.architecture}, {len(model.classes)} classes."
-    return page("How good is the model?", subtitle, "\n".join(body), css=CSS)
+    about = identity(version_of(model), model.manifest_sha256)
+    return page("How good is the model?", subtitle, "\n".join(body), css=CSS, identity=about)
 
 
 def _headline(part: PartFigures, classes: int, *, new: bool) -> str:

@@ -78,4 +78,4 @@ def _photos(model: ModelDescription) -> str:
     ]
     totals = (str(sum(model.photos[part].values())) for part in parts)
     headers = ["Class", *(escape(part) for part in parts)]
-    return table("Photos of the training dataset", headers, [*rows, ["All", *totals]])
+    return table("Photos of the training dataset", headers, [*rows, ["All", *totals]], css="four")

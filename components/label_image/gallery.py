@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from components.common import thumbnails as page_thumbnails
 from components.common.model import ModelDescription
+from components.common.model_place import version_of
 from components.common.photo import Photo
 from components.common.report import (
     attribution,
     bars,
     class_name,
     escape,
+    identity,
     notices,
     page,
     percent,
@@ -159,9 +161,15 @@ def render(gallery: Gallery) -> str:
     photos = gallery.photos
     top = notices(rendered=gallery.model.rendered)
     title = "What does the model see?"
-    subtitle = "The demo photos, kept from the training, with the model's answers."
+    model = gallery.model
+    subtitle = (
+        "The demo photos, kept from the training, with the model's answers. "
+        f"{model.architecture}, {len(model.classes)} classes."
+    )
+    about = identity(version_of(model), model.manifest_sha256)
     if not photos:
-        return page(title, subtitle, f'{top}<p class="panel">There are no demo photos.</p>')
+        none = f'{top}<p class="panel">There are no demo photos.</p>'
+        return page(title, subtitle, none, identity=about)
     cards, dense = _fitted(photos)
     layout = "cards tiles dense" if dense else "cards tiles"
     by_class: dict[str, list[_Card]] = {}
@@ -176,7 +184,7 @@ def render(gallery: Gallery) -> str:
     )
     with_maps = any(card.why for card in cards)
     body = [_ICON, top, _headline(photos), _filter(photos, labels, with_maps=with_maps), *groups]
-    return page(title, subtitle, "\n".join(body), script=SCRIPT, css=CSS)
+    return page(title, subtitle, "\n".join(body), script=SCRIPT, css=CSS, identity=about)
 
 
 def _fitted(photos: Sequence[Labelled]) -> tuple[list[_Card], bool]:

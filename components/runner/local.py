@@ -14,7 +14,7 @@ from rich.console import Console
 from components.common.errors import InputError, WorkError
 from components.common.model_place import METRICS
 from components.common.step import EVENTS_VARIABLE
-from components.runner import containers, summary
+from components.runner import containers, run_pages, summary
 from components.runner.display import Display, EventReader
 from components.runner.options import Request
 
@@ -147,8 +147,8 @@ def _without_message(steps: list[str], log_file: Path) -> WorkError:
 
 def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:
     """Give what a person opens a short name in the run's folder, and the run the name `latest`."""
-    for page in ("report", "gallery", "curation"):
-        shutil.copyfile(outputs[page], run_dir / f"{page}.html")
+    for page in run_pages.PAGES:
+        run_pages.copy(Path(outputs[page]), run_dir, page)
     shutil.copyfile(outputs["metrics"], run_dir / METRICS)
     for name in ("model", "logs", "training", "demo", "ledger", "facts"):
         (run_dir / name).symlink_to(os.path.relpath(outputs[name], run_dir))

@@ -14,10 +14,13 @@ from rich.text import Text
 
 from components.common import sealed, storage
 from components.common.dataset import Dataset
+from components.common.model import read_description
 from components.common.splits import PARTS
 from components.publish import places
 from components.publish.decision import PUBLISH, Decision, comparison_figures
+from components.runner import run_pages
 from components.runner.options import Request
+from components.runner.run_pages import Outcome
 
 MAX_WARNINGS = 12
 
@@ -29,7 +32,7 @@ def show(
     seconds: float,
     console: Console,
 ) -> None:
-    """Print the summary and keep it as `summary.json` in the run's folder."""
+    """Print the summary and keep it as `index.html` and `summary.json` in the run's folder."""
     metrics = sealed.read(Path(outputs["metrics"]))
     counts = _count(outputs)
     decided = Decision.read(Path(outputs["comparison"]))
@@ -44,6 +47,17 @@ def show(
         "published": published,
         "warnings": list(warnings),
     }
+    outcome = Outcome(
+        request.run_dir.name,
+        read_description(Path(outputs["model"])),
+        counts,
+        metrics,
+        _short(published) if published else "",
+        decided.reason,
+        warnings,
+    )
+    index = request.run_dir / run_pages.INDEX
+    index.write_text(run_pages.index(outcome), encoding="utf-8")
     (request.run_dir / "summary.json").write_text(json.dumps(content, indent=2) + "\n")
     console.print()
     console.print(_photo_table(counts))
@@ -55,6 +69,9 @@ def show(
     for command, meaning in _next_commands(request):
         console.print(f"  {command}", markup=False, soft_wrap=True)
         console.print(f"      {meaning}", markup=False, style="dim", soft_wrap=True)
+    console.print()
+    told = f"All of this run in a browser: {_short(index)}"
+    console.print(told, markup=False, soft_wrap=True)
 
 
 def _count(outputs: Mapping[str, str]) -> dict[str, dict[str, int]]:

@@ -19,7 +19,7 @@ from components.common.dataset import Dataset
 from components.common.model import Model
 
 PHONE = {"width": 390, "height": 844}
-PAGES = ("report", "gallery", "curation", "learning-curve")
+PAGES = ("index", "report", "gallery", "curation", "learning-curve")
 # Parts of names of classes that do not lie on one line, and are no longer than a card is wide.
 TORN = """() => {
   const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);

@@ -25,6 +25,7 @@ from components.common import attribution, images
 from components.common.decisions import KEEP, Decisions
 from components.common.model import Model, ModelDescription
 from components.common.photo import OTHER_CLASS, Photo
+from components.common.splits import PARTS
 from components.curate import facts, review
 from components.curate.facts import CURATE, Entry
 from components.curate.selection import Judged
@@ -34,6 +35,8 @@ from components.label_image import gallery
 from components.label_image.gallery import Gallery, Labelled
 from components.publish import model_card
 from components.publish.decision import PUBLISH, Decision
+from components.runner import run_pages
+from components.runner.run_pages import Outcome
 from components.serve.app import Service, make_app
 from components.serve.pool import Pool
 from components.serve.upload import Limits
@@ -138,6 +141,15 @@ def curation_page() -> str:
     return review.render(shown, content, by_hand)
 
 
+def index_page() -> str:
+    counts = {text: dict.fromkeys(PARTS, 3) for text in TEXTS}
+    figures = {"held_out_photos": 3, "held_out_accuracy": 1 / 3}
+    figures |= {"held_out_accuracy_low": 0.1, "held_out_accuracy_high": 0.8}
+    text = TEXTS[1]
+    told = Outcome(text, hostile_model(), counts, figures, text, text, tuple(TEXTS))
+    return run_pages.index(told)
+
+
 def shown_markdown(text: str) -> str:
     """Markdown as a careless page shows it: with raw HTML, and without any policy."""
     return MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
@@ -171,6 +183,7 @@ PAGES = {
     "report.html": report_page,
     "gallery.html": gallery_page,
     "curation.html": curation_page,
+    "index.html": index_page,
     "MODEL_CARD.md": card_page,
     "ATTRIBUTION.md": credits_page,
 }
@@ -259,7 +272,7 @@ INJECTED = [
 ]
 
 
-@pytest.mark.parametrize("name", ["report.html", "gallery.html", "curation.html"])
+@pytest.mark.parametrize("name", ["report.html", "gallery.html", "curation.html", "index.html"])
 def test_policy_holds_where_escaping_would_not(
     chromium: Browser,
     tmp_path: Path,
