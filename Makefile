@@ -202,9 +202,8 @@ learning-curve: setup  ## what number of photos buys what accuracy, of the last 
 	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
 
 .PHONY: figures
-figures: setup  ## the pictures of docs/tutorial.md: make figures IMAGES=folder (pages: of a run on the sample)
-	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make figures IMAGES=folder" >&2; exit 2; }
-	@$(PY) docs/figures/make.py "$(IMAGES)" --run "$(RUN)"
+figures: setup  ## the pictures of docs/tutorial.md: of RUN's pages (a run on the sample); IMAGES=folder: charts too
+	@$(PY) docs/figures/make.py $(if $(IMAGES),--images "$(IMAGES)") --run "$(RUN)"
 
 .PHONY: bench
 bench: setup  ## speed beside what one would pick instead: make bench IMAGES=folder ARGS='--only clean,label'

@@ -1,6 +1,7 @@
 """The script of the tutorial's pictures, on made-up bottlenecks."""
 
 import importlib.util
+import io
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -65,7 +66,29 @@ def test_pages_of_a_run_on_real_photos_are_not_shown(figures: ModuleType, tmp_pa
 
 def test_large_picture_is_refused(figures: ModuleType) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3), dtype=np.uint8)
-    with pytest.raises(WorkError, match="more than 100000"):
+    with pytest.raises(WorkError, match="more than 250000"):
         figures.small(Image.fromarray(noise))
     plain = figures.small(Image.new("RGB", (900, 900), "white"))
     assert len(plain) < 10_000
+
+
+def test_picture_keeps_its_size_and_a_rare_colour_beside_many_others(figures: ModuleType) -> None:
+    shades = np.indices((64, 64)).sum(axis=0) * 2
+    page = np.stack([shades, shades[::-1], np.full_like(shades, 90)], axis=-1).astype(np.uint8)
+    page = np.kron(page, np.ones((12, 12, 1), np.uint8))
+    rare = np.array([165, 60, 20], np.uint8)
+    page[5:25, 5:25] = rare
+    shown = Image.open(io.BytesIO(figures.small(Image.fromarray(page)))).convert("RGB")
+    found = np.asarray(shown).astype(int)
+    assert found.shape == page.shape
+    assert np.abs(found[10, 10] - rare).max() <= 4
+    assert np.abs(found - page).max() < 24
+
+
+@pytest.mark.parametrize("name", ["gallery", "curation", "report"])
+def test_pictures_of_pages_are_of_many_colours_and_small(name: str, figures: ModuleType) -> None:
+    path = ROOT / "docs" / "figures" / f"{name}.png"
+    assert path.stat().st_size <= figures.MAX_BYTES
+    colours = Image.open(path).convert("RGB").getcolors()
+    assert colours is not None
+    assert len(colours) > 200

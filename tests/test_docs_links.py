@@ -16,7 +16,7 @@ DOCUMENTS = [
 IDS = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]*(?:\([^()]*\))?[^()\s]*)\)")
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
-MAX_PICTURE_BYTES = 100_000
+MAX_PICTURE_BYTES = 250_000
 LEAST_ALT = 20  # characters: "picture" says nothing
 
 

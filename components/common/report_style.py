@@ -44,7 +44,7 @@ h1 { margin: 0; font-size: clamp(1.6rem, 5vw, 2.3rem); letter-spacing: -.02em; }
 h2 { margin: 2.75rem 0 .75rem; font-size: 1.3rem; letter-spacing: -.01em; }
 h2 small { font-size: .95rem; font-weight: 400; color: var(--muted); letter-spacing: 0; }
 h3 { margin: 0 0 .4rem; font-size: 1rem; }
-p { margin: .5rem 0; max-width: 46rem; }
+p { margin: .5rem 0; max-width: 46rem; text-wrap: pretty; }
 header p, .muted, caption { color: var(--muted); }
 .identity { margin: .25rem 0 0; font-size: .875rem; }
 .run { max-width: 66rem; margin: 0 auto; padding-top: .9rem; }

@@ -1,8 +1,8 @@
-"""The pictures of docs/tutorial.md: `make figures IMAGES=folder`, and of the last run's pages.
+"""The pictures of docs/tutorial.md: `make figures IMAGES=folder`, or of a run's pages alone.
 
-The charts are measured on the photos of IMAGES; none of these photos is shown. The pictures of
-pages are of a run on the rendered sample, because real photos may only be shown with their credits;
-they need chromium, and are left as they are without it.
+The charts are measured on the photos of IMAGES; none of these photos is shown. Without IMAGES they
+stay as they are, and only the pictures of pages are made: of a run on the rendered sample, because
+real photos may only be shown with their credits. These need chromium, and stay without it.
 """
 
 import components  # noqa: F401, I001  first of all: NumPy's linear algebra then takes one thread
@@ -47,9 +47,8 @@ TOO_FREE = dataclasses.replace(
     learning_rate_schedule="constant",
 )
 PAGES = (("gallery", 900, 1330), ("curation", 900, 800), ("report", 900, 830))
-SHOWN_WIDTH = 640
-MAX_BYTES = 100_000
-COLOURS = 48
+MAX_BYTES = 250_000
+COLOURS = 256
 
 Points = list[tuple[float, float]]
 
@@ -164,11 +163,9 @@ def pages(run: Path) -> None:
 
 
 def small(picture: Image.Image) -> bytes:
-    """A PNG of few colours."""
+    """A PNG of the colours that are nearest to the picture's, rare ones too, and no dots."""
     written = io.BytesIO()
-    height = round(picture.height * SHOWN_WIDTH / picture.width)
-    shown = picture.convert("RGB").resize((SHOWN_WIDTH, height), Image.Resampling.LANCZOS)
-    reduced = shown.quantize(COLOURS, dither=Image.Dither.NONE)
+    reduced = picture.convert("RGB").quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)
     reduced.save(written, "PNG", optimize=True)
     if written.tell() > MAX_BYTES:
         raise WorkError(f"a picture takes {written.tell()} bytes, more than {MAX_BYTES}")
@@ -176,7 +173,17 @@ def small(picture: Image.Image) -> bytes:
 
 
 def _command(options: argparse.Namespace) -> None:
-    material = read(options.images, cache=default_cache_dir())
+    if options.images:
+        draw(options.images)
+    elif not options.run.is_dir():
+        raise InputError(f"there is no run at {options.run} whose pages can be shown: make run")
+    if options.run.is_dir():
+        pages(options.run)
+
+
+def draw(images: Path) -> None:
+    """The charts, measured on a folder of photos."""
+    material = read(images, cache=default_cache_dir())
     charts = {
         "learning-rate": learning_rates(material),
         "steps": how_many_steps(material),
@@ -185,18 +192,14 @@ def _command(options: argparse.Namespace) -> None:
     for name, element in charts.items():
         (HERE / f"{name}.svg").write_text(line_chart.svg_file(element))
     points = measure(material, parse_sizes(SIZES), DRAWS)
-    curve = Curve(
-        str(options.images), "mobilenet_1.0_224", material.classes, points, material.rendered
-    )
+    curve = Curve(str(images), "mobilenet_1.0_224", material.classes, points, material.rendered)
     (HERE / "learning-curve.svg").write_text(files(curve)["svg"])
     print(text(curve))
-    if options.run.is_dir():
-        pages(options.run)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make the pictures of docs/tutorial.md.")
-    parser.add_argument("images", type=Path, help="a folder of class folders of photos")
+    parser.add_argument("--images", type=Path, help="a folder of class folders of photos")
     parser.add_argument(
         "--run", type=Path, default=Path("runs/latest"), help="whose pages are shown"
     )
