@@ -146,7 +146,7 @@ code { font: .92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
   .panel { padding: 1rem; }
   th, td { padding: .45rem .65rem; }
   tbody th { max-width: 9rem; font-size: .9rem; }
-  .confusion tbody th { max-width: 6.5rem; font-size: .8rem; padding-right: .2rem; }
+  .confusion tbody th { max-width: 8rem; font-size: .75rem; padding-right: .2rem; }
   .confusion td > span { min-width: 2.1rem; padding-inline: 0; }
   .filter { position: static; }
   .card > img, .card > .nothing { width: 6rem; height: 6rem; }
@@ -176,7 +176,7 @@ code { font: .92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { padding: 0; font-size: 10pt; background: none; }
   .filter, .run { display: none; }
-  .scroll { overflow: visible; }
+  .scroll { overflow: visible; background: none; }
   .card, .panel, .confusion, tr { break-inside: avoid; }
   h2, h3, h2 + p, caption, thead { break-after: avoid; }
 }

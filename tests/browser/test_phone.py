@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE, Run
+from evaluation_items import answer, description, evaluation
 from playwright.sync_api import Browser, Page, expect
 from serve_process import serving
 
 from components.common.dataset import Dataset
 from components.common.model import Model
+from components.evaluate import report
 
 PHONE = {"width": 390, "height": 844}
 PAGES = ("index", "report", "gallery", "curation", "learning-curve")
@@ -31,11 +33,10 @@ TORN = """() => {
     const range = document.createRange();
     range.selectNodeContents(node);
     const boxes = Array.from(range.getClientRects()).filter((box) => box.width && box.height);
-    const lines = (side) => new Set(boxes.map((box) => Math.round(box[side]))).size;
+    const upright = getComputedStyle(node.parentElement).writingMode !== "horizontal-tb";
+    const lines = new Set(boxes.map((box) => Math.round(upright ? box.left : box.top)));
     seen += boxes.length;
-    if (boxes.length && Math.min(lines("top"), lines("left")) > 1) {
-      torn.push(node.parentElement.outerHTML);
-    }
+    if (lines.size > 1) torn.push(node.parentElement.outerHTML);
   }
   return [seen, torn];
 }"""
@@ -102,6 +103,23 @@ def test_figures_of_a_row_stand_below_its_name_each_with_its_own(
     shown = "one => getComputedStyle(one, '::before').content"
     assert row.locator("td").first.evaluate(shown) == '"Photos"'
     assert row.locator("td").nth(1).evaluate(shown) == '"Recall"'
+
+
+def test_matrix_of_many_classes_scrolls_in_its_own_frame(phone: Page, tmp_path: Path) -> None:
+    names = ("Hygrophoropsis", "a")
+    classes = tuple(f"{name}_aurantiaca_{number}" for name in names for number in range(6))
+    shares = (0.45, *[0.05] * 11)
+    answers = [answer(label, shares, classes=classes) for label in classes]
+    found = evaluation(answers, description(classes))
+    (tmp_path / "report.html").write_text(report.render(found), encoding="utf-8")
+    phone.goto((tmp_path / "report.html").as_uri())
+    check_fits(phone)
+    assert phone.evaluate(SIDEWAYS) == ["scroll confusion"]
+    frame = phone.locator(".confusion")
+    frame.evaluate("one => one.scrollTo(one.scrollWidth, 0)")
+    last = frame.locator("thead th").last.bounding_box()
+    assert last is not None
+    assert last["x"] + last["width"] <= PHONE["width"]
 
 
 def test_bar_of_decisions_leaves_room_for_the_page(phone: Page, pages: dict[str, Path]) -> None:
