@@ -6,7 +6,7 @@ are read as dictionaries, each value once, and measured before they are spread o
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,6 +43,7 @@ def read(
     *,
     most_rows: int,
     most_text: int = MAX_TEXT_BYTES,
+    nullable: Collection[str] = (),
 ) -> pa.Table:
     """The table of a file that has exactly these columns, and a value in each place.
 
@@ -51,6 +52,7 @@ def read(
         schema: of the table; metadata is not compared.
         most_rows: that it may have.
         most_text: bytes that one text or binary value may have.
+        nullable: columns in which a value may be missing.
 
     Raises:
         pa.ArrowException, OSError: it is damaged, has other columns, or is larger than this.
@@ -68,9 +70,17 @@ def read(
     check_texts(table, most_bytes, most_text)
     table = table.cast(schema)
     table.validate(full=True)  # strings that are no UTF-8
-    if any(column.null_count for column in table.columns):
-        raise pa.ArrowInvalid("a value is missing in it")
+    for name in schema.names:
+        if name not in nullable and _lacks_values(table.column(name)):
+            raise pa.ArrowInvalid("a value is missing in it")
     return table
+
+
+def _lacks_values(column: pa.ChunkedArray) -> bool:
+    inner = pa.types.is_list(column.type) and any(
+        chunk.flatten().null_count for chunk in column.chunks
+    )
+    return bool(column.null_count or inner)
 
 
 def check_footer(about: pq.FileMetaData, most_rows: int) -> int:

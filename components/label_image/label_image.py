@@ -234,16 +234,18 @@ def _write_predictions(gallery: "Gallery", path: Path, manifest_sha256: str) -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from components.common.predictions import SCHEMA
+
     photos = gallery.photos
-    columns: dict[str, tuple[Sequence[object], pa.DataType]] = {
-        "path": ([one.photo.path for one in photos], pa.string()),
-        "label": ([one.label for one in photos], pa.string()),
-        "predicted": ([one.predicted for one in photos], pa.string()),
-        "unknown": ([one.unknown for one in photos], pa.bool_()),
-        "probability": ([one.top[0][1] for one in photos], pa.float64()),
-        "familiarity": ([one.familiarity for one in photos], pa.float64()),
-        "right": ([one.right for one in photos], pa.bool_()),
-        "probabilities": ([one.probabilities for one in photos], pa.list_(pa.float64())),
+    columns: dict[str, Sequence[object]] = {
+        "path": [one.photo.path for one in photos],
+        "label": [one.label for one in photos],
+        "predicted": [one.predicted for one in photos],
+        "unknown": [one.unknown for one in photos],
+        "probability": [one.top[0][1] for one in photos],
+        "familiarity": [one.familiarity for one in photos],
+        "right": [one.right for one in photos],
+        "probabilities": [one.probabilities for one in photos],
     }
     metadata = {
         # Whose probabilities they are, in their order.
@@ -251,7 +253,6 @@ def _write_predictions(gallery: "Gallery", path: Path, manifest_sha256: str) -> 
         "model_sha256": gallery.model.identity,
         "demo_manifest_sha256": manifest_sha256,
     }
-    schema = pa.schema([(name, kind) for name, (_, kind) in columns.items()], metadata=metadata)
-    arrays = [pa.array(values, kind) for values, kind in columns.values()]
+    table = pa.table(columns, schema=SCHEMA.with_metadata(metadata))
     with atomic_file(path, what="the predictions") as new:
-        pq.write_table(pa.table(arrays, schema=schema), new, write_page_checksum=True)
+        pq.write_table(table, new, write_page_checksum=True)

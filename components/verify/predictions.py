@@ -3,14 +3,11 @@
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from components.common import model
+from components.common import model, predictions
 from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
 from components.common.files import hash_file
-
-MAX_BYTES = 2 * 1024**3
 
 
 def check(path: Path, demo: Path, model_dir: Path) -> str:
@@ -24,12 +21,8 @@ def check(path: Path, demo: Path, model_dir: Path) -> str:
     Raises:
         InputError: the file is missing or damaged, or is of other photos or of another model.
     """
-    table = _read(path)
+    metadata = predictions.read_about(path)
     description = model.read_description(model_dir)
-    metadata = {
-        key.decode(errors="replace"): value.decode(errors="replace")
-        for key, value in (table.schema.metadata or {}).items()
-    }
     known = {
         "model_sha256": description.identity,
         "demo_manifest_sha256": hash_file(demo / MANIFEST),
@@ -40,21 +33,11 @@ def check(path: Path, demo: Path, model_dir: Path) -> str:
     if description.is_sealed and not known.keys() <= metadata.keys():
         raise InputError(f"{path} does not say which model and photos it is of")
     photos = {(photo.path, photo.label) for photo in Dataset(demo).photos}
+    table = predictions.read(path, most_rows=len(photos))
     if set(zip(*table.select(("path", "label")).to_pydict().values(), strict=True)) != photos:
         raise InputError(f"{path} is of other photos than {demo}")
     _check_answers(path, table, list(description.classes))
     return f"{len(table)} answers of this model, one for each demo photo"
-
-
-def _read(path: Path) -> pa.Table:
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path} is missing or larger than {MAX_BYTES} bytes")
-    try:
-        table = pq.read_table(path, page_checksum_verification=True)
-        table.validate(full=True)
-        return table.select(("path", "label", "predicted", "probability", "right", "probabilities"))
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
 
 
 def _check_answers(path: Path, table: pa.Table, classes: list[str]) -> None:
