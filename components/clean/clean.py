@@ -20,6 +20,7 @@ from components.common.errors import InputError
 from components.common.images import BadPhoto, CleanPhoto
 from components.common.photo import KEPT_BY_HAND, TRUNCATED, Photo
 from components.common.step import Progress, step, warn
+from components.common.wording import counted
 
 MIN_BYTES = 20_000  # the tutorial's "at least 20 KB": smaller photos show too little
 SUSPICIOUS_BYTES = 2_000  # below this a file is no photo at all, whatever its header says
@@ -83,11 +84,14 @@ def clean(
     reasons: collections.Counter[str] = collections.Counter()
     kept: collections.Counter[str] = collections.Counter()
     flagged: collections.Counter[str] = collections.Counter()
-    progress = Progress(f"clean {', '.join(dataset.labels)}", len(dataset.photos))
+    progress = Progress(f"clean {', '.join(dataset.labels)}", len(dataset.photos), verb="looked at")
+    looked_at = _judge_all(dataset, min_bytes, suspicious_bytes, by_hand)
     with DatasetWriter(output) as good, DatasetWriter(rejects) as bad:
         seen: set[tuple[str, str]] = set()
         room = REJECTS_MAX_BYTES
-        for verdict in progress.over(_judge_all(dataset, min_bytes, suspicious_bytes, by_hand)):
+        for verdict in progress.over(
+            looked_at, lambda: f"{kept.total()} of {counted(len(dataset.photos), 'photo')} kept"
+        ):
             verdict = _without_duplicates(_strictly(verdict) if strict else verdict, seen)
             if verdict.clean is None:
                 reasons[verdict.reason] += 1
@@ -104,8 +108,8 @@ def clean(
         listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         classes = ", ".join(dataset.labels)
         advice = "; --min_bytes sets the smallest size" if "too_few_bytes" in reasons else ""
-        count = f"{reasons.total()} of {len(dataset.photos)}"
-        warn(f"{classes}: {count} files rejected ({listed}){advice}")
+        count = f"{reasons.total()} of {counted(len(dataset.photos), 'file')}"
+        warn(f"{classes}: {count} rejected ({listed}){advice}")
     if flagged and not strict:
         listed = ", ".join(f"{count} {flag}" for flag, count in flagged.most_common())
         warn(

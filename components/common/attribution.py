@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from components.common import licences
 from components.common.photo import Photo
+from components.common.wording import counted
 
 FILE_NAME = "ATTRIBUTION.md"
 MAX_TEXT = 200  # characters of a stranger's text
@@ -38,8 +39,8 @@ def escape(text: str, most: int = MAX_TEXT) -> str:
 def _overview(photos: Sequence[Photo]) -> list[str]:
     count = collections.Counter(photo.licence for photo in photos)
     lines = [
-        f"{len(photos)} photos. Metadata was removed, and some were turned upright or converted to "
-        "JPEG; nothing else was changed.",
+        f"{counted(len(photos), 'photo')}. Metadata was removed, and some were turned upright or "
+        "converted to JPEG; nothing else was changed.",
         "",
     ]
     lines += [

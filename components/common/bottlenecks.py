@@ -27,6 +27,7 @@ from components.common.errors import InputError
 from components.common.files import atomic_directory, write_file
 from components.common.photo import Photo
 from components.common.step import Progress
+from components.common.wording import counted
 
 VECTORS = "bottlenecks.npy"
 SCORES = "imagenet.npy"
@@ -65,7 +66,8 @@ class Bottlenecks:
         missing = [photo.path for photo in photos if photo.sha256 not in position]
         if missing:
             raise InputError(
-                f"{len(missing)} photos have no bottleneck (the first is {missing[0]!r}): "
+                f"{counted(len(missing), 'photo has', 'photos have')} no bottleneck (the first is "
+                f"{missing[0]!r}): "
                 "these bottlenecks were made from other photos"
             )
         return np.array([position[photo.sha256] for photo in photos], dtype=np.intp)
@@ -108,7 +110,7 @@ def compute(
         what: is computed, for the log.
     """
     cache = _Cache(backbone.key, kept_in, variant)
-    progress = Progress(what)
+    progress = Progress(what, verb="looked at")
     run = _Threads(backbone, prepare)
     with ThreadPoolExecutor(THREADS) as pool:
         for chunk in batched(cache.missing(photos, progress), CHUNK):
@@ -117,7 +119,10 @@ def compute(
             cache.add([photo.sha256 for photo, _ in chunk], vectors, scores)
             progress.advance(len(chunk))
     result, fresh = cache.collect()
-    progress.finish(f"{len(result.sha256)} photos, {fresh} computed now")
+    count = len(result.sha256)
+    progress.finish(
+        f"{counted(count, 'photo')}, {fresh} computed now, {count - fresh} remembered from before"
+    )
     return result
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from components.common.errors import InputError
 from components.common.photo import check_label
 from components.common.step import warn
+from components.common.wording import counted
 
 # What is taken for a photo by its name; what it really is, its content says.
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
@@ -69,7 +70,10 @@ def class_files(image_dir: Path, label: str) -> list[Path]:
     visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     others = [path for path in visible if path not in set(files)]
     if others:
-        warn(f"{folder}: {len(others)} files are not named like photos, such as {others[0].name}")
+        count = counted(
+            len(others), "file is not named like a photo", "files are not named like photos"
+        )
+        warn(f"{folder}: {count}, such as {others[0].name}")
     small = [path for path in files if path.stat().st_size <= MAX_FILE_BYTES]
     if not small:
         raise InputError(f"all photos in {folder} are larger than {MAX_FILE_BYTES} bytes")

@@ -22,6 +22,7 @@ from components.common.errors import InputError
 from components.common.files import atomic_directory, hash_file
 from components.common.photo import Photo, check_label
 from components.common.shards import ShardWriter
+from components.common.wording import counted
 
 FORMAT = "wild-mushrooms-dataset"
 FORMAT_VERSION = "3"
@@ -274,7 +275,9 @@ def _read_manifest(path: Path) -> list[Photo]:
         table = tables.read(manifest, SCHEMA, most_rows=size // shards.BLOCK_BYTES)
     except (pa.ArrowException, OSError) as error:
         beside = (
-            f"{len(there)} shards, {there[0].name} the first" if there else "no images-00000.tar"
+            f"{counted(len(there), 'shard')}, {there[0].name} the first"
+            if there
+            else "no images-00000.tar"
         )
         raise InputError(
             f"{manifest} cannot be read: {error} (beside it: {beside}): make the dataset again"

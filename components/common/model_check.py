@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from components.common.architecture import parse_architecture
 from components.common.errors import InputError
 from components.common.photo import check_label
+from components.common.wording import counted
 
 if TYPE_CHECKING:
     from components.common.model import ModelDescription
@@ -63,7 +64,9 @@ def check(description: "ModelDescription") -> None:
 
 def _check_classes(classes: tuple[object, ...]) -> None:
     if not 1 <= len(classes) <= MAX_CLASSES:
-        raise ValueError(f"it names {len(classes)} classes: expected 1 to {MAX_CLASSES}")
+        raise ValueError(
+            f"it names {counted(len(classes), 'class', 'classes')}: expected 1 to {MAX_CLASSES}"
+        )
     for label in classes:
         if not isinstance(label, str):
             raise ValueError(f"its class {label!r:.80} is no text")

@@ -20,6 +20,7 @@ from typing import BinaryIO
 from components.common import archive
 from components.common.errors import InputError
 from components.common.photo import Photo
+from components.common.wording import counted
 
 SHARD_BYTES = 128 * 1024 * 1024
 BLOCK_BYTES = tarfile.BLOCKSIZE
@@ -247,7 +248,9 @@ def stream(
     except tarfile.TarError as error:
         raise InputError(f"{place} is damaged ({error}): make the dataset again") from error
     if seen != len(expected):
-        raise InputError(f"{place} holds {seen} photos, the manifest lists {len(expected)}")
+        raise InputError(
+            f"{place} holds {counted(seen, 'photo')}, the manifest lists {len(expected)}"
+        )
 
 
 def _others(

@@ -22,6 +22,7 @@ from components.common import hash_index, storage, tables
 from components.common.errors import InputError
 from components.common.photo import Photo
 from components.common.step import log
+from components.common.wording import counted
 
 TRAINING, VALIDATION, TEST, DEMO, SURPLUS = "training", "validation", "test", "demo", "surplus"
 PARTS = (TRAINING, VALIDATION, TEST, DEMO)
@@ -273,9 +274,9 @@ def assign(
     needed = [part for part, count in quota.items() if count or part == TRAINING]
     if len(groups) < len(needed):
         raise InputError(
-            f"class {label!r} has {len(groups)} different photos; {len(needed)} are needed so that "
-            f"each of {', '.join(needed)} has one: add photos, or set --demo_per_class, "
-            "--testing_percentage or --validation_percentage to 0"
+            f"class {label!r} has {counted(len(groups), 'different photo')}; {len(needed)} are "
+            f"needed so that each of {', '.join(needed)} has one: add photos, or set "
+            "--demo_per_class, --testing_percentage or --validation_percentage to 0"
         )
     left = dict(quota.items())
     parts: dict[str, str] = {}
@@ -321,8 +322,8 @@ def fill_vacancies(
     needed = [part for part, count in quota.items() if count or part == TRAINING]
     if len(groups) < len(needed):
         raise InputError(
-            f"class {label!r} has {len(groups)} photos left of those that were divided, and "
-            f"{', '.join(needed)} need one each: add photos, or drop fewer"
+            f"class {label!r} has {counted(len(groups), 'photo')} left of those that were divided, "
+            f"and {', '.join(needed)} need one each: add photos, or drop fewer"
         )
     left = dict(quota.items())
     for key, size in groups.items():

@@ -21,6 +21,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 from components.common.errors import InputError, WorkError
 from components.common.files import is_disk_full
 from components.common.termination import EXIT_STATUS, end_cleanly_on_sigterm, is_ending
+from components.common.wording import counted
 
 EVENTS_VARIABLE = "MUSHROOM_EVENTS"
 LOG_INTERVAL_S = 30.0
@@ -172,25 +173,41 @@ def run_command(
 class Progress:
     """Counts through long work: on a terminal, in a log every 30 s, and as events for a parent.
 
+    Args:
+        what: is done, such as "clean daisy".
+        total: how many pieces of work there are; None where that is not known.
+        verb: what has been done with those that are counted, such as "looked at".
+        unit: what is counted, one of it.
+
     Example:
-        >>> for photo in Progress("clean daisy", total=3).over(["a", "b", "c"]):
+        >>> for photo in Progress("clean daisy", 3, verb="looked at").over(["a", "b", "c"]):
         ...     pass
+        clean daisy: 3 of 3 photos looked at
     """
 
-    def __init__(self, what: str, total: int | None = None) -> None:
+    def __init__(
+        self, what: str, total: int | None = None, *, verb: str, unit: str = "photo"
+    ) -> None:
         self.what = what
         self.total = total
+        self.verb = verb
+        self.unit = unit
         self.done = 0
         self._last_event = 0.0
         self._last_line = time.monotonic()
         self._terminal = sys.stderr.isatty()
 
-    def over(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield each of `items`, counting one for each that was worked on."""
+    def over(self, items: Iterable[T], summary: Callable[[], str] | None = None) -> Iterator[T]:
+        """Yield each of `items`, counting one for each that was worked on.
+
+        Args:
+            items: the work.
+            summary: asked when all is done how it ended; None for the count.
+        """
         for item in items:
             yield item
             self.advance()
-        self.finish()
+        self.finish(summary() if summary else None)
 
     def advance(self, count: int = 1) -> None:
         """Count `count` more pieces of work as done."""
@@ -198,7 +215,7 @@ class Progress:
         now = time.monotonic()
         if now - self._last_event >= DISPLAY_INTERVAL_S:
             self._last_event = now
-            emit("progress", what=self.what, done=self.done, total=self.total)
+            self._emit()
             if self._terminal:
                 print(f"\r{self._line()}", end="\x1b[K", file=sys.stderr, flush=True)
         if not self._terminal and now - self._last_line >= LOG_INTERVAL_S:
@@ -207,13 +224,21 @@ class Progress:
 
     def finish(self, summary: str | None = None) -> None:
         """Say how it ended: `summary`, or the count."""
-        emit("progress", what=self.what, done=self.done, total=self.total)
+        self._emit()
         if self._terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
         log.info(f"{self.what}: {summary}" if summary else self._line())
 
+    def _emit(self) -> None:
+        emit("progress", what=self.what, said=self._count())
+
     def _line(self) -> str:
-        return f"{self.what}: {self.done}" + (f" of {self.total}" if self.total else "")
+        return f"{self.what}: {self._count()}"
+
+    def _count(self) -> str:
+        if self.total is None:
+            return f"{counted(self.done, self.unit)} {self.verb}"
+        return f"{self.done} of {counted(self.total, self.unit)} {self.verb}"
 
 
 def add_options(

@@ -21,6 +21,7 @@ from components.common.files import atomic_directory, write_file
 from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS
 from components.common.splits import DEMO, SURPLUS
 from components.common.step import Progress, step, warn
+from components.common.wording import counted
 from components.curate import facts, review, selection
 from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, Entry
 from components.curate.selection import MAX_PRUNED_SHARE, Division, Judged, Selection
@@ -139,7 +140,7 @@ def _write(
     outputs: Outputs,
 ) -> None:
     """Write the datasets and the ledger, and make the review's thumbnails on the way."""
-    progress = Progress("curate", len(entries))
+    progress = Progress("curate", len(entries), verb="sorted")
     with ExitStack() as stack:
         training = stack.enter_context(DatasetWriter(outputs.training))
         demo = stack.enter_context(DatasetWriter(outputs.demo))
@@ -168,7 +169,8 @@ def _write(
             if shown.wants(entry):
                 shown.add_thumbnail(entry, dataset.read(photo))
             progress.advance()
-    progress.finish()
+    used = sum(not entry.photo.reason for entry in entries)
+    progress.finish(f"{used} of {counted(len(entries), 'photo')} used")
 
 
 def _tell(
@@ -178,11 +180,12 @@ def _tell(
     mine = [entry.photo for entry in entries if entry.step == CURATE]
     reasons = _counted(photo.reason for photo in mine if photo.reason)
     if reasons:
-        warn(f"curate left {sum(reasons.values())} photos out ({_listed(reasons)})")
+        warn(f"curate left {counted(sum(reasons.values()), 'photo')} out ({_listed(reasons)})")
     for label, count in selected.over_cap.items():
+        alike = counted(count, "training photo looks", "training photos look")
         warn(
-            f"{label}: {count} training photos look like another class; the clearest were left "
-            f"out, at most {MAX_PRUNED_SHARE:.0%} of a class: look at curation.html"
+            f"{label}: {alike} like another class; the clearest were left out, at most "
+            f"{MAX_PRUNED_SHARE:.0%} of a class: look at curation.html"
         )
     doubts = _counted(
         flag
@@ -197,19 +200,21 @@ def _tell(
     usable = _counted(photo.label for photo in mine if not photo.reason)
     few = [f"{label} {count}" for label, count in sorted(usable.items()) if count < wanted]
     if few:
+        have, were = ("class has", "was") if len(few) == 1 else ("classes have", "were")
         warn(
-            f"{len(few)} classes have fewer than the {wanted} photos wanted "
-            f"({division.train_per_class} + {division.demo_per_class}) and were divided in "
-            f"proportion: {', '.join(few)}"
+            f"{len(few)} {have} fewer than the {wanted} photos wanted "
+            f"({division.train_per_class} + {division.demo_per_class}) and {were} "
+            f"divided in proportion: {', '.join(few)}"
         )
 
 
 def _tell_of_decisions(entries: Sequence[Entry], by_hand: Decisions) -> None:
     unknown = by_hand.unknown(entry.photo for entry in entries)
     if unknown:
+        decided = counted(len(by_hand.decided), "decision")
         warn(
-            f"{len(unknown)} of {len(by_hand.decided)} decisions are about photos that are not "
-            f"among these; the first is of class {unknown[0][0]!r}, sha256 {unknown[0][1][:16]}…"
+            f"{len(unknown)} of {decided} made by hand found no photo among these; the first "
+            f"is of class {unknown[0][0]!r}, sha256 {unknown[0][1][:16]}…"
         )
     kept = {decisions.key_of(entry.photo) for entry in entries if not entry.photo.reason}
     vain = _counted(

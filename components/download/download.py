@@ -15,6 +15,7 @@ from components.common.photo import Photo, check_label
 from components.common.redact import check_no_secret, without_secrets
 from components.common.species import find_species
 from components.common.step import Progress, step, warn
+from components.common.wording import counted
 from components.download.candidate import (
     FETCHED_PER_CLASS,
     Candidate,
@@ -77,7 +78,7 @@ def download(
     tally = Tally()
     with _fetcher(options) as fetcher, DatasetWriter(output) as writer:
         query = Query(find_species(species or {}, label), options, fetcher)
-        progress = Progress(f"download {label}", _expected(names, options))
+        progress = Progress(f"download {label}", _expected(names, options), verb="taken")
         unlicensed, failures = 0, list[str]()
         for source, candidate, data in progress.over(_from_all(names, query, tally, failures)):
             writer.add(_row(label, source, candidate), data, extension=file_types.extension(data))
@@ -85,7 +86,8 @@ def download(
         # Inside the block: an error here leaves no dataset behind.
         _judge(label, progress.done, names, options, tally, failures)
         if unlicensed:
-            warn(f"{label}: {unlicensed} photos of the list have no known licence")
+            listed = counted(unlicensed, "photo of the list has", "photos of the list have")
+            warn(f"{label}: {listed} no known licence")
 
 
 def check_options(options: Options) -> list[str]:
@@ -241,14 +243,14 @@ def _judge(
     table += "".join(f"\n{failure}" for failure in failures)
     if count < max(least, 1):
         raise WorkError(
-            f"only {count} photos of {label!r} could be had from {', '.join(names)}, and at least "
-            f"{least} are needed (--min_per_class){table}\n{_advice(tally)}"
+            f"only {counted(count, 'photo')} of {label!r} could be had from {', '.join(names)}, "
+            f"and at least {least} are needed (--min_per_class){table}\n{_advice(tally)}"
         )
     # A list of one's own that names fewer, and all of them are here, is nothing to warn of.
     asked_for = bool(options.per_class) or bool(set(names) & set(SEARCHED))
     if count < wanted and (asked_for or tally.counts):
         instead = f" instead of {wanted}" if asked_for else ""
-        warn(f"{label}: {count} photos{instead}{table}")
+        warn(f"{label}: {counted(count, 'photo')}{instead}{table}")
 
 
 def _advice(tally: Tally) -> str:

@@ -134,7 +134,7 @@ def ask(model: Model, source: Source) -> tuple[list[Answer], list[Unusable]]:
                 failed[place] = bad
                 yield b""
 
-    progress = Progress(f"evaluate {source.part}", len(source.photos))
+    progress = Progress(f"evaluate {source.part}", len(source.photos), verb="answered")
     found = progress.over(model.predict_each(encoded()))
     for place, (photo, answer) in enumerate(zip(source.photos, found, strict=True)):
         if isinstance(answer, Prediction):

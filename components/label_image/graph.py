@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from components.common import backbone, images
 from components.common.errors import InputError
 from components.common.images import BadPhoto
+from components.common.wording import counted
 
 GRAPH_MAX_BYTES = 512 * 1024**2  # InceptionV3 has 90 MB
 LABELS_MAX_BYTES = 1024 * 1024
@@ -141,7 +142,8 @@ class Graph:
         if scores.size != len(self.classes) or scores.dtype.kind != "f":
             raise InputError(
                 f"{self._name} gives {scores.size} numbers of type {scores.dtype} for a photo, and "
-                f"there are {len(self.classes)} labels: expected a probability for each"
+                f"the labels name {counted(len(self.classes), 'class', 'classes')}: expected "
+                "a probability for each"
             )
         return Guess(scores.reshape(-1).astype(np.float32))
 

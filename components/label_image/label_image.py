@@ -75,7 +75,7 @@ def label_photos(
         return _label_one(model, places[0], reader, count or ONE_TOP_K, stream)
     write = writer(form, model.classes, count, stream)
     # On a terminal the answers themselves are the progress.
-    progress = Progress("label photos") if not stream.isatty() else None
+    progress = Progress("label photos", verb="answered") if not stream.isatty() else None
     started, done, failed = time.monotonic(), 0, 0
     many: Crew | Graph
     if isinstance(model, Model):
@@ -93,7 +93,7 @@ def label_photos(
     stream.flush()
     rate = done / max(time.monotonic() - started, 1e-9)
     summary = f"{done - failed} labelled, {failed} failed, {rate:.0f} photos a second"
-    progress = progress or Progress("label photos")
+    progress = progress or Progress("label photos", verb="answered")
     progress.finish(summary)
     return failed
 
@@ -199,7 +199,7 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> "G
     model = Model(model_dir)
     dataset = Dataset(demo)
     with_maps = len(dataset.photos) <= MAX_WITH_MAPS
-    progress = Progress("label demo photos", len(dataset.photos))
+    progress = Progress("label demo photos", len(dataset.photos), verb="answered")
     results = model.predict_each(dataset.read(photo) for photo in dataset.photos)
     labelled = []
     for photo, found in zip(dataset.photos, progress.over(results), strict=True):

@@ -104,7 +104,7 @@ def answers(model: Model, dataset: Dataset, photos: Sequence[Photo], what: str) 
     Raises:
         InputError: the dataset or the model is damaged.
     """
-    progress = Progress(what, len(photos))
+    progress = Progress(what, len(photos), verb="answered")
     found = progress.over(model.predict_each(dataset.read(photo) for photo in photos))
     return [
         not isinstance(one, BadPhoto) and model.classes[int(one.probabilities.argmax())] == label

@@ -23,6 +23,7 @@ from components.common.images import BadPhoto
 from components.common.photo import Photo
 from components.common.splits import SURPLUS
 from components.common.step import log, warn
+from components.common.wording import counted
 
 FEW_PHOTOS = 20  # retrain.py warned below this
 
@@ -113,8 +114,8 @@ def divide(
         by_class[label][splits.group_keys([photos[row] for row in rows])[0]] = rows
     if twice:
         warn(
-            f"{len(twice)} photos were left out because the same photo is in two classes, such as "
-            f"{photos[twice[0]].source_url}"
+            f"{counted(len(twice), 'photo was', 'photos were')} left out because the same photo is "
+            f"in two classes, such as {photos[twice[0]].source_url}"
         )
     for label in sorted({photo.label for photo in photos}):
         members = by_class[label]
@@ -159,9 +160,11 @@ def _clean(
             count += 1
             yield writer.add(photo, good.data), good.data
         if bad:
-            warn(f"{len(bad)} files of {label!r} are no usable photos, such as {bad[0]}")
+            found = counted(len(bad), f"file of {label!r} is no", f"files of {label!r} are no")
+            warn(f"{found} usable photo{'s' if len(bad) > 1 else ''}, such as {bad[0]}")
         if not count:
             raise InputError(f"no file of {image_dir / label} is a usable photo: {bad[0]}")
-        log.info("%s: %d photos", label, count)
+        log.info("%s: %s", label, counted(count, "photo"))
         if count < FEW_PHOTOS:
-            warn(f"{label!r} has only {count} photos, which may cause issues: use {FEW_PHOTOS}")
+            few = counted(count, "photo")
+            warn(f"{label!r} has only {few}, which may cause issues: use {FEW_PHOTOS}")

@@ -18,6 +18,7 @@ from components.common.errors import InputError
 from components.common.photo import RENDERED, Photo
 from components.common.splits import TEST, TRAINING, VALIDATION
 from components.common.step import Progress, warn
+from components.common.wording import counted
 from components.retrain import from_folder
 from components.retrain.head import PIPELINE, Examples, Recipe, score, train
 
@@ -168,12 +169,12 @@ def measure(
     if not tried:
         least = material.classes[int(counts.argmin())]
         raise InputError(
-            f"class {least!r} has {counts.min()} photos to learn from, and the curve begins with "
-            f"{min(sizes)}: add photos, or ask for fewer, such as --sizes 1,2,3"
+            f"class {least!r} has {counted(counts.min(), 'photo')} to learn from, and the curve "
+            f"begins with {min(sizes)}: add photos, or ask for fewer, such as --sizes 1,2,3"
         )
     # Looks at the training cost more than the training, and nobody looks here.
     recipe = dataclasses.replace(recipe, eval_step_interval=recipe.how_many_training_steps)
-    progress = Progress("heads trained", draws * (len(tried) + 1))
+    progress = Progress("learning curve", draws * (len(tried) + 1), unit="head", verb="trained")
     right: dict[str, list[int]] = {name: [] for name in [*map(str, tried), "all"]}
     photos: dict[str, list[int]] = {name: [] for name in right}
     for number in range(draws):
@@ -220,7 +221,7 @@ def _check_parts(
                 else f"{image_dir} holds only the class {classes}: two are needed"
             )
     if len(held_out) < FEW_TEST_PHOTOS:
-        warn(f"only {len(held_out)} photos to measure on: the intervals are wide")
+        warn(f"only {counted(len(held_out), 'photo')} to measure on: the intervals are wide")
 
 
 def _examples(

@@ -102,8 +102,7 @@ class Display(AbstractContextManager["Display"]):
             self._steps.pop(_process(event), None)
             self._finish(step)
         elif kind == "progress":
-            total = f" of {event['total']}" if event["total"] else ""
-            self._detail = f"{event['what']}: {event['done']}{total}"
+            self._detail = f"{event['what']}: {event['said']}"
             bar = self._bars.get(self._steps.get(_process(event), ""))
             if bar is not None:
                 self._progress.update(bar, detail=self._detail)

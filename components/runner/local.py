@@ -14,6 +14,7 @@ from rich.console import Console
 from components.common.errors import InputError, WorkError
 from components.common.model_place import METRICS
 from components.common.step import EVENTS_VARIABLE
+from components.common.wording import counted
 from components.runner import containers, run_pages, summary
 from components.runner.display import Display, EventReader
 from components.runner.options import Request
@@ -43,7 +44,10 @@ def run_locally(request: Request, pipeline_file: Path) -> int:
     started = time.monotonic()
     classes = request.arguments["classes"]
     console.print(
-        f"{len(classes)} classes: {', '.join(classes)}", markup=False, soft_wrap=True, style="bold"
+        f"{counted(len(classes), 'class', 'classes')}: {', '.join(classes)}",
+        markup=False,
+        soft_wrap=True,
+        style="bold",
     )
     log_file = request.run_dir / "log.txt"
     with Display(len(classes), console) as display:

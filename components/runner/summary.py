@@ -16,6 +16,7 @@ from components.common import sealed, storage
 from components.common.dataset import Dataset
 from components.common.model import read_description
 from components.common.splits import PARTS
+from components.common.wording import counted
 from components.publish import places
 from components.publish.decision import PUBLISH, Decision, comparison_figures
 from components.runner import run_pages
@@ -106,7 +107,7 @@ def _print_warnings(warnings: Sequence[str], console: Console) -> None:
     if not warnings:
         return
     console.print()
-    console.print(f"{len(warnings)} warnings:", style="yellow")
+    console.print(f"{counted(len(warnings), 'warning')}:", style="yellow")
     for warning in warnings[:MAX_WARNINGS]:
         console.print(f"  {warning}", markup=False, soft_wrap=True)
     if len(warnings) > MAX_WARNINGS:
@@ -149,7 +150,7 @@ def _accuracy(part: str, metrics: Mapping[str, Any]) -> str:
     if not photos:
         return "no photos"
     return (
-        f"{metrics[f'{part}_accuracy']:.3f} of {photos} photos it never saw "
+        f"{metrics[f'{part}_accuracy']:.3f} of {counted(photos, 'photo')} it never saw "
         f"(95 % interval {metrics[f'{part}_accuracy_low']:.3f} "
         f"to {metrics[f'{part}_accuracy_high']:.3f})"
     )

@@ -15,6 +15,7 @@ from components.common.model import REFERENCES, Model, read_description
 from components.common.model_place import METRICS, local_model
 from components.common.references import References
 from components.common.step import log
+from components.common.wording import counted
 from components.serve import figures
 from components.serve.app import Service, make_app
 from components.serve.connection import watched
@@ -155,5 +156,5 @@ def _watch(service: Service, server: uvicorn.Server) -> None:
             server.should_exit = True
             return
         time.sleep(POLL_S)
-    classes = len(service.description.classes)
-    log.info(f"ready: a model of {classes} classes, loaded in {time.monotonic() - started:.1f} s")
+    classes = counted(len(service.description.classes), "class", "classes")
+    log.info(f"ready: a model of {classes}, loaded in {time.monotonic() - started:.1f} s")

@@ -120,7 +120,7 @@ class _Progress:
         running = sorted({step_of(task) for task in tasks_of(run) if task.state == "RUNNING"})
         steps = ", ".join(step for step in running if step in STEPS)
         state = f"{run.state or 'PENDING'}{f' ({steps})' if steps else ''}"
-        self._display.show({"event": "progress", "what": "run", "done": state, "total": None})
+        self._display.show({"event": "progress", "what": "run", "said": state})
 
 
 def tasks_of(run: Any) -> Sequence[Any]:

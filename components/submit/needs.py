@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components import settings
+from components.common.wording import counted
 from components.download.candidate import FETCHED_PER_CLASS, SAMPLES_PER_CLASS
 from components.runner import scheduling
 from components.settings import ClusterOptions
@@ -43,12 +44,13 @@ def describe(
         seconds = [figure + steps * per_step for figure in seconds]
     known = "" if photos else "about "
     lines.append(
-        f"time    {_span(*seconds)} of computing on two cores for {known}{count} photos, and the "
-        f"start of a dozen pods; images of 2.5 GB are pulled the first time"
+        f"time    {_span(*seconds)} of computing on two cores for {known}"
+        f"{counted(count, 'photo')}, and the start of a dozen pods; "
+        "images of 2.5 GB are pulled the first time"
     )
     if steps and gpu:
         lines.append(
-            f"        and {steps} steps of fine-tuning on the GPU (not measured; "
+            f"        and {counted(steps, 'step')} of fine-tuning on the GPU (not measured; "
             f"{_time(steps * per_step)} on two cores)"
         )
     if arguments["source"] not in ("sample", "folder", "storage"):

@@ -15,6 +15,7 @@ from components import settings
 from components.common import storage
 from components.common.errors import InputError
 from components.common.step import warn
+from components.common.wording import counted
 from components.runner import options as run_options
 from components.runner import scheduling
 from components.runner.graph import DATASET, DOWNLOAD, PIPELINE_NAME
@@ -193,7 +194,8 @@ def _prepare(options: argparse.Namespace, compile_one: CompileOne, folder: Path)
     if image_dir:
         photos = upload.list_photos(image_dir, arguments["per_class"])
         if options.parts > len(photos):
-            raise InputError(f"--parts is {options.parts}: there are {len(photos)} photos only")
+            there = counted(len(photos), "photo")
+            raise InputError(f"--parts is {options.parts}: there is no more than {there}")
         uri = upload.dataset_uri(photos, options.upload_to)
         arguments["dataset_uri"] = upload.as_kfp_reads(uri, cluster)
     compiled = request.compile_for(

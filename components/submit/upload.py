@@ -132,7 +132,7 @@ def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
     with naming_full_disk("the packed photos", place), tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "dataset"
         with DatasetWriter(folder) as writer:
-            for label, path in Progress("pack photos", len(photos)).over(photos):
+            for label, path in Progress("pack photos", len(photos), verb="packed").over(photos):
                 data = path.read_bytes()
                 # As the step `download` describes the photos of a folder.
                 name = f"{label}/{path.name}".encode(errors="replace").decode()

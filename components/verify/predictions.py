@@ -8,6 +8,7 @@ from components.common import model, predictions
 from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
 from components.common.files import hash_file
+from components.common.wording import counted
 
 
 def check(path: Path, demo: Path, model_dir: Path) -> str:
@@ -37,7 +38,7 @@ def check(path: Path, demo: Path, model_dir: Path) -> str:
     if set(zip(*table.select(("path", "label")).to_pydict().values(), strict=True)) != photos:
         raise InputError(f"{path} is of other photos than {demo}")
     _check_answers(path, table, list(description.classes))
-    return f"{len(table)} answers of this model, one for each demo photo"
+    return f"{counted(len(table), 'answer')} of this model, one for each demo photo"
 
 
 def _check_answers(path: Path, table: pa.Table, classes: list[str]) -> None:

@@ -17,6 +17,7 @@ from components.common.files import hash_file
 from components.common.model_place import METRICS, version_of
 from components.common.photo import Photo
 from components.common.step import Progress
+from components.common.wording import counted
 from components.verify import predictions
 
 ARTIFACTS = "artifacts"
@@ -122,7 +123,7 @@ def verify(folder: Path) -> Iterator[Finding]:
         InputError: the folder is no finished run.
     """
     run = Run(folder)
-    progress = Progress("verify: photos")
+    progress = Progress("verify", verb="read")
     checks: list[tuple[Path, Callable[[], str]]] = [
         *((path, partial(_dataset, path, progress)) for path in run.datasets()),
         (run.ledger.parent, partial(_ledger, run)),
@@ -149,7 +150,8 @@ def _dataset(path: Path, progress: Progress) -> str:
         sealed.check_file(path, ATTRIBUTION, listed_files(path), DESCRIPTION)
     for _ in dataset.stream():
         progress.advance()
-    return f"{len(dataset.photos)} photos with their SHA-256{_age(sealed_=is_sealed)}"
+    count = counted(len(dataset.photos), "photo with its", "photos with their")
+    return f"{count} SHA-256{_age(sealed_=is_sealed)}"
 
 
 def _ledger(run: Run) -> str:
@@ -165,7 +167,8 @@ def _ledger(run: Run) -> str:
             f"{run.ledger} does not fit the datasets: the group {group} of {label!r} is in the "
             f"part {split} by {where} only"
         )
-    return f"{len(rows)} groups, as the manifests say; no photo and no group is in two parts"
+    count = counted(len(rows), "group")
+    return f"{count}, as the manifests say; no photo and no group is in two parts"
 
 
 def _check_parts(photos: list[Photo], run: Run) -> None:
@@ -190,8 +193,9 @@ def _bottlenecks(run: Run) -> str:
         what = "has no row for the photo" if sha256 in expected else "has a row for no photo, with"
         raise InputError(f"{run.bottlenecks} {what} SHA-256 {sha256}: it is of other datasets")
     return (
-        f"{len(found.sha256)} rows, one for each photo; {found.key.architecture} with weights "
-        f"{found.key.weights_sha256[:PREFIX_DIGITS]}{_age(sealed_=sealed.SEAL in described)}"
+        f"{counted(len(found.sha256), 'row')}, one for each photo; {found.key.architecture} with "
+        f"weights {found.key.weights_sha256[:PREFIX_DIGITS]}"
+        f"{_age(sealed_=sealed.SEAL in described)}"
     )
 
 

@@ -18,6 +18,7 @@ from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
 from components.common.images import BadPhoto
 from components.common.photo import Photo
+from components.common.step import log
 
 
 def picture(seed: int = 0, width: int = 480, height: int = 360) -> NDArray[np.uint8]:
@@ -257,6 +258,16 @@ def test_rejects_are_counted_in_one_warning(
     ]
     assert len(warnings) == 1
     assert "2 of 3 files rejected (2 too_few_bytes)" in warnings[0]
+    assert '"said": "3 of 3 photos looked at"' in (tmp_path / "events").read_text()
+
+
+def test_clean_ends_by_saying_how_many_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(log, "propagate", True)
+    with caplog.at_level("INFO", "components"):
+        run(tmp_path, [("daisy/1.jpg", PHOTO), ("daisy/2.jpg", SMALL)])
+    assert caplog.messages[-2] == "clean daisy: 1 of 2 photos kept"
 
 
 def test_same_input_makes_the_same_bytes(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_every_group_gets_one_part_in_whatever_order(
 @given(groups=groups_of_any_size, quota=quotas)
 def test_too_few_groups_are_an_error_of_the_user(groups: dict[str, int], quota: Quota) -> None:
     assume(len(groups) < len(needed(quota)))
-    with pytest.raises(InputError, match=r"class 'daisy' has \d different photos; \d are needed"):
+    with pytest.raises(InputError, match=r"class 'daisy' has \d different photos?; \d are needed"):
         splits.assign("daisy", groups, quota)
 
 

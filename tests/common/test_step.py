@@ -222,11 +222,11 @@ def test_no_events_without_the_variable(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_progress_counts_and_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(step_module.EVENTS_VARIABLE, str(tmp_path / "events"))
-    progress = Progress("wash", total=500)
+    progress = Progress("wash", 500, verb="washed", unit="plate")
     assert list(progress.over(range(500))) == list(range(500))
     lines = events_of(tmp_path / "events")
     assert progress.done == 500
-    assert (lines[-1]["what"], lines[-1]["done"], lines[-1]["total"]) == ("wash", 500, 500)
+    assert (lines[-1]["what"], lines[-1]["said"]) == ("wash", "500 of 500 plates washed")
     assert len(lines) < 50  # at most a few each second, not one for each piece of work
 
 
@@ -238,9 +238,34 @@ def test_progress_writes_a_line_now_and_then(
     monkeypatch.setattr(step_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     monkeypatch.setattr(step_module.log, "propagate", True)
     with caplog.at_level("INFO", "components"):
-        progress = Progress("wash", total=12)
+        progress = Progress("wash", 12, verb="washed", unit="plate")
         list(progress.over(range(12)))
-    assert caplog.messages == [f"wash: {done} of 12" for done in (3, 6, 9, 12, 12)]
+    expected = [f"wash: {done} of 12 plates washed" for done in (3, 6, 9, 12, 12)]
+    assert caplog.messages == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "said"),
+    [
+        (1, 1, "wash: 1 of 1 photo looked at"),
+        (3, 3, "wash: 3 of 3 photos looked at"),
+        (1, None, "wash: 1 photo looked at"),
+        (3, None, "wash: 3 photos looked at"),
+        (0, 0, "wash: 0 of 0 photos looked at"),
+    ],
+)
+def test_progress_says_what_it_has_counted(
+    count: int,
+    total: int | None,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(step_module.log, "propagate", True)
+    with caplog.at_level("INFO", "components"):
+        list(Progress("wash", total, verb="looked at").over(range(count)))
+        list(Progress("wash", total, verb="looked at").over(range(count), lambda: "2 clean"))
+    assert caplog.messages == [said, "wash: 2 clean"]
 
 
 @pytest.mark.parametrize(

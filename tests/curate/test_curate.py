@@ -18,6 +18,7 @@ from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
 from components.common.photo import Photo
 from components.common.splits import DEMO, LEDGER, TEST, TRAINING, VALIDATION
+from components.common.step import log
 from components.curate.curate import curate
 from components.curate.selection import Division
 
@@ -59,8 +60,13 @@ def curated(
     return run(root / "out", *prepare(root, photos), division, earlier)
 
 
-def test_enough_photos_fill_every_part_and_the_rest_is_surplus(tmp_path: Path) -> None:
-    found = curated(tmp_path, items("daisy", 15) + items("roses", 12))
+def test_enough_photos_fill_every_part_and_the_rest_is_surplus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(log, "propagate", True)
+    with caplog.at_level("INFO", "components"):
+        found = curated(tmp_path, items("daisy", 15) + items("roses", 12))
+    assert "curate: 24 of 27 photos used" in caplog.messages
     counts = collections.Counter(
         (photo.label, photo.split) for photo in [*found.training.photos, *found.demo.photos]
     )
@@ -163,7 +169,7 @@ def test_zero_held_out_photos_are_possible(tmp_path: Path) -> None:
         ),
         (
             [Item("daisy", f"d{n}", observation="w") for n in range(9)] + items("roses", 9),
-            "class 'daisy' has 1 different photos",
+            "class 'daisy' has 1 different photo; ",
         ),
     ],
 )
@@ -190,7 +196,7 @@ def test_numbers_that_make_no_sense_are_refused(
 def test_bottlenecks_of_other_photos_are_refused(tmp_path: Path) -> None:
     sources, _ = prepare(tmp_path / "a", items("daisy", 9) + items("roses", 9))
     _, vectors = prepare(tmp_path / "b", items("daisy", 8) + items("roses", 9))
-    with pytest.raises(InputError, match="1 photos have no bottleneck"):
+    with pytest.raises(InputError, match="1 photo has no bottleneck"):
         run(tmp_path / "out", sources, vectors)
 
 

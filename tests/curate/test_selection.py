@@ -122,7 +122,7 @@ def test_decisions_without_effect_are_told(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "d.json").write_text(json.dumps(content))
     outcome(tmp_path, sources, vectors, str(tmp_path / "d.json"))
     assert (
-        "1 of 1 decisions are about photos that are not among these"
+        "1 of 1 decision made by hand found no photo among these"
         in (tmp_path / "events").read_text()
     )
 

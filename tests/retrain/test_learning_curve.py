@@ -214,7 +214,7 @@ def test_tensorflow_is_not_loaded(photos: Path, backbone_cache: Path, tmp_path: 
         ),
         (
             lambda root: [p.unlink() for p in sorted((root / "earthstar").iterdir())[1:]],
-            "class 'earthstar' has 1 different photos",
+            "class 'earthstar' has 1 different photo; ",
         ),
     ],
 )

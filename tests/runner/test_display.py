@@ -35,8 +35,8 @@ def test_on_a_terminal_the_running_step_and_its_count_are_drawn() -> None:
         Console(file=out, width=100, force_terminal=True),
         {"event": "started", "step": "download", "pid": 1},
         {"event": "started", "step": "clean", "pid": 2},
-        {"event": "progress", "what": "download [daisy]", "done": 3, "total": 10, "pid": 1},
-        {"event": "progress", "what": "clean roses", "done": 5, "total": 9, "pid": 2},
+        {"event": "progress", "what": "download [daisy]", "said": "3 of 10", "pid": 1},
+        {"event": "progress", "what": "clean roses", "said": "5 of 9", "pid": 2},
     )
     lines = [line for line in out.getvalue().splitlines() if "━" in line]
     assert any("download" in line and "download [daisy]: 3 of 10" in line for line in lines)

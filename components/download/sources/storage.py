@@ -11,6 +11,7 @@ from components.common.fetch_cache import FetchCache
 from components.common.fetch_outcome import FetchError
 from components.common.photo import check_label
 from components.common.storage import StoredObject
+from components.common.wording import counted
 from components.download.candidate import Candidate, Query, expanded
 from components.download.sources import folder
 
@@ -39,8 +40,9 @@ def list_classes(prefix: str) -> list[str]:
     labels = [check_label(name) for name in storage.list_folders(prefix) if name[:1] != "."]
     if len(labels) < 2:
         raise InputError(
-            f"{prefix} holds {len(labels)} class folders: a classifier needs at least two, such as "
-            f"{prefix.rstrip('/')}/daisy/1.jpg and {prefix.rstrip('/')}/roses/1.jpg"
+            f"{prefix} holds {counted(len(labels), 'class folder')}: a classifier needs at "
+            f"least two, such as {prefix.rstrip('/')}/daisy/1.jpg and "
+            f"{prefix.rstrip('/')}/roses/1.jpg"
         )
     return labels
 

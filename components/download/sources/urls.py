@@ -13,6 +13,7 @@ from components.common import licences, storage, tables
 from components.common.errors import InputError
 from components.common.fetch import Fetcher
 from components.common.photo import check_label
+from components.common.wording import counted
 from components.download.candidate import Candidate, Query, expanded
 
 MAX_BYTES = 1024**3
@@ -56,7 +57,8 @@ def labels(url_list: str, fetcher: Fetcher) -> list[str]:
         found.add(row["label"])
     if len(found) < 2:
         raise InputError(
-            f"{url_list} names {len(found)} classes: a classifier needs at least two labels"
+            f"{url_list} names {counted(len(found), 'class', 'classes')}: a classifier needs at "
+            "least two labels"
         )
     return [check_label(label) for label in sorted(found)]
 

@@ -44,7 +44,7 @@ def options(store: Store, tmp_path: Path, folder: str = "set") -> Options:
 
 def test_classes_are_the_folders(store: Store, tmp_path: Path) -> None:
     assert class_names(options(store, tmp_path)) == ["daisy", "rose"]
-    with pytest.raises(InputError, match="1 class folders: a classifier needs at least two"):
+    with pytest.raises(InputError, match="1 class folder: a classifier needs at least two"):
         class_names(options(store, tmp_path, "one"))
 
 

@@ -161,7 +161,7 @@ def test_photos_without_a_licence_are_taken_with_a_warning(
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
     rows(tmp_path, write_csv(tmp_path / "list.csv", server))
     told = (tmp_path / "events").read_text()
-    assert "daisy: 1 photos of the list have no known licence" in told
+    assert "daisy: 1 photo of the list has no known licence" in told
     assert "1  unknown licence" in told
 
 
@@ -241,7 +241,7 @@ def test_empty_list_is_refused(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("labels", "message"),
-    [(["daisy", "daisy"], "names 1 classes"), (["daisy", "../up"], "cannot be a class name")],
+    [(["daisy", "daisy"], "names 1 class:"), (["daisy", "../up"], "cannot be a class name")],
 )
 def test_labels_that_make_no_classes_are_refused(
     tmp_path: Path, labels: list[str], message: str

@@ -1,0 +1,21 @@
+"""Counts in words: one of a thing is not "1 things"."""
+
+import pytest
+
+from components.common.wording import counted
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "said"),
+    [
+        (0, ("file",), "0 files"),
+        (1, ("file",), "1 file"),
+        (2, ("file",), "2 files"),
+        (1, ("class", "classes"), "1 class"),
+        (5, ("class", "classes"), "5 classes"),
+        (1, ("file was", "files were"), "1 file was"),
+        (3, ("file was", "files were"), "3 files were"),
+    ],
+)
+def test_count_is_written_as_people_do(number: int, words: tuple[str, ...], said: str) -> None:
+    assert counted(number, *words) == said
