@@ -7,6 +7,7 @@ from components.common.files import default_cache_dir
 from components.common.model_place import local_model
 from components.common.step import run_command
 from components.evaluate.evaluate import evaluate
+from components.evaluate.evaluation import FOLDER, LEARNED
 
 
 def main() -> None:
@@ -38,12 +39,15 @@ def _command(options: argparse.Namespace) -> None:
     )
     for part in result.parts:
         share = part.accuracy
+        name, remark = part.name, ""
+        if part.name == LEARNED:
+            name, remark = f"{FOLDER}, {LEARNED}", ": proves nothing"
+        elif part.name == FOLDER and result.seen:
+            name = f"{FOLDER}, never seen"
         print(
-            f"{part.name}: {share.count} of {share.total} right, {share.value:.3f} "
-            f"({share.low:.3f} to {share.high:.3f})"
+            f"{name}: {share.count} of {share.total} right, {share.value:.3f} "
+            f"({share.low:.3f} to {share.high:.3f}){remark}"
         )
-    if result.unusable:
-        print(f"{len(result.unusable)} files were left out: they are no usable photos")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from components.common.images import BadPhoto
 from components.common.model import Model, Prediction
 from components.common.photo import Photo, check_label
 from components.common.step import Progress, warn
+from components.common.wording import counted
 from components.evaluate.evaluation import FOLDER, Answer, Mistake, Unusable
 from components.evaluate.measure import Outcomes
 
@@ -153,7 +154,7 @@ def warn_of(unusable: Sequence[Unusable]) -> None:
         named = ", ".join(f"{one.name} ({one.reason})" for one in unusable[:NAMED_UNUSABLE])
         more = len(unusable) - NAMED_UNUSABLE
         rest = f" and {more} more, which the report names" if more > 0 else ""
-        files = "1 file was" if len(unusable) == 1 else f"{len(unusable)} files were"
+        files = counted(len(unusable), "file was", "files were")
         warn(f"{files} left out of the folder: {named}{rest}")
 
 
@@ -236,13 +237,14 @@ def _mistake(answer: Answer, read: Callable[[Photo], bytes]) -> Mistake:
     )
 
 
-def known_photos(source: Source, known: frozenset[str]) -> int:
-    """How many of a source's photos are among `known`, SHA-256 as datasets store them."""
-    count = 0
+def known_photos(source: Source, known: frozenset[str]) -> frozenset[str]:
+    """The paths of a source's photos that are among `known`, SHA-256 as datasets store them."""
+    found = set()
     for photo in source.photos:
         try:
             stored = images.to_clean_jpeg(source.read(photo)).data
         except BadPhoto:
             continue
-        count += hashlib.sha256(stored).hexdigest() in known
-    return count
+        if hashlib.sha256(stored).hexdigest() in known:
+            found.add(photo.path)
+    return frozenset(found)

@@ -1,6 +1,6 @@
 """Step `evaluate`: how good is the model, on photos that it never saw? It only measures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,14 @@ from components.evaluate.answers import (
     warn_of,
 )
 from components.evaluate.curves import Roc, micro_roc, risk_coverage
-from components.evaluate.evaluation import FOLDER, HELD_OUT, Answer, Evaluation, Unusable
+from components.evaluate.evaluation import (
+    FOLDER,
+    HELD_OUT,
+    LEARNED,
+    Answer,
+    Evaluation,
+    Unusable,
+)
 from components.evaluate.measure import Outcomes, PartFigures, Share, measure_part
 from components.evaluate.report import render
 
@@ -50,7 +57,8 @@ def evaluate(
         metrics: JSON file of figures to write, finite numbers only.
         html: self-contained report to write.
         folder: folder with one subfolder of photos per class; None for none. Its photos are
-            measured on their own, not as held-out ones.
+            measured on their own, not as held-out ones, and apart from them those that the model
+            was made of, which prove nothing.
 
     Raises:
         InputError: no model, no photos, or photos of classes that the model does not know.
@@ -64,13 +72,15 @@ def evaluate(
     held_out, _ = _ask_all(model, sources)
     own: list[Answer] = []
     unusable: list[Unusable] = []
-    seen = 0
+    seen: frozenset[str] = frozenset()
     if folder is not None:
         source, unusable = folder_source(folder, model.classes)
         own, bad = _ask_all(model, [source])
         unusable += bad
-        warn_of(unusable)
         seen = _seen_before(model, source)
+        for caution in _told_of(len(seen), len(own)):
+            warn(caution)
+        warn_of(unusable)
         sources.append(source)
     answers = held_out or own
     if not answers:
@@ -96,10 +106,22 @@ def _evaluation(
     sources: Sequence[Source],
     held_out: list[Answer],
     own: list[Answer],
-    seen: int,
+    seen: Collection[str],
     unusable: Iterable[Unusable],
 ) -> Evaluation:
-    """The figures of all parts; the report goes into the held-out photos where there are any."""
+    """The figures of all parts.
+
+    The report goes into the held-out photos where there are any, else into those of the folder that
+    the model never saw.
+
+    Args:
+        model: that answered.
+        sources: of the photos.
+        held_out: answers to the photos of datasets.
+        own: answers to the photos of the folder.
+        seen: paths of the folder's photos that the model was made of.
+        unusable: files that were left out.
+    """
 
     def measured(name: str, answers: Sequence[Answer]) -> PartFigures:
         return measure_part(name, model.classes, arrays(answers))
@@ -114,19 +136,21 @@ def _evaluation(
     ]
     if held_out:
         parts.append(measured(HELD_OUT, held_out))
-    if own:
-        parts.append(measured(FOLDER, own))
-    main = held_out or own
+    new = [one for one in own if one.photo.path not in seen]
+    learned = [one for one in own if one.photo.path in seen]
+    parts += [measured(name, rows) for name, rows in ((FOLDER, new), (LEARNED, learned)) if rows]
+    main = held_out or new or learned
+    name = HELD_OUT if held_out else FOLDER if new else LEARNED
     unflagged = [one for one in main if not FLAGGED & set(one.photo.flags)]
     return Evaluation(
         model=model.description,
         parts=tuple(parts),
-        overall=next(part for part in parts if part.name == (HELD_OUT if held_out else FOLDER)),
+        overall=next(part for part in parts if part.name == name),
         outcomes=arrays(main),
         curated=measured("curated", unflagged) if len(unflagged) < len(main) else None,
         mistakes=mistakes(main, sources, model.classes),
-        cautions=(*_told_of(seen), *cautions(answer.photo for answer in main)),
-        seen=seen,
+        cautions=(*_told_of(len(learned), len(own)), *cautions(answer.photo for answer in main)),
+        seen=len(learned),
         unusable=tuple(unusable),
     )
 
@@ -148,26 +172,28 @@ def _nothing_to_measure(
     return f"{found}: left out {len(unusable)}, such as {first.name} ({first.reason})"
 
 
-def _seen_before(model: Model, source: Source) -> int:
-    """How many photos of the folder the model was made of."""
+def _seen_before(model: Model, source: Source) -> frozenset[str]:
+    """The paths of the folder's photos that the model was made of."""
     if not (model.directory / REFERENCES).is_file():
-        return 0
+        return frozenset()
     path = model.description.check_file(model.directory, REFERENCES)
-    known = frozenset(photo.sha256 for photo in References(path).photos)
-    seen = known_photos(source, known)
-    for caution in _told_of(seen):
-        warn(caution)
-    return seen
+    return known_photos(source, frozenset(photo.sha256 for photo in References(path).photos))
 
 
-def _told_of(seen: int) -> list[str]:
-    """A caution where the folder holds photos that the model was made of."""
+def _told_of(seen: int, photos: int) -> list[str]:
+    """A caution where the model learned from some of the folder's photos, or from all."""
     if not seen:
         return []
-    were = "photo of the folder was" if seen == 1 else "photos of the folder were"
+    if seen == photos:
+        return [
+            f"The model learned from {'the only photo' if photos == 1 else f'all {photos} photos'} "
+            "of this folder. A photo learned from proves nothing: its figures do not say how good "
+            "the model is. Show it photos that it never saw, such as the demo photos of its run."
+        ]
     return [
-        f"{seen} {were} used to make this model: the figures are better than they would be on new "
-        "ones. (Copies of another size or quality are not noticed.)"
+        f"The model learned from {seen} of the {photos} photos of this folder. A photo learned "
+        f"from proves nothing: the folder's figures are those of the other {photos - seen}. "
+        "(Copies of another size or quality are not noticed.)"
     ]
 
 
@@ -205,7 +231,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     """The metrics file: finite numbers, the classes, and the confusion matrix.
 
     `accuracy` and all that names no part is over the held-out photos, test and demo together, or
-    over the folder where it alone was measured; `accuracy_low` and `accuracy_high` are its 95 %
+    over the folder's where it alone was measured; `accuracy_low` and `accuracy_high` are its 95 %
     Wilson interval. What cannot be told, such as `unknown_rate` without a rule, is not there.
     """
     overall = evaluation.overall

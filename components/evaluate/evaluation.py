@@ -11,7 +11,8 @@ from components.evaluate.measure import Outcomes, PartFigures
 
 # Parts beside those of the datasets, splits.TEST and splits.DEMO.
 HELD_OUT = "held out"  # test and demo photos together
-FOLDER = "folder"  # photos of a labelled folder
+FOLDER = "folder"  # photos of a labelled folder that the model never saw
+LEARNED = "learned from"  # photos of the folder that the model was made of
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class Evaluation:
     Attributes:
         model: what `model.json` says.
         parts: figures of each part; the last is `overall` unless a folder follows.
-        overall: what the report goes into: all held-out photos, or the folder alone.
+        overall: what the report goes into: all held-out photos; without any, the photos of the
+            folder that the model never saw, or, if there are none either, those it was made of.
         outcomes: true classes and answers of `overall`.
         curated: `overall` without the photos that curation flagged; None where none is flagged.
         mistakes: the worst first.

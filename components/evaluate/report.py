@@ -16,7 +16,7 @@ from components.common.report import (
 from components.common.report_style import SHADES
 from components.evaluate import charts, report_mistakes
 from components.evaluate.curves import risk_coverage
-from components.evaluate.evaluation import FOLDER, HELD_OUT, Evaluation
+from components.evaluate.evaluation import FOLDER, HELD_OUT, LEARNED, Evaluation
 from components.evaluate.measure import TOP_K, ClassFigures, PartFigures, Share
 from components.evaluate.report_mistakes import mistakes
 from components.evaluate.report_model import about_model, unusable_files
@@ -47,9 +47,7 @@ def render(evaluation: Evaluation) -> str:
     model, overall = evaluation.model, evaluation.overall
     body = [
         notices(rendered=model.rendered, cautions=evaluation.cautions),
-        _headline(
-            overall, len(model.classes), new=not (evaluation.seen and overall.name == FOLDER)
-        ),
+        _headline(overall, len(model.classes), new=overall.name != LEARNED),
         _glance(evaluation),
         _parts(evaluation),
         _curated(evaluation),
@@ -63,14 +61,21 @@ def render(evaluation: Evaluation) -> str:
         unusable_files(evaluation.unusable),
         about_model(model),
     ]
-    measured = (
-        "Measured on a folder of labelled photos."
-        if overall.name == FOLDER
-        else "Measured on photos that were kept from the training."
-    )
-    subtitle = f"{measured} {model.architecture}, {len(model.classes)} classes."
+    subtitle = f"{_measured_on(evaluation)} {model.architecture}, {len(model.classes)} classes."
     about = identity(version_of(model), model.manifest_sha256)
     return page("How good is the model?", subtitle, "\n".join(body), css=CSS, identity=about)
+
+
+def _measured_on(evaluation: Evaluation) -> str:
+    """Which photos the whole report is about, as a sentence."""
+    name = evaluation.overall.name
+    if name == LEARNED:
+        return "Measured on photos that the model learned from, which proves nothing."
+    if name == FOLDER and evaluation.seen:
+        return "Measured on those photos of a folder that the model never saw."
+    if name == FOLDER:
+        return "Measured on a folder of labelled photos."
+    return "Measured on photos that were kept from the training."
 
 
 def _headline(part: PartFigures, classes: int, *, new: bool) -> str:
@@ -95,7 +100,8 @@ time.</p>
 
 def _kind(part: PartFigures) -> str:
     """What the photos of the whole report are."""
-    return "photos of the folder" if part.name == FOLDER else "held-out photos"
+    kinds = {FOLDER: "photos of the folder", LEARNED: "photos that it learned from"}
+    return kinds.get(part.name, "held-out photos")
 
 
 def _remark(accuracy: Share) -> str:
@@ -240,6 +246,8 @@ def _parts(evaluation: Evaluation) -> str:
         notes.append("“held out” is the test and demo photos together.")
     if FOLDER in names and HELD_OUT in names:
         notes.append("The folder is measured on its own; all that follows is about “held out”.")
+    if LEARNED in names:
+        notes.append("“learned from”: photos of the folder that the model was made of.")
     caption = " ".join(["Accuracy of each part.", *notes])
     return f"<h2>Parts</h2>{table(caption, headers, rows)}"
 

@@ -4,13 +4,14 @@ import dataclasses
 import json
 import math
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Run, run_captured
+from conftest import ROOT, Run, run_captured
 from html_page import Page
 
 from components.common import images
@@ -180,7 +181,9 @@ def test_folder_is_measured_alone_and_files_that_are_no_photos_are_named(
         *("--report", str(tmp_path / "report.html")),
     )
     assert done.returncode == 0, done.stderr
-    assert "5 files were left out: they are no usable photos" in done.stdout
+    said = done.stderr + done.stdout
+    assert said.count("left out") == 1
+    assert "warning: 5 files were left out of the folder: " in done.stderr
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["folder_photos"] == count
     assert metrics["accuracy"] == metrics["folder_accuracy"]
@@ -229,18 +232,81 @@ def test_folder_beside_the_held_out_photos_is_a_part_of_its_own(
     assert {name: metrics[name] for name in before} == before
 
 
-def test_photos_that_the_model_was_made_of_are_told_of(sample_run: Run, tmp_path: Path) -> None:
-    count = unpacked(sample_run.directory / "training", tmp_path / "seen", split="training")
-    result = measured_folder(sample_run, tmp_path / "seen", tmp_path)
-    assert result.cautions[0].startswith(
-        f"{count} photos of the folder were used to make this model"
+def evaluated(run: Run, folder: Path, out: Path) -> "subprocess.CompletedProcess[str]":
+    """`evaluate` on a folder alone, as a person runs it, with both outputs in the order written."""
+    command = [
+        *(sys.executable, "-m", "components.evaluate", "--folder", str(folder)),
+        *("--model_dir", str(run.directory / "model"), "--metrics", str(out / "metrics.json")),
+        *("--report", str(out / "report.html")),
+    ]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=True,
     )
-    assert json.loads((tmp_path / "metrics.json").read_text())["folder_photos_seen"] == count
-    assert "on new photos it may well" not in (tmp_path / "report.html").read_text()
-    unpacked(sample_run.directory / "demo", tmp_path / "new", split="demo")
-    said = " ".join(measured_folder(sample_run, tmp_path / "new", tmp_path).cautions)
-    assert "used to make" not in said
+
+
+def test_photos_that_the_model_never_saw_come_first(sample_run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    learned = unpacked(sample_run.directory / "training", folder, split="training")
+    new = unpacked(sample_run.directory / "demo", folder, split="demo")
+    said = evaluated(sample_run, folder, tmp_path).stdout
+    warning = f"warning: The model learned from {learned} of the {learned + new} photos of this"
+    assert said.count("learned from proves nothing") == 1
+    places = [
+        said.index(text)
+        for text in (warning, "folder, never seen: ", "folder, learned from: ", ": proves nothing")
+    ]
+    assert places == sorted(places)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    demo = measured_folder(sample_run, made_of(sample_run, "demo", tmp_path), tmp_path)
+    assert metrics["accuracy"] == metrics["folder_accuracy"] == demo.overall.accuracy.value
+    assert (metrics["folder_photos"], metrics["learned_from_photos"]) == (new, learned)
+    assert metrics["folder_photos_seen"] == learned
+    assert sum(map(sum, metrics["confusion"])) == new
+
+
+def made_of(run: Run, part: str, out: Path) -> Path:
+    folder = out / part
+    unpacked(run.directory / ("demo" if part == "demo" else "training"), folder, split=part)
+    return folder
+
+
+def test_folder_of_nothing_but_photos_learned_from_proves_nothing(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    folder = made_of(sample_run, "training", tmp_path)
+    said = evaluated(sample_run, folder, tmp_path).stdout
+    count = sum(len(list(one.iterdir())) for one in folder.iterdir())
+    warning = f"The model learned from all {count} photos of this folder. A photo learned from"
+    assert 0 <= said.index(warning) < said.index("folder, learned from: ")
+    assert "never seen: " not in said
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["folder_photos_seen"] == metrics["learned_from_photos"] == count
+    assert "folder_accuracy" not in metrics
+    text = Page((tmp_path / "report.html").read_text()).text
+    assert text.index(warning) < text.index("photos that it learned from right")
+    assert "which proves nothing" in text
+    assert "on new photos it may well" not in text
+
+
+def test_folder_of_new_photos_needs_no_such_words(sample_run: Run, tmp_path: Path) -> None:
+    result = measured_folder(sample_run, made_of(sample_run, "demo", tmp_path), tmp_path)
+    assert "learned from" not in " ".join(result.cautions)
+    assert "learned from" not in Page((tmp_path / "report.html").read_text()).text
     assert "folder_photos_seen" not in json.loads((tmp_path / "metrics.json").read_text())
+
+
+def test_one_file_that_is_left_out_is_one_file(sample_run: Run, tmp_path: Path) -> None:
+    folder = made_of(sample_run, "demo", tmp_path)
+    (folder / "list.csv").write_text("none")
+    said = evaluated(sample_run, folder, tmp_path).stdout
+    assert "warning: 1 file was left out of the folder: list.csv (in no class folder)" in said
+    assert said.count("left out") == 1
 
 
 def test_published_root_is_measured_by_its_latest_version(sample_run: Run, tmp_path: Path) -> None:
