@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.clean import quality
-from components.common import decisions, file_types, images, perceptual_hash
+from components.common import decisions, file_types, images, perceptual_hash, reasons
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.decisions import Decisions
 from components.common.errors import InputError
 from components.common.images import BadPhoto, CleanPhoto
 from components.common.photo import KEPT_BY_HAND, TRUNCATED, Photo
+from components.common.reasons import FILE_NAME as REASONS
 from components.common.step import Progress, step, warn
 from components.common.wording import counted
 
@@ -46,6 +47,7 @@ class Verdict:
     clean: CleanPhoto | None = None
     sha256: str = ""  # of the clean photo
     reason: str = ""
+    measured: str = ""  # what the reason goes by
 
 
 @step("clean")
@@ -66,7 +68,7 @@ def clean(
         source: dataset as downloaded.
         output: dataset of usable photos to write.
         rejects: dataset of rejected files to write, bytes as they were up to `REJECT_MAX_BYTES`
-            and, together, `REJECTS_MAX_BYTES`.
+            and, together, `REJECTS_MAX_BYTES`; its REASONS.csv says of each why.
         min_bytes: smallest file that is taken.
         suspicious_bytes: below this the reason is "suspicious_size" instead of "too_few_bytes".
         strict: reject what is otherwise only flagged (`quality.FLAGS`).
@@ -81,20 +83,20 @@ def clean(
         raise InputError(f"{source} would be replaced by its own result: choose another output")
     by_hand = decisions.read(decisions_file)
     dataset = Dataset(source, part=part)
-    reasons: collections.Counter[str] = collections.Counter()
+    rejected: collections.Counter[str] = collections.Counter()
     kept: collections.Counter[str] = collections.Counter()
     flagged: collections.Counter[str] = collections.Counter()
     progress = Progress(f"clean {', '.join(dataset.labels)}", len(dataset.photos), verb="looked at")
     looked_at = _judge_all(dataset, min_bytes, suspicious_bytes, by_hand)
-    with DatasetWriter(output) as good, DatasetWriter(rejects) as bad:
-        seen: set[tuple[str, str]] = set()
+    with DatasetWriter(output) as good, DatasetWriter(rejects, rejects=True) as bad:
+        seen: dict[tuple[str, str], str] = {}
         room = REJECTS_MAX_BYTES
         for verdict in progress.over(
             looked_at, lambda: f"{kept.total()} of {counted(len(dataset.photos), 'photo')} kept"
         ):
             verdict = _without_duplicates(_strictly(verdict) if strict else verdict, seen)
             if verdict.clean is None:
-                reasons[verdict.reason] += 1
+                rejected[verdict.reason] += 1
                 room -= _add_reject(bad, verdict, min(room, REJECT_MAX_BYTES))
             else:
                 kept[verdict.photo.label] += 1
@@ -103,13 +105,13 @@ def clean(
                 good.add(row, verdict.clean.data, sha256=verdict.sha256)
         # Inside the block: an error here leaves neither dataset behind.
         if not part:
-            _check_every_class(dataset, kept, reasons)
-    if reasons:
-        listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+            _check_every_class(dataset, kept, rejected)
+    if rejected:
+        listed = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
         classes = ", ".join(dataset.labels)
-        advice = "; --min_bytes sets the smallest size" if "too_few_bytes" in reasons else ""
-        count = f"{reasons.total()} of {counted(len(dataset.photos), 'file')}"
-        warn(f"{classes}: {count} rejected ({listed}){advice}")
+        advice = "; --min_bytes sets the smallest size" if "too_few_bytes" in rejected else ""
+        count = f"{rejected.total()} of {counted(len(dataset.photos), 'file')}"
+        warn(f"{classes}: {count} rejected ({listed}){advice}; {REASONS} says why")
     if flagged and not strict:
         listed = ", ".join(f"{count} {flag}" for flag, count in flagged.most_common())
         warn(
@@ -125,19 +127,19 @@ def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
             but whose data has holes: often, not always, a part of the picture is grey or shifted.
     """
     if file_types.is_known_placeholder(data):
-        raise BadPhoto("placeholder")
+        raise BadPhoto("placeholder", "the very bytes of a known notice")
     if len(data) < suspicious_bytes:
         raise BadPhoto("suspicious_size", f"{len(data)} bytes")
     try:
         photo = images.to_clean_jpeg(data)
     except BadPhoto as bad:
         if bad.reason == "damaged" and _can_be_shown(data):
-            raise BadPhoto("quarantined", str(bad)) from bad
+            raise BadPhoto("quarantined", bad.detail) from bad
         raise
     if is_placeholder(photo):
-        raise BadPhoto("placeholder")
+        raise BadPhoto("placeholder", f"{PLACEHOLDER_FLAT_SHARE:.0%} or more of it in one tone")
     if len(data) < min_bytes:
-        raise BadPhoto("too_few_bytes", f"{len(data)} bytes")
+        raise BadPhoto("too_few_bytes", f"{len(data)} bytes, less than {min_bytes}")
     return photo
 
 
@@ -190,7 +192,7 @@ def _judge_all(
             else:
                 good = judge(data, min_bytes=min_bytes, suspicious_bytes=suspicious_bytes)
         except BadPhoto as bad:
-            return Verdict(photo, data, reason=bad.reason)
+            return Verdict(photo, data, reason=bad.reason, measured=bad.detail)
         remarks = (*others, *quality.flags(good))
         code = perceptual_hash.phash_of(good.small)
         hashed = dataclasses.replace(photo, phash=code, flags=remarks)
@@ -214,18 +216,26 @@ def _strictly(verdict: Verdict) -> Verdict:
     against = [flag for flag in verdict.photo.flags if flag in quality.FLAGS]
     if verdict.clean is None or not against or KEPT_BY_HAND in verdict.photo.flags:
         return verdict
-    return dataclasses.replace(verdict, clean=None, reason=against[0])
+    return dataclasses.replace(
+        verdict, clean=None, reason=against[0], measured=", ".join(map(reasons.short, against))
+    )
 
 
-def _without_duplicates(verdict: Verdict, seen: set[tuple[str, str]]) -> Verdict:
-    """The verdict, or a rejection where the class already has a photo of the same bytes."""
+def _without_duplicates(verdict: Verdict, seen: dict[tuple[str, str], str]) -> Verdict:
+    """The verdict, or a rejection where the class already has a photo of the same bytes.
+
+    Args:
+        verdict: on one photo.
+        seen: name of the first photo of each class and SHA-256; it is added to.
+    """
     if verdict.clean is None:
         return verdict
     key = (verdict.photo.label, verdict.sha256)
-    if key in seen:
-        return dataclasses.replace(verdict, clean=None, reason="exact_duplicate")
-    seen.add(key)
-    return verdict
+    if key not in seen:
+        seen[key] = verdict.photo.source_url or verdict.photo.path
+        return verdict
+    same = f"the same as {seen[key]}"
+    return dataclasses.replace(verdict, clean=None, reason="exact_duplicate", measured=same)
 
 
 def _add_reject(rejects: DatasetWriter, verdict: Verdict, most: int) -> int:
@@ -238,7 +248,8 @@ def _add_reject(rejects: DatasetWriter, verdict: Verdict, most: int) -> int:
     )
     if len(data) < len(verdict.source):
         photo = dataclasses.replace(photo, flags=(*photo.flags, TRUNCATED))
-    rejects.add(photo, data, extension=file_types.extension(verdict.source))
+    extension = file_types.extension(verdict.source)
+    rejects.add(photo, data, extension=extension, measured=verdict.measured)
     return len(data)
 
 
@@ -247,13 +258,13 @@ def _row(photo: Photo, clean_photo: CleanPhoto) -> Photo:
 
 
 def _check_every_class(
-    dataset: Dataset, kept: collections.Counter[str], reasons: Collection[str]
+    dataset: Dataset, kept: collections.Counter[str], rejected: Collection[str]
 ) -> None:
     for label in dataset.labels:
         if not kept[label]:
-            listed = ", ".join(sorted(set(reasons)))
-            lower = ", or lower --min_bytes" if "too_few_bytes" in reasons else ""
+            listed = "; ".join(f"{one}: {reasons.meaning(one)}" for one in sorted(set(rejected)))
+            lower = ", or lower --min_bytes" if "too_few_bytes" in rejected else ""
             raise InputError(
                 f"the class {label!r} has no usable photo: all of its files were rejected "
-                f"({listed}): add photos{lower}; docs/artifacts.md says what each reason means"
+                f"({listed}): add photos{lower}"
             )

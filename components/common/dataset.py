@@ -1,7 +1,7 @@
 """The dataset artifact: photographs in tar shards, described by one manifest.
 
 A dataset is a directory with `manifest.parquet`, `ATTRIBUTION.md` and `images-00000.tar`,
-`images-00001.tar`, …
+`images-00001.tar`, …; one of rejects has `REASONS.csv` too.
 Untarring every shard gives a folder per class. The manifest holds the byte offset of each photo,
 so one can be read at random without unpacking anything. docs/artifacts.md describes the format.
 """
@@ -17,7 +17,7 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.common import attribution, sealed, shards, tables
+from components.common import attribution, reasons, sealed, shards, tables
 from components.common.errors import InputError
 from components.common.files import atomic_directory, hash_file
 from components.common.photo import Photo, check_label
@@ -28,7 +28,8 @@ FORMAT = "wild-mushrooms-dataset"
 FORMAT_VERSION = "3"
 READABLE = ("2", "3")  # version 2 has no dataset.json and no checksums, and is read as it is
 MANIFEST = "manifest.parquet"
-DESCRIPTION = "dataset.json"  # sealed, with the hash of the manifest
+DESCRIPTION = "dataset.json"  # sealed, with the hashes of the manifest and of `FOR_PEOPLE`
+FOR_PEOPLE = (attribution.FILE_NAME, reasons.FILE_NAME)
 # A manifest row takes well under 1 KB; this bounds what a stranger's manifest can make us read.
 MANIFEST_MAX_BYTES = 2 * 1024**3
 PHOTO_MAX_BYTES = 256 * 1024 * 1024
@@ -66,13 +67,22 @@ _MEMBER_NAME = re.compile(r"[^/\0]+/[0-9a-f]{16}(-\d+)?\.[a-z0-9]{2,4}")
 class DatasetWriter(AbstractContextManager["DatasetWriter"]):
     """Writes a dataset; it appears under its name when the block ends without error.
 
+    Args:
+        path: its directory.
+        shard_bytes: how much a shard holds before the next one is begun.
+        rejects: it holds photos that were left out: REASONS.csv says why.
+
     Example:
         >>> with DatasetWriter(Path("photos")) as writer:
         ...     photo = writer.add(Photo(label="daisy"), data, extension="jpg")
     """
 
-    def __init__(self, path: Path, *, shard_bytes: int = shards.SHARD_BYTES) -> None:
+    def __init__(
+        self, path: Path, *, shard_bytes: int = shards.SHARD_BYTES, rejects: bool = False
+    ) -> None:
         self.path = Path(path)
+        self._rejects = rejects
+        self._measured: dict[str, str] = {}
         self._shard_bytes = shard_bytes
         self._photos: list[Photo] = []
         self._names: set[str] = set()
@@ -94,6 +104,10 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
                 self._shards.close()
                 written = attribution.render(self._photos)
                 (self._temporary / attribution.FILE_NAME).write_text(written, encoding="utf-8")
+                if self._rejects:
+                    written = reasons.render(self._photos, self._measured)
+                    # With the mark by which spreadsheets know UTF-8.
+                    (self._temporary / reasons.FILE_NAME).write_text(written, "utf-8-sig")
                 write_manifest(self._photos, self._temporary / MANIFEST)
             else:
                 self._shards.abandon()
@@ -102,7 +116,15 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
             raise
         self._directory.__exit__(kind, error, traceback)
 
-    def add(self, photo: Photo, data: bytes, *, extension: str = "jpg", sha256: str = "") -> Photo:
+    def add(
+        self,
+        photo: Photo,
+        data: bytes,
+        *,
+        extension: str = "jpg",
+        sha256: str = "",
+        measured: str = "",
+    ) -> Photo:
         """Append one photo; returns its row with path, shard, offset, size and sha256 filled in.
 
         Args:
@@ -110,6 +132,7 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
             data: its bytes.
             extension: of its name.
             sha256: of `data`, from a caller that has computed it already.
+            measured: of a reject, for REASONS.csv: what its reason goes by.
         """
         sha256 = sha256 or hashlib.sha256(data).hexdigest()
         name = self._member_name(check_label(photo.label), sha256, extension)
@@ -124,6 +147,8 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
             source_sha256=photo.source_sha256 or sha256,
         )
         self._photos.append(stored)
+        if measured:
+            self._measured[name] = measured[: reasons.MAX_TEXT]
         return stored
 
     def revise(self, change: Callable[[Photo], Photo]) -> list[Photo]:
@@ -164,7 +189,7 @@ def write_manifest(photos: Sequence[Photo], path: Path) -> None:
     }
     table = pa.table(columns, schema=SCHEMA)
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
-    names = [name for name in (MANIFEST, attribution.FILE_NAME) if (path.parent / name).is_file()]
+    names = [name for name in (MANIFEST, *FOR_PEOPLE) if (path.parent / name).is_file()]
     files = {name: hash_file(path.parent / name) for name in names}
     content = {"format": FORMAT, sealed.VERSION: int(FORMAT_VERSION), sealed.FILES: files}
     sealed.dump(path.with_name(DESCRIPTION), content, what="the dataset")
@@ -299,7 +324,7 @@ def _check_version(manifest: Path, metadata: Mapping[bytes, bytes]) -> str:
 
 
 def listed_files(path: Path) -> dict[str, str]:
-    """SHA-256 of the manifest and of ATTRIBUTION.md, by name, as dataset.json lists them.
+    """SHA-256 of the manifest and of the files for people, by name, as dataset.json lists them.
 
     Raises:
         InputError: dataset.json is missing, damaged, or lists no files.

@@ -48,11 +48,17 @@ CONVERTIBLE = ("PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
 class BadPhoto(Exception):
-    """These bytes are no usable photograph; `reason` is one word for the manifest."""
+    """These bytes are no usable photograph.
+
+    Attributes:
+        reason: one word for the manifest.
+        detail: what was found; may be empty.
+    """
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
+        self.detail = detail
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,14 @@ from components.common.step import Progress, step, warn
 from components.common.wording import counted
 from components.curate import facts, review, selection
 from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, Entry
-from components.curate.selection import MAX_PRUNED_SHARE, Division, Judged, Selection
+from components.curate.selection import (
+    MAX_PRUNED_SHARE,
+    NEAR_DUPLICATE,
+    NO_MUSHROOM,
+    Division,
+    Judged,
+    Selection,
+)
 
 DEFAULT_DIVISION = Division()
 
@@ -144,7 +151,7 @@ def _write(
     with ExitStack() as stack:
         training = stack.enter_context(DatasetWriter(outputs.training))
         demo = stack.enter_context(DatasetWriter(outputs.demo))
-        rejects = stack.enter_context(DatasetWriter(outputs.rejects))
+        rejects = stack.enter_context(DatasetWriter(outputs.rejects, rejects=True))
         ledger = stack.enter_context(
             atomic_directory(outputs.ledger, what="the ledger", marker=splits.LEDGER)
         )
@@ -153,7 +160,7 @@ def _write(
             shown.add_thumbnail(entry, data)
             row = entry.photo
             if row.reason:
-                rejects.add(row, data)
+                rejects.add(row, data, measured=_measured(entry.judged))
             else:
                 (demo if row.split == DEMO else training).add(row, data)
             progress.advance()
@@ -171,6 +178,18 @@ def _write(
             progress.advance()
     used = sum(not entry.photo.reason for entry in entries)
     progress.finish(f"{used} of {counted(len(entries), 'photo')} used")
+
+
+def _measured(judged: Judged) -> str:
+    """What the reason of a photo that was left out goes by, in words; empty where there is none."""
+    photo = judged.photo
+    if photo.reason == NEAR_DUPLICATE and judged.best:
+        return f"a copy of {judged.best}"
+    if photo.reason == OTHER_CLASS and judged.margin is not None:
+        return f"looks like {judged.nearest}; its own class scores {-judged.margin:.2f} less"
+    if photo.reason == NO_MUSHROOM and judged.odds is not None:
+        return f"log-odds of a mushroom {judged.odds:.1f}"
+    return ""
 
 
 def _tell(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.common import decisions, images, thumbnails
+from components.common import decisions, images, reasons, thumbnails
 from components.common.decisions import Decisions
 from components.common.images import BadPhoto
 from components.common.photo import (
@@ -27,7 +27,7 @@ from components.common.report import (
 from components.common.splits import SURPLUS
 from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, FUNNEL, USED, Entry, totals
 from components.curate.review_script import CSS, SCRIPT
-from components.curate.selection import DROPPED, IN_TWO_CLASSES, NO_MUSHROOM
+from components.curate.selection import IN_TWO_CLASSES, NO_MUSHROOM
 
 Name = tuple[str, str, str]  # step, label, path
 
@@ -43,16 +43,6 @@ NOT_KEEPABLE = frozenset(
     }
 )
 REMARKS = frozenset({"small", "odd_aspect_ratio", "blank", "dark", "bright", "blurred", "grey"})
-WORDS = {
-    "unusable": "unusable",
-    "copies": "copies",
-    IN_TWO_CLASSES: "in two classes",
-    NO_MUSHROOM: "no mushroom",
-    OTHER_CLASS: "other class",
-    DROPPED: "dropped by hand",
-    SURPLUS: "surplus",
-    USED: "used",
-}
 
 
 @dataclass(frozen=True)
@@ -223,7 +213,7 @@ def _funnel(classes: Mapping[str, Mapping[str, int]]) -> str:
     if len(rows) > 1:
         every = totals(classes)
         rows.append(("all classes", str(every["found"]), *(str(every[name]) for name in columns)))
-    headers = ["class", "found", *(WORDS[name] for name in columns)]
+    headers = ["class", "found", *map(reasons.short, columns)]
     return table("From the photos found to the photos used", headers, rows)
 
 
@@ -285,7 +275,7 @@ def _state(entry: Entry) -> str:
 
 def _words(name: str) -> str:
     """A name of the manifest as words, for people."""
-    return escape(name.replace("_", " "))
+    return escape(reasons.short(name))
 
 
 def _choice(entry: Entry) -> str:
@@ -390,7 +380,7 @@ def _by_group(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
 
 
 def _by_reason(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    return _grouped(entries, lambda one: one.photo.reason.replace("_", " "))
+    return _grouped(entries, lambda one: reasons.short(one.photo.reason))
 
 
 def _by_remark(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:

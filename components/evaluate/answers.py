@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import images
+from components.common import images, reasons
 from components.common.activation import spotlight
 from components.common.class_folders import MAX_FILE_BYTES, check_folder, photo_files
 from components.common.dataset import Dataset
@@ -24,15 +24,6 @@ from components.evaluate.measure import Outcomes
 PICTURE_SIDE = 160  # pixels
 MAX_MISTAKES = 200  # shown in the report: bounds its size
 NAMED_UNUSABLE = 5  # files in the warning; the report names more
-REASONS = {
-    "damaged": "damaged",
-    "damaged_header": "damaged",
-    "html": "a web page",
-    "unknown_type": "no picture of a known type",
-    "too_few_pixels": f"a side below {images.MIN_SIDE} pixels",
-    "too_many_scans": "more scans than any camera writes",
-    "too_many_pixels": f"more than {images.MAX_PIXELS // 1_000_000} megapixels",
-}
 
 
 @dataclass(frozen=True)
@@ -144,7 +135,7 @@ def ask(model: Model, source: Source) -> tuple[list[Answer], list[Unusable]]:
         bad = failed.get(place, answer)
         if source.strict:
             raise InputError(f"the {source.part} photo {photo.path} cannot be used ({bad})")
-        unusable.append(Unusable(photo.path, REASONS.get(bad.reason, bad.reason)))
+        unusable.append(Unusable(photo.path, reasons.meaning(bad.reason)))
     return answers, unusable
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from components.common import bottlenecks, model, sealed, splits
 from components.common.attribution import FILE_NAME as ATTRIBUTION
 from components.common.backbone import DESCRIPTION_FILE
-from components.common.dataset import DESCRIPTION, MANIFEST, Dataset, listed_files
+from components.common.dataset import DESCRIPTION, FOR_PEOPLE, MANIFEST, Dataset, listed_files
 from components.common.errors import InputError
 from components.common.files import hash_file
 from components.common.model_place import METRICS, version_of
@@ -147,7 +147,11 @@ def _dataset(path: Path, progress: Progress) -> str:
     dataset = Dataset(path)
     is_sealed = (path / DESCRIPTION).exists()
     if is_sealed:
-        sealed.check_file(path, ATTRIBUTION, listed_files(path), DESCRIPTION)
+        files = listed_files(path)
+        for name in FOR_PEOPLE:
+            # REASONS.csv is there for rejects only, and not for those of an earlier program.
+            if name == ATTRIBUTION or name in files or (path / name).exists():
+                sealed.check_file(path, name, files, DESCRIPTION)
     for _ in dataset.stream():
         progress.advance()
     count = counted(len(dataset.photos), "photo with its", "photos with their")

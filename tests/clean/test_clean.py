@@ -1,6 +1,7 @@
 """Is this file a usable photograph? Judged by its content, with every file accounted for."""
 
 import collections
+import csv
 import hashlib
 import io
 from pathlib import Path
@@ -270,10 +271,44 @@ def test_clean_ends_by_saying_how_many_are_kept(
     assert caplog.messages[-2] == "clean daisy: 1 of 2 photos kept"
 
 
+def test_reasons_are_written_for_people(tmp_path: Path) -> None:
+    files = [
+        ("daisy/good.jpg", PHOTO),
+        ("daisy/twin.jpg", PHOTO),
+        ("daisy/cut.jpg", PHOTO[:9000]),
+        ("daisy/small.jpg", SMALL),
+        ("daisy/page.jpg", b"<html>" + bytes(3000)),
+        ("daisy/empty.jpg", b"nothing"),
+        ("daisy/notice.jpg", notice()),
+        ("daisy/=cmd.png", saved(picture(1), "PNG")[:30_000]),
+    ]
+    run(tmp_path, files)
+    with open(tmp_path / "rejects" / "REASONS.csv", encoding="utf-8-sig", newline="") as file:
+        rows = {row["found_as"]: row for row in csv.DictReader(file)}
+    said = {name: (row["reason"], row["measured"]) for name, row in rows.items()}
+    assert said["daisy/twin.jpg"] == ("exact_duplicate", "the same as daisy/good.jpg")
+    assert said["daisy/small.jpg"] == (
+        "too_few_bytes",
+        f"{len(SMALL)} bytes, less than {MIN_BYTES}",
+    )
+    assert said["daisy/empty.jpg"] == ("suspicious_size", "7 bytes")
+    assert said["daisy/notice.jpg"] == ("placeholder", "90% or more of it in one tone")
+    assert said["daisy/page.jpg"] == ("html", "")
+    assert said["daisy/cut.jpg"][0] in ("damaged", "quarantined")
+    assert said["daisy/cut.jpg"][1]
+    assert "0x" not in "".join(measured for _, measured in said.values())
+    assert all(row["meaning"] for row in rows.values())
+    assert len(rows) == len(Dataset(tmp_path / "rejects").photos) == len(files) - 1
+    assert not (tmp_path / "clean" / "REASONS.csv").exists()
+
+
 def test_same_input_makes_the_same_bytes(tmp_path: Path) -> None:
     files = [(f"daisy/{seed}.png", saved(picture(seed), "PNG")) for seed in range(5)]
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         run(tmp_path / name, [*files, ("daisy/cut.jpg", PHOTO[:9000])])
-    for file in ("clean/manifest.parquet", "clean/images-00000.tar", "rejects/manifest.parquet"):
+    for file in (
+        *("clean/manifest.parquet", "clean/images-00000.tar", "clean/dataset.json"),
+        *("rejects/manifest.parquet", "rejects/REASONS.csv", "rejects/dataset.json"),
+    ):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

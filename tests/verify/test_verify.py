@@ -75,6 +75,8 @@ FILES = {
     "curate/training/ATTRIBUTION.md": "curate/training",
     "curate/demo/images-00000.tar": "curate/demo",
     "curate/rejects/manifest.parquet": "curate/rejects",
+    "curate/rejects/REASONS.csv": "curate/rejects",
+    "for-loop-1-iteration-0/clean/rejects/REASONS.csv": "for-loop-1-iteration-0/clean/rejects",
     "for-loop-1-iteration-0/clean/cleaned/images-00000.tar": "for-loop-1-iteration-0/clean/cleaned",
     "curate/ledger/split.parquet": "curate/ledger",
     "bottleneck/bottlenecks/bottlenecks.npy": "bottleneck/bottlenecks",
@@ -263,6 +265,15 @@ def test_answers_that_are_not_the_model_s_are_named(
 def test_predictions_on_other_photos_are_named(run: verifying.Run) -> None:
     rewritten(run.predictions, lambda rows: None, demo_manifest_sha256="0" * 64)
     assert "demo_manifest_sha256 is another" in damaged(run.folder)["label-image/predictions"]
+
+
+def test_rejects_of_an_earlier_program_have_no_reasons_for_people(run: verifying.Run) -> None:
+    (run.rejects / "REASONS.csv").unlink()
+    reseal(run.rejects / "dataset.json")
+    assert damaged(run.folder) == {}
+    (run.rejects / "REASONS.csv").write_text("mine")
+    said = damaged(run.folder)["curate/rejects"]
+    assert "REASONS.csv is none of the files that dataset.json lists" in said
 
 
 def test_model_from_before_there_were_seals_is_told_of(run: verifying.Run) -> None:
