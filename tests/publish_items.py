@@ -8,7 +8,7 @@ from conftest import Run, run_captured
 
 from components.common import sealed
 from components.common.model import read_description
-from components.common.model_place import METRICS_FORMAT
+from components.common.model_place import METRICS_KIND
 from components.publish.compare import compare
 from components.publish.decision import Decision
 
@@ -23,7 +23,7 @@ def write_metrics(path: Path, model_dir: Path, low: float = 0.8, accuracy: float
         "head_sha256": description.head_sha256,
         "model_sha256": description.identity,
     }
-    sealed.dump(path, {**METRICS_FORMAT, **figures}, what="the metrics")
+    sealed.dump(path, {**METRICS_KIND.head, **figures}, what="the metrics")
     return path
 
 

@@ -33,7 +33,8 @@ VECTORS = "bottlenecks.npy"
 SCORES = "imagenet.npy"
 INDEX = "index.parquet"
 INDEX_SCHEMA = pa.schema([("sha256", pa.string()), ("label", pa.string())])
-FORMAT_VERSION = 1  # of backbone.json; without one it is from before it had a seal and `files`
+# Of backbone.json; without a version it is from before it had a seal and `files`.
+KIND = sealed.Kind("the bottlenecks", "", (0, 1), sealed_since=1)
 THREADS = 2  # each keeps the network's weights, 17 MB or more
 CACHE_FOLDER = "bottlenecks"  # of the cache
 SAVED_TOGETHER = 2048  # vectors in a file of the cache: 12 MB, a quarter of a minute of work
@@ -231,7 +232,7 @@ def save(bottlenecks: Bottlenecks, path: Path, labels: Sequence[str]) -> None:
         pq.write_table(index, temporary / INDEX)
         description = {
             **asdict(bottlenecks.key),
-            sealed.VERSION: FORMAT_VERSION,
+            **KIND.head,
             sealed.FILES: sealed.hash_files(temporary),
         }
         sealed.dump(temporary / DESCRIPTION_FILE, description, what="the bottlenecks")
@@ -272,12 +273,7 @@ def load(path: Path) -> Bottlenecks:
 def _load(path: Path) -> tuple[Bottlenecks, list[str]]:
     if not (path / DESCRIPTION_FILE).is_file():
         raise InputError(f"{path} holds no bottlenecks: there is no {DESCRIPTION_FILE} in it")
-    description = sealed.read(
-        path / DESCRIPTION_FILE,
-        since=FORMAT_VERSION,
-        newest=FORMAT_VERSION,
-        max_bytes=DESCRIPTION_MAX_BYTES,
-    )
+    description = sealed.read(path / DESCRIPTION_FILE, KIND, max_bytes=DESCRIPTION_MAX_BYTES)
     if description.pop(sealed.SEAL, None):
         sealed.check_files(path, description.pop(sealed.FILES, {}), DESCRIPTION_FILE)
     description.pop(sealed.VERSION, None)

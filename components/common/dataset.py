@@ -24,9 +24,9 @@ from components.common.photo import Photo, check_label
 from components.common.shards import ShardWriter
 from components.common.wording import counted
 
-FORMAT = "wild-mushrooms-dataset"
-FORMAT_VERSION = "3"
-READABLE = ("2", "3")  # version 2 has no dataset.json and no checksums, and is read as it is
+# Version 2 has no dataset.json and no checksums, and is read as it is.
+KIND = sealed.Kind("the dataset", "wild-mushrooms-dataset", (2, 3), sealed_since=3)
+DESCRIPTION_KIND = dataclasses.replace(KIND, versions=(3,), sealed_since=0)
 MANIFEST = "manifest.parquet"
 DESCRIPTION = "dataset.json"  # sealed, with the hashes of the manifest and of `FOR_PEOPLE`
 FOR_PEOPLE = (attribution.FILE_NAME, reasons.FILE_NAME)
@@ -58,7 +58,7 @@ SCHEMA = pa.schema(
         ("flags", pa.list_(pa.string())),
         ("reason", pa.string()),
     ],
-    metadata={"format": FORMAT, "format_version": FORMAT_VERSION},
+    metadata={name: str(value) for name, value in KIND.head.items()},
 )
 
 _MEMBER_NAME = re.compile(r"[^/\0]+/[0-9a-f]{16}(-\d+)?\.[a-z0-9]{2,4}")
@@ -191,7 +191,7 @@ def write_manifest(photos: Sequence[Photo], path: Path) -> None:
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
     names = [name for name in (MANIFEST, *FOR_PEOPLE) if (path.parent / name).is_file()]
     files = {name: hash_file(path.parent / name) for name in names}
-    content = {"format": FORMAT, sealed.VERSION: int(FORMAT_VERSION), sealed.FILES: files}
+    content = {**DESCRIPTION_KIND.head, sealed.FILES: files}
     sealed.dump(path.with_name(DESCRIPTION), content, what="the dataset")
 
 
@@ -293,7 +293,7 @@ def _read_manifest(path: Path) -> list[Photo]:
     try:
         version = _check_version(manifest, tables.metadata(manifest))
         # Also where the version is an older one, which damage can make of it.
-        if version != READABLE[0] or (path / DESCRIPTION).exists():
+        if version >= KIND.sealed_since or (path / DESCRIPTION).exists():
             sealed.check_file(path, MANIFEST, listed_files(path), DESCRIPTION)
         # Each photo has a block of its shard for its header at least.
         size = sum(shard.stat().st_size for shard in there)
@@ -313,14 +313,12 @@ def _read_manifest(path: Path) -> list[Photo]:
     return list(map(Photo, *columns.values()))
 
 
-def _check_version(manifest: Path, metadata: Mapping[bytes, bytes]) -> str:
-    version = metadata.get(b"format_version", b"none").decode(errors="replace")
-    if metadata.get(b"format") != FORMAT.encode() or version not in READABLE:
-        raise InputError(
-            f"{manifest} has format version {version!r:.40}; this program reads {FORMAT} "
-            f"{' and '.join(READABLE)}: make the dataset again with this version"
-        )
-    return version
+def _check_version(manifest: Path, metadata: Mapping[bytes, bytes]) -> int:
+    told: dict[str, str | int] = {}
+    for name in (sealed.FORMAT, sealed.VERSION):
+        text = metadata.get(name.encode(), b"").decode(errors="replace")
+        told[name] = int(text) if re.fullmatch("[0-9]{1,9}", text) else text
+    return KIND.check(told, str(manifest))
 
 
 def listed_files(path: Path) -> dict[str, str]:
@@ -329,7 +327,7 @@ def listed_files(path: Path) -> dict[str, str]:
     Raises:
         InputError: dataset.json is missing, damaged, or lists no files.
     """
-    files = sealed.read(path / DESCRIPTION, since=0, newest=int(FORMAT_VERSION)).get(sealed.FILES)
+    files = sealed.read(path / DESCRIPTION, DESCRIPTION_KIND).get(sealed.FILES)
     if not isinstance(files, dict):
         raise InputError(f"{path / DESCRIPTION} lists no {sealed.FILES}: make the dataset again")
     return files

@@ -17,10 +17,8 @@ from components.common.errors import InputError
 from components.common.images import BadPhoto
 from components.common.unknown import FILE_MAX_BYTES, ClassDistances, UnknownRule, read_arrays
 
-FORMAT = "wild-mushrooms-model"
-FORMAT_VERSION = 3
-SEALED_SINCE = 3  # version 2 has neither seal nor `files`, and is read as it is
-READABLE = (2, 3)
+# Version 2 has neither seal nor `files`, and is read as it is.
+KIND = sealed.Kind("the model", "wild-mushrooms-model", (2, 3), sealed_since=3)
 DESCRIPTION = "model.json"
 DESCRIPTION_MAX_BYTES = 1024 * 1024
 MESSAGE_MAX = 500  # characters of what is wrong with it
@@ -85,14 +83,14 @@ class ModelDescription:
     fine_tuning: Mapping[str, Any] | None = None
     rendered: bool = False
     files: Mapping[str, str] = field(default_factory=dict)
-    format: str = FORMAT
-    format_version: int = FORMAT_VERSION
+    format: str = KIND.format
+    format_version: int = KIND.newest
     sha256: str = ""
 
     @property
     def is_sealed(self) -> bool:
         """False for a model of version 2, whose other files nothing can be held against."""
-        return self.format_version >= SEALED_SINCE
+        return self.format_version >= KIND.sealed_since
 
     @property
     def identity(self) -> str:
@@ -176,13 +174,7 @@ def read_description(directory: Path) -> ModelDescription:
     if not path.is_file():
         problem = f"there is no {DESCRIPTION} in it" if directory.is_dir() else "no such directory"
         raise InputError(f"{directory} is no model directory: {problem}")
-    content = sealed.read(path, since=SEALED_SINCE, max_bytes=DESCRIPTION_MAX_BYTES)
-    if content.get("format") != FORMAT or content.get("format_version") not in READABLE:
-        raise InputError(
-            f"{path} has format {content.get('format')!r} version "
-            f"{content.get('format_version')!r}; this program reads {FORMAT} "
-            f"{' and '.join(map(str, READABLE))}: make the model again with this version"
-        )
+    content = sealed.read(path, KIND, max_bytes=DESCRIPTION_MAX_BYTES)
     try:
         unknown = UnknownRule.parse(content["unknown"]) if content.get("unknown") else None
         description = ModelDescription(

@@ -9,12 +9,12 @@ from components.common.attribution import FILE_NAME as ATTRIBUTION
 from components.common.errors import InputError
 from components.common.files import atomic_directory
 from components.common.model import ModelDescription
+from components.common.sealed import Kind
 
 LATEST = "latest.json"
 METRICS = "metrics.json"  # of evaluate; publish puts it beside the model
-# Without a version it is from before it had a seal.
-METRICS_VERSION = 1
-METRICS_FORMAT = {"format": "wild-mushrooms-metrics", "format_version": METRICS_VERSION}
+# Without a version they are from before they had a seal.
+METRICS_KIND = Kind("the metrics", "wild-mushrooms-metrics", (0, 1), sealed_since=1)
 POINTER_MAX_BYTES = 1024 * 1024
 FILE_MAX_BYTES = 512 * 1024**2
 VERSION_DIGITS = 12

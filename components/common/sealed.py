@@ -4,13 +4,14 @@ A seal is no signature. It tells what a disk, a copy or a hand has changed since
 written; whoever means to deceive can seal it anew.
 
 Documents from before there were seals stay readable. Each kind has a field `format_version`, and
-one that is sealed since version 3 may lack its seal up to version 2 only. `parse` holds that rule
-for all of them.
+one that is sealed since version 3 may lack its seal up to version 2 only. `Kind` says which
+versions are read and which of them have a seal, and `parse` holds these rules for all documents.
 """
 
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,63 @@ from components.common.errors import InputError
 from components.common.files import hash_file, write_file
 
 SEAL = "sha256"
-VERSION = "format_version"
+FORMAT, VERSION = "format", "format_version"
 FILES = "files"
 MAX_BYTES = 16 * 1024**2
-DECISION_SINCE = 2  # the first version of decisions with a seal, for all steps that read them
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Documents of one kind, and which versions of them this program reads.
+
+    Attributes:
+        what: they describe, for messages, such as "the model".
+        format: their field `format`; empty where they have none.
+        versions: that are read, ascending, the last of them written; 0 stands for those from before
+            there were versions, which have no `format` either.
+        sealed_since: the first version with a seal.
+    """
+
+    what: str
+    format: str
+    versions: tuple[int, ...]
+    sealed_since: int
+
+    @property
+    def newest(self) -> int:
+        """The version that is written."""
+        return self.versions[-1]
+
+    @property
+    def head(self) -> dict[str, str | int]:
+        """The fields that say what a document is, for one that is written."""
+        return {**({FORMAT: self.format} if self.format else {}), VERSION: self.newest}
+
+    def check(self, content: Mapping[str, Any], name: str) -> int:
+        """The version of a document or file.
+
+        Args:
+            content: its fields, or those of its metadata.
+            name: of the file, for messages.
+
+        Raises:
+            InputError: it is of another kind, or of a version that is not read.
+        """
+        version, kind = content.get(VERSION, 0), content.get(FORMAT, "")
+        is_known = type(version) is int and version in self.versions
+        if is_known and kind == (self.format if version else ""):
+            return int(version)
+        found = f"format {kind!r:.60} version" if self.format else "version"
+        read = " and ".join(str(known) for known in self.versions if known)
+        raise InputError(
+            f"{name} has {found} {version or 'none'!r:.40}; this program reads "
+            f"{f'{self.format} {read}' if self.format else f'version {read}'}: make {self.what} "
+            "again with this version"
+        )
+
+
+# Read by several steps, which may not know one another.
+DECISION = Kind("the decision", "wild-mushrooms-decision", (1, 2), sealed_since=2)
 
 
 def digest(content: Mapping[str, Any]) -> str:
@@ -58,32 +112,29 @@ def dump(path: Path, content: Mapping[str, Any], *, what: str) -> None:
     write_file(path, text(content), what=what)
 
 
-def read(
-    path: Path, *, since: int = 1, newest: int | None = None, max_bytes: int = MAX_BYTES
-) -> dict[str, Any]:
+def read(path: Path, kind: Kind, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Read what `dump` wrote; see `parse`.
 
     Raises:
-        InputError: the file is missing, too large, damaged, or was edited.
+        InputError: the file is missing, too large, damaged, was edited, or is of another kind or
+            version.
     """
     if not path.is_file() or path.stat().st_size > max_bytes:
         raise InputError(f"{path} is missing or larger than {max_bytes} bytes")
-    return parse(path.read_bytes(), str(path), since=since, newest=newest)
+    return parse(path.read_bytes(), str(path), kind)
 
 
-def parse(data: bytes, name: str, *, since: int = 1, newest: int | None = None) -> dict[str, Any]:
+def parse(data: bytes, name: str, kind: Kind) -> dict[str, Any]:
     """The fields of a document, its seal among them, checked against the seal.
 
     Args:
         data: the document.
         name: of the file, for messages.
-        since: the first version of this kind of document that has a seal. An earlier one, or one
-            that names no version, is taken as it is where it has none.
-        newest: the newest version that the caller knows; None where it looks for itself.
+        kind: of document. One of a version without a seal is taken as it is where it has none.
 
     Raises:
         InputError: it is no JSON object, has no seal, its content is not what was sealed, or it is
-            of a version that is not known.
+            of another kind or of a version that is not read.
     """
     try:
         content = json.loads(
@@ -100,16 +151,12 @@ def parse(data: bytes, name: str, *, since: int = 1, newest: int | None = None) 
                 f"{name} is damaged or was edited: the SHA-256 of its content is {found}, and its "
                 f"field {SEAL} says {content[SEAL]}"
             )
-    elif not _is_before(content.get(VERSION, 0), since):
+    elif not _is_before(content.get(VERSION, 0), kind.sealed_since):
         raise InputError(
             f"{name} is damaged or was edited: it lacks its seal, the field {SEAL}, which every "
-            f"such file of {VERSION} {since} or later has"
+            f"such file of {VERSION} {kind.sealed_since} or later has"
         )
-    if newest is not None and content.get(VERSION, newest) not in range(newest + 1):
-        raise InputError(
-            f"{name} has {VERSION} {content[VERSION]!r:.40}; this program knows up to {newest}: "
-            "make it again with this version"
-        )
+    kind.check(content, name)
     return content
 
 

@@ -8,7 +8,7 @@ from components.common import licences, sealed
 from components.common.errors import InputError
 from components.common.files import write_file
 from components.common.model import REFERENCES, Model
-from components.common.model_place import METRICS_FORMAT
+from components.common.model_place import METRICS_KIND
 from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, SEEN_BY_BACKBONE, Photo
 from components.common.references import References
 from components.common.splits import DEMO, TEST
@@ -86,7 +86,7 @@ def evaluate(
     if not answers:
         raise InputError(_nothing_to_measure(training, demo, folder, unusable))
     result = _evaluation(model, sources, held_out, own, seen, unusable)
-    sealed.dump(metrics, {**METRICS_FORMAT, **figures(result)}, what="the metrics")
+    sealed.dump(metrics, {**METRICS_KIND.head, **figures(result)}, what="the metrics")
     write_file(html, render(result), what="the report")
     return result
 

@@ -10,7 +10,7 @@ from components.common.dataset import MANIFEST, Dataset
 from components.common.errors import InputError
 from components.common.files import hash_file, write_file
 from components.common.model import Model, ModelDescription
-from components.common.model_place import METRICS_VERSION, version_of
+from components.common.model_place import METRICS_KIND, version_of
 from components.common.step import log, step, warn
 from components.publish import decision as decisions
 from components.publish import paired, places
@@ -85,7 +85,7 @@ def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
         InputError: the file is missing or damaged, holds no accuracy with its interval, or is of
             another model.
     """
-    figures = sealed.read(path, newest=METRICS_VERSION)
+    figures = sealed.read(path, METRICS_KIND)
     try:
         low, accuracy = figures["accuracy_low"], figures["accuracy"]
         if not figures.get("held_out_photos"):

@@ -19,9 +19,6 @@ MAX_REGRESSION = 0.0
 ANY_REGRESSION = 1.0  # nothing is asked of the comparison, not even that there is one
 TOLERANCE = 1e-9  # of rounding, in accuracies
 PUBLISH, HOLD = "publish", "hold"
-FORMAT = "wild-mushrooms-decision"
-FORMAT_VERSION = 2
-READABLE = (1, 2)
 MAX_BYTES = 4 * 1024 * 1024  # of a decision; a model.json, whose classes it may name, has 1 MB
 MAX_NAMED = 5  # classes named in a reason
 MAX_LABEL = 60  # characters of a class name in a reason
@@ -61,7 +58,7 @@ class Decision:
 
     def to_json(self) -> str:
         """As a file, with the accuracies of the comparison for whoever reads it."""
-        content = {"format": FORMAT, "format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
+        content = {**sealed.DECISION.head, **dataclasses.asdict(self)}
         if self.comparison:
             content["comparison"] |= {"figures": comparison_figures(self.comparison)}
         return sealed.text(content)
@@ -73,12 +70,10 @@ class Decision:
         Raises:
             InputError: the file is missing, damaged, or no decision.
         """
-        content = sealed.read(path, since=sealed.DECISION_SINCE, max_bytes=MAX_BYTES)
-        content.pop(sealed.SEAL, None)
+        content = sealed.read(path, sealed.DECISION, max_bytes=MAX_BYTES)
+        for name in (sealed.SEAL, *sealed.DECISION.head):
+            content.pop(name, None)
         try:
-            kind, version = content.pop("format"), content.pop("format_version")
-            if kind != FORMAT or version not in READABLE:
-                raise ValueError(f"expected {FORMAT} {FORMAT_VERSION}")
             if content["comparison"] is not None:
                 content["comparison"] = _comparison(content["comparison"])
             return cls(**content)

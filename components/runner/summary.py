@@ -15,6 +15,7 @@ from rich.text import Text
 from components.common import sealed, storage
 from components.common.dataset import Dataset
 from components.common.model import read_description
+from components.common.model_place import METRICS_KIND
 from components.common.splits import PARTS
 from components.common.wording import counted
 from components.publish import places
@@ -34,7 +35,7 @@ def show(
     console: Console,
 ) -> None:
     """Print the summary and keep it as `index.html` and `summary.json` in the run's folder."""
-    metrics = sealed.read(Path(outputs["metrics"]))
+    metrics = sealed.read(Path(outputs["metrics"]), METRICS_KIND)
     counts = _count(outputs)
     decided = Decision.read(Path(outputs["comparison"]))
     published = _published(request, decided)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from components.common import sealed
 from components.common.errors import InputError
-from components.common.model_place import METRICS_VERSION
+from components.common.model_place import METRICS_KIND
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def read(path: Path, head_sha256: str) -> Figures:
         InputError: it is missing, no such file, damaged, or of another model than the one with
             this head.
     """
-    content = sealed.read(path, newest=METRICS_VERSION)
+    content = sealed.read(path, METRICS_KIND)
     try:
         names = ("accuracy", "accuracy_low", "accuracy_high")
         accuracy, low, high = (float(content[name]) for name in names)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from components.common import class_folders, file_types, splits, storage, storage_s3
 from components.common.dataset import (
     DESCRIPTION,
-    FORMAT_VERSION,
+    KIND,
     MANIFEST,
     MANIFEST_MAX_BYTES,
     DatasetWriter,
@@ -100,7 +100,7 @@ def list_photos(image_dir: Path, per_class: int) -> list[tuple[str, Path]]:
 
 def dataset_uri(photos: Sequence[tuple[str, Path]], upload_to: str) -> str:
     """The address that these photos have, or get: it is made of their names and contents."""
-    digest = hashlib.sha256(f"dataset {FORMAT_VERSION}\n".encode())
+    digest = hashlib.sha256(f"dataset {KIND.newest}\n".encode())
     for label, path in photos:
         digest.update(f"{label}/{path.name} {hash_file(path)}\n".encode(errors="surrogateescape"))
     return f"{upload_to.rstrip('/')}/{digest.hexdigest()[:NAME_DIGITS]}"

@@ -8,13 +8,14 @@ from typing import Any
 from components.common import sealed, storage
 from components.common.errors import InputError, WorkError
 from components.common.files import write_file
+from components.common.model_place import METRICS_KIND
+from components.common.sealed import Kind
 from components.common.step import step, warn
 
 STEP = "summarize"
-# What is read of the run's other artifacts, JSON of a few kilobytes each: step, artifact, and the
-# first format version that has a seal.
-FIGURES = ("evaluate", "metrics", 1)
-DECISION = ("compare", "comparison", sealed.DECISION_SINCE)
+# What is read of the run's other artifacts, JSON of a few kilobytes each: step, artifact and kind.
+FIGURES = ("evaluate", "metrics", METRICS_KIND)
+DECISION = ("compare", "comparison", sealed.DECISION)
 MAX_BYTES = 1024 * 1024
 MAX_TEXT = 2000  # characters of a reason
 SUCCEEDED = "SUCCEEDED"
@@ -98,7 +99,7 @@ def _decision(decision: dict[str, Any]) -> Iterator[str]:
         yield ""
 
 
-def _find(place: str, task: str, artifact: str, since: int) -> dict[str, Any]:
+def _find(place: str, task: str, artifact: str, kind: Kind) -> dict[str, Any]:
     """The JSON object in an artifact of another task of this run, empty if there is none.
 
     KFP's places are <root>/<pipeline>/<run>/<task>/<execution>/<artifact>; on this machine they
@@ -117,7 +118,7 @@ def _find(place: str, task: str, artifact: str, since: int) -> dict[str, Any]:
     if not files:
         return {}
     data = storage.read_place(files[-1], max_bytes=MAX_BYTES)
-    return sealed.parse(data, files[-1], since=since)
+    return sealed.parse(data, files[-1], kind)
 
 
 def _lines(text: str) -> list[str]:

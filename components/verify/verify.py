@@ -14,7 +14,7 @@ from components.common.backbone import DESCRIPTION_FILE
 from components.common.dataset import DESCRIPTION, FOR_PEOPLE, MANIFEST, Dataset, listed_files
 from components.common.errors import InputError
 from components.common.files import hash_file
-from components.common.model_place import METRICS, version_of
+from components.common.model_place import METRICS, METRICS_KIND, version_of
 from components.common.photo import Photo
 from components.common.step import Progress
 from components.common.wording import counted
@@ -190,7 +190,7 @@ def _check_parts(photos: list[Photo], run: Run) -> None:
 def _bottlenecks(run: Run) -> str:
     """A row for every photo that was clean, and no other."""
     found = bottlenecks.load(run.bottlenecks)
-    described = sealed.read(run.bottlenecks / DESCRIPTION_FILE)
+    described = sealed.read(run.bottlenecks / DESCRIPTION_FILE, bottlenecks.KIND)
     used = (run.training, run.demo, run.rejects)
     expected = {photo.sha256 for path in used for photo in Dataset(path).photos}
     for sha256 in sorted(set(found.sha256) ^ expected):
@@ -230,7 +230,9 @@ def _model(run: Run) -> str:
 
 def _metrics(run: Run) -> str:
     """The figures are of this model, and the copy for people says the same."""
-    figures, copy = sealed.read(run.metrics), sealed.read(run.folder / METRICS)
+    figures, copy = (
+        sealed.read(path, METRICS_KIND) for path in (run.metrics, run.folder / METRICS)
+    )
     if figures != copy:
         raise InputError(f"{run.folder / METRICS} is no copy of {run.metrics}")
     description = model.read_description(run.model)
@@ -246,11 +248,11 @@ def _metrics(run: Run) -> str:
 
 def _decision(run: Run) -> str:
     """The decision is about this model, with these figures, on these demo photos."""
-    decision = sealed.read(run.decision, since=sealed.DECISION_SINCE)
+    decision = sealed.read(run.decision, sealed.DECISION)
     known = {
         "version": version_of(model.read_description(run.model)),
         "demo_manifest_sha256": hash_file(run.demo / MANIFEST),
-        "accuracy": sealed.read(run.metrics).get("accuracy"),
+        "accuracy": sealed.read(run.metrics, METRICS_KIND).get("accuracy"),
     }
     for name, value in known.items():
         if decision.get(name) != value:

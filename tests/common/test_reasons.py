@@ -12,7 +12,7 @@ from sealing import reseal
 
 from components.clean import quality
 from components.common import images, reasons, sealed
-from components.common.dataset import DESCRIPTION, Dataset, DatasetWriter
+from components.common.dataset import DESCRIPTION, DESCRIPTION_KIND, Dataset, DatasetWriter
 from components.common.photo import OTHER_CLASS, Photo
 from components.common.splits import SURPLUS
 from components.curate import facts, selection
@@ -148,7 +148,7 @@ def test_dataset_of_rejects_has_the_file_sealed(tmp_path: Path) -> None:
         dataset.photos[0].path: "cut after 3 bytes",
         dataset.photos[1].path: "",
     }
-    files = sealed.read(tmp_path / "d" / DESCRIPTION)["files"]
+    files = sealed.read(tmp_path / "d" / DESCRIPTION, DESCRIPTION_KIND)["files"]
     assert sorted(files) == ["ATTRIBUTION.md", "REASONS.csv", "manifest.parquet"]
 
 

@@ -127,7 +127,7 @@ def test_decision_survives_its_file(tmp_path: Path) -> None:
     [
         ("", "cannot be read"),
         ("[]", "holds no JSON object"),
-        ("{}", "no decision"),
+        ("{}", "this program reads wild-mushrooms-decision 1 and 2"),
         ('{"format": "wild-mushrooms-decision", "format_version": 2}', "lacks its seal"),
         ('{"format": "wild-mushrooms-decision", "format_version": 1}', "no decision"),
     ],

@@ -17,7 +17,12 @@ METRICS = {
     "held_out_accuracy_high": 0.967,
     "test_photos": 0,
 }
-DECISION = {"decision": "hold", "reason": "0.4 does not reach `0.6`\n<b>bold</b> | no"}
+DECISION = {
+    "format": "wild-mushrooms-decision",
+    "format_version": 1,  # without a seal
+    "decision": "hold",
+    "reason": "0.4 does not reach `0.6`\n<b>bold</b> | no",
+}
 
 
 def a_run(folder: Path) -> Path:
