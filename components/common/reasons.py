@@ -17,6 +17,7 @@ MAX_ROWS = 10_000  # what is more is counted in a last row
 MAX_TEXT = 300  # characters of a cell
 # A spreadsheet takes a cell that begins so for a formula, and runs it.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_ERROR = re.compile(r"^[A-Za-z]+(Error|Exception): ")  # the type, which says nothing to people
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]+>")  # of an object, another one in each process
 
 
@@ -111,6 +112,6 @@ def render(photos: Iterable[Photo], measured: Mapping[str, str]) -> str:
 
 def cell(text: str) -> str:
     """A stranger's text as one cell that shows it and does nothing else."""
-    named = _ADDRESS.sub("the file", text[:MAX_TEXT])
+    named = _ADDRESS.sub("the file", _ERROR.sub("", text[:MAX_TEXT]))
     plain = "".join(one if one.isprintable() else " " for one in named).strip()
     return f"'{plain}" if plain.startswith(_FORMULA) else plain

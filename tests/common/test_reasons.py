@@ -90,9 +90,9 @@ def test_formula_is_shown_as_it_is_behind_a_mark() -> None:
     assert row["found_as"] == '\'=HYPERLINK("x")'
 
 
-def test_address_of_an_object_is_no_part_of_it() -> None:
+def test_what_a_decoder_says_is_shown_without_type_and_address() -> None:
     said = "UnidentifiedImageError: cannot identify image file <_io.BytesIO object at 0x7f03>"
-    assert reasons.cell(said) == "UnidentifiedImageError: cannot identify image file the file"
+    assert reasons.cell(said) == "cannot identify image file the file"
 
 
 def codes() -> set[str]:
