@@ -13,6 +13,7 @@ from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, SEEN_BY_BACKB
 from components.common.references import References
 from components.common.splits import DEMO, TEST
 from components.common.step import step, warn
+from components.common.wording import counted
 from components.evaluate.answers import (
     Source,
     ask,
@@ -214,15 +215,16 @@ def cautions(photos: Iterable[Photo]) -> tuple[str, ...]:
             "the figures of these classes are better than they would be on photos that are new "
             "to it."
         )
-    for flag, looks in (
-        (OTHER_CLASS, "look like another of the classes"),
-        (DOUBTFUL_SUBJECT, "perhaps show no mushroom"),
+    among = f"of these {len(measured)} photos"
+    for flag, one, many in (
+        (OTHER_CLASS, "looks like another of the classes", "look like another of the classes"),
+        (DOUBTFUL_SUBJECT, "perhaps shows no mushroom", "perhaps show no mushroom"),
     ):
         count = sum(flag in photo.flags for photo in measured)
         if count:
             said.append(
-                f"{count} of these {len(measured)} photos {looks}, by the review page "
-                "curation.html: they are counted as they are labelled."
+                f"{counted(count, f'{among} {one}', f'{among} {many}')}, by the review page "
+                "curation.html: the figures count them as they are labelled."
             )
     return tuple(said)
 

@@ -392,6 +392,8 @@ def test_dataset_with_a_damaged_photo_is_refused_by_name(sample_run: Run, tmp_pa
 def test_photos_that_curation_doubts_are_told_of() -> None:
     photos = [Photo("a", flags=(OTHER_CLASS,)), Photo("a", flags=(DOUBTFUL_SUBJECT,)), Photo("b")]
     other, doubtful = cautions(photos)
-    assert other.startswith("1 of these 3 photos look like another of the classes")
-    assert doubtful.startswith("1 of these 3 photos perhaps show no mushroom")
+    assert other.startswith("1 of these 3 photos looks like another of the classes")
+    assert doubtful.startswith("1 of these 3 photos perhaps shows no mushroom")
     assert cautions(photos[2:]) == ()
+    (two,) = cautions([photos[0], photos[0]])
+    assert two.startswith("2 of these 2 photos look like another of the classes")
