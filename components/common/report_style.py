@@ -164,7 +164,7 @@ code { font: .92em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
   .stacked tr { gap: .4rem .6rem; padding: .7rem 1rem; border-top: 1px solid var(--line); }
   .stacked tr > * { display: block; position: static; max-width: none; min-width: 0; }
   .stacked tr > * { padding: 0; border: 0; text-align: left; white-space: normal; }
-  .stacked.four tr { grid-template-columns: repeat(4, auto); }
+  .stacked.four tr { grid-template-columns: repeat(4, minmax(0, 1fr)); }
   .stacked td { font-size: .9rem; }
   .stacked tbody th { grid-column: 1 / -1; font-size: 1rem; }
   .stacked tr > *::before { content: attr(data-label); display: block; font-weight: 400; }
