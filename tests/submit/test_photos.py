@@ -1,16 +1,20 @@
 """Photos and files of this machine, on their way to a run on a cluster: each object store."""
 
+import io
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from kfp_server import Kfp, serve
 from object_stores import S3_VARIABLES, Store, using
 from submit_command import CANARY, submit
 
 from components.common import storage
-from components.common.dataset import Dataset
+from components.common.dataset import MANIFEST, Dataset
 from components.download.sources import sample
+from components.submit import upload
 
 PER_CLASS = 3
 
@@ -58,6 +62,25 @@ def test_folder_is_packed_uploaded_and_imported_once(
         if "importer" in executor
     ]
     assert [entry["typeSchema"]["schemaTitle"] for entry in importers] == ["system.Dataset"]
+
+
+@pytest.mark.parametrize("store", ["s3"], indirect=True)
+def test_manifest_of_something_else_at_the_address_is_replaced(store: Store, photos: Path) -> None:
+    taken = [(path.parent.name, path) for path in sorted(photos.glob("*/*.jpg"))]
+    with using(store.environment):
+        uri = upload.dataset_uri(taken, f"{store.prefix}/other")
+        assert upload.upload_photos(taken, uri)
+        assert not upload.upload_photos(taken, uri)
+        sound = storage.read(f"{uri}/{MANIFEST}", max_bytes=10**7)
+        rows = pq.read_table(io.BytesIO(sound))
+        column = rows.schema.get_field_index("shard")
+        numbers = rows.set_column(column, "shard", pa.array([1] * len(rows)))
+        held = io.BytesIO()
+        pq.write_table(numbers, held)
+        for other in (b"PAR1", held.getvalue()):
+            storage.write_place(f"{uri}/{MANIFEST}", other, what="a manifest")
+            assert upload.upload_photos(taken, uri)
+            assert storage.read(f"{uri}/{MANIFEST}", max_bytes=10**7) == sound
 
 
 def test_list_of_addresses_is_uploaded(store: Store, tmp_path: Path) -> None:
