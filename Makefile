@@ -44,6 +44,7 @@ CUDA_OPTION = $(if $(CUDA),$(if $(filter 0,$(CUDA)),--no-cuda,--cuda))
 REPORTED ?=
 # What `make tensorboard` shows and `make verify` checks, the model that `make serve` serves, and where (6006 and 8080).
 RUN ?= runs/latest
+LOGS ?= $(RUN)/logs
 MODEL ?= $(RUN)/model
 PORT ?=
 # Any other option of `pipeline.py run`: make run ARGS='--min_accuracy 0.8'
@@ -180,10 +181,11 @@ kind-submit minikube-submit:
 	@k8s/$(firstword $(subst -, ,$@)).sh submit $(RUN_OPTIONS)
 
 .PHONY: tensorboard
-tensorboard: setup  ## the training curves of the last run, at http://localhost:6006
-	@test -d "$(RUN)/logs" || { echo "make: no run at $(RUN): make run" >&2; exit 2; }
+tensorboard: setup  ## the training curves of the last run, at http://localhost:6006 (LOGS=others)
+	@test -d "$(LOGS)" || \
+	{ echo "make: no logs at $(LOGS): make run" >&2; exit 2; }
 	@TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 \
-	$(VENV)/bin/tensorboard --logdir "$(RUN)/logs" --host 127.0.0.1 --port $(or $(PORT),6006)
+	$(VENV)/bin/tensorboard --logdir "$(LOGS)" --host 127.0.0.1 --port $(or $(PORT),6006)
 
 .PHONY: verify
 verify: setup  ## is a finished run whole, and all of it of one another? make verify RUN=runs/…

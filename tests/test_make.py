@@ -103,9 +103,10 @@ def test_tensorboard_target_serves_both_runs_with_their_tags(sample_run: Run) ->
 
 
 def test_tensorboard_target_without_a_run_says_what_to_do(tmp_path: Path) -> None:
-    done = run_captured(*make("tensorboard", f"RUN={tmp_path}"))
-    assert done.returncode == 2
-    assert "make run" in done.stderr
+    for place in (f"RUN={tmp_path}", f"LOGS={tmp_path / 'logs'}"):
+        done = run_captured(*make("tensorboard", place))
+        assert done.returncode == 2
+        assert f"no logs at {tmp_path / 'logs'}: make run" in done.stderr
 
 
 def test_learning_curve_target_without_a_run_says_what_to_do(tmp_path: Path) -> None:
