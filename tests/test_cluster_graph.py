@@ -98,7 +98,7 @@ def test_run_that_fails_is_summed_up_too(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     summary = found(root, "summarize", "summary").read_text()
-    assert summary.startswith("# mushrooms: the run failed\n")
+    assert summary.startswith("# sample: the run failed\n")
     assert "accuracy" not in summary
 
 

@@ -3,8 +3,9 @@
 import collections
 import dataclasses
 import hashlib
-from collections.abc import Collection, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Generator
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from components.common.photo import KEPT_BY_HAND, TRUNCATED, Photo
 from components.common.reasons import FILE_NAME as REASONS
 from components.common.step import Progress, step, warn
 from components.common.wording import counted
+from components.common.worker_threads import worker_threads
 
 MIN_BYTES = 20_000  # the tutorial's "at least 20 KB": smaller photos show too little
 SUSPICIOUS_BYTES = 2_000  # below this a file is no photo at all, whatever its header says
@@ -87,8 +89,11 @@ def clean(
     kept: collections.Counter[str] = collections.Counter()
     flagged: collections.Counter[str] = collections.Counter()
     progress = Progress(f"clean {', '.join(dataset.labels)}", len(dataset.photos), verb="looked at")
-    looked_at = _judge_all(dataset, min_bytes, suspicious_bytes, by_hand)
-    with DatasetWriter(output) as good, DatasetWriter(rejects, rejects=True) as bad:
+    with (
+        DatasetWriter(output) as good,
+        DatasetWriter(rejects, rejects=True) as bad,
+        closing(_judge_all(dataset, min_bytes, suspicious_bytes, by_hand)) as looked_at,
+    ):
         seen: dict[tuple[str, str], str] = {}
         room = REJECTS_MAX_BYTES
         for verdict in progress.over(
@@ -178,7 +183,7 @@ def _flat_share(pixels: NDArray[np.uint8]) -> float:
 
 def _judge_all(
     dataset: Dataset, min_bytes: int, suspicious_bytes: int, by_hand: Decisions
-) -> Iterator[Verdict]:
+) -> Generator[Verdict, None, None]:
     """Verdicts in the order of the dataset, judged by threads a little ahead."""
 
     def verdict(photo: Photo, data: bytes) -> Verdict:
@@ -201,9 +206,9 @@ def _judge_all(
         same = good.data == data and photo.sha256
         return Verdict(hashed, data, stored, same or hashlib.sha256(good.data).hexdigest())
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with worker_threads(THREADS) as pool, closing(dataset.stream()) as stored:
         waiting: collections.deque[Future[Verdict]] = collections.deque()
-        for photo, data in dataset.stream():
+        for photo, data in stored:
             waiting.append(pool.submit(verdict, photo, data))
             if len(waiting) >= AHEAD:
                 yield waiting.popleft().result()

@@ -9,7 +9,7 @@ so one can be read at random without unpacking anything. docs/artifacts.md descr
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -230,7 +230,7 @@ class Dataset:
         """
         return shards.read(self.path / photo.shard, photo)
 
-    def stream(self) -> Iterator[tuple[Photo, bytes]]:
+    def stream(self) -> Generator[tuple[Photo, bytes], None, None]:
         """Every photo with its bytes, in the order of the shards.
 
         They are read and checked a little ahead, at most 16 MB of them or one larger photo.

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from components.common.batches import batched
 from components.common.errors import InputError
 from components.common.images import BadPhoto
 from components.common.unknown import FILE_MAX_BYTES, ClassDistances, UnknownRule, read_arrays
+from components.common.worker_threads import worker_threads
 
 # Version 2 has neither seal nor `files`, and is read as it is.
 KIND = sealed.Kind("the model", "wild-mushrooms-model", (2, 3), sealed_since=3)
@@ -303,7 +303,7 @@ class Model:
             except BadPhoto as bad:
                 return bad
 
-        with ThreadPoolExecutor(self._threads) as pool:
+        with worker_threads(self._threads) as pool:
             for chunk in batched(photos, BATCH):
                 inputs = list(pool.map(decoded, chunk))
                 good = [one for one in inputs if not isinstance(one, BadPhoto)]

@@ -12,7 +12,7 @@ import re
 import sys
 import tarfile
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +21,7 @@ from components.common import archive
 from components.common.errors import InputError
 from components.common.photo import Photo
 from components.common.wording import counted
+from components.common.worker_threads import worker_threads
 
 SHARD_BYTES = 128 * 1024 * 1024
 BLOCK_BYTES = tarfile.BLOCKSIZE
@@ -203,10 +204,10 @@ def _differs(place: Path, photo: Photo) -> InputError:
     )
 
 
-def reader_pool() -> ThreadPoolExecutor:
+def reader_pool() -> contextlib.AbstractContextManager[ThreadPoolExecutor]:
     """Threads that help `stream`; one fewer than processors, as the caller's reads too."""
     helpers = max(1, min(READERS, (os.cpu_count() or 1) - 1))
-    return ThreadPoolExecutor(helpers, thread_name_prefix="shard-reader")
+    return worker_threads(helpers, "shard-reader")
 
 
 def stream(
@@ -330,37 +331,57 @@ def _read_ahead(
 ) -> Generator[_Read, None, None]:
     """The runs in their order; all that are in flight have at most `AHEAD_BYTES`."""
     reading: collections.deque[tuple[_Run, Future[_Read]]] = collections.deque()
+    descriptor = _Descriptor(file)
     ahead = 0
     run = next(runs, None)
     try:
         while True:
             while run and (not reading or ahead + run.size <= AHEAD_BYTES):
-                reading.append((run, pool.submit(_read_run, file.fileno(), run)))
+                reading.append((run, pool.submit(_read_run, descriptor, run)))
                 ahead += run.size
                 run = next(runs, None)
             if not reading:
                 return
             first, future = reading[0]
             # What no thread has begun is read here: that is sooner than to wait for one.
-            yield _read_run(file.fileno(), first) if future.cancel() else future.result()
+            yield _read_run(descriptor, first) if future.cancel() else future.result()
             ahead -= first.size
             reading.popleft()
     finally:
-        # No thread may read from the descriptor once it is closed: it may be another file's then.
-        for _, future in reading:
-            future.cancel()
-        wait([future for _, future in reading])
+        # What is being read is not waited for: this may be closed in the thread that reads it.
+        running = [future for _, future in reading if not future.cancel()]
+        if not running:
+            descriptor.close()
 
 
-def _read_run(descriptor: int, run: _Run) -> _Read:
+class _Descriptor:
+    """Another descriptor of a file, closed at the latest when no thread holds it any more.
+
+    While one reads, its number must not become another file's.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.number = os.dup(file.fileno())
+
+    def close(self) -> None:
+        """Close it; for when no thread reads from it."""
+        number, self.number = self.number, -1
+        if number >= 0:
+            os.close(number)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _read_run(descriptor: _Descriptor, run: _Run) -> _Read:
     found: collections.deque[tuple[Photo, bytes | None]] = collections.deque()
-    end = run.start
+    end, number = run.start, descriptor.number
     for seen, (photo, wanted) in enumerate(run.photos):
         header = member_header(photo.path, photo.size)
-        if photo.offset != end + len(header) or _pread(descriptor, len(header), end) != header:
+        if photo.offset != end + len(header) or _pread(number, len(header), end) != header:
             return _Read(found, seen, end, regular=False)
         if wanted:
-            data = _pread(descriptor, photo.size, photo.offset)
+            data = _pread(number, photo.size, photo.offset)
             found.append((photo, data if _is_described(photo, data) else None))
         end = photo.offset + padded(photo.size)
     return _Read(found, len(run.photos), end, regular=True)

@@ -8,7 +8,6 @@ file's name, its place and the other classes change nothing.
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from components.common.errors import InputError
 from components.common.photo import Photo
 from components.common.step import log
 from components.common.wording import counted
+from components.common.worker_threads import worker_threads
 
 TRAINING, VALIDATION, TEST, DEMO, SURPLUS = "training", "validation", "test", "demo", "surplus"
 PARTS = (TRAINING, VALIDATION, TEST, DEMO)
@@ -174,7 +174,7 @@ def _pairs_above(points: NDArray[np.float32], least: float) -> Iterator[NDArray[
         upper: NDArray[np.int64] = pairs[pairs[:, 0] < pairs[:, 1]]
         return upper
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with worker_threads(THREADS) as pool:
         for start in range(0, len(points), BLOCK_ROWS):
             yield from pool.map(partial(block, start), range(start, len(points), BLOCK_ROWS))
 

@@ -1,7 +1,7 @@
 """Step `download`: the photos of one class, with where each came from, as a dataset."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +76,15 @@ def download(
     check_label(label)
     names = check_options(options)
     tally = Tally()
-    with _fetcher(options) as fetcher, DatasetWriter(output) as writer:
+    failures: list[str] = []
+    with contextlib.ExitStack() as stack:
+        fetcher = stack.enter_context(_fetcher(options))
+        writer = stack.enter_context(DatasetWriter(output))
         query = Query(find_species(species or {}, label), options, fetcher)
+        found = stack.enter_context(contextlib.closing(_from_all(names, query, tally, failures)))
         progress = Progress(f"download {label}", _expected(names, options), verb="taken")
-        unlicensed, failures = 0, list[str]()
-        for source, candidate, data in progress.over(_from_all(names, query, tally, failures)):
+        unlicensed = 0
+        for source, candidate, data in progress.over(found):
             writer.add(_row(label, source, candidate), data, extension=file_types.extension(data))
             unlicensed += source == "urls" and not candidate.licence
         # Inside the block: an error here leaves no dataset behind.
@@ -163,7 +167,7 @@ def _expected(names: list[str], options: Options) -> int | None:
 
 def _from_all(
     names: list[str], query: Query, tally: Tally, failures: list[str]
-) -> Iterator[tuple[str, Candidate, bytes]]:
+) -> Generator[tuple[str, Candidate, bytes], None, None]:
     """Photos of one source after another, until there are enough; `failures` says which failed."""
     admission = Admission(
         licences.check_licences(query.options.licences), query.options.per_observer, tally
@@ -178,10 +182,10 @@ def _from_all(
             break
         found = admission.admit(SOURCES[name](query), capped=name in SEARCHED)
         try:
-            with _telling_unreachable():
-                for candidate, data in gather(
-                    found, 0 if whole else wanted - taken, query.fetcher, tally, seen
-                ):
+            left = 0 if whole else wanted - taken
+            photos = gather(found, left, query.fetcher, tally, seen)
+            with _telling_unreachable(), contextlib.closing(photos):
+                for candidate, data in photos:
                     taken += 1
                     yield name, candidate, data
         except DiskFull:

@@ -3,8 +3,8 @@
 import collections
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from components.common import licences
@@ -13,6 +13,7 @@ from components.common.fetch import Fetcher
 from components.common.fetch_cache import Fetched
 from components.common.fetch_outcome import FetchError
 from components.common.redact import without_secrets
+from components.common.worker_threads import worker_threads
 from components.download.candidate import Candidate
 
 # Photos for each worker that may wait behind a slow one, so that it does not hold up the others.
@@ -98,7 +99,7 @@ def gather(
     fetcher: Fetcher,
     tally: Tally,
     seen: set[str],
-) -> Iterator[tuple[Candidate, bytes]]:
+) -> Generator[tuple[Candidate, bytes], None, None]:
     """Fetch candidates until `wanted` are there; they come out in the candidates' order.
 
     The outcome does not depend on timing: it is the first `wanted` that can be had.
@@ -118,8 +119,7 @@ def gather(
     ahead = AHEAD_IN_MEMORY
     failure: Exception | None = None
     waiting: collections.deque[tuple[Candidate, Future[bytes | Fetched]]] = collections.deque()
-    pool = ThreadPoolExecutor(fetcher.workers * THREADS_PER_WORKER)
-    try:
+    with worker_threads(fetcher.workers * THREADS_PER_WORKER) as pool:
         while True:
             while failure is None and len(waiting) < min(fetcher.workers * ahead, most - taken):
                 try:
@@ -149,8 +149,6 @@ def gather(
             seen.add(sha256)
             taken += 1
             yield candidate, data
-    finally:
-        pool.shutdown(cancel_futures=True)
     if failure:
         raise failure
 

@@ -7,7 +7,7 @@ the layers of the network hand on stays in a core's own cache, and no core waits
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from components.common import images
 from components.common.images import BadPhoto
 from components.common.model import Model
+from components.common.worker_threads import worker_threads
 from components.label_image.graph import Guess
 
 MAX_THREADS = 32  # each keeps the network's weights, 20 to 90 MB
@@ -42,17 +43,14 @@ class Crew:
 
     def predict_each(self, photos: Iterable[bytes]) -> Iterator[Guess | BadPhoto]:
         """The answer to each encoded photo in order, or why it is no usable photo."""
-        pool = ThreadPoolExecutor(self._threads)
         waiting: deque[Future[Guess | BadPhoto]] = deque()
-        try:
+        with worker_threads(self._threads) as pool:
             for data in photos:
                 waiting.append(pool.submit(self._answer, data))
                 if len(waiting) >= AHEAD * self._threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def _answer(self, data: bytes) -> Guess | BadPhoto:
         model = self._model()

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 from components.common.class_folders import MAX_FILE_BYTES, SUFFIXES
 from components.common.errors import InputError, WorkError
 from components.common.step import warn
+from components.common.worker_threads import worker_threads
 
 if TYPE_CHECKING:
     from components.common.fetch import Fetcher
@@ -216,9 +217,8 @@ def read_ahead(names: Iterable[str], reader: Reader) -> Iterator[tuple[str, byte
         except Unreadable as failure:
             return failure
 
-    pool = ThreadPoolExecutor(READERS)
     waiting: deque[tuple[str, Future[bytes | Unreadable]]] = deque()
-    try:
+    with worker_threads(READERS) as pool:
         for name in names:
             waiting.append((name, pool.submit(attempt, name)))
             if len(waiting) > AHEAD:
@@ -226,5 +226,3 @@ def read_ahead(names: Iterable[str], reader: Reader) -> Iterator[tuple[str, byte
                 yield name, read.result()
         for name, read in waiting:
             yield name, read.result()
-    finally:
-        pool.shutdown(cancel_futures=True)

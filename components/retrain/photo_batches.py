@@ -12,6 +12,7 @@ from components.common.batches import batched
 from components.common.dataset import Dataset
 from components.common.photo import Photo
 from components.common.splits import TRAINING, VALIDATION
+from components.common.worker_threads import worker_threads
 from components.retrain.distort import Distortions, distorted_input
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class PhotoBatches:
         self, start: int, end: int
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
         """Photos (N, size, size, 3) and classes (N,) of each step from `start` to `end`."""
-        with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(DECODE_THREADS) as pool:
+        with worker_threads(1) as ahead, worker_threads(DECODE_THREADS) as pool:
             waiting = ahead.submit(self._batch, start, pool) if start < end else None
             for step in range(start, end):
                 assert waiting is not None
