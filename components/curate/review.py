@@ -200,7 +200,8 @@ def _headline(content: Mapping[str, Any]) -> str:
     )
     return f"""<section class="panel hero" aria-label="Result">
 <p><strong>{total[USED]} of {total["found"]} photos are used</strong></p>
-{unjudged}<p class="scale">Every photo stands in photos.parquet, these counts in curation.json.</p>
+{unjudged}<p class="scale">Every photo stands in photos.parquet, these counts in curation.json: both
+are in <code>facts/</code> of the run's folder, which is the step's output <code>facts</code>.</p>
 </section>"""
 
 
@@ -232,7 +233,7 @@ def _render_section(section: Section, small: Mapping[Name, bytes], labels: Seque
     )
     more = ""
     if section.left_out:
-        more = f'<p class="muted">{section.left_out} more are in photos.parquet.</p>'
+        more = f'<p class="muted">{section.left_out} more are in facts/photos.parquet.</p>'
     return f"""<section class="chapter" id="{section.name}">
 <h2>{escape(section.title)} <small>{section.count}</small></h2>
 <p>{escape(section.text)}</p>

@@ -124,7 +124,7 @@ def test_many_photos_are_shared_out_and_the_rest_is_told() -> None:
     page = Page(rendered(entry(5000), *many))
     shown = [one for one in page.all("li") if one.get("data-sha")]
     assert len(shown) <= review.MAX_SHOWN + 1
-    assert "more are in photos.parquet" in page.text
+    assert "more are in facts/photos.parquet" in page.text
     assert {section.count for section in review.choose(many).sections} == {1000}
 
 
@@ -152,3 +152,8 @@ def test_funnel_adds_up_and_is_a_table() -> None:
     assert "From the photos found to the photos used" in page.text
     assert "all classes" in page.text
     assert "2 of 3 photos are used" in page.text
+
+
+def test_page_says_in_which_folder_its_files_are() -> None:
+    said = "photos.parquet, these counts in curation.json: both are in facts/ of the run's folder"
+    assert said in " ".join(Page(rendered(entry(1))).text.split())
