@@ -306,7 +306,8 @@ def _bar(labels: Iterable[str]) -> str:
 <a class="export" download="decisions.json">Export<span class="spare"> decisions.json</span></a>
 <details><summary>As text</summary>
 <textarea readonly rows="8" aria-label="decisions.json"></textarea>
-<p>Then: <code>make run DECISIONS=decisions.json</code> with the options of this run.</p></details>
+<p>Then <code>make run IMAGES=… DECISIONS=~/Downloads/decisions.json</code>: with the same IMAGES,
+SOURCE and ARGS as this run, or it runs on other photos.</p></details>
 </div>"""
 
 
