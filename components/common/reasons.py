@@ -56,7 +56,9 @@ WORDING = {
     ),
     # Reasons of `curate`.
     "in_two_classes": Wording(
-        "in two classes", "the same photo, or one of the same observation, is in another class too"
+        "in two classes",
+        "the same or nearly the same picture, or one of the same observation, is in another class "
+        "too",
     ),
     "near_duplicate": Wording("near duplicate", "a copy of another photo, which is used instead"),
     "no_mushroom": Wording("no mushroom", "the pretrained network sees no mushroom in it"),

@@ -110,8 +110,8 @@ def choose(entries: Sequence[Entry]) -> Shown:
         _section(
             IN_TWO_CLASSES,
             "In two classes",
-            "The same photo, or photos of one observation, under two labels: out of both. Keep it "
-            "where it belongs.",
+            "The same or nearly the same picture, or photos of one observation, under two labels: "
+            "out of both. Keep it where it belongs.",
             _by_group(one for one in mine if one.photo.reason == IN_TWO_CLASSES),
         ),
         _section(

@@ -6,7 +6,7 @@ import re
 import numpy as np
 from html_page import Page
 
-from components.common import images
+from components.common import images, reasons
 from components.common.decisions import DROP, KEEP, Decisions
 from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
 from components.curate import facts, review
@@ -163,3 +163,10 @@ def test_command_with_the_decisions_cannot_be_typed_without_its_photos() -> None
     said = " ".join(Page(rendered(entry(1))).text.split())
     assert "make run IMAGES=… DECISIONS=~/Downloads/decisions.json: with the same IMAGES," in said
     assert "make run DECISIONS" not in said
+
+
+def test_photos_in_two_classes_are_said_to_be_nearly_the_same_too() -> None:
+    """Copies are found by what they look like: plainly different things can be grouped."""
+    page = Page(rendered(entry(6, reason="in_two_classes", group="g")))
+    assert "The same or nearly the same picture, or photos of one observation" in page.text
+    assert "the same or nearly the same picture" in reasons.meaning("in_two_classes")
