@@ -209,18 +209,37 @@ def _headline(photos: Sequence[Labelled]) -> str:
         f'<li class="{state}">{_state(state)}: {states[state]}</li>' for state in WORDS
     )
     among = sum(photo.right for photo in photos if photo.unknown)
-    note = ""
-    if states[UNKNOWN]:
-        note = (
-            f"Of the {states[UNKNOWN]} that it calls none of these, the likeliest class is the "
-            f"right one in {among}; the accuracy counts them by that class. "
-        )
+    note = f"{_none_of_these(states[UNKNOWN], among, right)} " if states[UNKNOWN] else ""
     share = f'<span class="whole">{percent(right / len(photos))}</span>'
     return f"""<section class="panel hero" aria-label="Result">
 <p><strong>{right} of {len(photos)} demo photos right: {share}</strong></p>
 <ul class="counts">{counts}</ul>
 <p class="scale">{note}How sure one may be of such a figure is in the report of the evaluation.</p>
 </section>"""
+
+
+def _none_of_these(called: int, among: int, right: int) -> str:
+    """Which of the photos called none of these count as right, since accuracy goes by the class.
+
+    Args:
+        called: photos that are called none of these.
+        among: those of them whose likeliest class is the right one.
+        right: all photos whose likeliest class is the right one.
+    """
+    if called == 1:
+        said = f"right, so it counts among the {right}" if among else "wrong, so it does not count"
+        return f"1 is called none of these; its likeliest class is {said}."
+    if not among:
+        said = "wrong for all of them, so none of them counts"
+    elif among == called:
+        said = f"right for all of them, so they count among the {right}"
+    else:
+        count = "counts" if among == 1 else "count"
+        said = (
+            f"right for {among} of them, which {count} among the {right}, and wrong for "
+            f"{called - among}"
+        )
+    return f"{called} are called none of these; the likeliest class is {said}."
 
 
 def _filter(photos: Sequence[Labelled], labels: Sequence[str], *, with_maps: bool) -> str:

@@ -101,9 +101,28 @@ def test_none_of_these_is_a_state_of_its_own_whatever_class_is_likeliest() -> No
     assert "Right: 1Wrong: 0None of these: 2" in page.text
     # The accuracy of the report knows no "none of these".
     assert "2 of 3 demo photos right: 67 %" in page.text
-    assert "Of the 2 that it calls none of these, the likeliest class is the right one in 1" in (
-        page.text
-    )
+    assert (
+        "2 are called none of these; the likeliest class is right for 1 of them, which counts "
+        "among the 2, and wrong for 1."
+    ) in page.text
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (["rose"], "1 is called none of these; its likeliest class is right, so it counts among "),
+        (["daisy"], "1 is called none of these; its likeliest class is wrong, so it does not "),
+        (["rose", "rose"], "is right for all of them, so they count among the 3."),
+        (["daisy", "daisy"], "is wrong for all of them, so none of them counts"),
+        (["rose", "rose", "daisy"], "right for 2 of them, which count among the 3, and wrong for"),
+    ],
+)
+def test_photos_called_none_of_these_are_said_to_count_as_right_or_not(
+    answers: list[str], said: str
+) -> None:
+    unknown = [labelled("rose", answer, unknown=True) for answer in answers]
+    page = Page(gallery.render(Gallery(description(), (labelled("rose", "rose"), *unknown))))
+    assert said in page.text
 
 
 def test_none_of_these_is_counted_where_the_model_does_not_know_the_class() -> None:
