@@ -12,7 +12,8 @@ from components.common.wording import counted
 FILE_NAME = "ATTRIBUTION.md"
 MAX_TEXT = 200  # characters of a stranger's text
 MAX_URL = 2000  # characters
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
+# What Markdown may take for more than text: not "_" within a word, which CommonMark leaves alone.
+_MARKDOWN = re.compile(r"([\\`*{}\[\]<>()#+!|~&]|(?<![^\W_])_|_(?![^\W_]))")
 
 
 def render(photos: Iterable[Photo]) -> str:

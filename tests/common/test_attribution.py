@@ -1,9 +1,14 @@
 """ATTRIBUTION.md: credits that are complete, and text of strangers that stays text."""
 
+import html
 import re
 from pathlib import Path
 
-from components.common.attribution import render
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from components.common.attribution import escape, render
 from components.common.dataset import DatasetWriter
 from components.common.licences import IMAGENET_TERMS
 from components.common.photo import Photo
@@ -74,3 +79,15 @@ def test_address_of_a_stranger_cannot_leave_its_link() -> None:
         assert not set(address) & set("<>() \n\"'")
     for page in ("javascript:alert(1)", "data:text/html,x", "https://" + "a" * 3000, "http://[bad"):
         assert "](<" not in render([Photo("daisy", title="t", source_page=page)])
+
+
+def test_underscore_within_a_word_is_written_as_it_is() -> None:
+    assert "## bay_bolete\n" in render([Photo("bay_bolete")])
+    assert escape("a_1_é") == "a_1_é"
+    assert escape("_a_ b_ __c__ d__e f_*g*") == r"\_a\_ b\_ \_\_c\_\_ d\_\_e f\_\*g\*"
+
+
+@given(st.text("aé1_* -.[](){}<>\\`~&!|#+", max_size=30))
+def test_text_is_shown_as_it_is_whatever_stands_beside_an_underscore(text: str) -> None:
+    shown = html.unescape(MarkdownIt("commonmark").renderInline(escape(text)))
+    assert shown == " ".join(text.split())
