@@ -70,10 +70,12 @@ class Run:
         return content
 
 
-def run_captured(*command: str, timeout_s: float = 60) -> "subprocess.CompletedProcess[str]":
+def run_captured(
+    *command: str, timeout_s: float = 60, directory: Path = ROOT
+) -> "subprocess.CompletedProcess[str]":
     """Run a command in the repository's folder; its output is kept, its exit status not judged."""
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False
+        command, cwd=directory, capture_output=True, text=True, timeout=timeout_s, check=False
     )
 
 

@@ -23,7 +23,7 @@ from components.retrain.learning_curve_points import (
     parse_sizes,
     read,
 )
-from components.retrain.learning_curve_report import Curve, files, text
+from components.retrain.learning_curve_report import Curve, files, lasting_name, run_page, text
 
 NAME = "learning-curve"
 
@@ -42,19 +42,25 @@ def _command(options: argparse.Namespace) -> None:
     recipe = dataclasses.replace(PIPELINE, seed=options.seed)
     recipe.check()
     sizes = parse_sizes(options.sizes)
+    image_dir = lasting_name(Path(options.image_dir))
     material = read(
-        Path(options.image_dir),
+        image_dir,
         architecture=options.architecture,
         weights=options.weights,
         cache=cache,
         testing_percentage=options.testing_percentage,
     )
     points = measure(material, sizes, options.draws, recipe)
-    curve = Curve(
-        options.image_dir, options.architecture, material.classes, points, material.rendered
-    )
     folder = Path(options.output_dir).expanduser() if options.output_dir else None
     folder = folder or _new_name(Path(options.runs_dir).expanduser())
+    curve = Curve(
+        str(image_dir),
+        options.architecture,
+        material.classes,
+        points,
+        material.rendered,
+        run_page(image_dir, folder),
+    )
     with atomic_directory(folder, what="the learning curve", marker=f"{NAME}.csv") as place:
         for suffix, content in files(curve).items():
             (place / f"{NAME}.{suffix}").write_text(content, encoding="utf-8")

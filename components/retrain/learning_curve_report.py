@@ -2,11 +2,15 @@
 
 import csv
 import io
+import os
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
 
 from components.common import line_chart
+from components.common.dataset import MANIFEST
 from components.common.line_chart import Axis, Line
 from components.common.report import class_name, escape, notices, page, percent, table
 from components.retrain.learning_curve_points import Point
@@ -36,11 +40,13 @@ class Curve:
     """What was measured.
 
     Attributes:
-        photos_from: the folder, as it was named.
+        photos_from: the folder, by its lasting name.
         architecture: of the backbone.
         classes: their names.
         points: in order of the number of photos; the last one is all of them.
         rendered: these are drawings.
+        run_page: address of the page of the photos' run, from the folder of the curve's page; empty
+            where the photos are not of a run.
     """
 
     photos_from: str
@@ -48,6 +54,28 @@ class Curve:
     classes: Sequence[str]
     points: Sequence[Point]
     rendered: bool
+    run_page: str = ""
+
+
+def lasting_name(image_dir: Path) -> Path:
+    """The folder by a name that the next run leaves true: that of the run instead of runs/latest.
+
+    It is relative to the working directory where it was given so or lies below it.
+    """
+    if (image_dir / MANIFEST).is_file():
+        place = image_dir.parent.resolve() / image_dir.name
+        image_dir = place if image_dir.is_absolute() else Path(os.path.relpath(place))
+    here = Path.cwd()
+    return image_dir.relative_to(here) if image_dir.is_relative_to(here) else image_dir
+
+
+def run_page(image_dir: Path, folder: Path) -> str:
+    """The address of the run's index.html for a page in `folder`, empty where there is none."""
+    index = image_dir.parent / "index.html"
+    # Beside a folder of photos, index.html is something else.
+    if not ((image_dir / MANIFEST).is_file() and index.is_file()):
+        return ""
+    return quote(os.path.relpath(index.parent.resolve() / index.name, folder.resolve()))
 
 
 def files(curve: Curve) -> dict[str, str]:
@@ -167,6 +195,9 @@ def _ticks(sizes: Sequence[float]) -> list[tuple[float, str]]:
 def _page(curve: Curve) -> str:
     said = "\n".join(f"<p>{escape(text)}</p>" for text in remarks(curve))
     rows = [[escape(cell) for cell in _cells(point)] for point in curve.points]
+    photos = escape(curve.photos_from)
+    if curve.run_page:
+        photos += f', of <a href="{escape(curve.run_page)}">this run</a>'
     caption = "Accuracy on the same test photos, by the number of photos learned from."
     body = f"""{notices(rendered=False, cautions=[RENDERED] if curve.rendered else [])}
 <section class="panel beside" aria-label="Learning curve">
@@ -181,6 +212,6 @@ lines: the 95 % interval (Wilson) of the median, by the number of test photos.</
 <p>Where the curve still rises at its right end, more photos of each class are likely to help. Where
 it is flat, more of the same will not: look at the mistakes in the report of a run instead, and add
 photos that show what the present ones do not.</p>
-<p>Classes: {", ".join(map(class_name, curve.classes))}. Photos: {escape(curve.photos_from)}.</p>"""
+<p>Classes: {", ".join(map(class_name, curve.classes))}. Photos: {photos}.</p>"""
     subtitle = f"What number of photos buys what accuracy. {curve.architecture}."
     return page("Learning curve", subtitle, body, css=line_chart.CSS + CSS)

@@ -6,10 +6,11 @@ import shutil
 import sys
 from itertools import islice
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from conftest import SMALL_ARCHITECTURE, Run, run_captured
+from conftest import ROOT, SMALL_ARCHITECTURE, Run, run_captured
 from html_page import Page
 from retrain_items import clusters
 
@@ -19,7 +20,7 @@ from components.download.sources import sample
 from components.retrain import learning_curve_points as curve
 from components.retrain.head import PIPELINE, Examples
 from components.retrain.learning_curve_points import Material, Point
-from components.retrain.learning_curve_report import Curve, files, text
+from components.retrain.learning_curve_report import Curve, files, lasting_name, run_page, text
 
 LABELS = ("fly agaric", "earthstar")
 QUICK = dataclasses.replace(PIPELINE, how_many_training_steps=60, learning_rate=0.01)
@@ -150,9 +151,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(*options: str, cache: Path) -> "tuple[int, str, str]":
+def run(*options: str, cache: Path, directory: Path = ROOT) -> "tuple[int, str, str]":
     command = (sys.executable, "-m", "components.retrain.learning_curve", "--cache_dir", str(cache))
-    done = run_captured(*command, "--architecture", SMALL_ARCHITECTURE, *options, timeout_s=120)
+    command += ("--architecture", SMALL_ARCHITECTURE, *options)
+    done = run_captured(*command, timeout_s=120, directory=directory)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout, done.stderr
 
@@ -186,6 +188,37 @@ def test_photos_of_a_run_keep_their_parts(sample_run: Run, backbone_cache: Path)
     assert len(found.classes) == 5
     assert len(found.pool) == splits.count("training") > 0
     assert len(found.held_out) == splits.count("validation") + splits.count("test") > 0
+
+
+def test_page_names_the_run_itself_and_links_to_its_page(
+    sample_run: Run, backbone_cache: Path, tmp_path: Path
+) -> None:
+    """runs/latest is another run tomorrow."""
+    runs = tmp_path / "runs"
+    named = runs / "20261127-1 & %41"
+    named.mkdir(parents=True)
+    for name in ("training", "index.html"):
+        (named / name).symlink_to((sample_run.directory / name).resolve())
+    (runs / "latest").symlink_to(named.name)
+    options = ("--image_dir", "runs/latest/training", "--sizes", "3", "--draws", "1")
+    status, _, stderr = run(*options, cache=backbone_cache, directory=tmp_path)
+    assert status == 0, stderr
+    (folder,) = runs.glob("*-learning-curve")
+    page = Page((folder / "learning-curve.html").read_text())
+    assert "Photos: runs/20261127-1 & %41/training, of this run." in page.text
+    assert "latest" not in page.text
+    (link,) = page.all("a")
+    assert (folder / unquote(str(link["href"]))).resolve() == (named / "index.html").resolve()
+
+
+def test_folder_of_photos_has_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here" / "photos").mkdir(parents=True)
+    (tmp_path / "here" / "index.html").write_text("of somebody's web site")
+    monkeypatch.chdir(tmp_path / "here")
+    assert run_page(Path("photos"), tmp_path / "curve") == ""
+    named = ("photos", tmp_path / "here" / "photos", "../there/photos", "/no/where", ".")
+    expected = ["photos", "photos", "../there/photos", "/no/where", "."]
+    assert [str(lasting_name(Path(name))) for name in named] == expected
 
 
 def test_tensorflow_is_not_loaded(photos: Path, backbone_cache: Path, tmp_path: Path) -> None:
