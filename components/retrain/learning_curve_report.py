@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import statistics
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ CSS = """
   .beside { align-items: center; }
 }
 """
+# A step of fewer test photos is no finding, even if all of them changed in one direction: the sign
+# test's probability of that by chance is 2 × 0.5⁵ = 0.06 for five, 0.03 for six.
+FEW = 6
 HEADERS = ("photos a class", "photos", "accuracy", "least to most", "95 % interval")
 
 
@@ -103,24 +107,61 @@ def remarks(curve: Curve) -> list[str]:
     """What the figures say, and how surely."""
     last = curve.points[-1]
     before = curve.points[-2]
-    gained = 100 * (last.median - before.median)
     width = 100 * (last.high - last.low)
     return [
         f"Each accuracy is the median of {len(last.right)} draws of the photos that were learned "
         f"from, always measured on the same {last.measured} photos, which no head had seen; one of "
         f"them is {100 / last.measured:.1f} points.",
-        f"From {before.per_class:.0f} to {last.per_class:.0f} photos a class it "
-        f"{_changed(gained)}.",
+        f"From {before.per_class:.0f} to {last.per_class:.0f} photos a class: {before.median:.3f} "
+        f"→ {last.median:.3f}: {_changed(_step(curve), last.measured)}. {_verdict(curve)}",
         f"With {last.measured} test photos the last accuracy is unsure by {width:.0f} points (95 % "
         f"interval {percent(last.low)} to {percent(last.high)}); the rows can be compared more "
         "surely than that, since their test photos are the same.",
     ]
 
 
-def _changed(points: float) -> str:
-    if abs(points) < 0.05:
-        return "did not change"
-    return f"{'rose' if points > 0 else 'fell'} by {abs(points):.1f} points"
+def _step(curve: Curve) -> float:
+    """Test photos more that were right at the last point than at the one before, by the medians."""
+    last, before = curve.points[-1], curve.points[-2]
+    return statistics.median(last.right) - statistics.median(before.right)
+
+
+def _changed(photos: float, measured: int) -> str:
+    if photos == 0:
+        return f"as many of the {measured} photos were right"
+    one = abs(photos) == 1
+    return (
+        f"{abs(photos):g} {'photo' if one else 'photos'} of {measured} "
+        f"{'more' if photos > 0 else 'fewer'} {'was' if one else 'were'} right"
+    )
+
+
+def _verdict(curve: Curve) -> str:
+    """What the last step means for the next photos, no surer than its test photos allow."""
+    last, before = curve.points[-1], curve.points[-2]
+    step = _step(curve)
+    if abs(step) < FEW:
+        return (
+            "That is too few to tell whether the curve still rises, stays level or falls at its "
+            "end."
+        )
+    sure = not last.low <= before.median <= last.high
+    if step > 0:
+        return (
+            "The curve still rises: more photos of each class are likely to help."
+            if sure
+            else "Perhaps the curve still rises, and more photos of each class help: the step lies "
+            "within the interval of the last accuracy."
+        )
+    advice = (
+        "look whether what came last has wrong labels, or one class far more photos than the others"
+    )
+    return (
+        f"The curve falls at its end: more photos of this kind do not help; {advice}."
+        if sure
+        else "Perhaps the curve falls at its end: the step lies within the interval of the last "
+        f"accuracy; {advice}."
+    )
 
 
 def _cells(point: Point) -> tuple[str, ...]:
@@ -209,9 +250,10 @@ lines: the 95 % interval (Wilson) of the median, by the number of test photos.</
 {table(caption, HEADERS, rows, css="wide")}
 {said}
 <h2>What it means</h2>
-<p>Where the curve still rises at its right end, more photos of each class are likely to help. Where
-it is flat, more of the same will not: look at the mistakes in the report of a run instead, and add
-photos that show what the present ones do not.</p>
+<p>Where a curve still rises at its right end, by more than a few test photos, more photos of each
+class are likely to help. Where it is flat, more of the same will not: look at the mistakes in the
+report of a run instead, and add photos that show what the present ones do not. With few test photos
+nobody can tell the one from the other.</p>
 <p>Classes: {", ".join(map(class_name, curve.classes))}. Photos: {photos}.</p>"""
     subtitle = f"What number of photos buys what accuracy. {curve.architecture}."
     return page("Learning curve", subtitle, body, css=line_chart.CSS + CSS)

@@ -124,7 +124,10 @@ def test_report_says_how_sure_it_is_and_what_changed() -> None:
     drawn = Curve("photos & <more>", "mobilenet_1.0_224", ["a", "b"], points, rendered=True)
     said = " ".join(text(drawn).split())
     assert "all (20) 60 0.750 0.750 to 0.750 0.628 to 0.842" in said
-    assert "From 5 to 20 photos a class it rose by 20.0 points." in said
+    assert (
+        "From 5 to 20 photos a class: 0.550 → 0.750: 12 photos of 60 more were right. "
+        "The curve still rises: more photos of each class are likely to help."
+    ) in said
     assert "the same 60 photos, which no head had seen; one of them is 1.7 points" in said
     assert "With 60 test photos the last accuracy is unsure by 21 points (95 % interval" in said
     assert "says nothing about real mushrooms" in said
@@ -138,6 +141,53 @@ def test_report_says_how_sure_it_is_and_what_changed() -> None:
     assert not [element for element, marks in page.elements if "style" in marks]
     real = text(dataclasses.replace(drawn, rendered=False))
     assert "real mushrooms" not in real
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "measured", "changed", "verdict"),
+    [
+        (
+            [28, 30],
+            [31, 31],
+            42,
+            "0.690 → 0.738: 2 photos of 42 more were right",
+            "That is too few to tell",
+        ),
+        ([20], [19], 28, "0.714 → 0.679: 1 photo of 28 fewer was right", "That is too few to tell"),
+        (
+            [29, 30],
+            [31],
+            42,
+            "0.702 → 0.738: 1.5 photos of 42 more were right",
+            "That is too few to tell",
+        ),
+        (
+            [31],
+            [31],
+            42,
+            "0.738 → 0.738: as many of the 42 photos were right",
+            "That is too few to tell",
+        ),
+        ([36], [41], 60, "5 photos of 60 more were right", "That is too few to tell"),
+        ([36], [42], 60, "6 photos of 60 more were right", "Perhaps the curve still rises"),
+        ([42], [36], 60, "6 photos of 60 fewer were right", "Perhaps the curve falls"),
+        ([30], [45], 60, "15 photos of 60 more were right", "The curve still rises"),
+        ([45], [30], 60, "15 photos of 60 fewer were right", "The curve falls at its end"),
+    ],
+)
+def test_last_step_is_judged_by_its_test_photos(
+    before: list[int], last: list[int], measured: int, changed: str, verdict: str
+) -> None:
+    points = [
+        curve._point("5", [10], before, measured, 2),
+        curve._point("all", [20], last, measured, 2),
+    ]
+    drawn = Curve("photos", "mobilenet_1.0_224", ["a", "b"], points, rendered=False)
+    page = Page(files(drawn)["html"]).text
+    for written in (page, text(drawn)):
+        said = " ".join(written.split())
+        assert f"{changed}. " in said
+        assert said.partition(f"{changed}. ")[2].startswith(verdict)
 
 
 @pytest.fixture(scope="module")
