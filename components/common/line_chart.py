@@ -4,6 +4,7 @@ A chart is 480 units wide, so that its text can still be read where a phone show
 Lines differ by colour and by dashes.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ LEFT, RIGHT, BOTTOM = 60, 26, 54
 LEGEND_ROW = 24
 TEXT = 15  # pixels
 LETTER = 0.56 * TEXT  # about the mean width of a letter
+NAMES_APART = 6
+NAMES_ROW = 17
+# A text's letters reach so far above and below its base line; marks, which are drawn thick, shall
+# keep so far away from it to the sides and from its height.
+ABOVE, BELOW = 12, 4
+ASIDE, APART = 9, 3
 KINDS = ("first", "second", "third", "fourth")
 
 # Where the page has no colours of ours (a file of its own), `svg_file` says which.
@@ -45,7 +52,8 @@ class Axis:
         label: what it means; text.
         low: value at its start.
         high: value at its end.
-        ticks: values that are named, with their names.
+        ticks: values that are named, with their names. Where two would touch on the horizontal
+            axis, one goes into a second row; where that is full too, it is left out.
         logarithmic: equal factors take equal room; `low` is above 0 then.
     """
 
@@ -102,7 +110,7 @@ def svg(
     frame = _Frame(across, up, top)
     marks = [frame.grid(), *legend]
     if level:
-        marks.append(frame.level(*level))
+        marks.append(frame.level(*level, lines))
     marks += [frame.band(line) for line in lines if line.band]
     for number, line in enumerate(lines):
         marks.append(frame.curve(line, KINDS[number]))
@@ -144,7 +152,9 @@ class _Frame:
     def __init__(self, across: Axis, up: Axis, top: float) -> None:
         self._across, self._up = across, up
         self._top = top
-        self._bottom = HEIGHT - BOTTOM
+        self._names = self._in_rows(across.ticks)
+        rows = 1 + max((row for _, _, row in self._names), default=0)
+        self._bottom = HEIGHT - BOTTOM - NAMES_ROW * (rows - 1)
 
     def _x(self, value: float) -> float:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * self._across.place(value), 1)
@@ -155,10 +165,9 @@ class _Frame:
     def grid(self) -> str:
         """Scales, their names, and lines at the named values."""
         path, texts = [], []
-        for value, name in self._across.ticks:
-            x = self._x(value)
+        for x, name, row in self._names:
             path.append(f"M{x:g} {self._top:g}V{self._bottom}")
-            texts.append(_text(x, self._bottom + 20, "middle", name))
+            texts.append(_text(x, self._bottom + 20 + NAMES_ROW * row, "middle", name))
         for value, name in self._up.ticks:
             y = self._y(value)
             path.append(f"M{LEFT} {y:g}H{WIDTH - RIGHT}")
@@ -168,12 +177,55 @@ class _Frame:
         texts.append(_text(8, self._top - 17, "start", self._up.label))
         return f'<path class="grid" d="{"".join(path)}"/>{"".join(texts)}'
 
-    def level(self, value: float, name: str) -> str:
-        """A dashed horizontal line with its name above it."""
-        y = self._y(value)
+    def _in_rows(self, ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str, int]]:
+        """Where the names of the horizontal axis go; of two that touch the larger is in row 0."""
+        begun = [math.inf, math.inf]  # where the leftmost name of each row begins
+        placed = []
+        for value, name in sorted(ticks, reverse=True):
+            x, half = self._x(value), LETTER * len(name) / 2
+            row = next((row for row, left in enumerate(begun) if x + half <= left), None)
+            if row is not None:
+                begun[row] = x - half - NAMES_APART
+                placed.append((x, name, row))
+        return placed[::-1]
+
+    def level(self, value: float, name: str, lines: Sequence[Line]) -> str:
+        """A dashed horizontal line with its name above or below it, where the fewest marks lie."""
+        y, width = self._y(value), math.ceil(LETTER * len(name))
+        strong = [at for line in lines for at in self._sampled(line.points, *_uprights(line))]
+        faint = [at for line in lines for at in self._sampled(*_edges(line))]
+
+        def covered(place: tuple[float, float]) -> int:
+            right, base = place
+            return sum(
+                weight
+                for weight, marks in ((10, strong), (1, faint))
+                for x, at in marks
+                if right - width - ASIDE < x < right + ASIDE
+                and base - ABOVE - APART < at < base + BELOW + APART
+            )
+
+        rights = range(WIDTH - RIGHT - 4, LEFT + 4 + width - 1, -8)
+        bases = [
+            base for base in (y - 6, y + 18) if self._top + ABOVE < base < self._bottom - BELOW
+        ]
+        last = (WIDTH - RIGHT - 4, y - 6)
+        places = [(right, base) for base in bases for right in rights]
+        right, base = min(places, key=covered, default=last)
         return f'<path class="level" d="M{LEFT} {y:g}H{WIDTH - RIGHT}"/>' + _text(
-            WIDTH - RIGHT - 4, y - 6, "end", name
+            right, base, "end", name
         )
+
+    def _sampled(self, *paths: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        """Places on the drawn paths, at most 4 pixels from one to the next."""
+        found = []
+        for path in paths:
+            drawn = [(self._x(x), self._y(y)) for x, y in path]
+            for (x1, y1), (x2, y2) in itertools.pairwise(drawn):
+                parts = math.ceil(math.dist((x1, y1), (x2, y2)) / 4) or 1
+                shares = [part / parts for part in range(parts + 1)]
+                found += [(x1 + (x2 - x1) * share, y1 + (y2 - y1) * share) for share in shares]
+        return found
 
     def band(self, line: Line) -> str:
         """The shaded range of a line."""
@@ -184,12 +236,7 @@ class _Frame:
     def curve(self, line: Line, kind: str) -> str:
         """A line with its intervals and points."""
         places = [(self._x(x), self._y(y)) for x, y in line.points]
-        marks = [
-            f'<path class="whisker" d="M{self._x(x):g} {self._y(low):g}V{self._y(high):g}'
-            f"M{self._x(x) - 5:g} {self._y(low):g}h10M{self._x(x) - 5:g} {self._y(high):g}h10"
-            + '"/>'
-            for x, low, high in line.whiskers
-        ]
+        marks = [self._whisker(*interval) for interval in line.whiskers]
         joined = "L".join(f"{x:g} {y:g}" for x, y in places)
         marks.append(f'<path class="curve {kind}" d="M{joined}"/>')
         if line.dots:
@@ -201,6 +248,16 @@ class _Frame:
         at, bottom, top = self._x(x), self._y(low), self._y(high)
         ends = "".join(f"M{at - 5:g} {y:g}h10" for y in (bottom, top))
         return f'<path class="whisker" d="M{at:g} {bottom:g}V{top:g}{ends}"/>'
+
+
+def _uprights(line: Line) -> list[list[tuple[float, float]]]:
+    """The intervals of a line as paths."""
+    return [[(x, low), (x, high)] for x, low, high in line.whiskers]
+
+
+def _edges(line: Line) -> list[list[tuple[float, float]]]:
+    """The edges of a line's shaded range as paths."""
+    return [[(x, low) for x, low, _ in line.band], [(x, high) for x, _, high in line.band]]
 
 
 def _text(x: float, y: float, anchor: str, text: str) -> str:

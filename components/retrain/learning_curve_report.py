@@ -225,12 +225,8 @@ def _picture(curve: Curve) -> str:
 
 
 def _ticks(sizes: Sequence[float]) -> list[tuple[float, str]]:
-    """Names of the sizes; of two that are close only the larger one, the last always."""
-    ticks: list[tuple[float, str]] = []
-    for size in reversed(sizes):
-        if not ticks or ticks[-1][0] / size >= 1.3:
-            ticks.append((size, f"{size:.0f}"))
-    return ticks[::-1]
+    """Names of the sizes; of two that round to the same number only the larger one."""
+    return [(size, name) for name, size in {f"{size:.0f}": size for size in sizes}.items()]
 
 
 def _page(curve: Curve) -> str:

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import shutil
 import sys
+import xml.etree.ElementTree as ET
 from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote
@@ -188,6 +189,15 @@ def test_last_step_is_judged_by_its_test_photos(
         said = " ".join(written.split())
         assert f"{changed}. " in said
         assert said.partition(f"{changed}. ")[2].startswith(verdict)
+
+
+def test_each_point_of_the_picture_is_named() -> None:
+    points = [curve._point(str(size), [2 * size], [12], 28, 2) for size in (5, 10, 12)]
+    points.append(curve._point("all", [25], [14], 28, 2))  # 12.5 of each: "12" a second time
+    drawn = Curve("photos", "mobilenet_1.0_224", ["a", "b"], points, rendered=False)
+    root = ET.fromstring(files(drawn)["svg"])
+    named = [text.text for text in root.iter() if (text.text or "").isdigit()]
+    assert named == ["5", "10", "12"]
 
 
 @pytest.fixture(scope="module")
