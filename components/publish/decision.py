@@ -22,6 +22,12 @@ PUBLISH, HOLD = "publish", "hold"
 MAX_BYTES = 4 * 1024 * 1024  # of a decision; a model.json, whose classes it may name, has 1 MB
 MAX_NAMED = 5  # classes named in a reason
 MAX_LABEL = 60  # characters of a class name in a reason
+ALREADY = "it is the published model already"
+# The same photos and options make the same model, whatever accuracy is asked of it.
+STAYS = (
+    "nothing is published anew, and this same model stays published, "
+    "from a run with a lower --min_accuracy"
+)
 
 
 @dataclass(frozen=True)
@@ -111,14 +117,19 @@ def weigh(decision: Decision) -> Decision:
         f"the lower bound {decision.accuracy_low:.3f} of its accuracy {reached} "
         f"{decision.min_accuracy:g} (--min_accuracy)"
     ]
-    not_worse, beside = _beside_champion(decision)
+    not_worse, beside = _beside_champion(decision, enough=enough)
     reasons += beside
     word = PUBLISH if enough and not_worse else HOLD
     return dataclasses.replace(decision, decision=word, reason="; ".join(reasons))
 
 
-def _beside_champion(decision: Decision) -> tuple[bool, list[str]]:
-    """Whether the published model is no reason to hold the new one back, and what to say of it."""
+def _beside_champion(decision: Decision, *, enough: bool) -> tuple[bool, list[str]]:
+    """Whether the published model is no reason to hold the new one back, and what to say of it.
+
+    Args:
+        decision: the figures.
+        enough: whether the accuracy is.
+    """
     compared, any_will_do = decision.comparison, decision.max_regression >= ANY_REGRESSION
     way_out = "" if any_will_do else "; --max_regression 1 publishes without comparing"
     if decision.champion_problem:
@@ -127,7 +138,7 @@ def _beside_champion(decision: Decision) -> tuple[bool, list[str]]:
     if not decision.champion:
         return True, [f"no model was published as {decision.name} before"]
     if decision.champion == decision.version:
-        return True, ["it is the published model already"]
+        return True, [ALREADY if enough else STAYS]
     if compared is None or not compared.photos:
         left = compared.left_out if compared else 0
         why = f"one of the models was made of all {left}" if left else "there are none"

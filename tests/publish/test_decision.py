@@ -113,6 +113,15 @@ def test_published_model_itself_is_published_again() -> None:
     assert "it is the published model already" in taken.reason
 
 
+def test_published_model_itself_stays_published_where_more_is_asked_of_it_now() -> None:
+    held = weigh(dataclasses.replace(FIRST, champion="new", accuracy_low=0.5401))
+    assert held.decision == HOLD
+    assert held.reason == (
+        "the lower bound 0.540 of its accuracy is below 0.6 (--min_accuracy); nothing is published "
+        "anew, and this same model stays published, from a run with a lower --min_accuracy"
+    )
+
+
 def test_decision_survives_its_file(tmp_path: Path) -> None:
     taken = beside(Comparison(28, 12, 3, 1, left_out=2, champion_lacks=("Steinpilz ü",)))
     (tmp_path / "decision.json").write_text(taken.to_json(), encoding="utf-8")
