@@ -87,7 +87,8 @@ def clean(
     dataset = Dataset(source, part=part)
     rejected: collections.Counter[str] = collections.Counter()
     kept: collections.Counter[str] = collections.Counter()
-    flagged: collections.Counter[str] = collections.Counter()
+    flags: collections.Counter[str] = collections.Counter()
+    flagged = 0  # photos: one may have several flags
     progress = Progress(f"clean {', '.join(dataset.labels)}", len(dataset.photos), verb="looked at")
     with (
         DatasetWriter(output) as good,
@@ -105,23 +106,24 @@ def clean(
                 room -= _add_reject(bad, verdict, min(room, REJECT_MAX_BYTES))
             else:
                 kept[verdict.photo.label] += 1
-                flagged.update(flag for flag in verdict.photo.flags if flag in quality.FLAGS)
+                found = [flag for flag in verdict.photo.flags if flag in quality.FLAGS]
+                flags.update(found)
+                flagged += bool(found)
                 row = _row(verdict.photo, verdict.clean)
                 good.add(row, verdict.clean.data, sha256=verdict.sha256)
         # Inside the block: an error here leaves neither dataset behind.
         if not part:
             _check_every_class(dataset, kept, rejected)
     if rejected:
-        listed = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
+        listed = reasons.listed(dict(rejected.most_common()))
         classes = ", ".join(dataset.labels)
         advice = "; --min_bytes sets the smallest size" if "too_few_bytes" in rejected else ""
         count = f"{rejected.total()} of {counted(len(dataset.photos), 'file')}"
         warn(f"{classes}: {count} rejected ({listed}){advice}; {REASONS} says why")
     if flagged and not strict:
-        listed = ", ".join(f"{count} {flag}" for flag, count in flagged.most_common())
-        warn(
-            f"{', '.join(dataset.labels)}: photos kept in spite of ({listed}); --strict drops them"
-        )
+        kept_so = f"{counted(flagged, 'photo')} kept although flagged"
+        listed = reasons.listed(dict(flags.most_common()))
+        warn(f"{', '.join(dataset.labels)}: {kept_so} ({listed}); --strict drops them")
 
 
 def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:

@@ -75,6 +75,10 @@ WORDING = {
     "bright": Wording("bright", "even its darkest parts are bright"),
     "blurred": Wording("blurred", "blurred all over"),
     "grey": Wording("grey", "without colours"),
+    # A flag of `curate`, beside `other_class`.
+    "doubtful_subject": Wording(
+        "perhaps no mushroom", "the pretrained network doubts that a mushroom is in it"
+    ),
 }
 
 
@@ -88,6 +92,11 @@ def meaning(name: str) -> str:
     """What a reason or flag says of a photo."""
     known = WORDING.get(name)
     return known.meaning if known else short(name)
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """How many photos have which reason or flag, in the order of `counts`: "2 dark, 1 damaged"."""
+    return ", ".join(f"{count} {short(name)}" for name, count in counts.items())
 
 
 def render(photos: Iterable[Photo], measured: Mapping[str, str]) -> str:

@@ -7,13 +7,13 @@ part only. `selection` decides, this module reads and writes.
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.common import bottlenecks, decisions, splits
+from components.common import bottlenecks, decisions, reasons, splits
 from components.common.dataset import Dataset, DatasetWriter, stream_all
 from components.common.decisions import Decisions
 from components.common.errors import InputError
@@ -197,9 +197,9 @@ def _tell(
 ) -> None:
     """Warn of what was left out, of classes that are small, and of decisions without effect."""
     mine = [entry.photo for entry in entries if entry.step == CURATE]
-    reasons = _counted(photo.reason for photo in mine if photo.reason)
-    if reasons:
-        warn(f"curate left {counted(sum(reasons.values()), 'photo')} out ({_listed(reasons)})")
+    out = _counted(photo.reason for photo in mine if photo.reason)
+    if out:
+        warn(f"curate left {counted(sum(out.values()), 'photo')} out ({reasons.listed(out)})")
     for label, count in selected.over_cap.items():
         alike = counted(count, "training photo looks", "training photos look")
         warn(
@@ -213,7 +213,9 @@ def _tell(
         if flag in (OTHER_CLASS, DOUBTFUL_SUBJECT) and not photo.reason
     )
     if doubts:
-        warn(f"photos used although they look doubtful ({_listed(doubts)}): see curation.html")
+        warn(
+            f"photos used although they look doubtful ({reasons.listed(doubts)}): see curation.html"
+        )
     _tell_of_decisions(entries, by_hand)
     wanted = division.train_per_class + division.demo_per_class
     usable = _counted(photo.label for photo in mine if not photo.reason)
@@ -244,12 +246,8 @@ def _tell_of_decisions(entries: Sequence[Entry], by_hand: Decisions) -> None:
         and decisions.key_of(entry.photo) not in kept
     )
     if vain:
-        warn(f"photos that decisions keep could not be kept ({_listed(vain)})")
+        warn(f"photos that decisions keep could not be kept ({reasons.listed(vain)})")
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:
     return dict(collections.Counter(names).most_common())
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items())

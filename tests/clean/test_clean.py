@@ -258,7 +258,7 @@ def test_rejects_are_counted_in_one_warning(
         line for line in (tmp_path / "events").read_text().splitlines() if '"warning"' in line
     ]
     assert len(warnings) == 1
-    assert "2 of 3 files rejected (2 too_few_bytes)" in warnings[0]
+    assert "2 of 3 files rejected (2 too few bytes)" in warnings[0]
     assert '"said": "3 of 3 photos looked at"' in (tmp_path / "events").read_text()
 
 

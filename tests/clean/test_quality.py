@@ -1,5 +1,6 @@
 """Flags: what is wrong with a photograph that is one, and the good ones that have none."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def test_flagged_photo_is_kept_with_a_warning_and_dropped_when_strict(
     found = [photo.flags for photo in Dataset(tmp_path / "out").photos]
     assert found == [("rendered",), ("rendered", "grey")]
     assert (
-        "daisy: photos kept in spite of (1 grey); --strict drops them"
+        "daisy: 1 photo kept although flagged (1 grey); --strict drops them"
         in (tmp_path / "events").read_text()
     )
     clean(source, tmp_path / "out", tmp_path / "rejects", min_bytes=0, strict=True)
@@ -92,6 +93,24 @@ def test_flagged_photo_is_kept_with_a_warning_and_dropped_when_strict(
     (reject,) = Dataset(tmp_path / "rejects").photos
     assert reject.reason == "grey"
     assert Dataset(tmp_path / "rejects").read(reject) == grey
+
+
+def test_photo_of_two_flags_is_one_photo_in_the_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+    both = as_photo(degraded(scene(400, 130))[quality.GREY]).data
+    grey = as_photo(degraded(scene())[quality.GREY]).data
+    source = dataset(tmp_path / "in", both, grey)
+    clean(source, tmp_path / "out", tmp_path / "rejects", min_bytes=0)
+    (said,) = [
+        event["message"]
+        for line in (tmp_path / "events").read_text().splitlines()
+        if (event := json.loads(line))["event"] == "warning"
+    ]
+    assert said == (
+        "daisy: 2 photos kept although flagged (2 grey, 1 odd aspect ratio); --strict drops them"
+    )
 
 
 def test_cleaning_twice_gives_the_same_flags(tmp_path: Path) -> None:

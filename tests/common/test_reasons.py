@@ -13,7 +13,7 @@ from sealing import reseal
 from components.clean import quality
 from components.common import images, reasons, sealed
 from components.common.dataset import DESCRIPTION, DESCRIPTION_KIND, Dataset, DatasetWriter
-from components.common.photo import OTHER_CLASS, Photo
+from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
 from components.common.splits import SURPLUS
 from components.curate import facts, selection
 
@@ -99,7 +99,7 @@ def codes() -> set[str]:
     """Every reason and flag that a step can give."""
     found = {SURPLUS, OTHER_CLASS, facts.EXACT_DUPLICATE, *quality.FLAGS}
     found |= {selection.IN_TWO_CLASSES, selection.NEAR_DUPLICATE}
-    found |= {selection.NO_MUSHROOM, selection.DROPPED}
+    found |= {selection.NO_MUSHROOM, selection.DROPPED, DOUBTFUL_SUBJECT}
     for name in ("common/images.py", "clean/clean.py"):
         source = (ROOT / "components" / name).read_text()
         found |= set(re.findall(r'(?:BadPhoto|_bad)\("([a-z_]+)"', source))
@@ -111,6 +111,16 @@ def test_every_reason_has_words_and_every_word_a_reason() -> None:
     assert codes() == set(reasons.WORDING)
     listed = (ROOT / "docs" / "artifacts.md").read_text()
     assert [code for code in codes() if f"`{code}`" not in listed] == []
+
+
+def test_no_reason_is_listed_by_its_code() -> None:
+    counts = {**dict.fromkeys(sorted(codes()), 2), "no_mushroom": 1}
+    said = reasons.listed(counts)
+    assert said.startswith("2 blank, 2 blurred, 2 bright, 2 damaged, 2 damaged header")
+    assert "1 no mushroom, 2 odd aspect ratio, 2 other class" in said
+    assert "2 perhaps no mushroom" in said
+    assert "_" not in said
+    assert reasons.listed({}) == ""
 
 
 def test_limits_in_words_are_those_that_hold() -> None:

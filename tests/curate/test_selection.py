@@ -50,7 +50,9 @@ def where(rows: dict[str, Photo]) -> dict[str, str]:
     return {name: photo.reason or photo.split for name, photo in rows.items()}
 
 
-def judged_as(folder: Path, changes: dict[str, float], count: int) -> None:
+def judged_as(
+    folder: Path, changes: dict[str, float], count: int, architecture: str = "mobilenet_1.0_224"
+) -> None:
     """Give the bottlenecks' ImageNet scores: fungi, but for some photos by their place."""
     found = bottlenecks.load(folder)
     scores = np.zeros((len(found.sha256), 1000), dtype=np.float16)
@@ -62,7 +64,7 @@ def judged_as(folder: Path, changes: dict[str, float], count: int) -> None:
             scores[number, 947] = changes[sha256]
             vectors[number] = away + np.random.default_rng(number).normal(size=64)
     changed = bottlenecks.Bottlenecks(
-        found.sha256, vectors, scores, replace(found.key, architecture="mobilenet_1.0_224")
+        found.sha256, vectors, scores, replace(found.key, architecture=architecture)
     )
     assert len(found.sha256) == count
     bottlenecks.save(changed, folder, [""] * count)
@@ -159,10 +161,15 @@ def test_no_class_is_gutted_silently(tmp_path: Path, monkeypatch: pytest.MonkeyP
     out = [row for row in training if row.reason == OTHER_CLASS]
     assert 0 < len(out) <= 0.2 * len(training)
     assert any(OTHER_CLASS in row.flags and not row.reason for row in training)
-    assert "training photos look like another class" in (tmp_path / "events").read_text()
+    said = (tmp_path / "events").read_text()
+    assert "training photos look like another class" in said
+    assert f"{len(out)} other class)" in said
 
 
-def test_no_mushroom_leaves_every_part_and_a_doubt_is_flagged(tmp_path: Path) -> None:
+def test_no_mushroom_leaves_every_part_and_a_doubt_is_flagged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
     sources, vectors = prepare(tmp_path, items("daisy", 24) + items("roses", 20))
     names = {photo.source_url: photo.sha256 for place in sources for photo in Dataset(place).photos}
     foreign = {names["daisy 1"]: 0.0, names["roses 2"]: 0.0, names["roses 3"]: 0.0}
@@ -174,10 +181,26 @@ def test_no_mushroom_leaves_every_part_and_a_doubt_is_flagged(tmp_path: Path) ->
         if row.reason == "no_mushroom" or DOUBTFUL_SUBJECT in row.flags
     }
     assert marked == {"daisy 1", "roses 2", "roses 3"}
+    assert "curate left 3 photos out (3 no mushroom)" in (tmp_path / "events").read_text()
     decided = decide(tmp_path, sources, daisy_1="keep", roses_2="drop")
     after = outcome(tmp_path, sources, vectors, decided, Division(20, 5))
     assert after["daisy 1"].reason == ""
     assert after["roses 2"].reason == "dropped"
+
+
+def test_doubtful_photos_that_are_used_are_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+    sources, vectors = prepare(tmp_path, items("daisy", 24) + items("roses", 20))
+    names = {photo.source_url: photo.sha256 for place in sources for photo in Dataset(place).photos}
+    foreign = {names["daisy 1"]: 0.0, names["roses 2"]: 0.0, names["roses 3"]: 0.0}
+    judged_as(vectors, foreign, 44, "mobilenet_1.0_128")  # too unsure to leave any out
+    outcome(tmp_path, sources, vectors, division=Division(20, 5))
+    assert (
+        "photos used although they look doubtful (3 perhaps no mushroom, 1 other class)"
+        in (tmp_path / "events").read_text()
+    )
 
 
 def test_facts_count_every_photo_and_list_it(tmp_path: Path) -> None:
