@@ -25,6 +25,7 @@ from components.common.wording import counted
 from components.curate import facts, review, selection
 from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, Entry
 from components.curate.selection import (
+    IN_TWO_CLASSES,
     MAX_PRUNED_SHARE,
     NEAR_DUPLICATE,
     NO_MUSHROOM,
@@ -183,6 +184,8 @@ def _write(
 def _measured(judged: Judged) -> str:
     """What the reason of a photo that was left out goes by, in words; empty where there is none."""
     photo = judged.photo
+    if photo.reason == IN_TWO_CLASSES:
+        return judged.elsewhere
     if photo.reason == NEAR_DUPLICATE and judged.best:
         return f"a copy of {judged.best}"
     if photo.reason == OTHER_CLASS and judged.margin is not None:

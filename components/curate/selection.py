@@ -8,7 +8,7 @@ look like another class.
 import collections
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +70,7 @@ class Judged:
         odds: natural log-odds that it shows a fungus; None where that was not judged.
         margin: by how much its own class outdoes the nearest other one; None where not judged.
         nearest: that other class.
+        elsewhere: of a photo in two classes, which photo of another class it is, in words.
     """
 
     photo: Photo
@@ -77,6 +78,7 @@ class Judged:
     odds: float | None = None
     margin: float | None = None
     nearest: str = ""
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ class _Work:
         self.reasons = [""] * len(photos)
         self.flags: list[list[str]] = [[] for _ in photos]
         self.best: list[str] = [""] * len(photos)
+        self.elsewhere: list[str] = [""] * len(photos)
         self.parts: dict[Key, str] = {}  # by label and group
         self.earlier: dict[str, dict[str, str]] = collections.defaultdict(dict)
         self.quotas: dict[str, Quota] = {}
@@ -159,13 +162,16 @@ class _Work:
         # Of two copies the smaller one goes; the largest of a chain of copies always stays.
         worse = {max(pair, key=lambda row: _best_first(self.photos[row])) for pair in pairs}
         copied = {row for pair in pairs for row in pair}
+        across = _across_classes(self.photos, pairs)
         for members in splits.group_photos(self.photos, pairs):
             keys = splits.group_keys([self.photos[row] for row in members])
             for row in members:
                 self.photos[row] = dataclasses.replace(self.photos[row], group=keys[0])
             stay = self._of_one_class(members)
-            for row in set(members) - set(stay):
-                self.reasons[row] = IN_TWO_CLASSES
+            gone = set(members) - set(stay)
+            said = _elsewhere(self.photos, members, across) if gone else {}
+            for row in gone:
+                self.reasons[row], self.elsewhere[row] = IN_TWO_CLASSES, said[row]
             copies = [row for row in stay if row in copied]
             best = min(copies, key=lambda row: _best_first(self.photos[row]), default=None)
             for row in copies:
@@ -288,6 +294,7 @@ class _Work:
                 None if odds is None else float(odds[row]),
                 None if math.isnan(margin) else margin,
                 labels.nearest[row],
+                self.elsewhere[row],
             )
         return found
 
@@ -295,3 +302,48 @@ class _Work:
 def _best_first(photo: Photo) -> tuple[int, str]:
     """The largest picture of a group first; a tie is settled by content."""
     return (-photo.width * photo.height, photo.sha256)
+
+
+def _across_classes(
+    photos: Sequence[Photo], pairs: Iterable[tuple[int, int]]
+) -> dict[int, list[int]]:
+    """The copies of each photo that are in another class than it."""
+    found: dict[int, list[int]] = collections.defaultdict(list)
+    for left, right in pairs:
+        if photos[left].label != photos[right].label:
+            found[left].append(right)
+            found[right].append(left)
+    return found
+
+
+def _elsewhere(
+    photos: Sequence[Photo], members: Sequence[int], across: Mapping[int, Sequence[int]]
+) -> dict[int, str]:
+    """In words, for each row of a group of two classes or more: which photo of another class it is.
+
+    The same bytes, else a copy, else a photo of the same observation, else a copy of a copy; of
+    several the first by name.
+
+    Args:
+        photos: all photos.
+        members: the rows of the group.
+        across: copies in other classes, by row.
+    """
+    first: dict[str, dict[str, str]] = collections.defaultdict(dict)  # by observation, then class
+    for row in members:
+        label, path = photos[row].label, photos[row].path
+        for name in {"", photos[row].observation}:
+            first[name][label] = min(first[name].get(label, path), path)
+    said = {}
+    for row in members:
+        mine = photos[row]
+        copies = [photos[other] for other in across.get(row, ())]
+        if copies:
+            best = min(copies, key=lambda one: (one.sha256 != mine.sha256, one.path))
+            said[row] = f"also in {best.path}"
+            continue
+        shots = [path for label, path in first[mine.observation].items() if label != mine.label]
+        relation = "of one observation with" if mine.observation and shots else "also in"
+        others = shots or [path for label, path in first[""].items() if label != mine.label]
+        said[row] = f"{relation} {min(others)}"
+    return said

@@ -1,6 +1,7 @@
 """Which photos, and in which part: nothing is lost, nothing leaks, nothing depends on chance."""
 
 import collections
+import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from components.common.backbone import load_backbone
 from components.common.dataset import Dataset, DatasetWriter
 from components.common.errors import InputError
 from components.common.photo import Photo
+from components.common.reasons import FILE_NAME
 from components.common.splits import DEMO, LEDGER, TEST, TRAINING, VALIDATION
 from components.common.step import log
 from components.curate.curate import curate
@@ -123,6 +125,40 @@ def test_photo_of_two_classes_is_out_of_both(tmp_path: Path) -> None:
         ("roses", "similar"),
     ]
     assert {photo.reason for photo in found.rejects.photos} == {"in_two_classes"}
+
+
+def test_photo_of_two_classes_is_told_with_its_counterpart(tmp_path: Path) -> None:
+    photos = items("daisy", 8) + items("roses", 8)
+    photos += [
+        Item("roses", "daisy 3"),  # the same bytes
+        Item("roses", "similar", like="daisy 3", width=300),
+        Item("daisy", "copy of both", like="daisy 3", width=200),
+        Item("roses", "same walk", observation="walk"),
+        Item("roses", "third shot", observation="walk"),
+        Item("daisy", "other shot", observation="walk"),
+        Item("daisy", "far", like="other shot", width=300),
+    ]
+    said: list[dict[tuple[str, str], str]] = []
+    for name, order in (("a", photos), ("b", photos[::-1])):
+        found = curated(tmp_path / name, order)
+        path_of = {(one.label, one.source_url): one.path for one in found.rejects.photos}
+        with open(tmp_path / name / "out" / "rejects" / FILE_NAME, encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            said.append({(row["class"], row["found_as"]): row["measured"] for row in rows})
+    copies = [path_of["roses", other] for other in ("daisy 3", "similar")]
+    walk = min(path_of["roses", other] for other in ("same walk", "third shot"))
+    assert said[0] == {
+        ("daisy", "daisy 3"): f"also in {path_of['roses', 'daisy 3']}",
+        ("roses", "daisy 3"): f"also in {path_of['daisy', 'daisy 3']}",
+        ("daisy", "copy of both"): f"also in {min(copies)}",
+        ("roses", "similar"): "also in "
+        + min(path_of["daisy", other] for other in ("daisy 3", "copy of both")),
+        ("daisy", "other shot"): f"of one observation with {walk}",
+        ("roses", "same walk"): f"of one observation with {path_of['daisy', 'other shot']}",
+        ("roses", "third shot"): f"of one observation with {path_of['daisy', 'other shot']}",
+        ("daisy", "far"): f"also in {walk}",
+    }
+    assert said[1] == said[0]
 
 
 def test_photos_of_one_observation_stay_in_one_part(tmp_path: Path) -> None:
