@@ -20,7 +20,7 @@ from components.common.errors import InputError
 from components.common.files import atomic_directory, write_file
 from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS
 from components.common.splits import DEMO, SURPLUS
-from components.common.step import Progress, step, warn
+from components.common.step import Progress, log, step, warn
 from components.common.wording import counted
 from components.curate import facts, review, selection
 from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, Entry
@@ -110,6 +110,8 @@ def curate(
     unknown = by_hand.unknown(entry.photo for entry in entries)
     content = facts.summary(entries, subject_judged=selected.subject_judged, unknown=unknown)
     _tell(entries, selected, division, by_hand)
+    if earlier_ledger:
+        _tell_of_ledger(selected)
     shown = review.choose(entries)
     _write(datasets, rejected, entries, shown, outputs)
     facts.write(outputs.facts, entries, content)
@@ -229,6 +231,17 @@ def _tell(
             f"{len(few)} {have} fewer than the {wanted} photos wanted "
             f"({division.train_per_class} + {division.demo_per_class}) and {were} "
             f"divided in proportion: {', '.join(few)}"
+        )
+
+
+def _tell_of_ledger(selected: Selection) -> None:
+    photos = counted(len(selected.photos), "photo")
+    if selected.placed_earlier:
+        log.info("curate: the ledger placed %d of %s", selected.placed_earlier, photos)
+    else:
+        warn(
+            f"the ledger of an earlier run (--earlier_ledger) placed none of these {photos}: is it "
+            "of another collection? They are divided as if there were none"
         )
 
 

@@ -90,11 +90,13 @@ class Selection:
         subject_judged: False where photos were not asked whether they show a fungus.
         over_cap: how many training photos of a class look like another one, where that is more
             than may be left out.
+        placed_earlier: how many photos are of groups that an earlier run placed.
     """
 
     photos: Mapping[Key, Judged]
     subject_judged: bool
     over_cap: Mapping[str, int]
+    placed_earlier: int
 
 
 def select(
@@ -135,7 +137,8 @@ def select(
         np.array([part == TRAINING for part in work.parts_used()]),
     )
     over_cap = {label: count for label in work.labels if (count := work.prune(label, labels))}
-    return Selection(work.judged(odds, labels), odds is not None, over_cap)
+    placed_earlier = sum(photo.group in work.earlier[photo.label] for photo in work.photos)
+    return Selection(work.judged(odds, labels), odds is not None, over_cap, placed_earlier)
 
 
 class _Work:

@@ -302,6 +302,27 @@ def test_earlier_ledger_keeps_photos_in_their_parts(tmp_path: Path) -> None:
     assert {name: without[name] for name in first.parts} != first.parts  # or nothing was tested
 
 
+def test_ledger_of_another_collection_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(log, "propagate", True)
+    photos = items("daisy", 9) + items("roses", 9)
+    first = curated(tmp_path / "a", photos)
+    other = [Item(one.label, f"{one.name} of another garden") for one in photos]
+    alone = curated(tmp_path / "b", other).parts
+    with caplog.at_level("INFO", "components"):
+        assert curated(tmp_path / "c", other, earlier=first.ledger).parts == alone
+    assert (
+        "warning: the ledger of an earlier run (--earlier_ledger) placed none of these 18 photos: "
+        "is it of another collection? They are divided as if there were none"
+    ) in caplog.messages
+    caplog.clear()
+    with caplog.at_level("INFO", "components"):
+        curated(tmp_path / "d", [*photos[:9], *other[9:]], earlier=first.ledger)
+    assert "curate: the ledger placed 9 of 18 photos" in caplog.messages
+    assert "another collection" not in caplog.text
+
+
 def test_photo_stays_in_its_part_when_a_copy_of_it_arrives(tmp_path: Path) -> None:
     photos = items("daisy", 12) + items("roses", 9)
     first = curated(tmp_path / "a", photos)
