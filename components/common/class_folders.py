@@ -10,6 +10,8 @@ from components.common.wording import counted
 # What is taken for a photo by its name; what it really is, its content says.
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 MAX_FILE_BYTES = 64 * 1024 * 1024
+NAMED = 3  # files in a warning
+_MAX_NAME = 60  # characters of each
 
 
 def list_classes(image_dir: Path) -> list[str]:
@@ -81,6 +83,22 @@ def class_files(image_dir: Path, label: str) -> list[Path]:
         size = path.stat().st_size
         warn(f"{path} was left out: {size} bytes, more than {MAX_FILE_BYTES}")
     return small
+
+
+def warn_of_files_beside(image_dir: Path) -> None:
+    """Say which files lie beside the class folders, if any: nothing reads them."""
+    names = [
+        entry.name
+        for entry in sorted(image_dir.iterdir())
+        if not entry.name.startswith((".", "__")) and not entry.is_dir()
+    ]
+    if names:
+        files = counted(
+            len(names), "file beside the class folders is", "files beside the class folders are"
+        )
+        shown = ["".join(filter(str.isprintable, name))[:_MAX_NAME] for name in names[:NAMED]]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        warn(f"{image_dir}: {files} not read: {', '.join(shown)}{more}")
 
 
 def _is_class_folder(entry: Path) -> bool:

@@ -56,7 +56,8 @@ class Display(AbstractContextManager["Display"]):
     """A bar per step on a terminal, else a line for each finished step and every 30 s.
 
     Attributes:
-        warnings: messages of warnings, in order.
+        warnings: messages of warnings, in order, each once: of a folder every class's step may
+            say the same.
         failure: the event of the first step that failed, if one did.
     """
 
@@ -106,7 +107,7 @@ class Display(AbstractContextManager["Display"]):
             bar = self._bars.get(self._steps.get(_process(event), ""))
             if bar is not None:
                 self._progress.update(bar, detail=self._detail)
-        elif kind == "warning":
+        elif kind == "warning" and event["message"] not in self.warnings:
             self.warnings.append(event["message"])
         elif kind == "failed" and self.failure is None:
             self.failure = event

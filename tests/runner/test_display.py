@@ -50,6 +50,7 @@ def test_first_failure_and_all_warnings_are_kept() -> None:
         {"event": "warning", "message": "one"},
         {"event": "failed", "step": "clean", "message": "first", "exit_status": 2},
         {"event": "failed", "step": "clean", "message": "second", "exit_status": 1},
+        {"event": "warning", "message": "one"},
         {"event": "warning", "message": "two"},
     )
     assert display.warnings == ["one", "two"]

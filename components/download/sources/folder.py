@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from components.common.class_folders import class_files
+from components.common.class_folders import class_files, warn_of_files_beside
 from components.common.errors import InputError
 from components.download.candidate import Candidate, Query, expanded
 
@@ -11,5 +11,8 @@ def candidates(query: Query) -> Iterator[Candidate]:
     """The photos of the class folder."""
     if not query.options.image_dir:
         raise InputError("the source folder needs --image_dir (make run IMAGES=folder)")
-    for path in class_files(expanded(query.options.image_dir), query.species.label):
+    image_dir = expanded(query.options.image_dir)
+    files = class_files(image_dir, query.species.label)
+    warn_of_files_beside(image_dir)
+    for path in files:
         yield Candidate(url=f"{query.species.label}/{path.name}", read=path.read_bytes)

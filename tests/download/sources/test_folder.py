@@ -1,6 +1,7 @@
 """The source `folder`: a folder with one subfolder per class, as people have it."""
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -37,6 +38,30 @@ def test_photos_come_with_their_bytes_and_origin(tmp_path: Path) -> None:
         assert data == DATA
         assert (photo.label, photo.source) == ("roses", "folder")
         assert photo.source_sha256 == hashlib.sha256(DATA).hexdigest()
+
+
+def test_files_beside_the_class_folders_are_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+
+    def warned() -> list[str]:
+        (tmp_path / "events").unlink(missing_ok=True)
+        download("daisy", tmp_path / "out", from_folder(tmp_path / "photos"))
+        events = map(json.loads, (tmp_path / "events").read_text().splitlines())
+        return [event["message"] for event in events if event["event"] == "warning"]
+
+    photos = tree(tmp_path / "photos", "roses/1.jpg", "daisy/1.jpg", ".DS_Store", "__MACOSX/1.jpg")
+    assert warned() == []
+    tree(photos, "ATTRIBUTION.csv")
+    (said,) = warned()
+    assert said == f"{photos}: 1 file beside the class folders is not read: ATTRIBUTION.csv"
+    tree(photos, "b\x1b[31m.jpg", os.fsdecode(b"c\xfc.txt"), "d" * 200, "e.md")
+    (said,) = warned()
+    assert said == (
+        f"{photos}: 5 files beside the class folders are not read: ATTRIBUTION.csv, b[31m.jpg, "
+        "c.txt and 2 more"
+    )
 
 
 def test_class_of_too_large_files_only_is_refused(tmp_path: Path) -> None:
