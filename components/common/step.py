@@ -52,7 +52,12 @@ def emit(event: str, **fields: object) -> None:
 
 
 def warn(message: str) -> None:
-    """Log a warning and hand it to the run's summary."""
+    """Log a warning and hand it to the run's summary.
+
+    It may name a file, and names may hold bytes that are no text, which no page could be written
+    with.
+    """
+    message = message.encode(errors="replace").decode()
     log.warning("warning: %s", message)
     emit("warning", message=message)
 

@@ -293,3 +293,13 @@ def test_option_has_type_and_default_of_its_example() -> None:
     assert parser.parse_args([]) == argparse.Namespace(min_bytes=20, label="")
     assert parser.parse_args(["--min_bytes", "7"]).min_bytes == 7
     assert "smallest file (default: 20)" in parser.format_help()
+
+
+def test_warning_about_a_file_whose_name_is_no_text_can_be_written_into_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+    warn(f"{os.fsdecode(b'Sch' + bytes([0xFC]) + b'ler.txt')} is no photo")
+    (event,) = events_of(tmp_path / "events")
+    assert event["message"] == "Sch?ler.txt is no photo"
+    assert event["message"].encode()
