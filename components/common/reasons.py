@@ -117,8 +117,18 @@ def render(photos: Iterable[Photo], measured: Mapping[str, str]) -> str:
         )
         rows.writerow([cell(text) for text in cells])
     if len(listed) > MAX_ROWS:
-        rows.writerow([f"{len(listed) - MAX_ROWS} more: see manifest.parquet"])
+        rows.writerow([more(len(listed) - MAX_ROWS)])
     return written.getvalue()
+
+
+def more(count: int) -> str:
+    """The last row's only cell, where rows were left out."""
+    return f"{count} more: see manifest.parquet"
+
+
+def plain(shown: str) -> str:
+    """What a cell shows, without the apostrophe that keeps a spreadsheet from running it."""
+    return shown[1:] if shown.startswith("'") and shown[1:].startswith(_FORMULA) else shown
 
 
 def cell(text: str) -> str:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from components.common import reasons
 from components.common.errors import InputError, WorkError
 from components.common.model_place import METRICS
 from components.common.step import EVENTS_VARIABLE
 from components.common.wording import counted
-from components.runner import containers, run_pages, summary
+from components.runner import containers, run_pages, run_reasons, summary
 from components.runner.display import Display, EventReader
 from components.runner.options import Request
 
@@ -154,6 +155,7 @@ def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:
     for page in run_pages.PAGES:
         run_pages.copy(Path(outputs[page]), run_dir, page)
     shutil.copyfile(outputs["metrics"], run_dir / METRICS)
+    run_reasons.join(run_dir / "artifacts", run_dir / reasons.FILE_NAME)
     for name in ("model", "logs", "training", "demo", "ledger", "facts"):
         (run_dir / name).symlink_to(os.path.relpath(outputs[name], run_dir))
     latest = run_dir.parent / LATEST

@@ -8,6 +8,7 @@ from typing import Any
 from components.common import report
 from components.common.model import ModelDescription
 from components.common.model_place import version_of
+from components.common.reasons import FILE_NAME as REASONS
 from components.common.report import class_name, escape, percent
 from components.common.splits import PARTS
 
@@ -21,6 +22,7 @@ PAGES = {
 FILES = {
     "model/": "the model, in every form",
     "logs/": "the training's curves, for TensorBoard",
+    REASONS: "which photos were left out, and why, for a spreadsheet",
     "training/ATTRIBUTION.md": "whose photos it learned from",
     "summary.json": "the figures of this page, for programs",
     "log.txt": "what the steps said",

@@ -16,6 +16,7 @@ from components.common import sealed, storage
 from components.common.dataset import Dataset
 from components.common.model import read_description
 from components.common.model_place import METRICS_KIND
+from components.common.reasons import FILE_NAME as REASONS
 from components.common.splits import PARTS
 from components.common.wording import counted
 from components.publish import places
@@ -134,6 +135,7 @@ def _lines(
         ("report", _short(run_dir / "report.html")),
         ("gallery", _short(run_dir / "gallery.html")),
         ("curation", f"{_short(run_dir / 'curation.html')} (which photos are used, and why)"),
+        ("left out", f"{_short(run_dir / REASONS)} (which photos, and why, for a spreadsheet)"),
         ("model", _short(run_dir / "model")),
         ("logs", _short(run_dir / "logs")),
         ("credits", _short(run_dir / "training" / "ATTRIBUTION.md")),
