@@ -16,7 +16,7 @@ from components.common.errors import InputError, WorkError
 from components.common.model_place import METRICS
 from components.common.step import EVENTS_VARIABLE
 from components.common.wording import counted
-from components.runner import containers, run_pages, run_reasons, summary
+from components.runner import containers, run_log, run_pages, run_reasons, summary
 from components.runner.display import Display, EventReader
 from components.runner.options import Request
 
@@ -81,7 +81,9 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
         ),
     }
     reader = EventReader(events)
-    with open(log_file, "wb") as log:
+    full_log = request.run_dir / run_log.FULL
+    with open(full_log, "wb") as log:
+        said = run_log.LogWriter(full_log, log_file)
         child = subprocess.Popen(
             [sys.executable, str(pipeline_file), EXECUTE_COMMAND, str(request_file)],
             stdin=subprocess.DEVNULL,
@@ -99,12 +101,14 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
                     _stop(child, request)
                     break
                 display.tick()
+                said.advance()
                 time.sleep(POLL_S)
         except BaseException:
             _stop(child, request)
             raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            said.advance(last=True)
     for event in reader.read():
         display.show(event)
     return child.wait()
@@ -138,7 +142,7 @@ def _failure(display: Display, status: int, log_file: Path) -> InputError | Work
             f"the pipeline ended with status {status} before any step failed; the log {log_file} "
             "ends with:\n  " + "\n  ".join(tail)
         )
-    message = f"step {event['step']}: {event['message']}\n  the whole log: {log_file}"
+    message = f"step {event['step']}: {event['message']}\n  {_logs(log_file)}"
     usage = event["exit_status"] == InputError.exit_status
     return InputError(message) if usage else WorkError(message)
 
@@ -146,8 +150,12 @@ def _failure(display: Display, status: int, log_file: Path) -> InputError | Work
 def _without_message(steps: list[str], log_file: Path) -> WorkError:
     return WorkError(
         f"step {', '.join(steps)}: ended without a message: killed, or out of memory?\n"
-        f"  the whole log: {log_file}"
+        f"  {_logs(log_file)}"
     )
+
+
+def _logs(log_file: Path) -> str:
+    return f"what the steps said: {log_file} (all that was written: {run_log.FULL})"
 
 
 def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:

@@ -38,6 +38,7 @@ def test_temporary_files_of_a_run_go_with_its_end(tmp_path: Path, end: str) -> N
     assert len(made) == 2
     assert all(Path(path).is_relative_to(run) for path in made)
     assert sorted(path.name for path in run.iterdir() if path.name != "events.jsonl") == [
+        "log-full.txt",
         "log.txt",
         "request.json",
     ]
