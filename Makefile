@@ -180,12 +180,16 @@ kind-up kind-load kind-down minikube-up minikube-load minikube-down:
 kind-submit minikube-submit:
 	@k8s/$(firstword $(subst -, ,$@)).sh submit $(RUN_OPTIONS)
 
+# After a command that people end with Ctrl-C: that is no error. The shell waits for it, with `trap : INT`
+# before it, and make ends by the signal.
+UNLESS_INTERRUPTED := || { status=$$?; test $$status -eq 130 || exit $$status; }
+
 .PHONY: tensorboard
 tensorboard: setup  ## the training curves of the last run, at http://localhost:6006 (LOGS=others)
 	@test -d "$(LOGS)" || \
 	{ echo "make: no logs at $(LOGS): make run" >&2; exit 2; }
-	@TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 \
-	$(VENV)/bin/tensorboard --logdir "$(LOGS)" --host 127.0.0.1 --port $(or $(PORT),6006)
+	@trap : INT; TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 \
+	$(VENV)/bin/tensorboard --logdir "$(LOGS)" --host 127.0.0.1 --port $(or $(PORT),6006) $(UNLESS_INTERRUPTED)
 
 .PHONY: verify
 verify: setup  ## is a finished run whole, and all of it of one another? make verify RUN=runs/…
@@ -193,8 +197,9 @@ verify: setup  ## is a finished run whole, and all of it of one another? make ve
 
 .PHONY: serve
 serve: setup  ## a page to try the model of the last run, at http://localhost:8080
-	@$(PY) -m components.serve --model_dir "$(MODEL)" --port $(or $(PORT),8080) \
-	$(if $(filter $(RUN)/model,$(MODEL)),$(addprefix --metrics ,$(wildcard $(RUN)/metrics.json))) $(ARGS)
+	@trap : INT; $(PY) -m components.serve --model_dir "$(MODEL)" --port $(or $(PORT),8080) \
+	$(if $(filter $(RUN)/model,$(MODEL)),$(addprefix --metrics ,$(wildcard $(RUN)/metrics.json))) $(ARGS) \
+	$(UNLESS_INTERRUPTED)
 
 .PHONY: learning-curve
 learning-curve: setup  ## what number of photos buys what accuracy, of the last run's photos or of IMAGES

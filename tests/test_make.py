@@ -1,5 +1,6 @@
 """The Makefile's targets, run as a person runs them."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import ROOT, Run, run_captured
 
 
@@ -100,6 +102,44 @@ def test_tensorboard_target_serves_both_runs_with_their_tags(sample_run: Run) ->
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("target", "ready"), [("serve", "ready: a model of"), ("tensorboard", "(Press CTRL+C to quit)")]
+)
+def test_interrupt_by_the_user_is_no_error_of_make(
+    sample_run: Run, tmp_path: Path, target: str, ready: str
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    said = tmp_path / "said"
+    with open(said, "wb") as file:
+        server = subprocess.Popen(
+            make(target, f"RUN={sample_run.directory}", f"PORT={port}"),
+            cwd=ROOT,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while ready not in said.read_text() and time.monotonic() < deadline:
+            assert server.poll() is None, said.read_text()
+            time.sleep(0.1)
+        os.killpg(server.pid, signal.SIGINT)  # as a terminal does: make, shell and program
+        assert server.wait(30) == -signal.SIGINT
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+    assert ready in said.read_text()
+    assert "make:" not in said.read_text()
+
+
+def test_server_that_fails_is_an_error_of_make(tmp_path: Path) -> None:
+    done = run_captured(*make("serve", f"MODEL={tmp_path}"))
+    assert done.returncode == 2
+    assert "Error 2" in done.stderr
 
 
 def test_tensorboard_target_without_a_run_says_what_to_do(tmp_path: Path) -> None:
