@@ -29,6 +29,7 @@ COPY components/common/__init__.py components/common/architecture.py components/
      components/common/perceptual_hash.py components/common/redact.py components/common/step.py \
      components/common/temporary.py components/common/termination.py \
      components/common/weights.py components/common/weights_sources.py \
+     components/common/wording.py \
      components/common/
 RUN for architecture in ${ARCHITECTURES}; do \
       /opt/venv/bin/python -m components.common.convert "${architecture}" --cache_dir /opt/cache \
