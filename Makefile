@@ -101,7 +101,7 @@ test: setup  ## all tests
 	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: test-faults
-test-faults: setup  ## kills, full disks, hostile input: many more cases than in `make test`; an hour
+test-faults: setup  ## kills, full disks, hostile input: many more cases than in `make test`; 15 to 40 minutes
 	@MUSHROOM_FAULTS=full $(PY) -m pytest -v --durations 20 --numprocesses auto --maxprocesses 4 \
 		--dist loadfile tests/faults tests/serve/test_fuzz.py tests/common/test_images_fuzz.py
 
