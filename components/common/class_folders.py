@@ -5,7 +5,7 @@ from pathlib import Path
 from components.common.errors import InputError
 from components.common.photo import check_label
 from components.common.step import warn
-from components.common.wording import counted
+from components.common.wording import counted, named
 
 # What is taken for a photo by its name; what it really is, its content says.
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
@@ -96,9 +96,7 @@ def warn_of_files_beside(image_dir: Path) -> None:
         files = counted(
             len(names), "file beside the class folders is", "files beside the class folders are"
         )
-        shown = ["".join(filter(str.isprintable, name))[:_MAX_NAME] for name in names[:NAMED]]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        warn(f"{image_dir}: {files} not read: {', '.join(shown)}{more}")
+        warn(f"{image_dir}: {files} not read: {named(names, most=NAMED, longest=_MAX_NAME)}")
 
 
 def _is_class_folder(entry: Path) -> bool:

@@ -295,9 +295,8 @@ def _read_manifest(path: Path) -> list[Photo]:
         # Also where the version is an older one, which damage can make of it.
         if version >= KIND.sealed_since or (path / DESCRIPTION).exists():
             sealed.check_file(path, MANIFEST, listed_files(path), DESCRIPTION)
-        # Each photo has a block of its shard for its header at least.
         size = sum(shard.stat().st_size for shard in there)
-        table = tables.read(manifest, SCHEMA, most_rows=size // shards.BLOCK_BYTES)
+        table = tables.read(manifest, SCHEMA, most_rows=shards.most_photos(size))
     except (pa.ArrowException, OSError) as error:
         beside = (
             f"{counted(len(there), 'shard')}, {there[0].name} the first"

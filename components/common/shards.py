@@ -204,6 +204,11 @@ def _differs(place: Path, photo: Photo) -> InputError:
     )
 
 
+def most_photos(size: int) -> int:
+    """How many photos shards of so many bytes can hold: each takes a block for its header."""
+    return size // BLOCK_BYTES
+
+
 def reader_pool() -> contextlib.AbstractContextManager[ThreadPoolExecutor]:
     """Threads that help `stream`; one fewer than processors, as the caller's reads too."""
     helpers = max(1, min(READERS, (os.cpu_count() or 1) - 1))

@@ -1,4 +1,6 @@
-"""Counts as people write them: 1 photo, 2 photos."""
+"""Counts and lists as people write them: 1 photo, 2 photos; a, b and 3 more."""
+
+from collections.abc import Sequence
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -14,3 +16,16 @@ def counted(number: int, one: str, many: str = "") -> str:
         ('1 photo', '0 classes')
     """
     return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def named(names: Sequence[str], *, most: int, longest: int) -> str:
+    """Names that a stranger chose, in one short line: the first few, and how many more.
+
+    Args:
+        names: all of them; what cannot be printed is left out of them.
+        most: that are shown.
+        longest: characters of each.
+    """
+    shown = ["".join(filter(str.isprintable, name))[:longest] for name in names[:most]]
+    more = len(names) - most
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

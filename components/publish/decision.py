@@ -8,6 +8,7 @@ from typing import Any
 
 from components.common import sealed
 from components.common.errors import InputError
+from components.common.wording import named
 from components.publish.paired import Comparison
 
 MIN_ACCURACY = 0.6
@@ -174,9 +175,7 @@ def _remarks(compared: Comparison) -> list[str]:
 
 def _named(labels: Iterable[str]) -> str:
     """Class names of a stranger's model, in one short line."""
-    listed = ["".join(filter(str.isprintable, label))[:MAX_LABEL] for label in sorted(labels)]
-    more = len(listed) - MAX_NAMED
-    return ", ".join(listed[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return named(sorted(labels), most=MAX_NAMED, longest=MAX_LABEL)
 
 
 def _comparison(content: dict[str, Any]) -> Comparison:

@@ -191,11 +191,10 @@ def _is_whole(uri: str) -> bool:
         return False
     data = storage.read(f"{uri}/{MANIFEST}", max_bytes=MANIFEST_MAX_BYTES)
     try:
-        # Each photo has a block of its shard for its header at least.
-        most_rows = sum(there.values()) // shards.BLOCK_BYTES
-        rows = tables.read(data, SCHEMA, most_rows=most_rows).select(["shard", "offset", "size"])
+        table = tables.read(data, SCHEMA, most_rows=shards.most_photos(sum(there.values())))
     except (pa.ArrowException, OSError):
         return False
     return all(
-        there.get(row["shard"], 0) >= row["offset"] + row["size"] for row in rows.to_pylist()
+        there.get(row["shard"], 0) >= row["offset"] + row["size"]
+        for row in table.select(["shard", "offset", "size"]).to_pylist()
     )

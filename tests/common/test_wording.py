@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.common.wording import counted
+from components.common.wording import counted, named
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,11 @@ from components.common.wording import counted
 )
 def test_count_is_written_as_people_do(number: int, words: tuple[str, ...], said: str) -> None:
     assert counted(number, *words) == said
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [([], ""), (["a", "b"], "a, b"), (["a", "\x1b[1mlong", "c", "d"], "a, [1ml and 2 more")],
+)
+def test_names_of_strangers_are_short_and_printable(names: list[str], shown: str) -> None:
+    assert named(names, most=2, longest=4) == shown

@@ -166,14 +166,22 @@ def test_no_class_is_gutted_silently(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert f"{len(out)} other class)" in said
 
 
+def with_three_foreign(
+    folder: Path, architecture: str = "mobilenet_1.0_224"
+) -> tuple[list[Path], Path]:
+    """Two classes in which the network sees no fungus on three of 44 photos."""
+    sources, vectors = prepare(folder, items("daisy", 24) + items("roses", 20))
+    names = {photo.source_url: photo.sha256 for place in sources for photo in Dataset(place).photos}
+    foreign = {names[name]: 0.0 for name in ("daisy 1", "roses 2", "roses 3")}
+    judged_as(vectors, foreign, 44, architecture)
+    return sources, vectors
+
+
 def test_no_mushroom_leaves_every_part_and_a_doubt_is_flagged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
-    sources, vectors = prepare(tmp_path, items("daisy", 24) + items("roses", 20))
-    names = {photo.source_url: photo.sha256 for place in sources for photo in Dataset(place).photos}
-    foreign = {names["daisy 1"]: 0.0, names["roses 2"]: 0.0, names["roses 3"]: 0.0}
-    judged_as(vectors, foreign, 44)
+    sources, vectors = with_three_foreign(tmp_path)
     rows = outcome(tmp_path, sources, vectors, division=Division(20, 5))
     marked = {
         name
@@ -192,10 +200,7 @@ def test_doubtful_photos_that_are_used_are_told_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
-    sources, vectors = prepare(tmp_path, items("daisy", 24) + items("roses", 20))
-    names = {photo.source_url: photo.sha256 for place in sources for photo in Dataset(place).photos}
-    foreign = {names["daisy 1"]: 0.0, names["roses 2"]: 0.0, names["roses 3"]: 0.0}
-    judged_as(vectors, foreign, 44, "mobilenet_1.0_128")  # too unsure to leave any out
+    sources, vectors = with_three_foreign(tmp_path, "mobilenet_1.0_128")  # too unsure to leave out
     outcome(tmp_path, sources, vectors, division=Division(20, 5))
     assert (
         "photos used although they look doubtful (3 perhaps no mushroom, 1 other class)"
