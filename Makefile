@@ -94,7 +94,7 @@ run: setup  ## photos to a trained, measured and published model, on this machin
 
 .PHONY: check-sources
 check-sources: setup  ## one photo from each live service: do their answers still have our shape?
-	@$(PY) -m components.download.check_sources --contact "$(CONTACT)"
+	@$(PY) -m programs.check_sources --contact "$(CONTACT)"
 
 .PHONY: test
 test: setup  ## all tests
@@ -119,7 +119,7 @@ lint: setup  ## style, types, unsafe calls, Dockerfiles, shell scripts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive components pipeline.py docker benchmarks
+	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive components programs pipeline.py docker benchmarks
 	@$(VENV)/bin/hadolint docker/*.Dockerfile
 	@$(VENV)/bin/shellcheck --external-sources k8s/*.sh
 
@@ -193,11 +193,11 @@ tensorboard: setup  ## the training curves of the last run, at http://localhost:
 
 .PHONY: verify
 verify: setup  ## is a finished run whole, and all of it of one another? make verify RUN=runs/…
-	@$(PY) -m components.verify "$(RUN)"
+	@$(PY) -m programs.verify "$(RUN)"
 
 .PHONY: serve
 serve: setup  ## a page to try the model of the last run, at http://localhost:8080
-	@trap : INT; $(PY) -m components.serve --model_dir "$(MODEL)" --port $(or $(PORT),8080) \
+	@trap : INT; $(PY) -m programs.serve --model_dir "$(MODEL)" --port $(or $(PORT),8080) \
 	$(if $(filter $(RUN)/model,$(MODEL)),$(addprefix --metrics ,$(wildcard $(RUN)/metrics.json))) $(ARGS) \
 	$(UNLESS_INTERRUPTED)
 
@@ -205,7 +205,7 @@ serve: setup  ## a page to try the model of the last run, at http://localhost:80
 learning-curve: setup  ## what number of photos buys what accuracy, of the last run's photos or of IMAGES
 	@test -n "$(IMAGES)" -o -d "$(RUN)/training" || { echo "make: no run at $(RUN): make run, or name \
 	a folder of photos: make learning-curve IMAGES=folder" >&2; exit 2; }
-	@$(PY) -m components.retrain.learning_curve --image_dir "$(or $(IMAGES),$(RUN)/training)" \
+	@$(PY) -m programs.learning_curve --image_dir "$(or $(IMAGES),$(RUN)/training)" \
 	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
 
 .PHONY: figures

@@ -22,8 +22,8 @@ from kfp import compiler, dsl, local
 from components import settings
 from components.bottleneck.component import bottleneck, bottleneck_part, join_bottlenecks
 from components.clean.component import clean
-from components.common.species import as_parameter, read_species
-from components.common.step import run_command
+from components.common.base.step import run_command
+from components.common.dataset.species import as_parameter, read_species
 from components.curate.component import curate
 from components.download.candidate import Options
 from components.download.component import download
@@ -31,15 +31,16 @@ from components.evaluate.component import evaluate
 from components.label_image.component import label_image
 from components.publish.component import compare, decide, publish
 from components.retrain.component import retrain
-from components.runner import containers, graph, scheduling
-from components.runner import options as run_options
-from components.runner.graph import DATASET, DOWNLOAD, PIPELINE_NAME
-from components.runner.local import EXECUTE_COMMAND, run_locally
-from components.runner.options import Request
 from components.settings import ClusterOptions
-from components.submit import submit
 from components.summarize.component import summarize
 from components.tensorboard.component import tensorboard
+from programs.compile import graph, scheduling
+from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
+from programs.run import containers
+from programs.run import options as run_options
+from programs.run.local import EXECUTE_COMMAND, run_locally
+from programs.run.options import Request
+from programs.submit import submit
 
 # Each way to the photos has parameters of its own.
 _OF_SOURCES = {field.name for field in dataclasses.fields(Options)} - {"cache_dir", "seed"}

@@ -30,18 +30,20 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from components.common import backbone, bottlenecks, images, splits, weights_sources
-from components.common.architecture import DEFAULT_ARCHITECTURE
-from components.common.backbone import Backbone
-from components.common.class_folders import class_files, list_classes
-from components.common.convert import quiet_tensorflow
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.files import default_cache_dir
-from components.common.images import BadPhoto
-from components.common.model import softmax
-from components.common.photo import Photo
-from components.common.splits import TRAINING
-from components.common.step import run_command
+from components.common.base.files import default_cache_dir
+from components.common.base.step import run_command
+from components.common.dataset.class_folders import class_files, list_classes
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.groups import group_photos, near_copies
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import TRAINING
+from components.common.model.model import softmax
+from components.common.network import backbone, bottlenecks, weights_sources
+from components.common.network.architecture import DEFAULT_ARCHITECTURE
+from components.common.network.backbone import Backbone
+from components.common.network.convert import quiet_tensorflow
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 from components.retrain import export
 from components.retrain.distort import Distortions, distorted_bottlenecks
 from components.retrain.finetune import FineTuning, fine_tune, predict
@@ -126,9 +128,9 @@ def gather(folder: Path, network: Backbone, scratch: Path) -> Material:
     dataset = Dataset(scratch / "dataset")
     found = bottlenecks.compute(network, zip(photos, contents, strict=True), kept_in)
     vectors = found.vectors[found.rows(photos)]
-    near = splits.near_copies([photo.phash for photo in photos], vectors)
+    near = near_copies([photo.phash for photo in photos], vectors)
     groups = np.empty(len(photos), np.int64)
-    for number, rows in enumerate(splits.group_photos(photos, near)):
+    for number, rows in enumerate(group_photos(photos, near)):
         groups[rows] = number
     return Material(
         vectors,

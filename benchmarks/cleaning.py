@@ -20,15 +20,17 @@ import numpy as np
 from benchmarks import faults
 from components.clean import quality
 from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, judge
-from components.common import backbone, bottlenecks, images, splits
-from components.common.architecture import DEFAULT_ARCHITECTURE
-from components.common.bottlenecks import Bottlenecks
-from components.common.class_folders import class_files, list_classes
-from components.common.decisions import Decisions
-from components.common.files import default_cache_dir
-from components.common.images import BadPhoto
-from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
-from components.common.step import run_command
+from components.common.base.files import default_cache_dir
+from components.common.base.step import run_command
+from components.common.dataset.class_folders import class_files, list_classes
+from components.common.dataset.decisions import Decisions
+from components.common.dataset.groups import near_copies
+from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.common.network import backbone, bottlenecks
+from components.common.network.architecture import DEFAULT_ARCHITECTURE
+from components.common.network.bottlenecks import Bottlenecks
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 from components.curate.selection import NO_MUSHROOM, Division, select
 
 PEERS = Path("build/peers")
@@ -172,7 +174,7 @@ def compare_copies(good: Good, network: backbone.Backbone, work: Path) -> None:
             files[f"{number}~{kind}.jpg"] = faults.copy(jpeg, kind)
     names = list(files)
     vectors = features(network, files.values())
-    pairs = splits.near_copies([images.phash(jpeg) for jpeg in files.values()], vectors.vectors)
+    pairs = near_copies([images.phash(jpeg) for jpeg in files.values()], vectors.vectors)
     found = {"ours": [(names[a], names[b]) for a, b in pairs]}
     folder = write(work / "copies", files)
     if theirs := peer("cleanvision", folder):

@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.common.class_folders import class_files, list_classes
-from components.common.dataset import Dataset
-from components.common.step import run_command
+from components.common.base.step import run_command
+from components.common.dataset.class_folders import class_files, list_classes
+from components.common.dataset.dataset import Dataset
 from components.download.sources import sample
 
 PHOTOS = 2000

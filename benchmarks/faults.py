@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from components.common import images
+from components.common.photos import images
 
 BROKEN = (
     "end marker cut",

@@ -20,9 +20,9 @@ import numpy as np
 from benchmarks.speed import materials
 from benchmarks.speed.frame import Ran, run
 from benchmarks.speed.materials import Bench
-from components.common import images
-from components.common.class_folders import list_classes
-from components.common.step import run_command
+from components.common.base.step import run_command
+from components.common.dataset.class_folders import list_classes
+from components.common.photos import images
 
 SIZES = (20, 200, 700)
 MEGAPIXELS = (12, 48, 96)

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.download import read_photos
-from components.common.errors import WorkError
-from components.common.step import add_options, run_command
+from components.common.base.errors import WorkError
+from components.common.base.step import add_options, run_command
 
 CLIENTS = 16
 SECONDS = 30.0
@@ -55,7 +55,7 @@ class Tally:
 @contextmanager
 def server(model_dir: str, workers: int) -> Iterator[tuple[int, int]]:
     """A server that is ready; yields its port and its process id."""
-    command = [sys.executable, "-m", "components.serve", "--model_dir", model_dir, "--port", "0"]
+    command = [sys.executable, "-m", "programs.serve", "--model_dir", model_dir, "--port", "0"]
     command += ["--workers", str(workers), "--no-access_log"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:

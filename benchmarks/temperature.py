@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.unknown import FOLDS, RECIPE, gather
-from components.common.model import softmax
-from components.common.step import run_command
+from components.common.base.step import run_command
+from components.common.model.model import softmax
 from components.retrain import calibrate
 from components.retrain.head import Examples, Recipe, train
 

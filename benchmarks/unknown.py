@@ -20,11 +20,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.accuracy import read
-from components.common import backbone, bottlenecks, splits
-from components.common.architecture import DEFAULT_ARCHITECTURE
-from components.common.files import default_cache_dir
-from components.common.model import softmax
-from components.common.step import run_command
+from components.common.base.files import default_cache_dir
+from components.common.base.step import run_command
+from components.common.dataset.groups import group_photos, near_copies
+from components.common.model.model import softmax
+from components.common.network import backbone, bottlenecks
+from components.common.network.architecture import DEFAULT_ARCHITECTURE
 from components.retrain import calibrate
 from components.retrain.head import PIPELINE, Examples, train
 
@@ -50,8 +51,8 @@ def gather(folder: Path) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]
     vectors = found.vectors[found.rows(photos)]
     names = sorted({photo.label for photo in photos})
     groups = np.empty(len(photos), np.int64)
-    near = splits.near_copies([photo.phash for photo in photos], vectors)
-    for number, rows in enumerate(splits.group_photos(photos, near)):
+    near = near_copies([photo.phash for photo in photos], vectors)
+    for number, rows in enumerate(group_photos(photos, near)):
         groups[rows] = number
     return vectors, np.array([names.index(photo.label) for photo in photos]), groups
 

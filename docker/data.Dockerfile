@@ -30,7 +30,9 @@ COPY --from=dependencies /opt/venv /opt/venv
 WORKDIR /app
 COPY species.yaml LICENSE ./
 COPY components components
-RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash components
+COPY programs programs
+RUN chmod -R a+rX . \
+ && python -m compileall -q --invalidation-mode unchecked-hash components programs
 # Last, because they change with every revision.
 ARG VERSION=unknown
 ARG REVISION=unknown

@@ -14,12 +14,12 @@ from pathlib import Path
 import yaml
 
 from components import __version__, settings
-from components.common.errors import InputError, WorkError
-from components.common.redact import without_secrets
-from components.common.step import run_command
+from components.common.base.errors import InputError, WorkError
+from components.common.base.step import run_command
+from components.common.untrusted.redact import without_secrets
 
 ROOT = Path(__file__).parents[1]
-CONTEXT = ("components", "docker", "species.yaml", "LICENSE", ".dockerignore")
+CONTEXT = ("components", "programs", "docker", "species.yaml", "LICENSE", ".dockerignore")
 CUDA = "train-cuda"
 # The Dockerfile of each image, and what it is built with.
 DOCKERFILES = {

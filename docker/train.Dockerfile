@@ -22,17 +22,25 @@ ARG ARCHITECTURES="mobilenet_1.0_224 mobilenet_1.0_128"
 WORKDIR /app
 # No more than the conversion needs: it takes a while, and other code changes more often.
 COPY components/__init__.py components/
-COPY components/common/__init__.py components/common/architecture.py components/common/arrays.py \
-     components/common/backbone.py components/common/colours.py components/common/convert.py \
-     components/common/errors.py components/common/file_types.py components/common/files.py \
-     components/common/images.py components/common/jpeg_markers.py \
-     components/common/perceptual_hash.py components/common/redact.py components/common/step.py \
-     components/common/temporary.py components/common/termination.py \
-     components/common/weights.py components/common/weights_sources.py \
-     components/common/wording.py \
-     components/common/
+COPY components/common/__init__.py components/common/
+COPY components/common/base/__init__.py components/common/base/errors.py \
+     components/common/base/files.py components/common/base/step.py \
+     components/common/base/temporary.py components/common/base/termination.py \
+     components/common/base/wording.py \
+     components/common/base/
+COPY components/common/untrusted/__init__.py components/common/untrusted/arrays.py \
+     components/common/untrusted/redact.py \
+     components/common/untrusted/
+COPY components/common/photos/__init__.py components/common/photos/colours.py \
+     components/common/photos/file_types.py components/common/photos/images.py \
+     components/common/photos/jpeg_markers.py components/common/photos/perceptual_hash.py \
+     components/common/photos/
+COPY components/common/network/__init__.py components/common/network/architecture.py \
+     components/common/network/backbone.py components/common/network/convert.py \
+     components/common/network/weights.py components/common/network/weights_sources.py \
+     components/common/network/
 RUN for architecture in ${ARCHITECTURES}; do \
-      /opt/venv/bin/python -m components.common.convert "${architecture}" --cache_dir /opt/cache \
+      /opt/venv/bin/python -m components.common.network.convert "${architecture}" --cache_dir /opt/cache \
       || exit 1; \
     done \
  && chmod -R a+rX /opt/cache
@@ -56,7 +64,9 @@ COPY --from=weights /opt/cache /opt/cache
 WORKDIR /app
 COPY species.yaml LICENSE ./
 COPY components components
-RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash components
+COPY programs programs
+RUN chmod -R a+rX . \
+ && python -m compileall -q --invalidation-mode unchecked-hash components programs
 # Last, because they change with every revision.
 ARG VERSION=unknown
 ARG REVISION=unknown

@@ -10,11 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
+from faults.faults import thorough
 from object_stores import Store, google_emulator, seaweedfs
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# `make test` tries the same cases every time; `make test-faults` looks for others. There is no
+# deadline: a machine that is busy with something else makes no property untrue.
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile("search" if thorough() else "same")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -33,8 +41,8 @@ def shared_photos() -> Path:
 @pytest.fixture(scope="session")
 def backbone_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with the converted networks of this machine's own, and no bottlenecks yet."""
-    from components.common.backbone import load_backbone
-    from components.common.files import default_cache_dir
+    from components.common.base.files import default_cache_dir
+    from components.common.network.backbone import load_backbone
 
     own = default_cache_dir()
     load_backbone(SMALL_ARCHITECTURE, own)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import bottlenecks
-from components.common.backbone import BackboneKey
-from components.common.bottlenecks import Bottlenecks
-from components.common.dataset import DatasetWriter
-from components.common.photo import Photo
+from components.common.dataset.dataset import DatasetWriter
+from components.common.dataset.photo import Photo
+from components.common.network import bottlenecks
+from components.common.network.backbone import BackboneKey
+from components.common.network.bottlenecks import Bottlenecks
 from components.curate.curate import Outputs
 from components.curate.selection import Division
 

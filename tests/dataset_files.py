@@ -6,8 +6,8 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-from components.common.dataset import DatasetWriter
-from components.common.photo import Photo
+from components.common.dataset.dataset import DatasetWriter
+from components.common.dataset.photo import Photo
 
 
 def content(number: int, size: int = 700) -> bytes:

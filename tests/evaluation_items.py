@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from components.common import images
-from components.common.model import ModelDescription
-from components.common.photo import Photo
-from components.common.unknown import UnknownRule
+from components.common.dataset.photo import Photo
+from components.common.model.description import ModelDescription
+from components.common.model.unknown import UnknownRule
+from components.common.photos import images
 from components.evaluate.answers import outcomes
 from components.evaluate.evaluation import HELD_OUT, Answer, Evaluation, Mistake
 from components.evaluate.measure import Outcomes, PartFigures, measure_part

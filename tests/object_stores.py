@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from gate import Gate
 
-from components.common import storage_google, storage_s3
+from components.common.store import google, s3
 
 START_S = 30.0
 S3_VARIABLES = {
@@ -58,15 +58,15 @@ def using(environment: dict[str, str]) -> Iterator[None]:
     """Lead the clients to a store while the block lasts."""
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
-    storage_s3.client.cache_clear()
-    storage_google.client.cache_clear()
+    s3.client.cache_clear()
+    google.client.cache_clear()
     try:
         yield
     finally:
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-        storage_s3.client.cache_clear()
-        storage_google.client.cache_clear()
+        s3.client.cache_clear()
+        google.client.cache_clear()
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def _seaweedfs(folder: Path, gate: Gate | None) -> Iterator[Store]:
     environment = {**S3_VARIABLES, "AWS_ENDPOINT_URL": address}
     try:
         with using(environment):
-            client = storage_s3.client()
+            client = s3.client()
             _wait(lambda: client.create_bucket(Bucket="photos"))
 
             def put(key: str, data: bytes) -> None:
@@ -130,7 +130,7 @@ def google_emulator(folder: Path, gate: Gate | None = None) -> Iterator[Store]:
     try:
         with using(environment):
             _wait(lambda: urllib.request.urlopen(f"{address}/storage/v1/b").close())
-            bucket = storage_google.client().create_bucket("photos", project="test")
+            bucket = google.client().create_bucket("photos", project="test")
 
             def put(key: str, data: bytes) -> None:
                 bucket.blob(key).upload_from_string(data)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from conftest import Run, run_captured
 
-from components.common import sealed
-from components.common.model import read_description
-from components.common.model_place import METRICS_KIND
+from components.common.model.description import read_description
+from components.common.model.model_place import METRICS_KIND
+from components.common.untrusted import sealed
 from components.publish.compare import compare
 from components.publish.decision import Decision
 

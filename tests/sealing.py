@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from components.common import sealed
+from components.common.untrusted import sealed
 
 
 def reseal(path: Path, **changes: object) -> None:

@@ -5,7 +5,7 @@ import time
 
 from PIL import Image
 
-from components.serve.app import Service
+from programs.serve.app import Service
 
 JPEG = {"Content-Type": "image/jpeg"}
 PREDICT = "/v1/predict"

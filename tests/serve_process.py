@@ -1,4 +1,4 @@
-"""`python -m components.serve` as a process of its own, at a free port of 127.0.0.1."""
+"""`python -m programs.serve` as a process of its own, at a free port of 127.0.0.1."""
 
 import re
 import subprocess
@@ -47,7 +47,7 @@ class ServeProcess:
 
 @contextmanager
 def serving(model_dir: Path, *options: str) -> Iterator[ServeProcess]:
-    command = [sys.executable, "-m", "components.serve", "--model_dir", str(model_dir)]
+    command = [sys.executable, "-m", "programs.serve", "--model_dir", str(model_dir)]
     with subprocess.Popen(
         [*command, "--port", "0", *options], cwd=ROOT, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from photo_server import Answer, Behaviour, PhotoServer, serve
 
-from components.common import images
+from components.common.photos import images
 from components.download.sources import commons, gbif, inaturalist
 
 NAME = "Amanita muscaria"

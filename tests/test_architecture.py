@@ -1,4 +1,4 @@
-"""The three import rules, and the shape of the repository that a newcomer relies on."""
+"""The import rules, and the shape of the repository that a newcomer relies on."""
 
 import ast
 import sys
@@ -8,39 +8,63 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 COMPONENTS = ROOT / "components"
-STEPS = sorted(
-    folder.name for folder in COMPONENTS.iterdir() if (folder / "component.py").is_file()
-)
+COMMON = COMPONENTS / "common"
+PROGRAMS = ROOT / "programs"
+STEPS = [
+    "bottleneck",
+    "clean",
+    "curate",
+    "download",
+    "evaluate",
+    "label_image",
+    "publish",
+    "retrain",
+    "summarize",
+    "tensorboard",
+]
+# Which rooms of components/common/ each may import; a room that is not listed may not exist.
+ROOMS = {
+    "base": set(),
+    "photos": set(),
+    "untrusted": {"base"},
+    "store": {"base"},
+    "web": {"base", "untrusted", "photos"},
+    "dataset": {"base", "untrusted", "photos", "store"},
+    "network": {"base", "untrusted", "photos", "dataset"},
+    "model": {"base", "untrusted", "photos", "store", "dataset", "network"},
+    "pages": {"dataset"},
+}
+# Programs that need no more than the steps' common ground.
+PLAIN_PROGRAMS = ["serve", "verify"]
+CLIENTS = ("boto3", "botocore", "google.cloud", "google.auth", "google.api_core")
+
+
+def names(folder: Path) -> list[str]:
+    """The entries of a folder that git would keep, sorted."""
+    return sorted(entry.name for entry in folder.iterdir() if entry.name != "__pycache__")
+
+
+def modules(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
 
 
 def imported(path: Path) -> set[str]:
     """Every module that a file imports, at any depth; `from a import b` counts as a.b."""
-    names = set()
+    found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
 
 
 def within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-def test_every_step_of_the_design_is_there() -> None:
-    assert STEPS == [
-        "bottleneck",
-        "clean",
-        "curate",
-        "download",
-        "evaluate",
-        "label_image",
-        "publish",
-        "retrain",
-        "summarize",
-        "tensorboard",
-    ]
+def test_components_holds_the_steps_and_nothing_else() -> None:
+    assert names(COMPONENTS) == sorted([*STEPS, "__init__.py", "common", "settings.py"])
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -50,19 +74,21 @@ def test_step_has_its_files_and_an_empty_init(step: str) -> None:
     assert (COMPONENTS / step / "__init__.py").read_text() == ""
 
 
-@pytest.mark.parametrize("step", [*STEPS, "serve", "verify"])
-def test_step_imports_neither_kfp_nor_another_step(step: str) -> None:
-    others = [f"components.{other}" for other in STEPS if other != step]
-    for path in sorted((COMPONENTS / step).glob("*.py")):
+@pytest.mark.parametrize("place", [*STEPS, *PLAIN_PROGRAMS])
+def test_step_imports_neither_kfp_nor_another_step(place: str) -> None:
+    folder = COMPONENTS / place if place in STEPS else PROGRAMS / place
+    own = f"programs.{place}"
+    others = [f"components.{other}" for other in STEPS if other != place]
+    forbidden = ["kfp", "kubernetes", "components.settings", *others]
+    for path in modules(folder):
         if path.name == "component.py":
             continue
-        names = imported(path)
-        forbidden = {name for name in names if within(name, "kfp", "kubernetes", *others)}
-        assert not forbidden, f"{path.name} imports {forbidden}"
-        assert not any(
-            within(name, "components.settings", "components.runner", "components.submit")
-            for name in names
-        )
+        wrong = {
+            name
+            for name in imported(path)
+            if within(name, *forbidden) or (within(name, "programs") and not within(name, own))
+        }
+        assert not wrong, f"{path} imports {wrong}"
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -72,23 +98,72 @@ def test_component_imports_its_step_settings_and_kfp_only(step: str) -> None:
         assert allowed or name.partition(".")[0] in sys.stdlib_module_names, name
 
 
-def test_common_imports_no_step_and_no_kfp() -> None:
-    forbidden = [
-        "kfp",
-        "components.runner",
-        "components.submit",
-        *(f"components.{step}" for step in STEPS),
-    ]
-    for path in sorted((COMPONENTS / "common").glob("*.py")):
-        assert not {name for name in imported(path) if within(name, *forbidden)}, path.name
+def test_common_is_rooms_without_a_loose_file() -> None:
+    assert names(COMMON) == sorted([*ROOMS, "__init__.py"])
+    assert (COMMON / "__init__.py").read_text() == ""
 
 
-def test_pipeline_imports_components_the_standard_library_and_kfp_only() -> None:
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_imports_no_other_room_than_it_may(room: str) -> None:
+    allowed = [f"components.common.{other}" for other in (room, *ROOMS[room])]
+    # The package itself: its version.
+    allowed.append("components.__version__")
+    for path in modules(COMMON / room):
+        ours = {name for name in imported(path) if within(name, "components", "programs")}
+        wrong = {name for name in ours if not within(name, *allowed)}
+        assert not wrong, f"{path} imports {wrong}"
+        assert not any(within(name, "kfp", "kubernetes") for name in imported(path)), path
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_says_what_belongs_there_and_what_it_may_import(room: str) -> None:
+    said = ast.get_docstring(ast.parse((COMMON / room / "__init__.py").read_text()))
+    assert said
+    last = said.splitlines()[-1]
+    assert last.startswith("Imports from `common`: ")
+    listed = last.removeprefix("Imports from `common`: ").removesuffix(".")
+    assert set(listed.replace(" and ", ", ").split(", ")) == (ROOMS[room] or {"no other room"})
+
+
+def test_rooms_have_no_circle() -> None:
+    left = dict(ROOMS)
+    while left:
+        free = [room for room, needs in left.items() if not needs & set(left)]
+        assert free, f"a circle among {sorted(left)}"
+        for room in free:
+            del left[room]
+
+
+def test_only_the_store_knows_its_clients() -> None:
+    for path in [*modules(COMPONENTS), *modules(PROGRAMS), ROOT / "pipeline.py"]:
+        if not path.is_relative_to(COMMON / "store"):
+            wrong = {name for name in imported(path) if within(name, *CLIENTS)}
+            assert not wrong, f"{path} imports {wrong}"
+
+
+def test_every_program_has_a_folder() -> None:
+    loose = [name for name in names(PROGRAMS) if not (PROGRAMS / name).is_dir()]
+    assert loose == ["__init__.py"]
+
+
+def test_steps_and_common_import_no_program() -> None:
+    for path in modules(COMPONENTS):
+        assert not any(within(name, "programs") for name in imported(path)), path
+
+
+def test_pipeline_imports_components_programs_the_standard_library_and_kfp_only() -> None:
     for name in imported(ROOT / "pipeline.py"):
         top = name.partition(".")[0]
-        assert top in {"components", "kfp"} or top in sys.stdlib_module_names, name
+        assert top in {"components", "programs", "kfp"} or top in sys.stdlib_module_names, name
+
+
+def test_tests_mirror_the_rooms() -> None:
+    for room in ROOMS:
+        assert any((ROOT / "tests" / "common" / room).glob("test_*.py")), room
+    loose = [path.name for path in (ROOT / "tests" / "common").iterdir() if path.is_file()]
+    assert loose == []
 
 
 def test_files_stay_short() -> None:
-    for path in [ROOT / "pipeline.py", *COMPONENTS.rglob("*.py")]:
+    for path in [ROOT / "pipeline.py", *modules(COMPONENTS), *modules(PROGRAMS)]:
         assert len(path.read_text().splitlines()) <= 420, path

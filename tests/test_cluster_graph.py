@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE
 
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.photo import Photo
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.photo import Photo
 from components.download.sources import sample
 
 # As `pipeline.py` runs a graph, but for the graph; retries come at once.

@@ -17,9 +17,9 @@ import pytest
 from conftest import ROOT
 from docs_commands import STAYS, Command, commands, problem, without_comment
 
-from components.common.architecture import DEFAULT_ARCHITECTURE
-from components.common.backbone import load_backbone
-from components.common.files import default_cache_dir
+from components.common.base.files import default_cache_dir
+from components.common.network.architecture import DEFAULT_ARCHITECTURE
+from components.common.network.backbone import load_backbone
 from components.download.sources import sample
 
 DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]

@@ -13,10 +13,10 @@ from conftest import ROOT
 from PIL import Image
 from retrain_items import clusters
 
-from components.common.errors import InputError, WorkError
-from components.common.line_chart import svg_file
+from components.common.base.errors import InputError, WorkError
+from components.common.pages.line_chart import svg_file
 from components.retrain.head import Recipe
-from components.retrain.learning_curve_points import Material
+from programs.learning_curve.points import Material
 
 
 @pytest.fixture

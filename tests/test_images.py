@@ -116,7 +116,7 @@ def test_pipeline_takes_the_names_in_a_registry_but_for_those_that_are_given(
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout after `make release`, with a docker that only says the digests."""
     folder = tmp_path_factory.mktemp("released")
-    for name in ("components", "docker", "k8s"):
+    for name in ("components", "programs", "docker", "k8s"):
         shutil.copytree(ROOT / name, folder / name)
     for name in ("pipeline.py", "species.yaml", "LICENSE", ".dockerignore"):
         shutil.copy(ROOT / name, folder)
@@ -181,9 +181,10 @@ def test_overlay_of_the_docs_is_built_on_a_release(released: Path) -> None:
 
 def test_conversion_in_the_image_has_every_module_that_it_imports() -> None:
     """Few files are copied for it, so that a change of a step does not convert it again."""
-    code = "import sys, components.common.convert; print(*sorted(sys.modules))"
+    code = "import sys, components.common.network.convert; print(*sorted(sys.modules))"
     done = run_captured(sys.executable, "-c", code)
     ours = [name for name in done.stdout.split() if name.startswith("components.common.")]
     dockerfile = (ROOT / "docker" / "train.Dockerfile").read_text()
-    copied = re.findall(r"components/common/(\w+)\.py", dockerfile)
-    assert sorted(f"components.common.{name}" for name in copied if name != "__init__") == ours
+    copied = re.findall(r"(components/common/[\w/]+)\.py", dockerfile)
+    modules = {name.removesuffix("/__init__").replace("/", ".") for name in copied}
+    assert sorted(modules - {"components.common"}) == ours

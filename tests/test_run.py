@@ -16,9 +16,9 @@ import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE, Run, run_pipeline
 from PIL import Image
 
-from components.common import bottlenecks
-from components.common.dataset import Dataset
-from components.common.model import read_description
+from components.common.dataset.dataset import Dataset
+from components.common.model.description import read_description
+from components.common.network import bottlenecks
 from components.download.sources import sample
 
 SMALL = ("--architecture", SMALL_ARCHITECTURE, "--how_many_training_steps", "200")
@@ -310,7 +310,7 @@ def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_he
     sample_run: Run, backbone_cache: Path, tmp_path: Path
 ) -> None:
     """The test of the whole design: nothing of the test and demo parts reaches the weights."""
-    from components.common.dataset import DatasetWriter
+    from components.common.dataset.dataset import DatasetWriter
     from components.retrain.head import Recipe
     from components.retrain.retrain import retrain
 

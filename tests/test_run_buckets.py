@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE, run_captured, run_pipeline
 from object_stores import Store
 
-from components.common import storage
+from components.common.store import storage
 
 
 def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(

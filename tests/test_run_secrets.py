@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from object_stores import S3_VARIABLES, google_emulator, seaweedfs
 from photo_server import Answer, PhotoServer, redirect, serve
 
-from components.common import storage
-from components.common.dataset import Dataset
+from components.common.dataset.dataset import Dataset
+from components.common.store import storage
 from components.download.sources import sample
 
 LABELS = ("earthstar", "fly agaric")

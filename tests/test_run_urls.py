@@ -8,7 +8,7 @@ import pytest
 from conftest import SMALL_ARCHITECTURE, Run, run_pipeline
 from photo_server import Answer, PhotoServer, redirect, serve
 
-from components.common.dataset import Dataset
+from components.common.dataset.dataset import Dataset
 from components.download.sources import sample
 
 LABELS = ("earthstar", "fly agaric")

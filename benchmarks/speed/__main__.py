@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.speed import frame, plot
 from benchmarks.speed.frame import Row
 from benchmarks.speed.materials import Bench
-from components.common.errors import InputError
-from components.common.step import run_command
+from components.common.base.errors import InputError
+from components.common.base.step import run_command
 
 # In the order in which they run; the modules of this folder of the same names.
 ROWS = (

@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks.speed import materials
 from benchmarks.speed.frame import LIMIT, OURS, Row, Way, last_json, run
 from benchmarks.speed.materials import SCRIPTS, Bench
-from components.common import weights
-from components.common.architecture import parse_architecture
+from components.common.network import weights
+from components.common.network.architecture import parse_architecture
 
 PHOTOS = 1000
 PREDICT_TARGET, LIMIT_TARGET = 2.0, 0.9

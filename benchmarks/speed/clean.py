@@ -13,7 +13,7 @@ from benchmarks.cleaning import PEER_SCRIPT
 from benchmarks.speed import materials
 from benchmarks.speed.frame import LIMIT, OURS, Ran, Row, Way, run
 from benchmarks.speed.materials import LARGE, MEDIUM, PEERS, SCRIPTS, Bench
-from components.common.dataset import Dataset
+from components.common.dataset.dataset import Dataset
 
 SIZES = ((MEDIUM, 2000), (LARGE, 400))
 PILLOW_TARGET, CLEANVISION_TARGET, LIMIT_TARGET = 2.0, 3.0, 0.8

@@ -16,16 +16,18 @@ from numpy.typing import NDArray
 
 from benchmarks.speed.frame import OURS, Check, Row, Way, timed
 from benchmarks.speed.materials import Bench
-from components.common import bottlenecks, hash_index, splits
-from components.common.bottlenecks import Bottlenecks
-from components.common.decisions import Decisions
-from components.common.photo import Photo
+from components.common.dataset import groups
+from components.common.dataset.decisions import Decisions
+from components.common.dataset.photo import Photo
+from components.common.network import bottlenecks
+from components.common.network.bottlenecks import Bottlenecks
+from components.common.photos import hash_index
 from components.curate.selection import Division, select
 from components.curate.suspects import FUNGI
 
 SIZES = (10_000, 20_000, 50_000, 100_000)
 ALL_PAIRS_UP_TO = 20_000
-MOST_BITS = splits.NEAR_RULES[-1][0]
+MOST_BITS = groups.NEAR_RULES[-1][0]
 BLOCK_ROWS = 1024
 CLASSES = 5
 MOST_S = 60.0
@@ -117,7 +119,7 @@ def all_pairs(hashes: NDArray[np.uint64], vectors: NDArray[np.float32]) -> int:
         straight = np.bitwise_count(block ^ hashes)
         bits = np.minimum(straight, np.bitwise_count(block ^ hashes ^ hash_index.MIRROR))
         cosines = directions[start : start + BLOCK_ROWS] @ directions.T
-        for most, least in (*splits.NEAR_RULES, (splits.ALIKE_BITS, splits.ALIKE_COSINE)):
+        for most, least in (*groups.NEAR_RULES, (groups.ALIKE_BITS, groups.ALIKE_COSINE)):
             found += int(((bits <= most) & (cosines >= least)).sum())
     return found
 
@@ -139,7 +141,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     found: list[tuple[int, int]] = []
 
     def ours() -> None:
-        found[:] = splits.near_copies(phashes, vectors)
+        found[:] = groups.near_copies(phashes, vectors)
 
     ways = [
         Way("ours: index and bounds", lambda: timed(ours), OURS),

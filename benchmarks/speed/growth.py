@@ -22,8 +22,8 @@ from benchmarks.speed import frame, materials, plot
 from benchmarks.speed.clean import clean
 from benchmarks.speed.frame import Ran, last_json, run
 from benchmarks.speed.materials import SCRIPTS, Bench
-from components.common.errors import InputError
-from components.common.step import run_command
+from components.common.base.errors import InputError
+from components.common.base.step import run_command
 
 SIZES = (1_000, 10_000, 100_000)
 MOST_BOTTLENECKS = 10_000

@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.speed.frame import OURS, Check, Row, Way, timed
 from benchmarks.speed.materials import Bench
-from components.common.convert import quiet_tensorflow
-from components.common.images import BadPhoto
+from components.common.network.convert import quiet_tensorflow
+from components.common.photos.images import BadPhoto
 from components.retrain.distort import Distortions, distorted_input
 from components.retrain.head import Examples, Head, Recipe, cross_entropy, train
 

@@ -16,7 +16,8 @@ from benchmarks.speed.frame import OURS, PEER, Row, Way, last_json, run
 from benchmarks.speed.materials import SCRIPTS, Bench
 from benchmarks.speed.pipeline import cache_without_results
 from benchmarks.speed.pipeline import ours as run_pipeline
-from components.common.model import INT8, Model
+from components.common.model.layout import INT8
+from components.common.model.model import Model
 
 PHOTOS = 1000
 TARGET_ONE, TARGET_FOLDER = 15.0, 2.5

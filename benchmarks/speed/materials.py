@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.frame import Turns
-from components.common import backbone, images
-from components.common.architecture import DEFAULT_ARCHITECTURE
-from components.common.backbone import Backbone
-from components.common.class_folders import class_files, list_classes
-from components.common.dataset import DatasetWriter
-from components.common.files import default_cache_dir
-from components.common.images import BadPhoto
-from components.common.photo import Photo
+from components.common.base.files import default_cache_dir
+from components.common.dataset.class_folders import class_files, list_classes
+from components.common.dataset.dataset import DatasetWriter
+from components.common.dataset.photo import Photo
+from components.common.network import backbone
+from components.common.network.architecture import DEFAULT_ARCHITECTURE
+from components.common.network.backbone import Backbone
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 
 PEERS = Path("build/peers")
 SCRIPTS = Path(__file__).with_name("peers")

@@ -9,8 +9,8 @@ from pathlib import Path
 from benchmarks.speed import materials
 from benchmarks.speed.frame import LIMIT, OURS, Row, Way, last_json, run
 from benchmarks.speed.materials import SCRIPTS, Bench
-from components.common import weights
-from components.common.architecture import parse_architecture
+from components.common.network import weights
+from components.common.network.architecture import parse_architecture
 
 PER_CLASS, DEMO = 250, 50
 STEPS, DEFAULT_STEPS = 500, 4000  # of the tutorial, and of retrain.py without options

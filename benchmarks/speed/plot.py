@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from benchmarks.speed.frame import OURS, Row
-from components.common.report import escape
+from components.common.pages.report import escape
 
 WIDTH, BAR, GAP, LEFT, RIGHT = 960, 16, 26, 330, 190
 STYLE = (

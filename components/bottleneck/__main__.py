@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from components.bottleneck.bottleneck import bottleneck
-from components.common.architecture import DEFAULT_ARCHITECTURE, NAMES
-from components.common.step import add_options, run_command
+from components.common.base.step import add_options, run_command
+from components.common.network.architecture import DEFAULT_ARCHITECTURE, NAMES
 
 
 def main() -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.common import backbone, bottlenecks
-from components.common.architecture import DEFAULT_ARCHITECTURE, parse_architecture
-from components.common.dataset import Dataset, stream_all
-from components.common.errors import InputError
-from components.common.files import default_cache_dir, hash_file
-from components.common.step import step
+from components.common.base.errors import InputError
+from components.common.base.files import default_cache_dir, hash_file
+from components.common.base.step import step
+from components.common.dataset.dataset import Dataset, stream_all
+from components.common.network import backbone, bottlenecks
+from components.common.network.architecture import DEFAULT_ARCHITECTURE, parse_architecture
 
 
 @step("bottleneck")

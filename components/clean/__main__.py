@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, clean
-from components.common.step import add_options, run_command
+from components.common.base.step import add_options, run_command
 
 
 def main() -> None:

@@ -14,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.clean import quality
-from components.common import decisions, file_types, images, perceptual_hash, reasons
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.decisions import Decisions
-from components.common.errors import InputError
-from components.common.images import BadPhoto, CleanPhoto
-from components.common.photo import KEPT_BY_HAND, TRUNCATED, Photo
-from components.common.reasons import FILE_NAME as REASONS
-from components.common.step import Progress, step, warn
-from components.common.wording import counted
-from components.common.worker_threads import worker_threads
+from components.common.base.errors import InputError
+from components.common.base.step import Progress, step, warn
+from components.common.base.wording import counted
+from components.common.base.worker_threads import worker_threads
+from components.common.dataset import decisions, reasons
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.decisions import Decisions
+from components.common.dataset.photo import KEPT_BY_HAND, TRUNCATED, Photo
+from components.common.dataset.reasons import FILE_NAME as REASONS
+from components.common.photos import file_types, images, perceptual_hash
+from components.common.photos.images import BadPhoto, CleanPhoto
 
 MIN_BYTES = 20_000  # the tutorial's "at least 20 KB": smaller photos show too little
 SUSPICIOUS_BYTES = 2_000  # below this a file is no photo at all, whatever its header says

@@ -11,7 +11,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from components.common.images import CleanPhoto
+from components.common.photos.images import CleanPhoto
 
 SIDE = 256  # pixels of the longer side at which light and sharpness are measured
 

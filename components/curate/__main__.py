@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from components.common.step import add_options, run_command
+from components.common.base.step import add_options, run_command
 from components.curate.curate import Outputs, curate
 from components.curate.selection import Division
 

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.common import bottlenecks, decisions, reasons, splits
-from components.common.dataset import Dataset, DatasetWriter, stream_all
-from components.common.decisions import Decisions
-from components.common.errors import InputError
-from components.common.files import atomic_directory, write_file
-from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS
-from components.common.splits import DEMO, SURPLUS
-from components.common.step import Progress, log, step, warn
-from components.common.wording import counted
+from components.common.base.errors import InputError
+from components.common.base.files import atomic_directory, write_file
+from components.common.base.step import Progress, log, step, warn
+from components.common.base.wording import counted
+from components.common.dataset import decisions, ledger, reasons
+from components.common.dataset.dataset import Dataset, DatasetWriter, stream_all
+from components.common.dataset.decisions import Decisions
+from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS
+from components.common.dataset.vocabulary import DEMO, SURPLUS
+from components.common.network import bottlenecks
 from components.curate import facts, review, selection
 from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, Entry
 from components.curate.selection import (
@@ -90,7 +91,7 @@ def curate(
     """
     division.check()
     by_hand = decisions.read(decisions_file)
-    placed = splits.read_ledger(earlier_ledger) if earlier_ledger else {}
+    placed = ledger.read(earlier_ledger) if earlier_ledger else {}
     datasets = [Dataset(source) for source in sources]
     rejected = [Dataset(source) for source in clean_rejects]
     # The same photo in two datasets of a class has the same name in both.
@@ -155,8 +156,8 @@ def _write(
         training = stack.enter_context(DatasetWriter(outputs.training))
         demo = stack.enter_context(DatasetWriter(outputs.demo))
         rejects = stack.enter_context(DatasetWriter(outputs.rejects, rejects=True))
-        ledger = stack.enter_context(
-            atomic_directory(outputs.ledger, what="the ledger", marker=splits.LEDGER)
+        ledger_folder = stack.enter_context(
+            atomic_directory(outputs.ledger, what="the ledger", marker=ledger.FILE_NAME)
         )
         mine = [entry for entry in entries if entry.step == CURATE]
         for entry, (_, data) in zip(mine, stream_all(datasets), strict=True):
@@ -172,7 +173,7 @@ def _write(
             for entry in mine
             if entry.photo.split
         }
-        splits.write_ledger(found, ledger / splits.LEDGER)
+        ledger.write(found, ledger_folder / ledger.FILE_NAME)
     theirs = iter(entry for entry in entries if entry.step == CLEAN)
     for dataset in rejected:
         for photo, entry in zip(dataset.photos, theirs, strict=False):

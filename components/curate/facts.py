@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.common.files import atomic_directory
-from components.common.photo import OTHER_CLASS, Photo
-from components.common.splits import PARTS, SURPLUS
+from components.common.base.files import atomic_directory
+from components.common.dataset.photo import OTHER_CLASS, Photo
+from components.common.dataset.vocabulary import PARTS, SURPLUS
 from components.curate import suspects
 from components.curate.selection import (
     DROPPED,

@@ -6,16 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.common import decisions, images, reasons, thumbnails
-from components.common.decisions import Decisions
-from components.common.images import BadPhoto
-from components.common.photo import (
-    DOUBTFUL_SUBJECT,
-    KEPT_BY_HAND,
-    OTHER_CLASS,
-    RENDERED,
-)
-from components.common.report import (
+from components.common.dataset import decisions, reasons
+from components.common.dataset.decisions import Decisions
+from components.common.dataset.photo import DOUBTFUL_SUBJECT, KEPT_BY_HAND, OTHER_CLASS, RENDERED
+from components.common.dataset.vocabulary import SURPLUS
+from components.common.pages.report import (
     attribution,
     class_name,
     escape,
@@ -24,7 +19,8 @@ from components.common.report import (
     picture,
     table,
 )
-from components.common.splits import SURPLUS
+from components.common.photos import images, thumbnails
+from components.common.photos.images import BadPhoto
 from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, FUNNEL, USED, Entry, totals
 from components.curate.review_script import CSS, SCRIPT
 from components.curate.selection import IN_TWO_CLASSES, NO_MUSHROOM

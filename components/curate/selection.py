@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import splits
-from components.common.bottlenecks import Bottlenecks
-from components.common.decisions import Decisions
-from components.common.errors import InputError
-from components.common.photo import DOUBTFUL_SUBJECT, KEPT_BY_HAND, OTHER_CLASS, Photo
-from components.common.splits import SURPLUS, TRAINING, Quota
+from components.common.base.errors import InputError
+from components.common.dataset import quotas
+from components.common.dataset.decisions import Decisions
+from components.common.dataset.groups import group_keys, group_photos, near_copies
+from components.common.dataset.photo import DOUBTFUL_SUBJECT, KEPT_BY_HAND, OTHER_CLASS, Photo
+from components.common.dataset.quotas import Quota
+from components.common.dataset.vocabulary import SURPLUS, TRAINING
+from components.common.network.bottlenecks import Bottlenecks
 from components.curate import suspects
 
 TRAIN_PER_CLASS = 200
@@ -121,7 +123,7 @@ def select(
     rows = vectors.rows(photos)
     features = vectors.vectors[rows]
     work = _Work(photos, by_hand)
-    pairs = splits.near_copies([photo.phash for photo in photos], features)
+    pairs = near_copies([photo.phash for photo in photos], features)
     work.group(pairs, placed)
     scores = vectors.scores[np.ix_(rows, np.array(suspects.FUNGI))]
     odds = suspects.mushroom_odds(features, scores, [photo.group for photo in work.photos])
@@ -166,8 +168,8 @@ class _Work:
         worse = {max(pair, key=lambda row: _best_first(self.photos[row])) for pair in pairs}
         copied = {row for pair in pairs for row in pair}
         across = _across_classes(self.photos, pairs)
-        for members in splits.group_photos(self.photos, pairs):
-            keys = splits.group_keys([self.photos[row] for row in members])
+        for members in group_photos(self.photos, pairs):
+            keys = group_keys([self.photos[row] for row in members])
             for row in members:
                 self.photos[row] = dataclasses.replace(self.photos[row], group=keys[0])
             stay = self._of_one_class(members)
@@ -219,8 +221,8 @@ class _Work:
                 "class"
             )
         count = sum(sizes.values())
-        quota = splits.quota_for(count, **dataclasses.asdict(division))
-        parts = splits.assign(label, sizes, quota, self.earlier[label])
+        quota = quotas.quota_for(count, **dataclasses.asdict(division))
+        parts = quotas.assign(label, sizes, quota, self.earlier[label])
         self.quotas[label] = quota
         self._fill(label, self._sizes(label, ""), parts)
 
@@ -255,7 +257,7 @@ class _Work:
         return len(clear) if len(clear) > most else 0
 
     def _fill(self, label: str, sizes: Mapping[str, int], parts: Mapping[str, str]) -> None:
-        filled = splits.fill_vacancies(label, sizes, self.quotas[label], parts, self.earlier[label])
+        filled = quotas.fill_vacancies(label, sizes, self.quotas[label], parts, self.earlier[label])
         self.parts.update({(label, key): part for key, part in filled.items()})
 
     def _sizes(self, label: str, *reasons: str) -> dict[str, int]:

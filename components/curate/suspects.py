@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.architecture import parse_architecture
-from components.common.bottlenecks import Bottlenecks
+from components.common.network.architecture import parse_architecture
+from components.common.network.bottlenecks import Bottlenecks
 from components.curate import ridge
 
 # The classes of ImageNet that are fungi: mushroom, coral fungus, agaric, gyromitra, stinkhorn,

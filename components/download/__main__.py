@@ -4,8 +4,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from components.common.species import as_parameter, read_species
-from components.common.step import add_options, run_command
+from components.common.base.step import add_options, run_command
+from components.common.dataset.species import as_parameter, read_species
 from components.download.candidate import HELP, Options
 from components.download.download import download
 

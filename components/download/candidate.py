@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.common.errors import WorkError
-from components.common.fetch import Fetcher
-from components.common.licences import DEFAULT_LICENCES
-from components.common.species import Species
+from components.common.base.errors import WorkError
+from components.common.dataset.licences import DEFAULT_LICENCES
+from components.common.dataset.species import Species
+from components.common.web.fetch import Fetcher
 
 FETCHED_PER_CLASS = 350  # the tutorial's "250 is a good number", with room for what clean rejects
 SAMPLES_PER_CLASS = 60

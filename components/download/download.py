@@ -5,17 +5,18 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.common import file_types, licences
-from components.common.dataset import DatasetWriter
-from components.common.errors import DiskFull, InputError, WorkError
-from components.common.fetch import Fetcher
-from components.common.fetch_outcome import FetchError, HostUnreachable
-from components.common.files import default_cache_dir
-from components.common.photo import Photo, check_label
-from components.common.redact import check_no_secret, without_secrets
-from components.common.species import find_species
-from components.common.step import Progress, step, warn
-from components.common.wording import counted
+from components.common.base.errors import DiskFull, InputError, WorkError
+from components.common.base.files import default_cache_dir
+from components.common.base.step import Progress, step, warn
+from components.common.base.wording import counted
+from components.common.dataset import licences
+from components.common.dataset.dataset import DatasetWriter
+from components.common.dataset.photo import Photo, check_label
+from components.common.dataset.species import find_species
+from components.common.photos import file_types
+from components.common.untrusted.redact import check_no_secret, without_secrets
+from components.common.web.fetch import Fetcher
+from components.common.web.fetch_outcome import FetchError, HostUnreachable
 from components.download.candidate import (
     FETCHED_PER_CLASS,
     Candidate,

@@ -7,13 +7,13 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from components.common import licences
-from components.common.errors import InputError, WorkError
-from components.common.fetch import Fetcher
-from components.common.fetch_cache import Fetched
-from components.common.fetch_outcome import FetchError
-from components.common.redact import without_secrets
-from components.common.worker_threads import worker_threads
+from components.common.base.errors import InputError, WorkError
+from components.common.base.worker_threads import worker_threads
+from components.common.dataset import licences
+from components.common.untrusted.redact import without_secrets
+from components.common.web.fetch import Fetcher
+from components.common.web.fetch_cache import Fetched
+from components.common.web.fetch_outcome import FetchError
 from components.download.candidate import Candidate
 
 # Photos for each worker that may wait behind a slow one, so that it does not hold up the others.

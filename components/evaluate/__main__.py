@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from components.common.files import default_cache_dir
-from components.common.model_place import local_model
-from components.common.step import run_command
+from components.common.base.files import default_cache_dir
+from components.common.base.step import run_command
+from components.common.model.model_place import local_model
 from components.evaluate.evaluate import evaluate
 from components.evaluate.evaluation import FOLDER, LEARNED
 

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import images, reasons
-from components.common.activation import spotlight
-from components.common.class_folders import MAX_FILE_BYTES, check_folder, photo_files
-from components.common.dataset import Dataset
-from components.common.errors import InputError
-from components.common.images import BadPhoto
-from components.common.model import Model, Prediction
-from components.common.photo import Photo, check_label
-from components.common.step import Progress, warn
-from components.common.wording import counted
+from components.common.base.errors import InputError
+from components.common.base.step import Progress, warn
+from components.common.base.wording import counted
+from components.common.dataset import reasons
+from components.common.dataset.class_folders import MAX_FILE_BYTES, check_folder, photo_files
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo, check_label
+from components.common.model.activation import spotlight
+from components.common.model.model import Model, Prediction
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 from components.evaluate.evaluation import FOLDER, Answer, Mistake, Unusable
 from components.evaluate.measure import Outcomes
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from components.common.report import escape
+from components.common.pages.report import escape
 
 # Pixels of a chart at its full width; it shrinks with the page.
 LEFT, TOP, SIDE, RIGHT, BOTTOM = 46, 12, 260, 14, 44

@@ -4,16 +4,18 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.common import licences, sealed
-from components.common.errors import InputError
-from components.common.files import write_file
-from components.common.model import REFERENCES, Model
-from components.common.model_place import METRICS_KIND
-from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, SEEN_BY_BACKBONE, Photo
-from components.common.references import References
-from components.common.splits import DEMO, TEST
-from components.common.step import step, warn
-from components.common.wording import counted
+from components.common.base.errors import InputError
+from components.common.base.files import write_file
+from components.common.base.step import step, warn
+from components.common.base.wording import counted
+from components.common.dataset import licences
+from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, SEEN_BY_BACKBONE, Photo
+from components.common.dataset.vocabulary import DEMO, TEST
+from components.common.model.layout import REFERENCES
+from components.common.model.model import Model
+from components.common.model.model_place import METRICS_KIND
+from components.common.model.references import References
+from components.common.untrusted import sealed
 from components.evaluate.answers import (
     Source,
     ask,

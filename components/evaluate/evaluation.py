@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.model import ModelDescription
-from components.common.photo import Photo
+from components.common.dataset.photo import Photo
+from components.common.model.description import ModelDescription
 from components.evaluate.measure import Outcomes, PartFigures
 
-# Parts beside those of the datasets, splits.TEST and splits.DEMO.
+# Parts beside those of the datasets, TEST and DEMO.
 HELD_OUT = "held out"  # test and demo photos together
 FOLDER = "folder"  # photos of a labelled folder that the model never saw
 LEARNED = "learned from"  # photos of the folder that the model was made of

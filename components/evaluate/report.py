@@ -3,8 +3,8 @@
 import math
 from collections import Counter
 
-from components.common.model_place import version_of
-from components.common.report import (
+from components.common.model.model_place import version_of
+from components.common.pages.report import (
     class_name,
     escape,
     identity,
@@ -13,7 +13,7 @@ from components.common.report import (
     percent,
     table,
 )
-from components.common.report_style import SHADES
+from components.common.pages.report_style import SHADES
 from components.evaluate import charts, report_mistakes
 from components.evaluate.curves import risk_coverage
 from components.evaluate.evaluation import FOLDER, HELD_OUT, LEARNED, Evaluation

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from components.common import thumbnails
-from components.common.report import attribution, bars, class_name, escape, percent, picture
+from components.common.pages.report import attribution, bars, class_name, escape, percent, picture
+from components.common.photos import thumbnails
 from components.evaluate.evaluation import Answer, Evaluation, Mistake
 from components.evaluate.measure import TOP_K
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.common.model import ModelDescription
-from components.common.report import class_name, escape, percent, shortened, table
+from components.common.model.description import ModelDescription
+from components.common.pages.report import class_name, escape, percent, shortened, table
 from components.evaluate.evaluation import Unusable
 
 HASH_DIGITS = 12

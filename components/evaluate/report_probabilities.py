@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from components.common.report import class_name, percent, table
+from components.common.pages.report import class_name, percent, table
 from components.evaluate import charts
 from components.evaluate.curves import ClassCurves, believed, class_curves, risk_coverage
 from components.evaluate.evaluation import Evaluation

@@ -5,11 +5,11 @@ import io
 import sys
 from pathlib import Path
 
-from components.common.errors import InputError
-from components.common.files import default_cache_dir
-from components.common.model import Model
-from components.common.model_place import local_model
-from components.common.step import run_command
+from components.common.base.errors import InputError
+from components.common.base.files import default_cache_dir
+from components.common.base.step import run_command
+from components.common.model.model import Model
+from components.common.model.model_place import local_model
 from components.label_image.answers import FORMATS, ONE_TOP_K
 from components.label_image.graph import Graph, Preprocessing
 from components.label_image.label_image import all_cores, label_demo, label_photos

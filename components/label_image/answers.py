@@ -9,8 +9,8 @@ from typing import Protocol, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.errors import InputError
-from components.common.model import top_k
+from components.common.base.errors import InputError
+from components.common.model.model import top_k
 
 FORMATS = ("text", "json", "csv")
 ONE_TOP_K = 5  # classes that are named of one photo, as label_image.py did

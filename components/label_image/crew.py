@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from components.common import images
-from components.common.images import BadPhoto
-from components.common.model import Model
-from components.common.worker_threads import worker_threads
+from components.common.base.worker_threads import worker_threads
+from components.common.model.model import Model
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 from components.label_image.graph import Guess
 
 MAX_THREADS = 32  # each keeps the network's weights, 20 to 90 MB

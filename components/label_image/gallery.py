@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.common import thumbnails as page_thumbnails
-from components.common.model import ModelDescription
-from components.common.model_place import version_of
-from components.common.photo import Photo
-from components.common.report import (
+from components.common.dataset.photo import Photo
+from components.common.model.description import ModelDescription
+from components.common.model.model_place import version_of
+from components.common.pages.report import (
     attribution,
     bars,
     class_name,
@@ -20,6 +19,7 @@ from components.common.report import (
     picture,
     verdict,
 )
+from components.common.photos import thumbnails as page_thumbnails
 
 TOP_K = 3
 # A page of 1,500 photos stays below 5 MB; twice as many pictures would be too small to be seen.

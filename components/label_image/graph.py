@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import backbone, images
-from components.common.errors import InputError
-from components.common.images import BadPhoto
-from components.common.wording import counted
+from components.common.base.errors import InputError
+from components.common.base.wording import counted
+from components.common.network import backbone
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 
 GRAPH_MAX_BYTES = 512 * 1024**2  # InceptionV3 has 90 MB
 LABELS_MAX_BYTES = 1024 * 1024
@@ -272,7 +273,7 @@ def _frozen(path: Path, input_layer: str, output_layer: str) -> Run:
 
 
 def _tensorflow() -> Any:
-    from components.common.convert import quiet_tensorflow
+    from components.common.network.convert import quiet_tensorflow
 
     quiet_tensorflow()
     try:

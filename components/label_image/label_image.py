@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from components.common import images
-from components.common.errors import InputError
-from components.common.files import atomic_file, hash_file, write_file
-from components.common.images import BadPhoto
-from components.common.model import Model, top_k
-from components.common.step import Progress, log, step
+from components.common.base.errors import InputError
+from components.common.base.files import atomic_file, hash_file, write_file
+from components.common.base.step import Progress, log, step
+from components.common.model.model import Model, top_k
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 from components.label_image.answers import (
     ONE_TOP_K,
     Answer,
@@ -192,8 +192,8 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> "G
         InputError: no model or no dataset, or one of its photos is none.
     """
     # Not needed to label other photos, which shall begin at once.
-    from components.common import activation
-    from components.common.dataset import MANIFEST, Dataset
+    from components.common.dataset.dataset import MANIFEST, Dataset
+    from components.common.model import activation
     from components.label_image.gallery import MAX_WITH_MAPS, Gallery, Labelled, render
 
     model = Model(model_dir)
@@ -234,7 +234,7 @@ def _write_predictions(gallery: "Gallery", path: Path, manifest_sha256: str) -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from components.common.predictions import SCHEMA
+    from components.common.model.predictions import SCHEMA
 
     photos = gallery.photos
     columns: dict[str, Sequence[object]] = {

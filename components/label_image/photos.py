@@ -13,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
-from components.common.class_folders import MAX_FILE_BYTES, SUFFIXES
-from components.common.errors import InputError, WorkError
-from components.common.step import warn
-from components.common.worker_threads import worker_threads
+from components.common.base.errors import InputError, WorkError
+from components.common.base.step import warn
+from components.common.base.worker_threads import worker_threads
+from components.common.dataset.class_folders import MAX_FILE_BYTES, SUFFIXES
 
 if TYPE_CHECKING:
-    from components.common.fetch import Fetcher
+    from components.common.web.fetch import Fetcher
 
 STANDARD_INPUT = "-"
 REFUSED = "refused address"  # the fetcher's word for a host that is not public
@@ -173,7 +173,7 @@ class Reader(AbstractContextManager["Reader"]):
             raise Unreadable(error.strerror or str(error)) from error
 
     def _fetched(self, url: str) -> bytes:
-        from components.common.fetch_outcome import FetchError
+        from components.common.web.fetch_outcome import FetchError
 
         try:
             # What an address gives may change from one day to the next: a webcam's picture does.
@@ -186,7 +186,7 @@ class Reader(AbstractContextManager["Reader"]):
             raise Unreadable(str(error)) from error
 
     def _fetcher_of_all(self) -> "Fetcher":
-        from components.common.fetch import Fetcher
+        from components.common.web.fetch import Fetcher
 
         with self._lock:
             if self._fetcher is None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from components.common.step import add_options, run_command
+from components.common.base.step import add_options, run_command
 from components.publish.compare import compare
 from components.publish.decision import HOLD, MAX_REGRESSION, MIN_ACCURACY
 from components.publish.publish import publish

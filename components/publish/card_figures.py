@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.common.attribution import escape
-from components.common.model import ModelDescription
+from components.common.dataset.attribution import escape
+from components.common.model.description import ModelDescription
 from components.publish.decision import ANY_REGRESSION, Decision
 
 MAX_CONFUSIONS = 8

@@ -5,13 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from components.common import sealed
-from components.common.dataset import MANIFEST, Dataset
-from components.common.errors import InputError
-from components.common.files import hash_file, write_file
-from components.common.model import Model, ModelDescription
-from components.common.model_place import METRICS_KIND, version_of
-from components.common.step import log, step, warn
+from components.common.base.errors import InputError
+from components.common.base.files import hash_file, write_file
+from components.common.base.step import log, step, warn
+from components.common.dataset.dataset import MANIFEST, Dataset
+from components.common.model.description import ModelDescription
+from components.common.model.model import Model
+from components.common.model.model_place import METRICS_KIND, version_of
+from components.common.untrusted import sealed
 from components.publish import decision as decisions
 from components.publish import paired, places
 from components.publish.decision import MAX_REGRESSION, MIN_ACCURACY, Decision

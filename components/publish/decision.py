@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.common import sealed
-from components.common.errors import InputError
-from components.common.wording import named
+from components.common.base.errors import InputError
+from components.common.base.wording import named
+from components.common.untrusted import sealed
 from components.publish.paired import Comparison
 
 MIN_ACCURACY = 0.6

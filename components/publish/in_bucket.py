@@ -4,9 +4,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.common import model, storage
-from components.common.model_place import LATEST, POINTER_MAX_BYTES
-from components.common.step import log
+from components.common.base.step import log
+from components.common.model import layout
+from components.common.model.description import DESCRIPTION_MAX_BYTES
+from components.common.model.model_place import LATEST, POINTER_MAX_BYTES
+from components.common.store import storage
 from components.publish import places
 
 
@@ -48,8 +50,8 @@ def put(
 
 def _upload(place: str, model_dir: Path, papers: Mapping[str, str]) -> None:
     """Upload a version, the model's description last: where that is, the version is whole."""
-    description = {model.DESCRIPTION: model_dir / model.DESCRIPTION}
-    if storage.find_place(f"{place}/{model.DESCRIPTION}", max_bytes=model.DESCRIPTION_MAX_BYTES):
+    description = {layout.DESCRIPTION: model_dir / layout.DESCRIPTION}
+    if storage.find_place(f"{place}/{layout.DESCRIPTION}", max_bytes=DESCRIPTION_MAX_BYTES):
         log.info("%s is there already", place)
         return
     paths = {path.relative_to(model_dir).as_posix(): path for path in model_dir.rglob("*")}

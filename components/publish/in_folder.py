@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.common import model
-from components.common.files import atomic_directory, write_file
-from components.common.model_place import LATEST
+from components.common.base.files import atomic_directory, write_file
+from components.common.model import layout
+from components.common.model.model_place import LATEST
 from components.publish import places
 
 
@@ -36,9 +36,9 @@ def put(
         if places.published_version(str(root)) not in (champion, version):
             return False
         target = root / version
-        if not (target / model.DESCRIPTION).is_file():
+        if not (target / layout.DESCRIPTION).is_file():
             with atomic_directory(
-                target, what="the published model", marker=model.DESCRIPTION
+                target, what="the published model", marker=layout.DESCRIPTION
             ) as new:
                 shutil.copytree(model_dir, new, dirs_exist_ok=True)
                 for name, text in papers.items():

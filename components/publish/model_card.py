@@ -9,15 +9,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.common import licences, model
-from components.common.architecture import parse_architecture
-from components.common.attribution import FILE_NAME as ATTRIBUTION
-from components.common.attribution import escape
-from components.common.model import ModelDescription
-from components.common.photo import Photo
-from components.common.references import MAX_SHOWN, THUMBNAIL_SIDE
-from components.common.report import RENDERED, WARNING
-from components.common.splits import TEST, TRAINING, VALIDATION
+from components.common.dataset import licences
+from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
+from components.common.dataset.attribution import escape
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
+from components.common.model import layout
+from components.common.model.description import ModelDescription
+from components.common.model.references import MAX_SHOWN, THUMBNAIL_SIDE
+from components.common.network.architecture import parse_architecture
+from components.common.pages.report import RENDERED, WARNING
 from components.publish import card_figures
 from components.publish.card_figures import code, share, table
 from components.publish.decision import Decision
@@ -138,7 +139,7 @@ def _data(description: ModelDescription, photos: Sequence[Photo]) -> list[str]:
     return [
         *lines,
         "",
-        f"`{model.REFERENCES}` holds thumbnails ({THUMBNAIL_SIDE} pixels) of up to {MAX_SHOWN:,} "
+        f"`{layout.REFERENCES}` holds thumbnails ({THUMBNAIL_SIDE} pixels) of up to {MAX_SHOWN:,} "
         "of them, to show photos that look alike. They stay under the licences of the photos; "
         "whoever may not pass these on removes that file, and the model answers without it.",
         "",
@@ -236,17 +237,17 @@ def _loading(description: ModelDescription) -> list[str]:
         ".venv/bin/python -m components.label_image --model_dir FOLDER PHOTO",
         "```",
         "",
-        f"Without it, the bare probabilities, in the order of `{model.LABELS}`, of float32 pixels "
+        f"Without it, the bare probabilities, in the order of `{layout.LABELS}`, of float32 pixels "
         f"of shape (1, {size}, {size}, 3):",
         "",
         "```python",
         "from ai_edge_litert.interpreter import Interpreter",
         "",
-        f'run = Interpreter("{model.LITERT}").get_signature_runner()',
-        f'probabilities = run(input=pixels)["{model.SCORES}"]',
+        f'run = Interpreter("{layout.LITERT}").get_signature_runner()',
+        f'probabilities = run(input=pixels)["{layout.SCORES}"]',
         "```",
         "",
-        f"`{model.KERAS}` (Keras 3), `{model.SAVED_MODEL}/` (TensorFlow) and `{model.FROZEN}` "
+        f"`{layout.KERAS}` (Keras 3), `{layout.SAVED_MODEL}/` (TensorFlow) and `{layout.FROZEN}` "
         "(a frozen graph) are the same network.",
     ]
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.common import references
-from components.common.dataset import Dataset
-from components.common.images import BadPhoto
-from components.common.model import REFERENCES, Model, read_description
-from components.common.photo import Photo
-from components.common.step import Progress
+from components.common.base.step import Progress
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.model import references
+from components.common.model.description import read_description
+from components.common.model.layout import REFERENCES
+from components.common.model.model import Model
+from components.common.photos.images import BadPhoto
 
 Z = 1.959964  # of the normal distribution at 95 %
 

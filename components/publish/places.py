@@ -6,14 +6,9 @@ The same in a folder and in object storage.
 import re
 from pathlib import Path
 
-from components.common import storage
-from components.common.errors import InputError
-from components.common.model_place import (
-    LATEST,
-    find_pointer,
-    local_model,
-    version_in,
-)
+from components.common.base.errors import InputError
+from components.common.model.model_place import LATEST, find_pointer, local_model, version_in
+from components.common.store import storage
 
 
 def root_of(publish_dir: Path | str, name: str) -> str:

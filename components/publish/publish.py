@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.common import model, references, sealed, storage
-from components.common.errors import InputError, WorkError
-from components.common.files import hash_file
-from components.common.model import ModelDescription
-from components.common.model_place import METRICS, version_of
-from components.common.step import log, step
+from components.common.base.errors import InputError, WorkError
+from components.common.base.files import hash_file
+from components.common.base.step import log, step
+from components.common.model import layout, references
+from components.common.model.description import ModelDescription, read_description
+from components.common.model.model_place import METRICS, version_of
+from components.common.store import storage
+from components.common.untrusted import sealed
 from components.publish import in_bucket, in_folder, model_card, places
 from components.publish.compare import read_metrics
 from components.publish.decision import PUBLISH, Decision
@@ -57,7 +59,7 @@ def publish(
             reached, or the disk is full.
     """
     root = places.root_of(publish_dir, name)
-    description = model.read_description(model_dir)
+    description = read_description(model_dir)
     figures = read_metrics(metrics, description)
     version = version_of(description)
     _check(decision, version, name)
@@ -96,15 +98,15 @@ def _papers(model_dir: Path, figures: dict[str, Any], decision: Decision) -> dic
     hashes = {path.relative_to(model_dir).as_posix(): hash_file(path) for path in files}
     hashes |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in papers.items()}
     hashes.pop(model_card.FILE_NAME, None)  # of an earlier publication of the same folder
-    description = model.read_description(model_dir)
-    photos = references.References(model_dir / model.REFERENCES).photos
+    description = read_description(model_dir)
+    photos = references.References(model_dir / layout.REFERENCES).photos
     try:
         card = model_card.render(
             description, figures, photos, decision, dict(sorted(hashes.items()))
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(
-            f"{model.DESCRIPTION} holds what no training wrote, and no model card can be made of "
+            f"{layout.DESCRIPTION} holds what no training wrote, and no model card can be made of "
             f"it: {error}"
         ) from error
     return {**papers, model_card.FILE_NAME: card}

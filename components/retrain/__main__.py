@@ -1,6 +1,6 @@
 """The step `retrain` as a command: retrain.py's command line."""
 
-from components.common.step import run_command
+from components.common.base.step import run_command
 from components.retrain import command
 
 

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components import __version__
-from components.common import attribution, model, references
-from components.common.dataset import MANIFEST, Dataset
-from components.common.model import ModelDescription
-from components.common.photo import RENDERED, Photo
-from components.common.splits import PARTS
-from components.common.step import log, warn
+from components.common.base.step import log, warn
+from components.common.dataset import attribution
+from components.common.dataset.dataset import MANIFEST, Dataset
+from components.common.dataset.photo import RENDERED, Photo
+from components.common.dataset.vocabulary import PARTS
+from components.common.model import layout, model, references
+from components.common.model.description import ModelDescription, write_description
 from components.retrain import export, quantize
 from components.retrain.calibrate import Calibration, OutOfFold
 from components.retrain.export import KerasModels
@@ -66,18 +67,18 @@ def write(
     # Thumbnails are made outside Python, and writing the model's forms is one thread's work.
     with ThreadPoolExecutor(1) as beside:
         seen = material.learned, material.learned_vectors
-        shown = beside.submit(references.write, folder / model.REFERENCES, dataset, *seen)
+        shown = beside.submit(references.write, folder / layout.REFERENCES, dataset, *seen)
         export.write(models, size, folder, final_tensor_name=final_tensor_name)
         measured = _write_int8(folder, dataset, trained, size) if int8 else None
     shown.result()
     description = describe(material, trained, measured)
     model.write_head(folder, trained.head.weights, trained.head.biases)
     if trained.calibration:
-        (folder / model.DISTANCES).write_bytes(trained.calibration.distances.to_bytes())
-    (folder / model.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
+        (folder / layout.DISTANCES).write_bytes(trained.calibration.distances.to_bytes())
+    (folder / layout.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
     written = attribution.render(dataset.photos)
     (folder / attribution.FILE_NAME).write_text(written, encoding="utf-8")
-    return model.write_description(folder, description)  # last: it names the hash of every file
+    return write_description(folder, description)  # last: it names the hash of every file
 
 
 def describe(material: Material, trained: Trained, int8: Int8 | None) -> ModelDescription:
@@ -121,9 +122,9 @@ def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> 
     if trained.found is None:
         log.info("int8 model left out: too few photos to measure it on")
         return None
-    path = folder / model.INT8
+    path = folder / layout.INT8
     photos = trained.scored
-    path.write_bytes(quantize.make((folder / model.LITERT).read_bytes(), dataset, size))
+    path.write_bytes(quantize.make((folder / layout.LITERT).read_bytes(), dataset, size))
     measured = quantize.measure(path, dataset, photos, trained.found, size)
     low, high = (100 * bound for bound in measured.interval)
     log.info(

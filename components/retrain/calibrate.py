@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.model import softmax
-from components.common.unknown import ClassDistances, UnknownRule
+from components.common.model.model import softmax
+from components.common.model.unknown import ClassDistances, UnknownRule
 from components.retrain.head import Examples, Head, Recipe, cross_entropy, train
 
 FOLDS = 5

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import storage
-from components.common.errors import InputError
-from components.common.step import log, warn
+from components.common.base.errors import InputError
+from components.common.base.step import log, warn
+from components.common.store import storage
 
 # The SHA-256 of the arrays, then the arrays as numpy's .npz.
 FILE = "fine_tuning.checkpoint"

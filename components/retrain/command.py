@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from components.common import backbone, bottlenecks, model
-from components.common.architecture import DEFAULT_ARCHITECTURE, NAMES
-from components.common.convert import quiet_tensorflow
-from components.common.dataset import MANIFEST, Dataset
-from components.common.errors import InputError
-from components.common.files import atomic_directory, atomic_file, default_cache_dir
-from components.common.step import add_options, log
+from components.common.base.errors import InputError
+from components.common.base.files import atomic_directory, atomic_file, default_cache_dir
+from components.common.base.step import add_options, log
+from components.common.dataset.dataset import MANIFEST, Dataset
+from components.common.model import layout
+from components.common.network import backbone, bottlenecks
+from components.common.network.architecture import DEFAULT_ARCHITECTURE, NAMES
+from components.common.network.convert import quiet_tensorflow
 from components.retrain import from_folder
 from components.retrain.distort import Distortions
 from components.retrain.finetune import FineTuning, check_gpu
@@ -147,8 +148,8 @@ def run(options: argparse.Namespace) -> None:
     base = Path(options.output_dir).expanduser()
     places = {
         "output": base / "model",
-        "output_graph": base / model.FROZEN,
-        "output_labels": base / model.LABELS,
+        "output_graph": base / layout.FROZEN,
+        "output_labels": base / layout.LABELS,
         "summaries_dir": base / "retrain_logs",
         "bottleneck_dir": base / "bottlenecks",
         "intermediate_output_graphs_dir": base / "intermediate_graph",
@@ -190,11 +191,11 @@ def run(options: argparse.Namespace) -> None:
         weights=options.weights,
         cache_dir=str(places["model_dir"]),
     )
-    _copy(places["output"] / model.FROZEN, places["output_graph"])
-    _copy(places["output"] / model.LABELS, places["output_labels"])
+    _copy(places["output"] / layout.FROZEN, places["output_graph"])
+    _copy(places["output"] / layout.LABELS, places["output_labels"])
     if saved_model:
         with atomic_directory(saved_model, what="the SavedModel", marker=SAVED_MODEL_MARKER) as new:
-            shutil.copytree(places["output"] / model.SAVED_MODEL, new, dirs_exist_ok=True)
+            shutil.copytree(places["output"] / layout.SAVED_MODEL, new, dirs_exist_ok=True)
     log.info("Model: %s, frozen graph: %s", places["output"], places["output_graph"])
     log.info("TensorBoard: tensorboard --logdir %s", places["summaries_dir"])
 

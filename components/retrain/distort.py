@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import bottlenecks, images
-from components.common.backbone import Backbone
-from components.common.dataset import Dataset
-from components.common.errors import InputError
-from components.common.photo import Photo
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.network import bottlenecks
+from components.common.network.backbone import Backbone
+from components.common.photos import images
 
 VERSION = 1  # part of the cache's key: change it when a distortion makes something else
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.common import convert, model, weights
-from components.common.architecture import Architecture
-from components.common.convert import INPUT, Frozen, freeze, to_litert
-from components.common.weights import Weights
+from components.common.model import layout
+from components.common.network import convert, weights
+from components.common.network.architecture import Architecture
+from components.common.network.convert import INPUT, Frozen, freeze, to_litert
+from components.common.network.weights import Weights
 from components.retrain.head import Head
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class KerasModels:
 
     def set_head(self, head: Head) -> None:
         """Give the last layer other weights."""
-        self.classifier.get_layer(model.SCORES).set_weights([head.weights, head.biases])
+        self.classifier.get_layer(layout.SCORES).set_weights([head.weights, head.biases])
 
 
 def build(architecture: Architecture, pretrained: Weights, head: Head) -> KerasModels:
@@ -46,9 +47,9 @@ def build(architecture: Architecture, pretrained: Weights, head: Head) -> KerasM
     network = architecture.build()
     weights.apply_to_keras(pretrained, network)
     features = network.get_layer(architecture.family.feature_layer).output
-    bottleneck = keras.layers.GlobalAveragePooling2D(name=model.BOTTLENECK)(features)
+    bottleneck = keras.layers.GlobalAveragePooling2D(name=layout.BOTTLENECK)(features)
     layer = keras.layers.Dense(
-        len(head.biases), activation="softmax", name=model.SCORES, dtype="float32"
+        len(head.biases), activation="softmax", name=layout.SCORES, dtype="float32"
     )
     scores = layer(bottleneck)
     layer.set_weights([head.weights, head.biases])
@@ -57,14 +58,14 @@ def build(architecture: Architecture, pretrained: Weights, head: Head) -> KerasM
         keras.Model(network.input, scores, name=f"{name}_retrained"),
         keras.Model(
             network.input,
-            {model.SCORES: scores, model.BOTTLENECK: bottleneck, model.FEATURES: features},
+            {layout.SCORES: scores, layout.BOTTLENECK: bottleneck, layout.FEATURES: features},
             name=f"{name}_inspectable",
         ),
     )
 
 
 def write(
-    models: KerasModels, size: int, directory: Path, *, final_tensor_name: str = model.SCORES
+    models: KerasModels, size: int, directory: Path, *, final_tensor_name: str = layout.SCORES
 ) -> None:
     """Write `model.keras`, `saved_model/`, `model.tflite` and `retrained_graph.pb`.
 
@@ -76,17 +77,17 @@ def write(
         directory: where to.
         final_tensor_name: name of the frozen graph's output.
     """
-    models.classifier.save(directory / model.KERAS)
+    models.classifier.save(directory / layout.KERAS)
     traced = trace(models, size, final_tensor_name)
-    _save(models, traced, size, directory / model.SAVED_MODEL)
+    _save(models, traced, size, directory / layout.SAVED_MODEL)
     frozen = freeze(traced)
-    (directory / model.LITERT).write_bytes(to_litert(frozen, INSPECT, directory))
-    (directory / model.FROZEN).write_bytes(frozen_graph(frozen, final_tensor_name))
+    (directory / layout.LITERT).write_bytes(to_litert(frozen, INSPECT, directory))
+    (directory / layout.FROZEN).write_bytes(frozen_graph(frozen, final_tensor_name))
 
 
 def trace(models: KerasModels, size: int, final_tensor_name: str) -> "ConcreteFunction":
     """The inspectable model's graph, with the operation that the frozen graph ends in."""
-    return convert.trace(models.inspectable, size, {model.SCORES: final_tensor_name})
+    return convert.trace(models.inspectable, size, {layout.SCORES: final_tensor_name})
 
 
 def frozen_graph(frozen: Frozen, final_tensor_name: str) -> bytes:
@@ -129,7 +130,7 @@ def _save(models: KerasModels, traced: "ConcreteFunction", size: int, directory:
     import tensorflow as tf
 
     def serve(batch: "tf.Tensor") -> "dict[str, tf.Tensor]":
-        return {model.SCORES: traced(batch)[model.SCORES]}
+        return {layout.SCORES: traced(batch)[layout.SCORES]}
 
     def serve_bytes(encoded: "tf.Tensor") -> "dict[str, tf.Tensor]":
         shape = tf.TensorSpec((size, size, 3), tf.float32)

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import images
-from components.common.batches import batched
-from components.common.dataset import Dataset
-from components.common.errors import InputError
-from components.common.photo import Photo
-from components.common.splits import TRAINING
-from components.common.step import log, warn
+from components.common.base.batches import batched
+from components.common.base.errors import InputError
+from components.common.base.step import log, warn
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import TRAINING
+from components.common.photos import images
 from components.retrain.checkpoints import Checkpoint, Checkpoints, check_place
 from components.retrain.distort import Distortions
 from components.retrain.export import KerasModels
@@ -203,7 +203,7 @@ def predict(
     models: KerasModels, dataset: Dataset, photos: Sequence[Photo]
 ) -> tuple[NDArray[np.float32], Head]:
     """Bottlenecks of photos by the tuned network, float32 (N, D), and its tuned head."""
-    from components.common import model
+    from components.common.model import layout
 
     size = models.classifier.input_shape[1]
     found = []
@@ -212,8 +212,8 @@ def predict(
             data = [dataset.read(photo) for photo in chunk]
             inputs = pool.map(lambda one: images.model_input(one, size), data)
             outputs = models.inspectable.predict_on_batch(np.stack(list(inputs)))
-            found.append(np.asarray(outputs[model.BOTTLENECK], np.float32))
-    weights, biases = models.classifier.get_layer(model.SCORES).get_weights()
+            found.append(np.asarray(outputs[layout.BOTTLENECK], np.float32))
+    weights, biases = models.classifier.get_layer(layout.SCORES).get_weights()
     return np.concatenate(found), Head(np.asarray(weights), np.asarray(biases))
 
 

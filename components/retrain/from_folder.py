@@ -15,15 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import bottlenecks, class_folders, images, splits
-from components.common.backbone import Backbone
-from components.common.dataset import DatasetWriter
-from components.common.errors import InputError
-from components.common.images import BadPhoto
-from components.common.photo import Photo
-from components.common.splits import SURPLUS
-from components.common.step import log, warn
-from components.common.wording import counted
+from components.common.base.errors import InputError
+from components.common.base.step import log, warn
+from components.common.base.wording import counted
+from components.common.dataset import class_folders, quotas
+from components.common.dataset.dataset import DatasetWriter
+from components.common.dataset.groups import group_keys, group_photos, near_copies
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import SURPLUS
+from components.common.network import bottlenecks
+from components.common.network.backbone import Backbone
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 
 FEW_PHOTOS = 20  # retrain.py warned below this
 
@@ -101,8 +104,8 @@ def divide(
     Raises:
         InputError: a class has too few different photos.
     """
-    near = splits.near_copies([photo.phash for photo in photos], vectors)
-    groups = splits.group_photos(photos, near)
+    near = near_copies([photo.phash for photo in photos], vectors)
+    groups = group_photos(photos, near)
     by_class: dict[str, dict[str, list[int]]] = collections.defaultdict(dict)
     found: list[dict[str, Any]] = [{"group": "", "split": SURPLUS} for _ in photos]
     twice = []
@@ -111,7 +114,7 @@ def divide(
         if any(photos[row].label != label for row in rows):
             twice += rows
             continue
-        by_class[label][splits.group_keys([photos[row] for row in rows])[0]] = rows
+        by_class[label][group_keys([photos[row] for row in rows])[0]] = rows
     if twice:
         warn(
             f"{counted(len(twice), 'photo was', 'photos were')} left out because the same photo is "
@@ -120,7 +123,7 @@ def divide(
     for label in sorted({photo.label for photo in photos}):
         members = by_class[label]
         count = sum(len(rows) for rows in members.values())
-        quota = splits.quota_for(
+        quota = quotas.quota_for(
             count,
             train_per_class=max(1, count),
             demo_per_class=0,
@@ -128,7 +131,7 @@ def divide(
             testing_percentage=testing_percentage,
         )
         sizes = {key: len(rows) for key, rows in members.items()}
-        for key, part in splits.assign(label, sizes, quota).items():
+        for key, part in quotas.assign(label, sizes, quota).items():
             for row in members[key]:
                 found[row] = {"group": key, "split": part}
     return found

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.errors import InputError
-from components.common.model import softmax
+from components.common.base.errors import InputError
+from components.common.model.model import softmax
 
 INITIAL_DEVIATION = 0.001
 OPTIMIZERS = ("sgd", "momentum", "adam")

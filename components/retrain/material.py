@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import backbone, bottlenecks
-from components.common.architecture import Architecture, parse_architecture
-from components.common.bottlenecks import Bottlenecks
-from components.common.dataset import Dataset
-from components.common.errors import InputError
-from components.common.model import softmax
-from components.common.photo import Photo
-from components.common.splits import TEST, TRAINING, VALIDATION
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
+from components.common.model.model import softmax
+from components.common.network import backbone, bottlenecks
+from components.common.network.architecture import Architecture, parse_architecture
+from components.common.network.bottlenecks import Bottlenecks
 from components.retrain.distort import Distortions, distorted_bottlenecks
 from components.retrain.head import Examples, Head
 

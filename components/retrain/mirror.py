@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 
-from components.common import storage
-from components.common.errors import InputError, WorkError
-from components.common.step import warn
+from components.common.base.errors import InputError, WorkError
+from components.common.base.step import warn
+from components.common.store import storage
 
 INTERVAL_S = 10.0
 # An object cannot grow: each copy is of the whole file. So that a long training does not send its

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import images
-from components.common.batches import batched
-from components.common.dataset import Dataset
-from components.common.photo import Photo
-from components.common.splits import TRAINING, VALIDATION
-from components.common.worker_threads import worker_threads
+from components.common.base.batches import batched
+from components.common.base.worker_threads import worker_threads
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import TRAINING, VALIDATION
+from components.common.photos import images
 from components.retrain.distort import Distortions, distorted_input
 
 if TYPE_CHECKING:

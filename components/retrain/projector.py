@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import images
-from components.common.dataset import Dataset
-from components.common.files import naming_full_disk
-from components.common.photo import Photo
+from components.common.base.files import naming_full_disk
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.photos import images
 
 MOST_PHOTOS = 1000  # a sprite has at most 8192 x 8192 pixels, and a browser its patience
 SIDE = 64  # pixels of a thumbnail

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common import backbone, images, model
-from components.common.batches import batched, in_turn
-from components.common.convert import INPUT
-from components.common.dataset import Dataset
-from components.common.photo import Photo
-from components.common.splits import TRAINING
+from components.common.base.batches import batched, in_turn
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import TRAINING
+from components.common.model import layout
+from components.common.network import backbone
+from components.common.network.convert import INPUT
+from components.common.photos import images
 from components.retrain import export
 from components.retrain.calibrate import OutOfFold
 
@@ -128,7 +130,7 @@ def _bottlenecks(
             for chunk in batched(photos, BATCH):
                 data = [dataset.read(photo) for photo in chunk]
                 inputs = pool.map(lambda one: images.model_input(one, size), data)
-                yield run(input=np.stack(list(inputs)))[model.BOTTLENECK]
+                yield run(input=np.stack(list(inputs)))[layout.BOTTLENECK]
 
     return np.concatenate(list(vectors()))
 

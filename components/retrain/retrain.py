@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.common import images, model, weights_sources
-from components.common.architecture import parse_architecture
-from components.common.bottlenecks import Bottlenecks
-from components.common.convert import freeze, load_tensorflow, quiet_tensorflow
-from components.common.errors import InputError
-from components.common.files import atomic_directory, default_cache_dir, write_file
-from components.common.splits import TEST, TRAINING, VALIDATION
-from components.common.step import log, step
-from components.common.weights import Weights
+from components.common.base.errors import InputError
+from components.common.base.files import atomic_directory, default_cache_dir, write_file
+from components.common.base.step import log, step
+from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
+from components.common.model import layout
+from components.common.network import weights_sources
+from components.common.network.architecture import parse_architecture
+from components.common.network.bottlenecks import Bottlenecks
+from components.common.network.convert import freeze, load_tensorflow, quiet_tensorflow
+from components.common.network.weights import Weights
+from components.common.photos import images
 from components.retrain import artifact, calibrate, export, finetune
 from components.retrain import sweep as sweeping
 from components.retrain.artifact import Trained
@@ -55,7 +57,7 @@ class Extras:
         int8: also make and measure the int8 form.
     """
 
-    final_tensor_name: str = model.SCORES
+    final_tensor_name: str = layout.SCORES
     intermediate_output_graphs_dir: str = ""
     intermediate_store_frequency: int = 0
     print_misclassified_test_images: bool = False
@@ -127,7 +129,7 @@ def retrain(
 
     classes, validation = material.dataset.labels, material.parts[VALIDATION]
     with (
-        atomic_directory(output, what="the model", marker=model.DESCRIPTION) as model_folder,
+        atomic_directory(output, what="the model", marker=layout.DESCRIPTION) as model_folder,
         LogMirror(summaries_dir, logs_place),
         TensorBoardSummaries(summaries_dir, classes, recipe, validation) as summaries,
     ):
@@ -162,7 +164,7 @@ def retrain(
             final_tensor_name=extras.final_tensor_name,
             int8=extras.int8,
         )
-        _finish(summaries, last, material, (model_folder / model.FROZEN).read_bytes())
+        _finish(summaries, last, material, (model_folder / layout.FROZEN).read_bytes())
 
 
 class _IntermediateGraphs:

@@ -16,9 +16,9 @@ from tensorboard.plugins.hparams import api as hparams_api
 from tensorboard.plugins.pr_curve import summary as pr_curve
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
-from components.common.errors import InputError
-from components.common.files import naming_full_disk
-from components.common.model import softmax
+from components.common.base.errors import InputError
+from components.common.base.files import naming_full_disk
+from components.common.model.model import softmax
 from components.retrain.finetune import TunedLook
 from components.retrain.head import Examples, Look, Recipe
 from components.retrain.sweep import Trial

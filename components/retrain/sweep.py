@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.common.step import log
+from components.common.base.step import log
 from components.retrain import calibrate
 from components.retrain.head import Examples, Recipe, cross_entropy
 from components.retrain.material import Material

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.common import sealed, storage
-from components.common.errors import InputError, WorkError
-from components.common.files import write_file
-from components.common.model_place import METRICS_KIND
-from components.common.sealed import Kind
-from components.common.step import step, warn
+from components.common.base.errors import InputError, WorkError
+from components.common.base.files import write_file
+from components.common.base.step import step, warn
+from components.common.model.model_place import METRICS_KIND
+from components.common.store import storage
+from components.common.untrusted import sealed
+from components.common.untrusted.sealed import Kind
 
 STEP = "summarize"
 # What is read of the run's other artifacts, JSON of a few kilobytes each: step, artifact and kind.

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from components.common.step import run_command
+from components.common.base.step import run_command
 from components.tensorboard.tensorboard import tensorboard
 
 

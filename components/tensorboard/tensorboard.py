@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from components.common.files import write_file
-from components.common.step import step
+from components.common.base.files import write_file
+from components.common.base.step import step
 
 # Keys of the secret that KFP keeps its object store's credentials in, and boto3's variables.
 SECRET_KEYS = {"accesskey": "AWS_ACCESS_KEY_ID", "secretkey": "AWS_SECRET_ACCESS_KEY"}

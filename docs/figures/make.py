@@ -19,21 +19,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from components.common import line_chart
-from components.common.errors import InputError, WorkError
-from components.common.files import default_cache_dir
-from components.common.line_chart import Axis, Line
-from components.common.step import log, run_command
+from components.common.pages import line_chart
+from components.common.base.errors import InputError, WorkError
+from components.common.base.files import default_cache_dir
+from components.common.pages.line_chart import Axis, Line
+from components.common.base.step import log, run_command
 from components.retrain.head import PIPELINE, Look, Recipe, score, train
-from components.retrain.learning_curve_points import (
-    DRAWS,
-    SIZES,
-    Material,
-    measure,
-    parse_sizes,
-    read,
-)
-from components.retrain.learning_curve_report import Curve, files, text
+from programs.learning_curve.points import DRAWS, SIZES, Material, measure, parse_sizes, read
+from programs.learning_curve.report import Curve, files, text
 
 HERE = Path(__file__).parent
 RATES = ((0.0001, "0.0001 too low"), (0.01, "0.01 right"), (0.5, "0.5 too high"))

@@ -3,12 +3,12 @@
 import sys
 import time
 
-from components.common import storage
-from components.common.errors import InputError, WorkError
-from components.common.model import DESCRIPTION
-from components.common.model_place import LATEST, POINTER_MAX_BYTES
-from components.common.step import configure_logging, log
-from components.common.termination import end_cleanly_on_sigterm
+from components.common.base.errors import InputError, WorkError
+from components.common.base.step import configure_logging, log
+from components.common.base.termination import end_cleanly_on_sigterm
+from components.common.model.layout import DESCRIPTION
+from components.common.model.model_place import LATEST, POINTER_MAX_BYTES
+from components.common.store import storage
 
 AGAIN_S = 30.0
 

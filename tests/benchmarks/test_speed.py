@@ -14,8 +14,8 @@ from benchmarks.speed import frame, growth, materials, plot
 from benchmarks.speed.__main__ import ROWS, measure, measures
 from benchmarks.speed.frame import LIMIT, OURS, Check, Row, Series, Turns, Way
 from benchmarks.speed.materials import Bench
-from components.common import images
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.photos import images
 
 
 def way(name: str, seconds: float, log: list[str], **more: Any) -> Way:

@@ -9,10 +9,11 @@ import pytest
 from conftest import SMALL_ARCHITECTURE, run_captured
 
 from components.bottleneck.bottleneck import bottleneck
-from components.common import bottlenecks, images
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.errors import InputError
-from components.common.photo import Photo
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.photo import Photo
+from components.common.network import bottlenecks
+from components.common.photos import images
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from conftest import Run
 from playwright.sync_api import Browser
 
-from components.common.model import read_description
-from components.common.model_place import version_of
+from components.common.model.description import read_description
+from components.common.model.model_place import version_of
 
 PAGES = ("index", "report", "gallery", "curation")
 LINKS = "Array.from(document.querySelectorAll('a[href]'), (one) => one.href)"

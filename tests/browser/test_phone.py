@@ -16,8 +16,8 @@ from evaluation_items import answer, description, evaluation
 from playwright.sync_api import Browser, Page, expect
 from serve_process import serving
 
-from components.common.dataset import Dataset
-from components.common.model import Model
+from components.common.dataset.dataset import Dataset
+from components.common.model.model import Model
 from components.evaluate import report
 
 PHONE = {"width": 390, "height": 844}
@@ -56,7 +56,7 @@ SIDEWAYS = """() => Array.from(document.querySelectorAll(".scroll")).filter((one
 def pages(long_names_run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The pages of the run, and a learning curve of its photos."""
     curve = tmp_path_factory.mktemp("curve")
-    command = [sys.executable, "-m", "components.retrain.learning_curve", "--draws", "2"]
+    command = [sys.executable, "-m", "programs.learning_curve", "--draws", "2"]
     command += ["--image_dir", str(long_names_run.directory / "training"), "--sizes", "5"]
     command += ["--architecture", SMALL_ARCHITECTURE, "--output_dir", str(curve)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)

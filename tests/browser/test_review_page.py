@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from conftest import SMALL_ARCHITECTURE, Run, run_pipeline
 from playwright.sync_api import Page
 
-from components.common import decisions
+from components.common.dataset import decisions
 
 
 def outcomes(run: Run) -> dict[tuple[str, str, str], tuple[str, str]]:

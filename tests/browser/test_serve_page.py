@@ -12,9 +12,10 @@ from conftest import Run
 from playwright.sync_api import Browser, BrowserContext, FileChooser, Page, Request, Route, expect
 from serve_process import ServeProcess, serving
 
-from components.common import images, report
-from components.common.dataset import Dataset
-from components.common.model import Model
+from components.common.dataset.dataset import Dataset
+from components.common.model.model import Model
+from components.common.pages import report
+from components.common.photos import images
 
 PHONE = {"width": 360, "height": 740}
 PATIENCE_MS = 30_000

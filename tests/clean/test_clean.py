@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, clean, judge
-from components.common import file_types, images
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.errors import InputError
-from components.common.images import BadPhoto
-from components.common.photo import Photo
-from components.common.step import log
+from components.common.base.errors import InputError
+from components.common.base.step import log
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.photo import Photo
+from components.common.photos import file_types, images
+from components.common.photos.images import BadPhoto
 
 
 def picture(seed: int = 0, width: int = 480, height: int = 360) -> NDArray[np.uint8]:

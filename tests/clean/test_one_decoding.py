@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from components.clean import clean as clean_module
 from components.clean import quality
 from components.clean.clean import is_placeholder, judge
-from components.common import images
-from components.common.images import CleanPhoto
-from components.common.perceptual_hash import phash_of
+from components.common.photos import images
+from components.common.photos.images import CleanPhoto
+from components.common.photos.perceptual_hash import phash_of
 
 
 def scene(width: int, height: int, seed: int = 0) -> NDArray[np.uint8]:

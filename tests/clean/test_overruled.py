@@ -11,10 +11,11 @@ from PIL import Image
 
 from components.clean import clean as clean_module
 from components.clean.clean import clean, judge
-from components.common import decisions, images
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.images import BadPhoto
-from components.common.photo import KEPT_BY_HAND, TRUNCATED, Photo
+from components.common.dataset import decisions
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.photo import KEPT_BY_HAND, TRUNCATED, Photo
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 
 
 def picture(seed: int) -> bytes:

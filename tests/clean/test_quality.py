@@ -10,11 +10,11 @@ import pytest
 
 from components.clean import quality
 from components.clean.clean import clean
-from components.common import images
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.errors import InputError
-from components.common.images import BadPhoto, CleanPhoto
-from components.common.photo import Photo
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.photo import Photo
+from components.common.photos import images
+from components.common.photos.images import BadPhoto, CleanPhoto
 
 
 def scene(width: int = 400, height: int = 300) -> np.ndarray:

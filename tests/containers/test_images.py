@@ -114,7 +114,7 @@ def test_tensorboard_s_image_starts_tensorboard(docker: PrivateDocker, images: I
 def test_one_line_of_a_step_is_rebuilt_in_seconds(
     docker: PrivateDocker, images: Images, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    for name in ("components", "docker"):
+    for name in ("components", "programs", "docker"):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("species.yaml", "LICENSE", ".dockerignore"):
         shutil.copy(ROOT / name, tmp_path)

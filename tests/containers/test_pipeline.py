@@ -18,8 +18,8 @@ from compiled_pipelines import Compiled, compile_to
 from conftest import ROOT, SHARED, SMALL_ARCHITECTURE
 from private_docker import Images, PrivateDocker
 
-from components.common.model import read_description
-from components.runner.containers import RUN_LABEL
+from components.common.model.description import read_description
+from programs.run.containers import RUN_LABEL
 
 SMALL = ("--architecture", SMALL_ARCHITECTURE, "--how_many_training_steps", "300")
 SAMPLE = ("--per_class", "20", *SMALL)

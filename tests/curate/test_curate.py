@@ -13,14 +13,16 @@ import pytest
 from curation_items import SMALL, Item, items, places, prepare
 
 from components.clean.clean import clean
-from components.common import bottlenecks, images, splits
-from components.common.backbone import load_backbone
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.errors import InputError
-from components.common.photo import Photo
-from components.common.reasons import FILE_NAME
-from components.common.splits import DEMO, LEDGER, TEST, TRAINING, VALIDATION
-from components.common.step import log
+from components.common.base.errors import InputError
+from components.common.base.step import log
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.ledger import FILE_NAME as LEDGER
+from components.common.dataset.photo import Photo
+from components.common.dataset.reasons import FILE_NAME
+from components.common.dataset.vocabulary import DEMO, PARTS, TEST, TRAINING, VALIDATION
+from components.common.network import bottlenecks
+from components.common.network.backbone import load_backbone
+from components.common.photos import images
 from components.curate.curate import curate
 from components.curate.selection import Division
 
@@ -102,7 +104,7 @@ def test_best_of_near_copies_is_kept(tmp_path: Path) -> None:
         Item("daisy", "small", like="daisy 0", width=200),
     ]
     parts = curated(tmp_path, items("daisy", 8) + copies + items("roses", 8)).parts
-    assert parts["large"] in splits.PARTS
+    assert parts["large"] in PARTS
     assert [parts[name] for name in ("daisy 0", "medium", "small")] == ["near_duplicate"] * 3
 
 

@@ -6,9 +6,10 @@ import re
 import numpy as np
 from html_page import Page
 
-from components.common import images, reasons
-from components.common.decisions import DROP, KEEP, Decisions
-from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.common.dataset import reasons
+from components.common.dataset.decisions import DROP, KEEP, Decisions
+from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.common.photos import images
 from components.curate import facts, review
 from components.curate.facts import CLEAN, CURATE, Entry
 from components.curate.selection import Judged

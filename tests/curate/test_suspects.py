@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.common import bottlenecks, images
-from components.common.backbone import BackboneKey, load_backbone
-from components.common.bottlenecks import Bottlenecks
-from components.common.files import default_cache_dir
-from components.common.photo import Photo
+from components.common.base.files import default_cache_dir
+from components.common.dataset.photo import Photo
+from components.common.network import bottlenecks
+from components.common.network.backbone import BackboneKey, load_backbone
+from components.common.network.bottlenecks import Bottlenecks
+from components.common.photos import images
 from components.curate import ridge, suspects
 
 KEY = BackboneKey("mobilenet_1.0_224", 224, "0" * 64)

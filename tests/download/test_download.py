@@ -7,8 +7,8 @@ import pytest
 from photo_server import Answer, serve
 from services import photo
 
-from components.common.dataset import Dataset
-from components.common.errors import InputError, WorkError
+from components.common.base.errors import InputError, WorkError
+from components.common.dataset.dataset import Dataset
 from components.download.candidate import Options
 from components.download.download import check_options, class_names, download
 

@@ -8,8 +8,8 @@ import pytest
 from photo_server import Answer, PhotoServer, serve
 from services import photo
 
-from components.common.errors import WorkError
-from components.common.fetch import Fetcher, Policy
+from components.common.base.errors import WorkError
+from components.common.web.fetch import Fetcher, Policy
 from components.download.candidate import Candidate
 from components.download.gather import AHEAD_ON_DISK, Admission, Tally, gather
 

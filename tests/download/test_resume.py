@@ -13,9 +13,9 @@ from conftest import ROOT
 from photo_server import Answer, serve
 from services import NAME, Record, Services, addresses, photo, running
 
-from components.common.dataset import Dataset
-from components.common.fetch_cache import FetchCache
-from components.common.species import Species, as_parameter
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.species import Species, as_parameter
+from components.common.web.fetch_cache import FetchCache
 
 PHOTOS = 60
 KILLS = 20

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 from evaluation_items import CLASSES, answer, jpeg
 
-from components.common import images
-from components.common.images import BadPhoto
-from components.common.photo import Photo
+from components.common.dataset.photo import Photo
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 from components.evaluate.answers import MAX_MISTAKES, Source, mistakes, outcomes
 from components.evaluate.evaluation import Answer
 

@@ -14,11 +14,11 @@ import pytest
 from conftest import ROOT, Run, run_captured
 from html_page import Page
 
-from components.common import images
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.errors import InputError
-from components.common.model import Model, Prediction
-from components.common.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.common.model.model import Model, Prediction
+from components.common.photos import images
 from components.evaluate.evaluate import cautions, evaluate, figures
 from components.evaluate.evaluation import Evaluation
 

@@ -9,9 +9,9 @@ import numpy as np
 from evaluation_items import CLASSES, RULE, answer, description, evaluation, jpeg, sixty_answers
 from html_page import Page
 
-from components.common import images
-from components.common.photo import Photo
-from components.common.report import RENDERED, WARNING
+from components.common.dataset.photo import Photo
+from components.common.pages.report import RENDERED, WARNING
+from components.common.photos import images
 from components.evaluate import report, report_model, report_probabilities
 from components.evaluate.answers import MAX_MISTAKES, outcomes
 from components.evaluate.evaluation import FOLDER, Evaluation, Unusable

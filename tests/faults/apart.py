@@ -5,7 +5,7 @@ import random
 import resource
 from collections.abc import Callable
 
-from components.common.errors import InputError
+from components.common.base.errors import InputError
 
 MEMORY_BYTES = 3 * 1024**3
 

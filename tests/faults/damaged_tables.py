@@ -12,7 +12,7 @@ from pathlib import Path
 
 from faults.apart import mutant, outcome
 
-from components.common.dataset import MANIFEST, Dataset
+from components.common.dataset.dataset import MANIFEST, Dataset
 
 
 def take(folder: Path) -> None:

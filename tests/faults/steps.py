@@ -16,8 +16,9 @@ from typing import Any
 from conftest import ROOT, SMALL_ARCHITECTURE
 from photo_server import Answer, serve
 
-from components.common.model import DESCRIPTION, read_description
-from components.common.step import EVENTS_VARIABLE
+from components.common.base.step import EVENTS_VARIABLE
+from components.common.model.description import read_description
+from components.common.model.layout import DESCRIPTION
 
 CLASSES = ("fly_agaric", "penny_bun")
 PHOTOS = 20  # of each class

@@ -23,12 +23,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sealing import reseal
 
-from components.common import bottlenecks, model, splits
-from components.common.dataset import Dataset
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.dataset import ledger
+from components.common.dataset.dataset import Dataset
+from components.common.model.description import read_description
+from components.common.network import bottlenecks
 from components.publish.decision import Decision
 from components.publish.publish import decide, publish
-from components.verify import predictions, verify
+from programs.verify import predictions, verify
 
 CASES = cases(25, 250)  # of each file
 KINDS = ("cut", "bit", "bit", "bytes", "missing", "other", "longer", "empty", "newer", "older")
@@ -52,7 +54,7 @@ def published(run: verify.Run, folder: Path) -> object:
     decision = Decision.read(run.decision)
     with tempfile.TemporaryDirectory() as place:
         publish(folder, run.metrics, decision, place, name=decision.name)
-    return model.read_description(folder)
+    return read_description(folder)
 
 
 def published_figures(run: verify.Run, folder: Path) -> object:
@@ -74,7 +76,7 @@ def decided(run: verify.Run, folder: Path) -> object:
 
 def placed(run: verify.Run, folder: Path) -> object:
     """As `curate` takes the ledger of an earlier run."""
-    return splits.read_ledger(str(folder))
+    return ledger.read(str(folder))
 
 
 def answered(run: verify.Run, folder: Path) -> object:
@@ -108,7 +110,7 @@ ARTIFACTS = {
     "model": Artifact(lambda run: run.model, published, MODEL_FILES),
     "metrics": Artifact(lambda run: run.metrics, published_figures),
     "decision": Artifact(lambda run: run.decision, decided),
-    "ledger": Artifact(lambda run: run.ledger.parent, placed, (splits.LEDGER,)),
+    "ledger": Artifact(lambda run: run.ledger.parent, placed, (ledger.FILE_NAME,)),
     "predictions": Artifact(lambda run: run.predictions, answered),
 }
 PLACES = [
@@ -181,7 +183,7 @@ def damage(path: Path, kind: str, at: float, bit: int, substitute: Path) -> bool
         return True
     if kind == "other":
         # A ledger of another run is what `--earlier_ledger` is for.
-        if not substitute.is_file() or path.name == splits.LEDGER:
+        if not substitute.is_file() or path.name == ledger.FILE_NAME:
             return False
         path.write_bytes(substitute.read_bytes())
         return True
@@ -206,7 +208,7 @@ def test_hundreds_of_cases_are_tried() -> None:
 
 
 @pytest.mark.parametrize(("name", "file"), PLACES)
-@settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=CASES, suppress_health_check=[HealthCheck.too_slow])
 @given(
     kind=st.sampled_from(KINDS),
     at=st.floats(0, 1, exclude_max=True),

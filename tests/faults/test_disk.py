@@ -22,8 +22,8 @@ from faults.steps import (
     run,
 )
 
-from components.common.convert import quiet_tensorflow
-from components.common.errors import DiskFull
+from components.common.base.errors import DiskFull
+from components.common.network.convert import quiet_tensorflow
 from components.retrain.head import Examples, Recipe
 
 ROUNDS = cases(1, 5)

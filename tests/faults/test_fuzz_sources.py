@@ -11,12 +11,12 @@ from faults.faults import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.common import licences
-from components.common.attribution import render
-from components.common.dataset import SCHEMA
-from components.common.errors import InputError, WorkError
-from components.common.fetch import Fetcher
-from components.common.species import Species
+from components.common.base.errors import InputError, WorkError
+from components.common.dataset import licences
+from components.common.dataset.attribution import render
+from components.common.dataset.dataset import SCHEMA
+from components.common.dataset.species import Species
+from components.common.web.fetch import Fetcher
 from components.download.candidate import Candidate, Options, Query
 from components.download.download import _row
 from components.download.gather import Admission, Tally

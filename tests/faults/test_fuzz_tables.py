@@ -7,8 +7,8 @@ from pathlib import Path
 from conftest import ROOT, run_captured
 from faults.faults import cases
 
-from components.common.dataset import DatasetWriter
-from components.common.photo import Photo
+from components.common.dataset.dataset import DatasetWriter
+from components.common.dataset.photo import Photo
 
 
 def test_damaged_manifest_is_refused_and_ends_no_process(tmp_path: Path) -> None:

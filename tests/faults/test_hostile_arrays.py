@@ -16,10 +16,12 @@ import pytest
 from faults.faults import cases
 from sealing import reseal
 
-from components.common import arrays, bottlenecks, unknown, weights
-from components.common.backbone import DESCRIPTION_FILE, BackboneKey
-from components.common.bottlenecks import SCORES, VECTORS, Bottlenecks
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.model import unknown
+from components.common.network import bottlenecks, weights
+from components.common.network.backbone import DESCRIPTION_FILE, BackboneKey
+from components.common.network.bottlenecks import SCORES, VECTORS, Bottlenecks
+from components.common.untrusted import arrays
 
 MEGABYTE = 1024**2
 PICKLE = b"cos\nsystem\n(S'touch hacked'\ntR."

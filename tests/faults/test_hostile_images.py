@@ -17,8 +17,8 @@ import simplejpeg
 from conftest import ROOT
 from PIL import Image, PngImagePlugin
 
-from components.common import images, jpeg_markers
-from components.common.images import BadPhoto
+from components.common.photos import images, jpeg_markers
+from components.common.photos.images import BadPhoto
 
 SCRIPT = b"<script>alert(1)</script>"
 MEGABYTE = 1024**2

@@ -14,7 +14,8 @@ import pytest
 from conftest import ROOT
 from sealing import reseal
 
-from components.common.dataset import (
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import (
     DESCRIPTION,
     MANIFEST,
     SCHEMA,
@@ -22,8 +23,7 @@ from components.common.dataset import (
     DatasetWriter,
     write_manifest,
 )
-from components.common.errors import InputError
-from components.common.photo import Photo
+from components.common.dataset.photo import Photo
 
 MEGABYTE = 1024**2
 
@@ -71,7 +71,7 @@ def refusal_in_little_memory(path: Path, code: str, megabytes: int = 900) -> str
     return done.stderr.splitlines()[-1]
 
 
-READ = "import sys; from components.common.dataset import Dataset; Dataset(sys.argv[1])"
+READ = "import sys; from components.common.dataset.dataset import Dataset; Dataset(sys.argv[1])"
 
 
 def test_manifest_of_millions_of_equal_rows_is_refused_in_little_memory(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from conftest import ROOT
 
-from components.common import model
-from components.common.errors import InputError
-from components.common.model import ModelDescription, read_description
+from components.common.base.errors import InputError
+from components.common.model import layout
+from components.common.model.description import ModelDescription, read_description
 
 SOUND: dict[str, Any] = {
     **asdict(ModelDescription(("a", "b"), "mobilenet_1.0_128", 128, "", "", "", "1")),
@@ -23,7 +23,7 @@ SOUND: dict[str, Any] = {
 
 def written(folder: Path, **changes: Any) -> Path:
     content = {name: SOUND[name] for name in SOUND if name not in ("files", "sha256")}
-    (folder / model.DESCRIPTION).write_text(json.dumps({**content, **changes}))
+    (folder / layout.DESCRIPTION).write_text(json.dumps({**content, **changes}))
     return folder
 
 
@@ -96,7 +96,7 @@ def test_description_that_cannot_be_is_refused_in_a_short_message(
     ids=lambda text: text[:5].encode("unicode_escape").decode(),
 )
 def test_other_json_is_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / model.DESCRIPTION).write_text(content)
+    (tmp_path / layout.DESCRIPTION).write_text(content)
     with pytest.raises(InputError, match=r"model\.json"):
         read_description(tmp_path)
 
@@ -118,7 +118,7 @@ def test_nothing_is_loaded_that_could_run_code() -> None:
     A `.keras` file or SavedModel of a stranger is never opened. Predicting takes `model.tflite`.
     """
     read = 0
-    for path in [*(ROOT / "components").rglob("*.py"), ROOT / "pipeline.py"]:
+    for path in [*ROOT.glob("components/**/*.py"), *ROOT.glob("programs/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             read += 1
             named = (

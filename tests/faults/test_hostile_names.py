@@ -13,12 +13,14 @@ import pytest
 import yaml
 from html_page import Page
 
-from components.common import attribution, class_folders, decisions, images, report
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.errors import InputError
-from components.common.model import ModelDescription
-from components.common.photo import Photo, check_label
-from components.common.species import as_parameter, find_species, read_species
+from components.common.base.errors import InputError
+from components.common.dataset import attribution, class_folders, decisions
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.photo import Photo, check_label
+from components.common.dataset.species import as_parameter, find_species, read_species
+from components.common.model.description import ModelDescription
+from components.common.pages import report
+from components.common.photos import images
 from components.label_image import gallery, graph
 from components.label_image.gallery import Gallery, Labelled
 from components.retrain import projector

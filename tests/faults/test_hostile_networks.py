@@ -14,9 +14,11 @@ from conftest import ROOT, run_captured
 from faults.damaged_networks import graph_of
 from faults.faults import cases
 
-from components.common import backbone, model
-from components.common.errors import InputError
-from components.common.model import Model, ModelDescription, head_sha256, write_head
+from components.common.base.errors import InputError
+from components.common.model import layout
+from components.common.model.description import ModelDescription
+from components.common.model.model import Model, head_sha256, write_head
+from components.common.network import backbone
 
 NETWORK = Path(__file__).parent / "corpus" / "network.tflite"  # photos of 8 x 8 to two classes
 
@@ -64,10 +66,10 @@ def description(**changes: Any) -> ModelDescription:
 def model_folder(folder: Path, network: bytes) -> Path:
     """A model whose network is this."""
     write_head(folder, np.ones((1024, 2), np.float32), np.zeros(2, np.float32))
-    (folder / model.LITERT).write_bytes(network)
+    (folder / layout.LITERT).write_bytes(network)
     content = asdict(description())
     unsealed = {name: content[name] for name in content if name not in ("files", "sha256")}
-    (folder / model.DESCRIPTION).write_text(json.dumps(unsealed))
+    (folder / layout.DESCRIPTION).write_text(json.dumps(unsealed))
     return folder
 
 
@@ -93,9 +95,9 @@ def test_network_of_other_shapes_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outputs = {
-        model.SCORES: np.ones((1, 2), np.float32),
-        model.BOTTLENECK: np.ones((1, 1024), np.float32),
-        model.FEATURES: np.ones((1, 4, 4, 1024), np.float32),
+        layout.SCORES: np.ones((1, 2), np.float32),
+        layout.BOTTLENECK: np.ones((1, 1024), np.float32),
+        layout.FEATURES: np.ones((1, 4, 4, 1024), np.float32),
     }
     for name in outputs:
         odd = {**outputs, name: outputs[name][..., :-1]}

@@ -21,11 +21,13 @@ from photo_server import Answer as AnswerOfServer
 from photo_server import serve
 from playwright.sync_api import Browser
 
-from components.common import attribution, images
-from components.common.decisions import KEEP, Decisions
-from components.common.model import Model, ModelDescription
-from components.common.photo import OTHER_CLASS, Photo
-from components.common.splits import PARTS
+from components.common.dataset import attribution
+from components.common.dataset.decisions import KEEP, Decisions
+from components.common.dataset.photo import OTHER_CLASS, Photo
+from components.common.dataset.vocabulary import PARTS
+from components.common.model.description import ModelDescription
+from components.common.model.model import Model
+from components.common.photos import images
 from components.curate import facts, review
 from components.curate.facts import CURATE, Entry
 from components.curate.selection import Judged
@@ -35,12 +37,12 @@ from components.label_image import gallery
 from components.label_image.gallery import Gallery, Labelled
 from components.publish import model_card
 from components.publish.decision import PUBLISH, Decision
-from components.runner import run_pages
-from components.runner.run_pages import Outcome
-from components.serve.app import Service, make_app
-from components.serve.pool import Pool
-from components.serve.upload import Limits
 from components.summarize.summarize import End, summarize
+from programs.run import run_pages
+from programs.run.run_pages import Outcome
+from programs.serve.app import Service, make_app
+from programs.serve.pool import Pool
+from programs.serve.upload import Limits
 
 ELSEWHERE = "http://127.0.0.1:9/stolen"  # nobody listens there
 SCRIPT = f"<script>window.hacked=1;fetch('{ELSEWHERE}')</script>"
@@ -344,7 +346,7 @@ def test_policy_by_header_holds_where_escaping_would_not(
     chromium: Browser,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from components.serve import page
+    from programs.serve import page
 
     with serve(lambda *_: AnswerOfServer(b"")) as listener:
         injected = "".join(INJECTED).replace(ELSEWHERE, f"{listener.address}/stolen")

@@ -10,16 +10,16 @@ import pytest
 from conftest import ROOT
 from faults.test_hostile_manifest import MEGABYTE, constant, refusal_in_little_memory
 
-from components.common.errors import InputError
-from components.common.predictions import SCHEMA
-from components.verify import predictions
-from components.verify.verify import Run
+from components.common.base.errors import InputError
+from components.common.model.predictions import SCHEMA
+from programs.verify import predictions
+from programs.verify.verify import Run
 
 RUN = Run(ROOT / "tests" / "fixtures" / "format-1")
 READ = f"""
 import sys
 from pathlib import Path
-from components.verify import predictions
+from programs.verify import predictions
 predictions.check(Path(sys.argv[1]), Path({str(RUN.demo)!r}), Path({str(RUN.model)!r}))
 """
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from faults.faults import cases
 
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.errors import InputError
-from components.common.photo import Photo
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.photo import Photo
 
 MEGABYTE = 1024**2
 SHARD = "images-00000.tar"

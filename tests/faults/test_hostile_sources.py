@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.common import images, tables
-from components.common.dataset import Dataset
-from components.common.errors import InputError
-from components.common.fetch import Fetcher
-from components.common.photo import Photo
-from components.common.species import Species
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.dataset.species import Species
+from components.common.photos import images
+from components.common.untrusted import tables
+from components.common.web.fetch import Fetcher
 from components.download.candidate import Candidate, Options, Query
 from components.download.download import _row, download
 from components.download.sources import commons, inaturalist, urls

@@ -7,24 +7,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.common import splits, tables
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.dataset import ledger
+from components.common.untrusted import tables
 
 
 def test_ledger_of_a_million_equal_rows_is_refused(tmp_path: Path) -> None:
     rows = 1_000_000
     same = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array(["training"]))
-    columns = [same] * len(splits.LEDGER_SCHEMA)
-    table = pa.table(columns, names=splits.LEDGER_SCHEMA.names)
-    pq.write_table(table, tmp_path / splits.LEDGER, store_schema=False)
+    columns = [same] * len(ledger.SCHEMA)
+    table = pa.table(columns, names=ledger.SCHEMA.names)
+    pq.write_table(table, tmp_path / ledger.FILE_NAME, store_schema=False)
     with pytest.raises(InputError, match="it claims 1000000 rows, at most"):
-        splits.read_ledger(str(tmp_path))
+        ledger.read(str(tmp_path))
 
 
 def test_ledger_names_a_wrong_part_in_a_short_message(tmp_path: Path) -> None:
-    splits.write_ledger([("daisy", "a" * 40, "x" * 60_000)], tmp_path / splits.LEDGER)
+    ledger.write([("daisy", "a" * 40, "x" * 60_000)], tmp_path / ledger.FILE_NAME)
     with pytest.raises(InputError, match="names the part 'xxx") as caught:
-        splits.read_ledger(str(tmp_path))
+        ledger.read(str(tmp_path))
     assert len(str(caught.value)) < 400
 
 
@@ -52,8 +53,8 @@ def test_honest_tables_come_back_as_they_are(
 
 def test_name_of_a_column_that_is_no_text_is_refused(tmp_path: Path) -> None:
     # Found by the test of damaged manifests: pyarrow raises a UnicodeDecodeError for it.
-    splits.write_ledger([("daisy", "a" * 40, "test")], tmp_path / splits.LEDGER)
-    data = (tmp_path / splits.LEDGER).read_bytes()
-    (tmp_path / splits.LEDGER).write_bytes(data.replace(b"label", b"\xffabel"))
+    ledger.write([("daisy", "a" * 40, "test")], tmp_path / ledger.FILE_NAME)
+    data = (tmp_path / ledger.FILE_NAME).read_bytes()
+    (tmp_path / ledger.FILE_NAME).write_bytes(data.replace(b"label", b"\xffabel"))
     with pytest.raises(InputError, match="a name in it is no text"):
-        splits.read_ledger(str(tmp_path))
+        ledger.read(str(tmp_path))

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.common import weights, weights_sources
-from components.common.architecture import parse_architecture
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.network import weights, weights_sources
+from components.common.network.architecture import parse_architecture
 
 ARCHITECTURE = parse_architecture("mobilenet_0.25_128")
 

@@ -78,7 +78,7 @@ import io, resource, sys
 import numpy as np
 from PIL import Image
 from components.common import images
-from components.common.step import explain, run_command
+from components.common.base.step import explain, run_command
 import argparse
 stored = io.BytesIO()
 Image.new("RGB", (5000, 5000), "white").save(stored, "PNG", compress_level=1)

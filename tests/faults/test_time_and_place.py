@@ -16,7 +16,8 @@ import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE
 from faults.faults import cases
 
-from components.common.model import DESCRIPTION, read_description
+from components.common.model.description import read_description
+from components.common.model.layout import DESCRIPTION
 
 LABELS = ("earthstar", "fly agaric")
 TIMEOUT_S = 600

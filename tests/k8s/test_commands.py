@@ -21,9 +21,9 @@ from conftest import ROOT, Run
 from k8s_manifests import Manifest, containers, of_kind, pods
 from object_stores import Store, free_port, seaweedfs
 
-from components.common.errors import InputError
-from components.serve import __main__ as serve_command
-from components.serve import serve as serve_module
+from components.common.base.errors import InputError
+from programs.serve import __main__ as serve_command
+from programs.serve import serve as serve_module
 
 OVERLAYS = ("overlays/kind", "overlays/minikube", "overlays/gpu")
 START_S = 90.0
@@ -96,7 +96,7 @@ def at_port(words: list[str], port: int) -> list[str]:
 @pytest.mark.parametrize("folder", OVERLAYS)
 def test_the_page_s_options_are_taken(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     words = command(folder, "wild-mushrooms-serve", "serve")
-    assert words[:3] == ["python", "-m", "components.serve"]
+    assert words[:3] == ["python", "-m", "programs.serve"]
     given: dict[str, Any] = {}
     monkeypatch.setattr(sys, "argv", ["serve", *words[3:]])
     monkeypatch.setattr(

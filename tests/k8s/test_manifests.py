@@ -19,15 +19,15 @@ from k8s_manifests import (
 )
 
 from components import __version__, settings
-from components.runner import options as run_options
 from components.settings import ClusterOptions
 from components.tensorboard.tensorboard import SECRET_KEYS
 from pipeline import PIPELINE_NAME
+from programs.run import options as run_options
 
 OVERLAYS = tuple(folder for folder in BUILT if folder.startswith("overlays/"))
 each_built = pytest.mark.parametrize("folder", BUILT)
 each_overlay = pytest.mark.parametrize("folder", OVERLAYS)
-# Of a step's pod: what components/runner/scheduling.py adds to each.
+# Of a step's pod: what programs/compile/scheduling.py adds to each.
 STEP_LABELS = [
     dict([settings.PART_OF, (settings.COMPONENT_LABEL, name)]) for name in settings.RESOURCES
 ]

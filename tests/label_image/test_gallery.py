@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from html_page import Page
 
-from components.common import images
-from components.common.model import ModelDescription
-from components.common.photo import Photo
-from components.common.report import RENDERED, WARNING
-from components.common.thumbnails import MAX_BYTES
+from components.common.dataset.photo import Photo
+from components.common.model.description import ModelDescription
+from components.common.pages.report import RENDERED, WARNING
+from components.common.photos import images
+from components.common.photos.thumbnails import MAX_BYTES
 from components.label_image import gallery
 from components.label_image.gallery import Gallery, Labelled
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from conftest import Run, run_captured
 
-from components.common import images
-from components.common.dataset import Dataset
-from components.common.errors import InputError
-from components.common.model import Model
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset
+from components.common.model.model import Model
+from components.common.photos import images
 from components.label_image.graph import Graph, Preprocessing, read_labels
 
 SIDE = 128  # of the network of `sample_run`

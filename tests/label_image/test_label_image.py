@@ -19,12 +19,12 @@ from photo_server import Answer, serve
 from PIL import Image
 from sealing import reseal
 
-from components.common import images
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.errors import InputError
-from components.common.images import BadPhoto
-from components.common.model import Model
-from components.common.photo import Photo
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.photo import Photo
+from components.common.model.model import Model
+from components.common.photos import images
+from components.common.photos.images import BadPhoto
 from components.label_image.crew import Crew
 from components.label_image.label_image import label_demo
 
@@ -135,7 +135,7 @@ def test_labelling_needs_neither_tensorflow_nor_pyarrow_nor_kfp(
     done = label(*[str(photo)] * copies, "--model_dir", model, importtime=True)
     assert done.returncode == 0
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "components.common.model" in modules
+    assert "components.common.model.model" in modules
     heavy = {"tensorflow", "keras", "pyarrow", "kfp", "sklearn", "scipy", "requests", "boto3"}
     assert not modules & heavy
 

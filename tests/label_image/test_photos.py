@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.common.errors import InputError
+from components.common.base.errors import InputError
 from components.label_image import photos
 from components.label_image.photos import Reader, Unreadable, find, read_ahead
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import Run
 
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.splits import TRAINING
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.vocabulary import TRAINING
 from components.retrain.head import Recipe
 from components.retrain.retrain import Extras, retrain
 

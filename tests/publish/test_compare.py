@@ -10,10 +10,11 @@ from conftest import Run
 from publish_items import decided, publish_command, write_metrics
 from sealing import reseal, unseal
 
-from components.common.dataset import Dataset, DatasetWriter
-from components.common.errors import InputError
-from components.common.model import Model, head_sha256, read_description, write_head
-from components.common.model_place import version_of
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.model.description import read_description
+from components.common.model.model import Model, head_sha256, write_head
+from components.common.model.model_place import version_of
 from components.publish.compare import compare
 from components.publish.decision import HOLD, PUBLISH, Decision
 from components.publish.publish import publish

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components.common import sealed
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.untrusted import sealed
 from components.publish.decision import HOLD, PUBLISH, Decision, weigh
 from components.publish.paired import Comparison
 

@@ -12,10 +12,10 @@ from conftest import ROOT, Run, run_captured
 from object_stores import Store, using
 from publish_items import decided, publish_command, write_metrics
 
-from components.common import storage
-from components.common.errors import InputError, WorkError
-from components.common.model import Model
-from components.common.model_place import local_model
+from components.common.base.errors import InputError, WorkError
+from components.common.model.model import Model
+from components.common.model.model_place import local_model
+from components.common.store import storage
 from components.publish import in_bucket
 from components.publish.publish import publish
 
@@ -143,7 +143,7 @@ def publishers(
     code = (
         "import sys; from pathlib import Path; from components.publish.decision import Decision\n"
         "from components.publish.publish import publish\n"
-        "from components.common.errors import WorkError\n"
+        "from components.common.base.errors import WorkError\n"
         "model, metrics, decision, place = sys.argv[1:]\n"
         "decided = Decision.read(Path(decision)); input()\n"
         "try: print(publish(Path(model), Path(metrics), decided, place, name='m'))\n"

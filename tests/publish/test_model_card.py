@@ -14,12 +14,12 @@ from markdown_it import MarkdownIt
 from publish_items import decided
 from sealing import reseal
 
-from components.common.errors import InputError
-from components.common.licences import IMAGENET_TERMS
-from components.common.model import ModelDescription, read_description
-from components.common.photo import Photo
-from components.common.report import WARNING
-from components.common.unknown import UnknownRule
+from components.common.base.errors import InputError
+from components.common.dataset.licences import IMAGENET_TERMS
+from components.common.dataset.photo import Photo
+from components.common.model.description import ModelDescription, read_description
+from components.common.model.unknown import UnknownRule
+from components.common.pages.report import WARNING
 from components.publish.decision import PUBLISH, Decision
 from components.publish.model_card import render
 from components.publish.paired import Comparison

@@ -7,10 +7,10 @@ import pytest
 from conftest import Run
 from scipy.stats import binomtest
 
-from components.common.dataset import Dataset
-from components.common.errors import InputError
-from components.common.model import Model
-from components.common.photo import Photo
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.model.model import Model
 from components.publish.paired import Comparison, answers, tally, unseen
 
 

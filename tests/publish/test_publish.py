@@ -14,10 +14,11 @@ from conftest import ROOT, Run
 from publish_items import decided, publish_command, write_metrics
 from sealing import reseal, unseal
 
-from components.common.errors import InputError, WorkError
-from components.common.model import Model, read_description
-from components.common.model_place import version_of
-from components.common.unknown import ClassDistances
+from components.common.base.errors import InputError, WorkError
+from components.common.model.description import read_description
+from components.common.model.model import Model
+from components.common.model.model_place import version_of
+from components.common.model.unknown import ClassDistances
 from components.publish.decision import HOLD, Decision
 from components.publish.in_folder import alone_in
 from components.publish.publish import decide, publish

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from components.common import weights_sources
-from components.common.architecture import parse_architecture
-from components.common.convert import quiet_tensorflow
-from components.common.dataset import Dataset
-from components.common.files import default_cache_dir
-from components.common.step import configure_logging
+from components.common.base.files import default_cache_dir
+from components.common.base.step import configure_logging
+from components.common.dataset.dataset import Dataset
+from components.common.network import weights_sources
+from components.common.network.architecture import parse_architecture
+from components.common.network.convert import quiet_tensorflow
 from components.retrain import finetune
 from components.retrain.distort import Distortions
 from components.retrain.export import KerasModels, build

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from retrain_items import clusters
 
-from components.common.unknown import FALSE_REJECTION_RATE, ClassDistances
+from components.common.model.unknown import FALSE_REJECTION_RATE, ClassDistances
 from components.retrain.calibrate import (
     FOLDS,
     calibrate,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE, run_captured
 
-from components.common import images
-from components.common.model import Model
+from components.common.model.model import Model
+from components.common.photos import images
 from components.retrain.command import make_parser
 
 # googlecodelabs/tensorflow-for-poets-2, scripts/retrain.py: type and default of each option. None:

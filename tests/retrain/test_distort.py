@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from conftest import SMALL_ARCHITECTURE, Run
 
-from components.common import backbone, images
-from components.common.dataset import Dataset
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset
+from components.common.network import backbone
+from components.common.photos import images
 from components.retrain.distort import Distortions, distorted_bottlenecks, distorted_input
 
 SIZE = 64

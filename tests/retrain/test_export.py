@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.common import backbone, convert, weights
-from components.common.architecture import parse_architecture
+from components.common.network import backbone, convert, weights
+from components.common.network.architecture import parse_architecture
 from components.retrain import export, quantize
 from components.retrain.head import Head
 

@@ -14,10 +14,10 @@ from conftest import ROOT, Run
 from object_stores import Store
 from retrain.fine_tuning_run import ARCHITECTURE, tune
 
-from components.common import weights_sources
-from components.common.dataset import Dataset
-from components.common.errors import InputError
-from components.common.files import default_cache_dir
+from components.common.base.errors import InputError
+from components.common.base.files import default_cache_dir
+from components.common.dataset.dataset import Dataset
+from components.common.network import weights_sources
 from components.retrain.checkpoints import FILE, Checkpoint, Checkpoints
 from components.retrain.distort import Distortions
 from components.retrain.finetune import FineTuning, check_gpu

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from conftest import SMALL_ARCHITECTURE
 
-from components.common import backbone
-from components.common.backbone import Backbone
-from components.common.dataset import Dataset
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset
+from components.common.network import backbone
+from components.common.network.backbone import Backbone
 from components.download.sources import sample
 from components.retrain import from_folder
 

@@ -5,7 +5,7 @@ import pytest
 from retrain_items import clusters
 from sklearn.linear_model import LogisticRegression
 
-from components.common.model import softmax
+from components.common.model.model import softmax
 from components.retrain.head import Examples, Look, Recipe, draw_batch, score, train
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from object_stores import Store, using
 
-from components.common import storage
+from components.common.store import storage
 from components.retrain import mirror
 from components.retrain.mirror import LogMirror
 

@@ -11,11 +11,13 @@ import pytest
 from conftest import ROOT, Run, run_captured
 from PIL import Image
 
-from components.common import bottlenecks, images, references
-from components.common.dataset import Dataset
-from components.common.errors import InputError
-from components.common.model import Model
-from components.common.references import References
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset
+from components.common.model import references
+from components.common.model.model import Model
+from components.common.model.references import References
+from components.common.network import bottlenecks
+from components.common.photos import images
 from components.retrain import quantize
 from components.retrain.checkpoints import FILE
 from components.retrain.distort import Distortions

@@ -13,8 +13,8 @@ def main() -> None:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    from components.common import weights
-    from components.common.architecture import parse_architecture
+    from components.common.network import weights
+    from components.common.network.architecture import parse_architecture
 
     weights_file, name, place = sys.argv[1:]
     architecture = parse_architecture(name)

@@ -17,8 +17,8 @@ OUR_BATCH = 16
 
 def ours(files: list[Path], cache: Path, name: str, _: Path) -> Callable[[], Any]:
     """What the step does with photos, from files instead of shards."""
-    from components.common import backbone, bottlenecks
-    from components.common.photo import Photo
+    from components.common.dataset.photo import Photo
+    from components.common.network import backbone, bottlenecks
 
     network = backbone.load_backbone(name, cache)
 
@@ -34,7 +34,8 @@ def litert(files: list[Path], cache: Path, name: str, _: Path) -> Callable[[], A
     """LiteRT alone, on decoded tensors: the limit."""
     import numpy as np
 
-    from components.common import backbone, images
+    from components.common.network import backbone
+    from components.common.photos import images
 
     network = backbone.load_backbone(name, cache)
     size = network.architecture.size
@@ -52,8 +53,8 @@ def keras(files: list[Path], _: Path, name: str, weights: Path, *, graph: bool =
     import numpy as np
     import tensorflow as tf
 
-    from components.common import weights as pretrained
-    from components.common.architecture import parse_architecture
+    from components.common.network import weights as pretrained
+    from components.common.network.architecture import parse_architecture
 
     architecture = parse_architecture(name)
     network = architecture.build()

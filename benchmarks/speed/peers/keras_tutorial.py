@@ -20,8 +20,8 @@ def main() -> None:
     marks = [("start", time.perf_counter())]
     import keras
 
-    from components.common import weights
-    from components.common.architecture import parse_architecture
+    from components.common.network import weights
+    from components.common.network.architecture import parse_architecture
 
     marks.append(("imports", time.perf_counter()))
     architecture = parse_architecture(name)

@@ -20,8 +20,8 @@ from components.evaluate.component import evaluate
 from components.label_image.component import label_image
 from components.publish.component import compare, decide, publish
 from components.retrain.component import retrain
-from components.runner.options import Request
 from components.tensorboard.component import tensorboard
+from programs.run.options import Request
 
 
 class Artifact(SimpleNamespace):

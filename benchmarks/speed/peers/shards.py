@@ -16,8 +16,8 @@ SHARD_BYTES = 128 * 1024 * 1024
 
 def ours_write(photos: Photos, place: Path) -> None:
     """The dataset artifact."""
-    from components.common.dataset import DatasetWriter
-    from components.common.photo import Photo
+    from components.common.dataset.dataset import DatasetWriter
+    from components.common.dataset.photo import Photo
 
     with DatasetWriter(place) as writer:
         for label, _, data in photos:
@@ -26,7 +26,7 @@ def ours_write(photos: Photos, place: Path) -> None:
 
 def ours_read(place: Path) -> Iterator[tuple[str, bytes]]:
     """The dataset artifact, each photo's sha256 checked."""
-    from components.common.dataset import Dataset
+    from components.common.dataset.dataset import Dataset
 
     return ((photo.label, data) for photo, data in Dataset(place).stream())
 
@@ -137,7 +137,7 @@ READ = {
     "webdataset": webdataset_read,
 }
 IMPORTS = {
-    "ours": "components.common.dataset",
+    "ours": "components.common.dataset.dataset",
     "tfrecord": "tensorflow",
     "webdataset": "webdataset",
 }

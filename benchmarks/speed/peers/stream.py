@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from components.common.dataset import Dataset
+from components.common.dataset.dataset import Dataset
 
 
 def main() -> None:

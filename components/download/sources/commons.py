@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from typing import Any
 
-from components.common import licences
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.dataset import licences
 from components.download.candidate import Candidate, ChangedAnswer, Query, entries, text
 
 API = "https://commons.wikimedia.org/w/api.php"

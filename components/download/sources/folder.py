@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from components.common.class_folders import class_files, warn_of_files_beside
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.dataset.class_folders import class_files, warn_of_files_beside
 from components.download.candidate import Candidate, Query, expanded
 
 

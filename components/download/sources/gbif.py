@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.common import licences
-from components.common.errors import InputError
-from components.common.species import Species
+from components.common.base.errors import InputError
+from components.common.dataset import licences
+from components.common.dataset.species import Species
 from components.download.candidate import Candidate, ChangedAnswer, Query, entries, text
 from components.download.sources import inaturalist
 

@@ -7,11 +7,11 @@ The service that gave out URL lists ended in 2019; archives and lists that peopl
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.common import archive
-from components.common.errors import InputError
-from components.common.fetch_outcome import FetchError
-from components.common.licences import IMAGENET_TERMS
-from components.common.photo import IMAGENET, SEEN_BY_BACKBONE
+from components.common.base.errors import InputError
+from components.common.dataset.licences import IMAGENET_TERMS
+from components.common.dataset.photo import IMAGENET, SEEN_BY_BACKBONE
+from components.common.untrusted import archive
+from components.common.web.fetch_outcome import FetchError
 from components.download.candidate import Candidate, Query, expanded
 from components.download.sources import urls
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise, zip_longest
 from typing import Any
 
-from components.common import licences
-from components.common.errors import InputError
-from components.common.species import Species
+from components.common.base.errors import InputError
+from components.common.dataset import licences
+from components.common.dataset.species import Species
 from components.download.candidate import Candidate, Query, entries, text
 
 API = "https://api.inaturalist.org/v1"

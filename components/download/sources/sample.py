@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from components.common.errors import InputError
-from components.common.photo import RENDERED
+from components.common.base.errors import InputError
+from components.common.dataset.photo import RENDERED
 from components.download.candidate import SAMPLES_PER_CLASS, Candidate, Query
 from components.download.sources.sample_scenery import (
     Array,

@@ -4,14 +4,15 @@ import functools
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from components.common import class_folders, storage
-from components.common.errors import InputError
-from components.common.fetch import PHOTO_MAX_BYTES
-from components.common.fetch_cache import FetchCache
-from components.common.fetch_outcome import FetchError
-from components.common.photo import check_label
-from components.common.storage import StoredObject
-from components.common.wording import counted
+from components.common.base.errors import InputError
+from components.common.base.wording import counted
+from components.common.dataset import class_folders
+from components.common.dataset.photo import check_label
+from components.common.store import storage
+from components.common.store.storage import StoredObject
+from components.common.web.fetch import PHOTO_MAX_BYTES
+from components.common.web.fetch_cache import FetchCache
+from components.common.web.fetch_outcome import FetchError
 from components.download.candidate import Candidate, Query, expanded
 from components.download.sources import folder
 

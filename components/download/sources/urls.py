@@ -9,11 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from components.common import licences, storage, tables
-from components.common.errors import InputError
-from components.common.fetch import Fetcher
-from components.common.photo import check_label
-from components.common.wording import counted
+from components.common.base.errors import InputError
+from components.common.base.wording import counted
+from components.common.dataset import licences
+from components.common.dataset.photo import check_label
+from components.common.store import storage
+from components.common.untrusted import tables
+from components.common.web.fetch import Fetcher
 from components.download.candidate import Candidate, Query, expanded
 
 MAX_BYTES = 1024**3

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.common import class_folders, images
-from components.common.dataset import Dataset
-from components.common.errors import InputError
+from components.common.base.errors import InputError
+from components.common.dataset import class_folders
+from components.common.dataset.dataset import Dataset
+from components.common.photos import images
 from components.download.candidate import Options
 from components.download.download import download
 

@@ -8,11 +8,11 @@ import pytest
 from photo_server import Answer, serve
 from services import photo
 
-from components.common.dataset import Dataset
-from components.common.errors import InputError, WorkError
-from components.common.licences import IMAGENET_TERMS
-from components.common.photo import Photo
-from components.common.species import Species, as_parameter
+from components.common.base.errors import InputError, WorkError
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.licences import IMAGENET_TERMS
+from components.common.dataset.photo import Photo
+from components.common.dataset.species import Species, as_parameter
 from components.download.candidate import Options
 from components.download.download import download
 from components.evaluate.evaluate import cautions

@@ -8,14 +8,14 @@ import pytest
 from photo_server import Answer
 from services import NAME, Record, photo, running
 
-from components.common.dataset import Dataset
-from components.common.errors import InputError, WorkError
-from components.common.photo import Photo
-from components.common.species import Species, as_parameter
-from components.download import check_sources
+from components.common.base.errors import InputError, WorkError
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.dataset.species import Species, as_parameter
 from components.download.candidate import Options
 from components.download.download import download
 from components.download.sources import inaturalist
+from programs.check_sources import __main__ as check_sources
 
 LIVE = ["inaturalist", "gbif", "commons"]
 SPECIES = as_parameter([Species("fly agaric", latin=NAME, taxa=(NAME,))])

@@ -7,11 +7,11 @@ import pytest
 from object_stores import Store, google_emulator, seaweedfs
 from services import photo
 
-from components.common.dataset import Dataset
-from components.common.errors import InputError, WorkError
-from components.common.fetch import Fetcher
-from components.common.fetch_outcome import FetchError
-from components.common.species import Species
+from components.common.base.errors import InputError, WorkError
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.species import Species
+from components.common.web.fetch import Fetcher
+from components.common.web.fetch_outcome import FetchError
 from components.download.candidate import Options, Query
 from components.download.download import class_names, download
 from components.download.sources import storage
@@ -63,7 +63,7 @@ def test_photos_come_with_their_place(store: Store, tmp_path: Path) -> None:
 def test_object_is_not_read_again_unless_it_changed(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.common import storage
+    from components.common.store import storage
 
     read, asked = storage.read, []
     monkeypatch.setattr(storage, "read", lambda uri, **k: asked.append(uri) or read(uri, **k))

@@ -10,9 +10,9 @@ from object_stores import google_emulator
 from photo_server import Answer, PhotoServer, serve
 from services import photo
 
-from components.common.dataset import Dataset
-from components.common.errors import InputError, WorkError
-from components.common.photo import Photo
+from components.common.base.errors import InputError, WorkError
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
 from components.download.candidate import Options
 from components.download.download import class_names, download
 

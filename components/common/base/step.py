@@ -1,0 +1,260 @@
+"""What every step does beside its work: progress, warnings, and errors that a person can use.
+
+A step runs in three places: as a command in a terminal, under the KFP executor with its output in
+a pipe, and inside a test. `run_step` and `Progress` say the same things in each: lines in the log,
+and, where the variable `MUSHROOM_EVENTS` names a file, one JSON object a line for whoever draws
+the progress display (programs/run/display.py).
+"""
+
+import argparse
+import functools
+import json
+import logging
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+from components.common.base.errors import InputError, WorkError
+from components.common.base.files import is_disk_full
+from components.common.base.termination import EXIT_STATUS, end_cleanly_on_sigterm, is_ending
+from components.common.base.wording import counted
+
+EVENTS_VARIABLE = "MUSHROOM_EVENTS"
+LOG_INTERVAL_S = 30.0
+DISPLAY_INTERVAL_S = 0.2
+
+log = logging.getLogger("components")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+def emit(event: str, **fields: object) -> None:
+    """Append one event to the file named by MUSHROOM_EVENTS; without it, do nothing.
+
+    One write call with O_APPEND for each event, so that steps running at once never mix lines.
+    """
+    path = os.environ.get(EVENTS_VARIABLE)
+    if not path:
+        return
+    process = {"pid": os.getpid(), "host": socket.gethostname()}
+    line = json.dumps({"event": event, **process, **fields}, default=str) + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+def warn(message: str) -> None:
+    """Log a warning and hand it to the run's summary.
+
+    It may name a file, and names may hold bytes that are no text, which no page could be written
+    with.
+    """
+    message = message.encode(errors="replace").decode()
+    log.warning("warning: %s", message)
+    emit("warning", message=message)
+
+
+def configure_logging() -> None:
+    """Send this package's messages to standard error, once."""
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+
+
+def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Mark a function as a pipeline step: its start, end and failure become events.
+
+    Under the KFP executor an `InputError` or `WorkError` ends the process with its exit status and
+    one message instead of a traceback; called from Python it is raised.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            in_executor = os.environ.get("_KFP_RUNTIME") == "true"
+            if in_executor:
+                configure_logging()
+                end_cleanly_on_sigterm()
+            started = time.monotonic()
+            emit("started", step=name)
+            try:
+                result = function(*args, **kwargs)
+            except Exception as error:
+                if is_ending():
+                    raise SystemExit(EXIT_STATUS) from None
+                known = explain(error)
+                status = known.exit_status if known else 1
+                message = str(known) if known else f"{type(error).__name__}: {error}"
+                emit("failed", step=name, message=message, exit_status=status)
+                if known and in_executor:
+                    fail(known, name)
+                if known and known is not error:
+                    raise known from error
+                raise
+            emit("finished", step=name, seconds=round(time.monotonic() - started, 3))
+            return result
+
+        return wrapper
+
+    return decorate
+
+
+def explain(error: BaseException) -> InputError | WorkError | None:
+    """The error as one that a person can use, or None for a fault of ours."""
+    if isinstance(error, InputError | WorkError):
+        return error
+    if is_disk_full(error):
+        return WorkError(
+            f"no space left on the disk: {error}: free some space where the step writes, in its "
+            f"cache or in {tempfile.gettempdir()}, and run again"
+        )
+    if is_out_of_memory(error):
+        return WorkError(
+            "out of memory: give the step more, or fewer or smaller photos (docs/operations.md "
+            "says what each step needs)"
+        )
+    if isinstance(
+        error,
+        PermissionError
+        | FileNotFoundError
+        | FileExistsError
+        | NotADirectoryError
+        | IsADirectoryError,
+    ):
+        return InputError(f"{error.strerror}: {error.filename}")
+    return None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for a lack of memory, whichever library reports it in whatever type."""
+    texts = ("(-4:Insufficient memory)", "bad_alloc", "OOM when allocating")
+    return isinstance(error, MemoryError) or any(text in str(error) for text in texts)
+
+
+def fail(error: InputError | WorkError, name: str) -> NoReturn:
+    """Print the message and leave with the error's exit status."""
+    print(f"{name}: error: {error}", file=sys.stderr, flush=True)
+    raise SystemExit(error.exit_status)
+
+
+def run_command(
+    name: str, parser: argparse.ArgumentParser, command: Callable[[argparse.Namespace], object]
+) -> NoReturn:
+    """Run a step as a command: parse, work, and leave with 0, 1 or 2 (never a user's traceback)."""
+    configure_logging()
+    end_cleanly_on_sigterm()
+    options = parser.parse_args()
+    try:
+        status = command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away: no error of anybody's.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except Exception as error:
+        if is_ending():  # a library has made another error of it
+            raise SystemExit(EXIT_STATUS) from None
+        known = explain(error)
+        if known is None:
+            raise
+        fail(known, name)
+    raise SystemExit(status if isinstance(status, int) else 0)
+
+
+class Progress:
+    """Counts through long work: on a terminal, in a log every 30 s, and as events for a parent.
+
+    Args:
+        what: is done, such as "clean daisy".
+        total: how many pieces of work there are; None where that is not known.
+        verb: what has been done with those that are counted, such as "looked at".
+        unit: what is counted, one of it.
+
+    Example:
+        >>> for photo in Progress("clean daisy", 3, verb="looked at").over(["a", "b", "c"]):
+        ...     pass
+        clean daisy: 3 of 3 photos looked at
+    """
+
+    def __init__(
+        self, what: str, total: int | None = None, *, verb: str, unit: str = "photo"
+    ) -> None:
+        self.what = what
+        self.total = total
+        self.verb = verb
+        self.unit = unit
+        self.done = 0
+        self._last_event = 0.0
+        self._last_line = time.monotonic()
+        self._terminal = sys.stderr.isatty()
+
+    def over(self, items: Iterable[T], summary: Callable[[], str] | None = None) -> Iterator[T]:
+        """Yield each of `items`, counting one for each that was worked on.
+
+        Args:
+            items: the work.
+            summary: asked when all is done how it ended; None for the count.
+        """
+        for item in items:
+            yield item
+            self.advance()
+        self.finish(summary() if summary else None)
+
+    def advance(self, count: int = 1) -> None:
+        """Count `count` more pieces of work as done."""
+        self.done += count
+        now = time.monotonic()
+        if now - self._last_event >= DISPLAY_INTERVAL_S:
+            self._last_event = now
+            self._emit()
+            if self._terminal:
+                print(f"\r{self._line()}", end="\x1b[K", file=sys.stderr, flush=True)
+        if not self._terminal and now - self._last_line >= LOG_INTERVAL_S:
+            self._last_line = now
+            log.info(self._line())
+
+    def finish(self, summary: str | None = None) -> None:
+        """Say how it ended: `summary`, or the count."""
+        self._emit()
+        if self._terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        log.info(f"{self.what}: {summary}" if summary else self._line())
+
+    def _emit(self) -> None:
+        emit("progress", what=self.what, said=self._count())
+
+    def _line(self) -> str:
+        return f"{self.what}: {self._count()}"
+
+    def _count(self) -> str:
+        if self.total is None:
+            return f"{counted(self.done, self.unit)} {self.verb}"
+        return f"{self.done} of {counted(self.total, self.unit)} {self.verb}"
+
+
+def add_options(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, *options: tuple[str, Any, str]
+) -> None:
+    """Add `(name, default, help)` options; the type is the default's, and the help shows it."""
+    for name, default, text in options:
+        if isinstance(default, bool):
+            parser.add_argument(
+                f"--{name}", action=argparse.BooleanOptionalAction, default=default, help=text
+            )
+            continue
+        shown = f"{text} (default: {default!r})" if default not in ("", None) else text
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=shown)

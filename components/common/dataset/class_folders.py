@@ -1,0 +1,103 @@
+"""A folder with one subfolder of photos per class, as retrain.py read it."""
+
+from pathlib import Path
+
+from components.common.base.errors import InputError
+from components.common.base.step import warn
+from components.common.base.wording import counted, named
+from components.common.dataset.photo import check_label
+
+# What is taken for a photo by its name; what it really is, its content says.
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+MAX_FILE_BYTES = 64 * 1024 * 1024
+NAMED = 3  # files in a warning
+_MAX_NAME = 60  # characters of each
+
+
+def list_classes(image_dir: Path) -> list[str]:
+    """The class names of a folder: its subfolders that hold photos, sorted.
+
+    Raises:
+        InputError: no such folder, no class, only one, or a class folder without photos.
+    """
+    check_folder(image_dir)
+    folders = [entry for entry in sorted(image_dir.iterdir()) if _is_class_folder(entry)]
+    labels = [check_label(folder.name) for folder in folders]
+    if len(labels) < 2:
+        found = f"only the class {labels[0]!r}" if labels else "no class folders"
+        raise InputError(
+            f"{image_dir} holds {found}: a classifier needs at least two folders of photos, one "
+            "per class, such as photos/daisy/*.jpg and photos/roses/*.jpg"
+        )
+    empty = [folder for folder in folders if not photo_files(folder)]
+    if empty:
+        raise InputError(
+            f"{empty[0]} holds no photos ({', '.join(SUFFIXES)}): add some, or remove the folder"
+        )
+    return labels
+
+
+def check_folder(image_dir: Path) -> None:
+    """Raise `InputError` unless `image_dir` is a folder."""
+    if not image_dir.is_dir():
+        problem = "is no folder" if image_dir.exists() else "does not exist"
+        raise InputError(
+            f"the photo folder {image_dir} {problem}: expected a folder with one subfolder of "
+            "photos per class"
+        )
+
+
+def photo_files(folder: Path) -> list[Path]:
+    """The files of a class folder that are named like photos, sorted; hidden ones are left out."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+
+
+def class_files(image_dir: Path, label: str) -> list[Path]:
+    """The photo files of one class that are not too large, sorted.
+
+    Raises:
+        InputError: the class folder is missing or empty.
+    """
+    check_folder(image_dir)
+    folder = image_dir / check_label(label)
+    if not folder.is_dir():
+        raise InputError(f"there is no folder for the class {label!r} in {image_dir}")
+    files = photo_files(folder)
+    if not files:
+        raise InputError(f"{folder} holds no photos ({', '.join(SUFFIXES)})")
+    visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    others = [path for path in visible if path not in set(files)]
+    if others:
+        count = counted(
+            len(others), "file is not named like a photo", "files are not named like photos"
+        )
+        warn(f"{folder}: {count}, such as {others[0].name}")
+    small = [path for path in files if path.stat().st_size <= MAX_FILE_BYTES]
+    if not small:
+        raise InputError(f"all photos in {folder} are larger than {MAX_FILE_BYTES} bytes")
+    for path in sorted(set(files) - set(small)):
+        size = path.stat().st_size
+        warn(f"{path} was left out: {size} bytes, more than {MAX_FILE_BYTES}")
+    return small
+
+
+def warn_of_files_beside(image_dir: Path) -> None:
+    """Say which files lie beside the class folders, if any: nothing reads them."""
+    names = [
+        entry.name
+        for entry in sorted(image_dir.iterdir())
+        if not entry.name.startswith((".", "__")) and not entry.is_dir()
+    ]
+    if names:
+        files = counted(
+            len(names), "file beside the class folders is", "files beside the class folders are"
+        )
+        warn(f"{image_dir}: {files} not read: {named(names, most=NAMED, longest=_MAX_NAME)}")
+
+
+def _is_class_folder(entry: Path) -> bool:
+    return entry.is_dir() and not entry.name.startswith((".", "__"))

@@ -1,0 +1,349 @@
+"""The dataset artifact: photographs in tar shards, described by one manifest.
+
+A dataset is a directory with `manifest.parquet`, `ATTRIBUTION.md` and `images-00000.tar`,
+`images-00001.tar`, …; one of rejects has `REASONS.csv` too.
+Untarring every shard gives a folder per class. The manifest holds the byte offset of each photo,
+so one can be read at random without unpacking anything. docs/artifacts.md describes the format.
+"""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.common.base.errors import InputError
+from components.common.base.files import atomic_directory, hash_file
+from components.common.base.wording import counted
+from components.common.dataset import attribution, reasons, shards
+from components.common.dataset.photo import Photo, check_label
+from components.common.dataset.shards import ShardWriter
+from components.common.untrusted import sealed, tables
+
+# Version 2 has no dataset.json and no checksums, and is read as it is.
+KIND = sealed.Kind("the dataset", "wild-mushrooms-dataset", (2, 3), sealed_since=3)
+DESCRIPTION_KIND = dataclasses.replace(KIND, versions=(3,), sealed_since=0)
+MANIFEST = "manifest.parquet"
+DESCRIPTION = "dataset.json"  # sealed, with the hashes of the manifest and of `FOR_PEOPLE`
+FOR_PEOPLE = (attribution.FILE_NAME, reasons.FILE_NAME)
+# A manifest row takes well under 1 KB; this bounds what a stranger's manifest can make us read.
+MANIFEST_MAX_BYTES = 2 * 1024**3
+PHOTO_MAX_BYTES = 256 * 1024 * 1024
+
+SCHEMA = pa.schema(
+    [
+        ("label", pa.string()),
+        ("path", pa.string()),
+        ("shard", pa.string()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("sha256", pa.string()),
+        ("source_sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("phash", pa.string()),
+        ("source", pa.string()),
+        ("source_url", pa.string()),
+        ("source_page", pa.string()),
+        ("title", pa.string()),
+        ("author", pa.string()),
+        ("licence", pa.string()),
+        ("observation", pa.string()),
+        ("group", pa.string()),
+        ("split", pa.string()),
+        ("flags", pa.list_(pa.string())),
+        ("reason", pa.string()),
+    ],
+    metadata={name: str(value) for name, value in KIND.head.items()},
+)
+
+_MEMBER_NAME = re.compile(r"[^/\0]+/[0-9a-f]{16}(-\d+)?\.[a-z0-9]{2,4}")
+
+
+class DatasetWriter(AbstractContextManager["DatasetWriter"]):
+    """Writes a dataset; it appears under its name when the block ends without error.
+
+    Args:
+        path: its directory.
+        shard_bytes: how much a shard holds before the next one is begun.
+        rejects: it holds photos that were left out: REASONS.csv says why.
+
+    Example:
+        >>> with DatasetWriter(Path("photos")) as writer:
+        ...     photo = writer.add(Photo(label="daisy"), data, extension="jpg")
+    """
+
+    def __init__(
+        self, path: Path, *, shard_bytes: int = shards.SHARD_BYTES, rejects: bool = False
+    ) -> None:
+        self.path = Path(path)
+        self._rejects = rejects
+        self._measured: dict[str, str] = {}
+        self._shard_bytes = shard_bytes
+        self._photos: list[Photo] = []
+        self._names: set[str] = set()
+        self._directory = atomic_directory(self.path, what="the dataset", marker=MANIFEST)
+
+    def __enter__(self) -> "DatasetWriter":
+        self._temporary = self._directory.__enter__()
+        self._shards = ShardWriter(self._temporary, shard_bytes=self._shard_bytes)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._shards.close()
+                written = attribution.render(self._photos)
+                (self._temporary / attribution.FILE_NAME).write_text(written, encoding="utf-8")
+                if self._rejects:
+                    written = reasons.render(self._photos, self._measured)
+                    # With the mark by which spreadsheets know UTF-8.
+                    (self._temporary / reasons.FILE_NAME).write_text(written, "utf-8-sig")
+                write_manifest(self._photos, self._temporary / MANIFEST)
+            else:
+                self._shards.abandon()
+        except BaseException as late:
+            self._directory.__exit__(type(late), late, late.__traceback__)
+            raise
+        self._directory.__exit__(kind, error, traceback)
+
+    def add(
+        self,
+        photo: Photo,
+        data: bytes,
+        *,
+        extension: str = "jpg",
+        sha256: str = "",
+        measured: str = "",
+    ) -> Photo:
+        """Append one photo; returns its row with path, shard, offset, size and sha256 filled in.
+
+        Args:
+            photo: what is known about it.
+            data: its bytes.
+            extension: of its name.
+            sha256: of `data`, from a caller that has computed it already.
+            measured: of a reject, for REASONS.csv: what its reason goes by.
+        """
+        sha256 = sha256 or hashlib.sha256(data).hexdigest()
+        name = self._member_name(check_label(photo.label), sha256, extension)
+        shard, offset = self._shards.add(name, data)
+        stored = dataclasses.replace(
+            photo,
+            path=name,
+            shard=shard,
+            offset=offset,
+            size=len(data),
+            sha256=sha256,
+            source_sha256=photo.source_sha256 or sha256,
+        )
+        self._photos.append(stored)
+        if measured:
+            self._measured[name] = measured[: reasons.MAX_TEXT]
+        return stored
+
+    def revise(self, change: Callable[[Photo], Photo]) -> list[Photo]:
+        """Change the rows written so far, such as their parts; returns them.
+
+        Where a photo lies and what its bytes are must stay as they are.
+        """
+        self._photos = [change(photo) for photo in self._photos]
+        return list(self._photos)
+
+    def _member_name(self, label: str, sha256: str, extension: str) -> str:
+        name = f"{label}/{sha256[:16]}.{extension}"
+        copies = 1
+        while name in self._names:
+            copies += 1
+            name = f"{label}/{sha256[:16]}-{copies}.{extension}"
+        self._names.add(name)
+        return name
+
+
+def parse_part(text: str) -> tuple[int, int]:
+    """The numbers of "2/4": the second of four parts.
+
+    Raises:
+        InputError: it names no part.
+    """
+    found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
+    if not found or int(found[1]) > int(found[2]):
+        raise InputError(f"the part is {text!r}: expected such as 2/4, the second of four")
+    return int(found[1]), int(found[2])
+
+
+def write_manifest(photos: Sequence[Photo], path: Path) -> None:
+    """Write rows as parquet, and dataset.json beside it; list order is kept."""
+    columns = {
+        name: pa.array([getattr(photo, name) for photo in photos], type=SCHEMA.field(name).type)
+        for name in SCHEMA.names
+    }
+    table = pa.table(columns, schema=SCHEMA)
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+    names = [name for name in (MANIFEST, *FOR_PEOPLE) if (path.parent / name).is_file()]
+    files = {name: hash_file(path.parent / name) for name in names}
+    content = {**DESCRIPTION_KIND.head, sealed.FILES: files}
+    sealed.dump(path.with_name(DESCRIPTION), content, what="the dataset")
+
+
+class Dataset:
+    """Reads a dataset artifact and checks what it reads against the manifest.
+
+    Args:
+        path: the dataset's directory.
+        part: "2/4" for the second of four equal parts, as several machines share the work; empty
+            for all photos. The parts one after another are the whole, in its order.
+
+    Raises:
+        InputError: it is no dataset, of another version, or its manifest names things that it must
+            not (another folder, a link, bytes outside a shard), or `part` is no part.
+    """
+
+    def __init__(self, path: Path | str, *, part: str = "") -> None:
+        self.path = Path(path)
+        self.photos = self._listed = _read_manifest(self.path)
+        self._check_places()
+        if part:
+            number, count = parse_part(part)
+            ordered, total = self.in_order(), len(self.photos)
+            self.photos = ordered[total * (number - 1) // count : total * number // count]
+
+    @property
+    def labels(self) -> list[str]:
+        """The class names, sorted."""
+        return sorted({photo.label for photo in self.photos})
+
+    def read(self, photo: Photo) -> bytes:
+        """The bytes of one photo, by its offset.
+
+        Raises:
+            InputError: the bytes are not those that the manifest describes.
+        """
+        return shards.read(self.path / photo.shard, photo)
+
+    def stream(self) -> Generator[tuple[Photo, bytes], None, None]:
+        """Every photo with its bytes, in the order of the shards.
+
+        They are read and checked a little ahead, at most 16 MB of them or one larger photo.
+
+        Raises:
+            InputError: a shard holds anything but the photos that the manifest lists.
+        """
+        wanted: dict[str, set[int]] = {}
+        for photo in self.photos:
+            wanted.setdefault(photo.shard, set()).add(photo.offset)
+        by_shard: dict[str, dict[int, Photo]] = {}
+        for photo in _in_order(self._listed):
+            if photo.shard in wanted:
+                by_shard.setdefault(photo.shard, {})[photo.offset] = photo
+        with shards.reader_pool() as pool:
+            for shard, expected in by_shard.items():
+                yield from shards.stream(self.path / shard, expected, wanted[shard], pool)
+
+    def in_order(self) -> list[Photo]:
+        """The photos in the order of `stream`."""
+        return _in_order(self.photos)
+
+    def _check_places(self) -> None:
+        sizes: dict[str, int] = {}
+        places = {(photo.shard, photo.offset) for photo in self.photos}
+        if len(places) != len(self.photos):
+            raise InputError(f"{self.path / MANIFEST} lists a photo twice: the dataset is damaged")
+        for label in {photo.label for photo in self.photos}:
+            check_label(label)
+        for photo in self.photos:
+            if photo.shard not in sizes:
+                if not shards.SHARD_NAME.fullmatch(photo.shard):
+                    raise self._misplaced(
+                        photo, f"names the shard {photo.shard!r}, not images-NNNNN.tar"
+                    )
+                sizes[photo.shard] = _shard_size(self.path / photo.shard)
+            if (
+                not _MEMBER_NAME.fullmatch(photo.path)
+                or photo.path != f"{photo.label}/{photo.path.rpartition('/')[2]}"
+            ):
+                raise self._misplaced(photo, "is not named <label>/<sha256 prefix>.<type>")
+            if (
+                photo.offset < 0
+                or not 0 <= photo.size <= PHOTO_MAX_BYTES
+                or photo.offset + photo.size > sizes[photo.shard]
+            ):
+                raise self._misplaced(photo, f"lies outside {photo.shard}: the dataset is damaged")
+
+    def _misplaced(self, photo: Photo, what: str) -> InputError:
+        return InputError(f"{self.path / MANIFEST}: photo {photo.path!r} {what}")
+
+
+def _read_manifest(path: Path) -> list[Photo]:
+    manifest = path / MANIFEST
+    if not manifest.is_file() or manifest.is_symlink():
+        raise InputError(f"{path} is no dataset: there is no {MANIFEST} in it")
+    if manifest.stat().st_size > MANIFEST_MAX_BYTES:
+        raise InputError(f"{manifest} is larger than {MANIFEST_MAX_BYTES} bytes")
+    there = sorted(path.glob("images-*.tar"))
+    try:
+        version = _check_version(manifest, tables.metadata(manifest))
+        # Also where the version is an older one, which damage can make of it.
+        if version >= KIND.sealed_since or (path / DESCRIPTION).exists():
+            sealed.check_file(path, MANIFEST, listed_files(path), DESCRIPTION)
+        size = sum(shard.stat().st_size for shard in there)
+        table = tables.read(manifest, SCHEMA, most_rows=shards.most_photos(size))
+    except (pa.ArrowException, OSError) as error:
+        beside = (
+            f"{counted(len(there), 'shard')}, {there[0].name} the first"
+            if there
+            else "no images-00000.tar"
+        )
+        raise InputError(
+            f"{manifest} cannot be read: {error} (beside it: {beside}): make the dataset again"
+        ) from error
+    # Not to_pylist, which is ten times as slow. The columns are a Photo's fields, in their order.
+    columns = {name: table.column(name).to_numpy().tolist() for name in SCHEMA.names}
+    columns["flags"] = [tuple(flags) for flags in table.column("flags").to_pylist()]
+    return list(map(Photo, *columns.values()))
+
+
+def _check_version(manifest: Path, metadata: Mapping[bytes, bytes]) -> int:
+    told: dict[str, str | int] = {}
+    for name in (sealed.FORMAT, sealed.VERSION):
+        text = metadata.get(name.encode(), b"").decode(errors="replace")
+        told[name] = int(text) if re.fullmatch("[0-9]{1,9}", text) else text
+    return KIND.check(told, str(manifest))
+
+
+def listed_files(path: Path) -> dict[str, str]:
+    """SHA-256 of the manifest and of the files for people, by name, as dataset.json lists them.
+
+    Raises:
+        InputError: dataset.json is missing, damaged, or lists no files.
+    """
+    files = sealed.read(path / DESCRIPTION, DESCRIPTION_KIND).get(sealed.FILES)
+    if not isinstance(files, dict):
+        raise InputError(f"{path / DESCRIPTION} lists no {sealed.FILES}: make the dataset again")
+    return files
+
+
+def _shard_size(shard: Path) -> int:
+    if shard.is_symlink() or not shard.is_file():
+        raise InputError(f"{shard} is missing or is no regular file: the dataset is damaged")
+    return shard.stat().st_size
+
+
+def _in_order(photos: Iterable[Photo]) -> list[Photo]:
+    return sorted(photos, key=lambda photo: (photo.shard, photo.offset))
+
+
+def stream_all(datasets: Iterable[Dataset]) -> Iterator[tuple[Photo, bytes]]:
+    """Every photo of several datasets, one dataset after another."""
+    for dataset in datasets:
+        yield from dataset.stream()

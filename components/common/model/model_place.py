@@ -1,0 +1,114 @@
+"""Where a model is: a folder, the root of published versions, or either of them in a bucket."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from components.common.base.errors import InputError
+from components.common.base.files import atomic_directory
+from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
+from components.common.model import layout
+from components.common.model.description import ModelDescription
+from components.common.store import storage
+from components.common.untrusted.sealed import Kind
+
+LATEST = "latest.json"
+METRICS = "metrics.json"  # of evaluate; publish puts it beside the model
+# Without a version they are from before they had a seal.
+METRICS_KIND = Kind("the metrics", "wild-mushrooms-metrics", (0, 1), sealed_since=1)
+POINTER_MAX_BYTES = 1024 * 1024
+FILE_MAX_BYTES = 512 * 1024**2
+VERSION_DIGITS = 12
+# What predicting needs; other forms of the model are not fetched.
+NEEDED = (layout.DESCRIPTION, layout.LITERT, layout.HEAD)
+WANTED = (
+    *(*NEEDED, layout.INT8, layout.DISTANCES, layout.REFERENCES, layout.LABELS),
+    *(ATTRIBUTION, METRICS),
+)
+
+
+def local_model(place: str, cache_dir: Path) -> Path:
+    """The model's directory on this machine; from gs:// and s3:// it is fetched first.
+
+    Where the place holds `latest.json`, as `publish` leaves it, the version that this names is
+    meant. What was fetched stays in the cache, by the versions of its objects.
+
+    Args:
+        place: a folder, gs://bucket/folder or s3://bucket/folder.
+        cache_dir: the cache folder.
+
+    Raises:
+        InputError: there is no model.
+        WorkError: the store cannot be reached.
+    """
+    if not storage.is_uri(place):
+        folder = Path(place).expanduser()
+        pointer = folder / LATEST
+        if (folder / layout.DESCRIPTION).is_file() or not pointer.is_file():
+            return folder
+        data = storage.read_place(str(pointer), max_bytes=POINTER_MAX_BYTES)
+        return folder / version_in(data, str(pointer))
+    root = storage.canonical(place).rstrip("/")
+    pointed = find_pointer(root)
+    if pointed is not None:
+        root = f"{root}/{version_in(pointed, f'{root}/{LATEST}')}"
+    return _fetched(root, cache_dir)
+
+
+def find_pointer(root: str) -> bytes | None:
+    """The content of a place's `latest.json`; None where there is none.
+
+    Raises:
+        InputError: it is too large, there is no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
+    return storage.find_place(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES)
+
+
+def version_in(pointer: bytes, name: str) -> str:
+    """The version that a `latest.json` names.
+
+    Raises:
+        InputError: it names none, or one that is no plain folder name.
+    """
+    try:
+        version = json.loads(pointer)["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{name} does not name the latest version: {error}") from error
+    if not isinstance(version, str) or not version.isalnum():
+        raise InputError(f"{name} names the version {version!r}: expected letters and digits")
+    return version
+
+
+def version_of(description: ModelDescription) -> str:
+    """The version that a model is published as.
+
+    Of everything that another model would have another of: weights, photos with their credits, and
+    the rule for unknown photos. The same model published twice is the same version.
+    """
+    content = (
+        description.head_sha256,
+        description.manifest_sha256,
+        description.distances_sha256,
+        str(description.format_version),
+    )
+    return hashlib.sha256(" ".join(content).encode()).hexdigest()[:VERSION_DIGITS]
+
+
+def _fetched(root: str, cache_dir: Path) -> Path:
+    names = {f"{root}/{name}": name for name in WANTED}
+    objects = {names[one.uri]: one for one in storage.list_objects(root) if one.uri in names}
+    missing = [name for name in NEEDED if name not in objects]
+    if missing:
+        raise InputError(f"{root} is no model directory: there is no {missing[0]} in it")
+    for one in objects.values():
+        if one.size > FILE_MAX_BYTES:
+            raise InputError(f"{one.uri} is larger than {FILE_MAX_BYTES} bytes")
+    described = [(root, name, one.version) for name, one in sorted(objects.items())]
+    digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()
+    target = cache_dir / "models" / digest[:32]
+    if not (target / layout.DESCRIPTION).is_file():
+        with atomic_directory(target, what="the model", marker=layout.DESCRIPTION) as new:
+            for name, one in objects.items():
+                storage.download(one.uri, new / name)
+    return target

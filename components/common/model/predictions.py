@@ -1,0 +1,63 @@
+"""predictions.parquet: the model's answers to the demo photos, as `label_image` writes them."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from components.common.base.errors import InputError
+from components.common.untrusted import tables
+
+MAX_BYTES = 2 * 1024**3
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("label", pa.string()),
+        ("predicted", pa.string()),
+        ("unknown", pa.bool_()),
+        ("probability", pa.float64()),
+        ("familiarity", pa.float64()),
+        ("right", pa.bool_()),
+        ("probabilities", pa.list_(pa.float64())),
+    ]
+)
+NULLABLE = ("familiarity",)  # where the model has no rule for unknown photos
+
+
+def read_about(path: Path) -> dict[str, str]:
+    """What the file says of itself: its model, its photos and the classes.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    with _checked(path):
+        found = tables.metadata(path)
+    return {
+        name.decode(errors="replace"): value.decode(errors="replace")
+        for name, value in found.items()
+    }
+
+
+def read(path: Path, *, most_rows: int) -> pa.Table:
+    """The answers.
+
+    Args:
+        path: of the file.
+        most_rows: that it may have.
+
+    Raises:
+        InputError: the file is missing, damaged, has other columns or more rows.
+    """
+    with _checked(path):
+        return tables.read(path, SCHEMA, most_rows=most_rows, nullable=NULLABLE)
+
+
+@contextlib.contextmanager
+def _checked(path: Path) -> Iterator[None]:
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path} is missing or larger than {MAX_BYTES} bytes")
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error

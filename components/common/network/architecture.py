@@ -1,0 +1,154 @@
+"""The networks that can be retrained: names, sizes, and what Keras calls their parts."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from components.common.base.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+DEFAULT_ARCHITECTURE = "mobilenet_1.0_224"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Networks of one design, all of which take x / 127.5 - 1.
+
+    Attributes:
+        name: first part of the architectures' names.
+        keras: the function of keras.applications.
+        widths: width multipliers with published ImageNet weights; empty where there is one width.
+        sizes: pixels of the square input, for which there are weights.
+        feature_layer: last layer before pooling.
+        head_layer: the ImageNet classifier.
+        feature_size: channels of the feature layer at a width multiplier.
+        weights_file: name of the published file, from width and size.
+    """
+
+    name: str
+    keras: str
+    widths: tuple[str, ...]
+    sizes: tuple[int, ...]
+    feature_layer: str
+    head_layer: str
+    feature_size: Callable[[float], int]
+    weights_file: Callable[[str, int], str]
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Names of all its networks."""
+        if not self.widths:
+            return (self.name,)
+        return tuple(f"{self.name}_{width}_{size}" for width in self.widths for size in self.sizes)
+
+
+_V1_FILES = {"1.0": "1_0", "0.75": "7_5", "0.50": "5_0", "0.25": "2_5"}
+FAMILIES = (
+    Family(  # Howard et al. 2017, arXiv:1704.04861
+        name="mobilenet",
+        keras="MobileNet",
+        widths=("1.0", "0.75", "0.50", "0.25"),
+        sizes=(224, 192, 160, 128),
+        feature_layer="conv_pw_13_relu",
+        head_layer="conv_preds",
+        feature_size=lambda width: int(1024 * width),
+        weights_file=lambda width, size: f"mobilenet_{_V1_FILES[width]}_{size}_tf.h5",
+    ),
+    Family(  # Sandler et al. 2018, arXiv:1801.04381
+        name="mobilenet_v2",
+        keras="MobileNetV2",
+        widths=("1.4", "1.3", "1.0", "0.75", "0.5", "0.35"),
+        sizes=(224, 192, 160, 128, 96),
+        feature_layer="out_relu",
+        head_layer="predictions",
+        # Rounded to a multiple of 8; narrow ones keep 1280.
+        feature_size=lambda width: int(1280 * max(width, 1.0) + 4) // 8 * 8,
+        weights_file=lambda width, size: (
+            f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_{size}.h5"
+        ),
+    ),
+    Family(  # Szegedy et al. 2015, arXiv:1512.00567
+        name="inception_v3",
+        keras="InceptionV3",
+        widths=(),
+        sizes=(299,),
+        feature_layer="mixed10",
+        head_layer="predictions",
+        feature_size=lambda _: 2048,
+        weights_file=lambda _, __: "inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
+    ),
+)
+ARCHITECTURES = tuple(name for family in FAMILIES for name in family.architectures)
+# For the help of commands.
+NAMES = "mobilenet_WIDTH_SIZE, mobilenet_v2_WIDTH_SIZE or inception_v3"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One network."""
+
+    name: str
+    family: Family
+    width: str  # multiplier, as in the name; empty where there is one width
+    size: int  # pixels of the square input
+
+    @property
+    def alpha(self) -> float:
+        """The width multiplier as a number."""
+        return float(self.width or 1)
+
+    @property
+    def bottleneck_size(self) -> int:
+        """Length of the pooled feature vector."""
+        return self.family.feature_size(self.alpha)
+
+    @property
+    def weights_file(self) -> str:
+        """The name under which keras.applications publishes the weights."""
+        return self.family.weights_file(self.width, self.size)
+
+    def build(self, *, head: bool = True, weights: str | None = None) -> "keras.Model":
+        """The network of keras.applications; `head` adds the ImageNet classifier."""
+        import keras
+
+        options = {"alpha": self.alpha} if self.width else {}
+        model: keras.Model = getattr(keras.applications, self.family.keras)(
+            input_shape=(self.size, self.size, 3),
+            weights=weights,
+            include_top=head,
+            pooling=None if head else "avg",
+            **options,
+        )
+        return model
+
+
+def parse_architecture(name: str) -> Architecture:
+    """The architecture called `name`.
+
+    Raises:
+        InputError: there is none of that name; the message lists the families.
+    """
+    if name in ARCHITECTURES:
+        family = next(one for one in FAMILIES if name in one.architectures)
+        found = re.fullmatch(rf"{family.name}_(.+)_(\d+)", name) if family.widths else None
+        if found:
+            return Architecture(name, family, found[1], int(found[2]))
+        return Architecture(name, family, "", family.sizes[0])
+    if name.endswith("_quantized"):
+        raise InputError(
+            f"unknown architecture {name!r}: leave out _quantized (every model is also written as "
+            "int8 where that is good enough)"
+        )
+    known = "\n".join(
+        f"  {family.name}_WIDTH_SIZE with WIDTH {', '.join(family.widths)} and SIZE "
+        f"{', '.join(map(str, family.sizes))}"
+        if family.widths
+        else f"  {family.name}"
+        for family in FAMILIES
+    )
+    raise InputError(
+        f"unknown architecture {name!r}: expected one such as {DEFAULT_ARCHITECTURE} of\n{known}"
+    )

@@ -1,0 +1,245 @@
+"""A pretrained network as feature extractor on LiteRT: features and ImageNet scores, no TensorFlow.
+
+A backbone is converted once (network/convert.py, in a process of its own because it needs
+TensorFlow) and cached under the key of everything that its output depends on.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common.base.errors import InputError, WorkError
+from components.common.network import weights
+from components.common.network.architecture import Architecture, parse_architecture
+from components.common.photos import images
+
+ENGINE = "litert-fp32-xnnpack"
+# Change it when convert.py makes something else of the same weights.
+CONVERSION = "1"
+MODEL_FILE = "backbone.tflite"
+DESCRIPTION_FILE = "backbone.json"
+DESCRIPTION_MAX_BYTES = 64 * 1024
+MAX_VALUES = 2**28  # of one tensor; InceptionV3 has 1.4 million of a photo
+MESSAGE_MAX = 500  # characters of LiteRT's own words
+THREADS = 2
+CONVERT_TIMEOUT_S = 900
+
+
+@dataclass(frozen=True)
+class BackboneKey:
+    """Everything that a bottleneck's value depends on, beside the photo: the cache key."""
+
+    architecture: str
+    input_size: int
+    weights_sha256: str
+    engine: str = ENGINE
+    conversion: str = CONVERSION
+    decoder: str = images.DECODER
+    preprocessing: str = images.PREPROCESSING
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the fields, for file names."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def read_key(path: Path) -> BackboneKey:
+    """The key that a `backbone.json` holds.
+
+    Raises:
+        ValueError, TypeError, OSError: it is missing, too large, or no such description.
+    """
+    with open(path, "rb") as file:
+        data = file.read(DESCRIPTION_MAX_BYTES + 1)
+    if len(data) > DESCRIPTION_MAX_BYTES:
+        raise ValueError(f"{path.name} has more than {DESCRIPTION_MAX_BYTES} bytes")
+    try:
+        return make_key(json.loads(data), path.name)
+    except RecursionError as error:
+        raise ValueError(f"{path.name} is nested too deeply") from error
+
+
+def make_key(fields: Mapping[str, object], name: str) -> BackboneKey:
+    """The key that the fields of a file of this name say.
+
+    Raises:
+        ValueError, TypeError: they are others than a key's, or of the wrong type.
+    """
+    key = BackboneKey(**fields)  # type: ignore[arg-type]
+    texts = {field: value for field, value in asdict(key).items() if field != "input_size"}
+    if type(key.input_size) is not int or not all(isinstance(one, str) for one in texts.values()):
+        raise ValueError(f"{name} holds values of the wrong type")
+    return key
+
+
+def make_interpreter(
+    model: Path, threads: int = THREADS
+) -> Callable[..., dict[str, NDArray[np.float32]]]:
+    """Load a LiteRT model; returns its one signature as a function of named arrays.
+
+    Outputs are read by name: their order in the file is not that of the model.
+
+    Raises:
+        InputError: the file is missing or is no LiteRT model.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    if not model.is_file():
+        raise InputError(f"{model} is missing: this is no complete model directory")
+    try:
+        with without_notice(b"XNNPACK delegate"):
+            interpreter = Interpreter(model_path=str(model), num_threads=threads)
+            _check_sizes(interpreter)
+            _check_operators(interpreter)
+            interpreter.allocate_tensors()
+            signature = interpreter.get_signature_runner()
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise InputError(
+            f"{model} is no LiteRT model that can be loaded: {str(error)[:MESSAGE_MAX]}"
+        ) from error
+    runner: Callable[..., dict[str, NDArray[np.float32]]] = signature
+    return runner
+
+
+def _check_sizes(interpreter: Any) -> None:
+    """Raise `ValueError` where a tensor is far larger than any of a network that sees photos."""
+    for tensor in interpreter.get_tensor_details():
+        values = math.prod(int(size) for size in tensor["shape"])
+        if not 0 <= values <= MAX_VALUES:
+            raise ValueError(f"its tensor {tensor['name']!r:.80} has {values} values")
+
+
+def _check_operators(interpreter: Any) -> None:
+    """Raise `ValueError` where an operator lacks an input that LiteRT would read all the same.
+
+    A layer without a bias has -1 for its third input; without one of the first two, LiteRT says so
+    or ends the process, as the memory happens to lie.
+    """
+    for operator in interpreter._get_ops_details():  # there is no public way
+        if min(operator["inputs"][:2], default=0) < 0:
+            raise ValueError(f"its operator {operator['op_name']:.80} lacks an input")
+
+
+@contextlib.contextmanager
+def without_notice(text: bytes) -> Iterator[None]:
+    """Hold back what LiteRT's C++ writes to standard error, and drop the lines with this text."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            for line in held.readlines():
+                if text not in line:
+                    os.write(2, line)
+
+
+class Backbone:
+    """A converted backbone, ready to run on the CPU.
+
+    Args:
+        directory: where `backbone.tflite` and `backbone.json` are.
+        threads: that it computes with.
+    """
+
+    def __init__(self, directory: Path, threads: int = THREADS) -> None:
+        self._directory = directory
+        self.key = read_key(directory / DESCRIPTION_FILE)
+        self.architecture = parse_architecture(self.key.architecture)
+        self._run = make_interpreter(directory / MODEL_FILE, threads)
+
+    def __call__(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Features and ImageNet probabilities of a batch.
+
+        Args:
+            batch: float32 array of shape (N, size, size, 3), RGB, -1 to 1.
+
+        Returns:
+            bottlenecks, float32 (N, D), and ImageNet probabilities, float32 (N, 1000).
+        """
+        outputs = self._run(input=batch)
+        return outputs["bottleneck"], outputs["imagenet"]
+
+    def for_one_thread(self) -> "Backbone":
+        """The same network once more, for a thread of its own: the same results to the last bit."""
+        return Backbone(self._directory, threads=1)
+
+
+def load_backbone(architecture: str, cache_dir: Path, given_weights: str = "") -> Backbone:
+    """The backbone from the cache, converted first where it is not there yet.
+
+    Raises:
+        InputError: unknown architecture, or `given_weights` is no weights file for it.
+        WorkError: the weights are not to be had, or the conversion failed.
+    """
+    parsed = parse_architecture(architecture)
+    directory = _converted(parsed, cache_dir, given_weights)
+    if directory is None:
+        _convert_in_another_process(parsed.name, cache_dir, given_weights)
+        directory = _converted(parsed, cache_dir, given_weights)
+    if directory is None:
+        raise WorkError(f"the conversion of {architecture} left no network in {cache_dir}")
+    return Backbone(directory)
+
+
+def key_of(architecture: Architecture, weights_sha256: str) -> BackboneKey:
+    """The cache key of an architecture with these weights."""
+    return BackboneKey(architecture.name, architecture.size, weights_sha256)
+
+
+def key_directory(key: BackboneKey, cache_dir: Path) -> Path:
+    """Where the converted backbone of this key lives."""
+    return cache_dir / "backbones" / f"{key.architecture}-{key.digest[:16]}"
+
+
+def _converted(architecture: Architecture, cache_dir: Path, given_weights: str) -> Path | None:
+    """The folder of the converted backbone, None where there is none yet."""
+    cached = weights.cached_file(architecture, cache_dir, given_weights)
+    if cached is None:
+        return None
+    key = key_of(architecture, weights.read_weights(cached).sha256)
+    found = (key_directory(key, folder) for folder in weights.caches(cache_dir))
+    return next((directory for directory in found if directory.is_dir()), None)
+
+
+def _convert_in_another_process(architecture: str, cache_dir: Path, given_weights: str) -> None:
+    command = [sys.executable, "-m", "components.common.network.convert", architecture]
+    given = str(Path(given_weights).expanduser().resolve()) if given_weights else ""
+    command += ["--cache_dir", str(cache_dir.resolve()), "--weights", given]
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=CONVERT_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        message = _error_message(done.stderr)
+        raise (InputError if done.returncode == InputError.exit_status else WorkError)(message)
+
+
+def _error_message(stderr: str) -> str:
+    """The message after "convert: error:", or the last lines of whatever went wrong."""
+    _, found, message = stderr.rpartition("convert: error: ")
+    if found:
+        return message.strip()
+    return "the backbone could not be converted:\n" + "\n".join(stderr.strip().splitlines()[-8:])

@@ -1,0 +1,295 @@
+"""The bottlenecks artifact: a feature vector and ImageNet scores per photo, keyed by content."""
+
+import hashlib
+import io
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from components.common.base.batches import batched
+from components.common.base.errors import InputError
+from components.common.base.files import atomic_directory, write_file
+from components.common.base.step import Progress
+from components.common.base.wording import counted
+from components.common.dataset.photo import Photo
+from components.common.network.backbone import (
+    DESCRIPTION_FILE,
+    DESCRIPTION_MAX_BYTES,
+    Backbone,
+    BackboneKey,
+    make_key,
+)
+from components.common.photos import images
+from components.common.untrusted import arrays, sealed, tables
+
+VECTORS = "bottlenecks.npy"
+SCORES = "imagenet.npy"
+INDEX = "index.parquet"
+INDEX_SCHEMA = pa.schema([("sha256", pa.string()), ("label", pa.string())])
+# Of backbone.json; without a version it is from before it had a seal and `files`.
+KIND = sealed.Kind("the bottlenecks", "", (0, 1), sealed_since=1)
+THREADS = 2  # each keeps the network's weights, 17 MB or more
+CACHE_FOLDER = "bottlenecks"  # of the cache
+SAVED_TOGETHER = 2048  # vectors in a file of the cache: 12 MB, a quarter of a minute of work
+CHUNK = 64  # photos in memory; between two chunks a thread waits for the other
+
+
+@dataclass(frozen=True)
+class Bottlenecks:
+    """Vectors of N photos.
+
+    Attributes:
+        sha256: of each photo as stored, the key of its row.
+        vectors: float32, shape (N, D), pooled features.
+        scores: float16, shape (N, 1000), ImageNet probabilities.
+        key: what the vectors depend on beside the photo.
+    """
+
+    sha256: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    scores: NDArray[np.float16]
+    key: BackboneKey
+
+    def rows(self, photos: Sequence[Photo]) -> NDArray[np.intp]:
+        """The row of each photo.
+
+        Raises:
+            InputError: a photo has no vector here: the two artifacts are of different runs.
+        """
+        position = {sha256: row for row, sha256 in enumerate(self.sha256)}
+        missing = [photo.path for photo in photos if photo.sha256 not in position]
+        if missing:
+            raise InputError(
+                f"{counted(len(missing), 'photo has', 'photos have')} no bottleneck (the first is "
+                f"{missing[0]!r}): "
+                "these bottlenecks were made from other photos"
+            )
+        return np.array([position[photo.sha256] for photo in photos], dtype=np.intp)
+
+
+class Prepare(Protocol):
+    """Makes the network's input of a photo."""
+
+    def __call__(self, photo: Photo, data: bytes, size: int, /) -> NDArray[np.float32]:
+        """Float32 array of shape (size, size, 3), RGB, -1 to 1."""
+
+
+def as_it_is(photo: Photo, data: bytes, size: int, /) -> NDArray[np.float32]:
+    """The photo as every model sees it."""
+    del photo
+    return images.model_input(data, size)
+
+
+def compute(
+    backbone: Backbone,
+    photos: Iterable[tuple[Photo, bytes]],
+    kept_in: Path | None = None,
+    *,
+    prepare: Prepare = as_it_is,
+    variant: str = "",
+    what: str = "bottlenecks",
+) -> Bottlenecks:
+    """The bottlenecks of photos, those already in the cache looked up.
+
+    Photos with the same bytes share one row. Each thread has the network for itself and takes one
+    photo at a time, from its bytes to its vector: what the layers hand on stays in a core's cache,
+    and no core waits for another.
+
+    Args:
+        backbone: the network.
+        photos: rows with their bytes; read once, a few in memory at a time.
+        kept_in: folder where earlier vectors are kept by content; None for none.
+        prepare: makes the network's input of a photo.
+        variant: tells vectors of another `prepare` apart in the cache.
+        what: is computed, for the log.
+    """
+    cache = _Cache(backbone.key, kept_in, variant)
+    progress = Progress(what, verb="looked at")
+    run = _Threads(backbone, prepare)
+    with ThreadPoolExecutor(THREADS) as pool:
+        for chunk in batched(cache.missing(photos, progress), CHUNK):
+            computed = list(pool.map(run, chunk))
+            vectors, scores = (np.concatenate(rows) for rows in zip(*computed, strict=True))
+            cache.add([photo.sha256 for photo, _ in chunk], vectors, scores)
+            progress.advance(len(chunk))
+    result, fresh = cache.collect()
+    count = len(result.sha256)
+    progress.finish(
+        f"{counted(count, 'photo')}, {fresh} computed now, {count - fresh} remembered from before"
+    )
+    return result
+
+
+class _Threads:
+    """Computes one photo in the thread that calls it, with that thread's own network."""
+
+    def __init__(self, backbone: Backbone, prepare: Prepare) -> None:
+        self._backbone = backbone
+        self._prepare = prepare
+        self._own = threading.local()
+        self._loading = threading.Lock()
+
+    def __call__(
+        self, photo: tuple[Photo, bytes]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The photo's bottleneck, float32 (1, D), and ImageNet probabilities, float32 (1, 1000)."""
+        if not hasattr(self._own, "network"):
+            with self._loading:  # one at a time: meanwhile standard error is held back
+                self._own.network = self._backbone.for_one_thread()
+        network: Backbone = self._own.network
+        pixels = self._prepare(*photo, network.architecture.size)
+        return network(pixels[np.newaxis])
+
+
+class _Cache:
+    """Vectors by content: rows asked for in this run, and where they come from."""
+
+    def __init__(self, key: BackboneKey, folder: Path | None, variant: str) -> None:
+        self.key = key
+        name = f"{key.digest}-{variant}" if variant else key.digest
+        self._folder = folder / name if folder else None
+        self._order: dict[str, None] = {}
+        self._known: dict[str, tuple[NDArray[np.float32], NDArray[np.float16]]] = {}
+        self._unsaved: list[str] = []
+        self._fresh = 0
+        for part in sorted(self._folder.glob("*.npz")) if self._folder else []:
+            self._load(part)
+
+    def _load(self, part: Path) -> None:
+        try:
+            stored = arrays.read_npz(part, ("sha256", "vectors", "scores"))
+            names = [bytes(name).decode() for name in stored["sha256"]]
+            vectors, scores = stored["vectors"], stored["scores"]
+            if len(vectors) != len(names) or len(scores) != len(names):
+                raise ValueError("its arrays differ in length")
+        except (ValueError, TypeError, OSError):
+            part.unlink(missing_ok=True)  # a cache: what is damaged is computed again
+            return
+        self._known.update(zip(names, zip(vectors, scores, strict=True), strict=True))
+
+    def missing(
+        self, photos: Iterable[tuple[Photo, bytes]], progress: Progress
+    ) -> Iterable[tuple[Photo, bytes]]:
+        """The photos that must be computed, each content once."""
+        for photo, data in photos:
+            if photo.sha256 in self._order:
+                continue
+            self._order[photo.sha256] = None
+            if photo.sha256 in self._known:
+                progress.advance()
+            else:
+                yield photo, data
+
+    def add(
+        self, names: list[str], vectors: NDArray[np.float32], scores: NDArray[np.float32]
+    ) -> None:
+        half = scores.astype(np.float16)
+        self._known.update(zip(names, zip(vectors, half, strict=True), strict=True))
+        self._fresh += len(names)
+        self._unsaved += names
+        if len(self._unsaved) >= SAVED_TOGETHER:
+            self._save()
+
+    def collect(self) -> tuple[Bottlenecks, int]:
+        """All rows asked for, in the order of asking; what is new goes into the cache."""
+        self._save()
+        names = tuple(self._order)
+        if not names:
+            raise InputError("there are no photos to compute bottlenecks of")
+        vectors = np.stack([self._known[name][0] for name in names])
+        scores = np.stack([self._known[name][1] for name in names])
+        return Bottlenecks(names, vectors, scores, self.key), self._fresh
+
+    def _save(self) -> None:
+        """Put what is new into the cache."""
+        if self._folder and self._unsaved:
+            buffer = io.BytesIO()
+            np.savez(
+                buffer,
+                sha256=np.array([name.encode() for name in self._unsaved], dtype="S64"),
+                vectors=np.stack([self._known[name][0] for name in self._unsaved]),
+                scores=np.stack([self._known[name][1] for name in self._unsaved]),
+            )
+            name = hashlib.sha256("".join(self._unsaved).encode()).hexdigest()[:16]
+            data = buffer.getvalue()
+            write_file(self._folder / f"{name}.npz", data, what="the bottleneck cache")
+        self._unsaved.clear()
+
+
+def save(bottlenecks: Bottlenecks, path: Path, labels: Sequence[str]) -> None:
+    """Write the artifact; `labels` names the class of each row."""
+    with atomic_directory(path, what="the bottlenecks", marker=DESCRIPTION_FILE) as temporary:
+        np.save(temporary / VECTORS, bottlenecks.vectors)
+        np.save(temporary / SCORES, bottlenecks.scores)
+        index = pa.table({"sha256": list(bottlenecks.sha256), "label": list(labels)})
+        pq.write_table(index, temporary / INDEX)
+        description = {
+            **asdict(bottlenecks.key),
+            **KIND.head,
+            sealed.FILES: sealed.hash_files(temporary),
+        }
+        sealed.dump(temporary / DESCRIPTION_FILE, description, what="the bottlenecks")
+
+
+def joined(paths: Sequence[Path]) -> tuple[Bottlenecks, list[str]]:
+    """The bottlenecks of several artifacts, each photo once, and the class of each row.
+
+    Raises:
+        InputError: one cannot be read, they are of different networks, or there are none.
+    """
+    loaded = [(path, *_load(path)) for path in paths]
+    if not loaded:
+        raise InputError("there are no bottlenecks to put together")
+    first, key = loaded[0][0], loaded[0][1].key
+    rows: dict[str, tuple[NDArray[np.float32], NDArray[np.float16]]] = {}
+    labels: dict[str, str] = {}
+    for path, part, names in loaded:
+        if part.key != key:
+            raise InputError(f"{path} and {first} are of different networks")
+        for row, (sha256, label) in enumerate(zip(part.sha256, names, strict=True)):
+            rows.setdefault(sha256, (part.vectors[row], part.scores[row]))
+            labels[sha256] = label
+    vectors = np.stack([vector for vector, _ in rows.values()])
+    scores = np.stack([score for _, score in rows.values()])
+    return Bottlenecks(tuple(rows), vectors, scores, key), [labels[sha256] for sha256 in rows]
+
+
+def load(path: Path) -> Bottlenecks:
+    """Read the artifact.
+
+    Raises:
+        InputError: a file is missing, damaged or does not fit the others.
+    """
+    return _load(path)[0]
+
+
+def _load(path: Path) -> tuple[Bottlenecks, list[str]]:
+    if not (path / DESCRIPTION_FILE).is_file():
+        raise InputError(f"{path} holds no bottlenecks: there is no {DESCRIPTION_FILE} in it")
+    description = sealed.read(path / DESCRIPTION_FILE, KIND, max_bytes=DESCRIPTION_MAX_BYTES)
+    if description.pop(sealed.SEAL, None):
+        sealed.check_files(path, description.pop(sealed.FILES, {}), DESCRIPTION_FILE)
+    description.pop(sealed.VERSION, None)
+    try:
+        key = make_key(description, DESCRIPTION_FILE)
+        vectors = arrays.read_npy(path / VECTORS)
+        scores = arrays.read_npy(path / SCORES)
+        most_rows = tables.rows_with_hashes((path / INDEX).stat().st_size)
+        index = tables.read(path / INDEX, INDEX_SCHEMA, most_rows=most_rows)
+        names, labels = index.column("sha256").to_pylist(), index.column("label").to_pylist()
+    except (ValueError, TypeError, OSError, pa.ArrowException) as error:
+        raise InputError(f"the bottlenecks in {path} cannot be read: {error}") from error
+    for name, array, dtype in ((VECTORS, vectors, np.float32), (SCORES, scores, np.float16)):
+        if array.dtype != dtype or array.ndim != 2 or not np.isfinite(array).all():
+            raise InputError(f"{path / name} is no finite {np.dtype(dtype)} matrix")
+    if not len(vectors) == len(scores) == len(names):
+        raise InputError(f"the files of {path} differ in length: they are of different runs")
+    return Bottlenecks(tuple(names), vectors, scores, key), labels

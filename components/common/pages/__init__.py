@@ -1,0 +1,4 @@
+"""The HTML and SVG that people look at; no other room makes any.
+
+Imports from `common`: dataset.
+"""

@@ -1,0 +1,99 @@
+"""What number of photos buys what accuracy: `make learning-curve IMAGES=folder`.
+
+The bottlenecks are computed once; then the head is trained on a few photos of each class, on more,
+and on all, several times each with other photos, and always measured on the same photos, which
+none of these heads has seen. It takes seconds and no TensorFlow.
+"""
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+
+from components.common.base.errors import InputError
+from components.common.base.files import atomic_directory, default_cache_dir
+from components.common.base.step import add_options, run_command
+from components.common.network.architecture import DEFAULT_ARCHITECTURE, NAMES
+from components.retrain.head import PIPELINE
+from programs.learning_curve.points import (
+    DRAWS,
+    SIZES,
+    TESTING_PERCENTAGE,
+    measure,
+    parse_sizes,
+    read,
+)
+from programs.learning_curve.report import Curve, files, lasting_name, run_page, text
+
+NAME = "learning-curve"
+
+
+def _new_name(parent: Path) -> Path:
+    """The folder of the next curve, such as runs/20261127-101500-learning-curve."""
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{NAME}"
+    for suffix in ["", *(f"-{number}" for number in range(2, 100))]:
+        if not (folder := parent / f"{stem}{suffix}").exists():
+            return folder
+    raise InputError(f"{parent} has a hundred curves of this second already")
+
+
+def _command(options: argparse.Namespace) -> None:
+    cache = Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir()
+    recipe = dataclasses.replace(PIPELINE, seed=options.seed)
+    recipe.check()
+    sizes = parse_sizes(options.sizes)
+    image_dir = lasting_name(Path(options.image_dir))
+    material = read(
+        image_dir,
+        architecture=options.architecture,
+        weights=options.weights,
+        cache=cache,
+        testing_percentage=options.testing_percentage,
+    )
+    points = measure(material, sizes, options.draws, recipe)
+    folder = Path(options.output_dir).expanduser() if options.output_dir else None
+    folder = folder or _new_name(Path(options.runs_dir).expanduser())
+    curve = Curve(
+        str(image_dir),
+        options.architecture,
+        material.classes,
+        points,
+        material.rendered,
+        run_page(image_dir, folder),
+    )
+    with atomic_directory(folder, what="the learning curve", marker=f"{NAME}.csv") as place:
+        for suffix, content in files(curve).items():
+            (place / f"{NAME}.{suffix}").write_text(content, encoding="utf-8")
+    print(text(curve))
+    for suffix, what in (("html", "page"), ("svg", "picture"), ("csv", "figures")):
+        print(f"{what:<10} {folder / f'{NAME}.{suffix}'}")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m programs.learning_curve",
+        description="Measure what number of photos buys what accuracy, and draw it.",
+    )
+    parser.add_argument(
+        "--image_dir",
+        required=True,
+        help="a folder of class folders, or a dataset with its parts, such as runs/latest/training",
+    )
+    add_options(
+        parser,
+        ("sizes", SIZES, "photos a class, separated by commas; all of them come last"),
+        ("draws", DRAWS, "how often each is tried, with other photos"),
+        ("testing_percentage", TESTING_PERCENTAGE, "of a folder's photos that are measured on"),
+        ("architecture", DEFAULT_ARCHITECTURE, NAMES),
+        ("weights", "", "a pretrained weights file; found by itself by default"),
+        ("cache_dir", "", "where bottlenecks and networks are kept (default: the user's cache)"),
+        ("runs_dir", "runs", "where a folder of its own is made"),
+        ("output_dir", "", "this folder instead; an earlier curve there is replaced"),
+        ("seed", 0, "same seed and photos, same curve"),
+    )
+    run_command("learning_curve", parser, _command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""A learning curve as lines of text, as a picture, as figures and as a page."""
+
+import csv
+import io
+import os
+import statistics
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from components.common.dataset.dataset import MANIFEST
+from components.common.pages import line_chart
+from components.common.pages.line_chart import Axis, Line
+from components.common.pages.report import class_name, escape, notices, page, percent, table
+from programs.learning_curve.points import Point
+
+RENDERED = (
+    "These photos are rendered pictures, not photographs: the curve says nothing about real "
+    "mushrooms."
+)
+COLUMNS = (
+    *("name", "photos_per_class", "photos", "draws", "median", "least", "most"),
+    *("interval_low", "interval_high", "test_photos"),
+)
+# On a wide screen the words stand beside the picture, and both together fill the card.
+CSS = """
+.beside .lines { max-width: none; }
+.stacked.wide tr { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+@media (min-width: 48rem) {
+  .beside { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); gap: 1.5rem; }
+  .beside { align-items: center; }
+}
+"""
+# A step of fewer test photos is no finding, even if all of them changed in one direction: the sign
+# test's probability of that by chance is 2 × 0.5⁵ = 0.06 for five, 0.03 for six.
+FEW = 6
+HEADERS = ("photos a class", "photos", "accuracy", "least to most", "95 % interval")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What was measured.
+
+    Attributes:
+        photos_from: the folder, by its lasting name.
+        architecture: of the backbone.
+        classes: their names.
+        points: in order of the number of photos; the last one is all of them.
+        rendered: these are drawings.
+        run_page: address of the page of the photos' run, from the folder of the curve's page; empty
+            where the photos are not of a run.
+    """
+
+    photos_from: str
+    architecture: str
+    classes: Sequence[str]
+    points: Sequence[Point]
+    rendered: bool
+    run_page: str = ""
+
+
+def lasting_name(image_dir: Path) -> Path:
+    """The folder by a name that the next run leaves true: that of the run instead of runs/latest.
+
+    It is relative to the working directory where it was given so or lies below it.
+    """
+    if (image_dir / MANIFEST).is_file():
+        place = image_dir.parent.resolve() / image_dir.name
+        image_dir = place if image_dir.is_absolute() else Path(os.path.relpath(place))
+    here = Path.cwd()
+    return image_dir.relative_to(here) if image_dir.is_relative_to(here) else image_dir
+
+
+def run_page(image_dir: Path, folder: Path) -> str:
+    """The address of the run's index.html for a page in `folder`, empty where there is none."""
+    index = image_dir.parent / "index.html"
+    # Beside a folder of photos, index.html is something else.
+    if not ((image_dir / MANIFEST).is_file() and index.is_file()):
+        return ""
+    return quote(os.path.relpath(index.parent.resolve() / index.name, folder.resolve()))
+
+
+def files(curve: Curve) -> dict[str, str]:
+    """The contents of the files, by their suffix."""
+    return {
+        "html": _page(curve),
+        "svg": line_chart.svg_file(_picture(curve)),
+        "csv": _figures(curve),
+    }
+
+
+def text(curve: Curve) -> str:
+    """The curve for a terminal."""
+    rows = [HEADERS, *(_cells(point) for point in curve.points)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADERS))]
+    lines = [
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    said = [*([RENDERED] if curve.rendered else []), *remarks(curve)]
+    return "\n".join([*lines, "", *(textwrap.fill(remark, 100) for remark in said)])
+
+
+def remarks(curve: Curve) -> list[str]:
+    """What the figures say, and how surely."""
+    last = curve.points[-1]
+    before = curve.points[-2]
+    width = 100 * (last.high - last.low)
+    return [
+        f"Each accuracy is the median of {len(last.right)} draws of the photos that were learned "
+        f"from, always measured on the same {last.measured} photos, which no head had seen; one of "
+        f"them is {100 / last.measured:.1f} points.",
+        f"From {before.per_class:.0f} to {last.per_class:.0f} photos a class: {before.median:.3f} "
+        f"→ {last.median:.3f}: {_changed(_step(curve), last.measured)}. {_verdict(curve)}",
+        f"With {last.measured} test photos the last accuracy is unsure by {width:.0f} points (95 % "
+        f"interval {percent(last.low)} to {percent(last.high)}); the rows can be compared more "
+        "surely than that, since their test photos are the same.",
+    ]
+
+
+def _step(curve: Curve) -> float:
+    """Test photos more that were right at the last point than at the one before, by the medians."""
+    last, before = curve.points[-1], curve.points[-2]
+    return statistics.median(last.right) - statistics.median(before.right)
+
+
+def _changed(photos: float, measured: int) -> str:
+    if photos == 0:
+        return f"as many of the {measured} photos were right"
+    one = abs(photos) == 1
+    return (
+        f"{abs(photos):g} {'photo' if one else 'photos'} of {measured} "
+        f"{'more' if photos > 0 else 'fewer'} {'was' if one else 'were'} right"
+    )
+
+
+def _verdict(curve: Curve) -> str:
+    """What the last step means for the next photos, no surer than its test photos allow."""
+    last, before = curve.points[-1], curve.points[-2]
+    step = _step(curve)
+    if abs(step) < FEW:
+        return (
+            "That is too few to tell whether the curve still rises, stays level or falls at its "
+            "end."
+        )
+    sure = not last.low <= before.median <= last.high
+    if step > 0:
+        return (
+            "The curve still rises: more photos of each class are likely to help."
+            if sure
+            else "Perhaps the curve still rises, and more photos of each class help: the step lies "
+            "within the interval of the last accuracy."
+        )
+    advice = (
+        "look whether what came last has wrong labels, or one class far more photos than the others"
+    )
+    return (
+        f"The curve falls at its end: more photos of this kind do not help; {advice}."
+        if sure
+        else "Perhaps the curve falls at its end: the step lies within the interval of the last "
+        f"accuracy; {advice}."
+    )
+
+
+def _cells(point: Point) -> tuple[str, ...]:
+    number = f"all ({point.per_class:.0f})" if point.name == "all" else point.name
+    return (
+        number,
+        f"{point.photos:.0f}",
+        f"{point.median:.3f}",
+        f"{min(point.accuracies):.3f} to {max(point.accuracies):.3f}",
+        f"{point.low:.3f} to {point.high:.3f}",
+    )
+
+
+def _figures(curve: Curve) -> str:
+    """CSV, a row a point; accuracies are shares of 1."""
+    written = io.StringIO()
+    rows = csv.writer(written, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for point in curve.points:
+        shares = (point.median, min(point.accuracies), max(point.accuracies), point.low, point.high)
+        rows.writerow(
+            [
+                point.name,
+                f"{point.per_class:.2f}",
+                f"{point.photos:.2f}",
+                len(point.right),
+                *(f"{share:.4f}" for share in shares),
+                point.measured,
+            ]
+        )
+    return written.getvalue()
+
+
+def _picture(curve: Curve) -> str:
+    points = curve.points
+    sizes = [point.per_class for point in points]
+    across = Axis(
+        "photos of each class to learn from",
+        min(sizes) / 1.15,
+        max(sizes) * 1.15,
+        _ticks(sizes),
+        logarithmic=True,
+    )
+    chance = 1 / len(curve.classes)
+    ends = [(point.median, f"{point.per_class:.0f}") for point in (points[0], points[-1])]
+    described = " and ".join(f"{percent(value)} with {size} photos a class" for value, size in ends)
+    line = Line(
+        "",
+        [(point.per_class, point.median) for point in points],
+        band=[(p.per_class, min(p.accuracies), max(p.accuracies)) for p in points],
+        whiskers=[(point.per_class, point.low, point.high) for point in points],
+        dots=True,
+    )
+    return line_chart.svg(
+        f"Accuracy by number of photos: {described}.",
+        across,
+        line_chart.share_axis("accuracy"),
+        [line],
+        level=(chance, f"guessing: {percent(chance)}"),
+    )
+
+
+def _ticks(sizes: Sequence[float]) -> list[tuple[float, str]]:
+    """Names of the sizes; of two that round to the same number only the larger one."""
+    return [(size, name) for name, size in {f"{size:.0f}": size for size in sizes}.items()]
+
+
+def _page(curve: Curve) -> str:
+    said = "\n".join(f"<p>{escape(text)}</p>" for text in remarks(curve))
+    rows = [[escape(cell) for cell in _cells(point)] for point in curve.points]
+    photos = escape(curve.photos_from)
+    if curve.run_page:
+        photos += f', of <a href="{escape(curve.run_page)}">this run</a>'
+    caption = "Accuracy on the same test photos, by the number of photos learned from."
+    body = f"""{notices(rendered=False, cautions=[RENDERED] if curve.rendered else [])}
+<section class="panel beside" aria-label="Learning curve">
+{_picture(curve)}
+<p class="muted">Dots: the median of the draws. Shade: from the worst draw to the best. Upright
+lines: the 95 % interval (Wilson) of the median, by the number of test photos.</p>
+</section>
+<h2>The figures</h2>
+{table(caption, HEADERS, rows, css="wide")}
+{said}
+<h2>What it means</h2>
+<p>Where a curve still rises at its right end, by more than a few test photos, more photos of each
+class are likely to help. Where it is flat, more of the same will not: look at the mistakes in the
+report of a run instead, and add photos that show what the present ones do not. With few test photos
+nobody can tell the one from the other.</p>
+<p>Classes: {", ".join(map(class_name, curve.classes))}. Photos: {photos}.</p>"""
+    subtitle = f"What number of photos buys what accuracy. {curve.architecture}."
+    return page("Learning curve", subtitle, body, css=line_chart.CSS + CSS)

@@ -1,0 +1,138 @@
+"""Running the steps in their images on this machine: what each container may see and do."""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.types import Mount
+
+from components import settings
+from components.common.base.errors import InputError
+from components.common.base.files import default_cache_dir
+from components.common.base.step import EVENTS_VARIABLE
+from components.common.store import storage
+from programs.run.options import Request
+
+NAME = "docker"  # of this runner, in the options
+RUN_LABEL = "wild-mushrooms.run"
+# Read by the steps, if given; a file is mounted alone, a folder whole.
+_READ = ("image_dir", "url_list", "weights", "earlier_ledger", "decisions")
+_WRITTEN = ("cache_dir", "publish_dir", "checkpoint_path")
+# Sources that need no network: every step then runs without one.
+_OFFLINE = {"sample", "folder"}
+# What the object stores' clients and the fetcher go by; no file among them but the credentials.
+_PASSED_ON = ("AWS_", "STORAGE_EMULATOR_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_GOOGLE_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
+
+
+def check() -> None:
+    """See that there is a Docker daemon, and that it has the images.
+
+    Raises:
+        InputError: there is none, or an image is missing; the message says what to do.
+    """
+    with _client() as client:
+        for image in (settings.DATA_IMAGE, settings.TRAIN_IMAGE):
+            try:
+                client.images.get(image)
+            except ImageNotFound:
+                raise InputError(
+                    f"the image {image} is not on this machine: build it with `make images`, then "
+                    "`make run RUNNER=docker`"
+                ) from None
+
+
+def run_arguments(request: Request) -> dict[str, Any]:
+    """Arguments of `docker run` for every step of a run, as kfp.local.DockerRunner takes them.
+
+    A container sees the run's folder, the cache, and what the options name, each under its own
+    path; it runs as whoever started the run, can write nowhere else, and has a network only where
+    photos or models are outside this machine.
+    """
+    # Docker would make the folder as root.
+    (request.run_dir / "artifacts").mkdir(exist_ok=True)
+    with _client() as client:
+        rootless = "name=rootless" in client.info().get("SecurityOptions", [])
+    events = request.run_dir / "events.jsonl"
+    return {
+        "init": True,
+        # A rootless daemon shows this user's own files as root's.
+        "user": "0:0" if rootless else f"{os.getuid()}:{os.getgid()}",
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "read_only": True,
+        "tmpfs": {"/tmp": ""},  # noqa: S108 - the container's own
+        "network_mode": "bridge" if _needs_network(request) else "none",
+        "labels": {RUN_LABEL: str(request.run_dir)},
+        "environment": {EVENTS_VARIABLE: str(events), **_environment(request)},
+        "mounts": _mounts(request),
+    }
+
+
+def with_places(request: Request) -> Request:
+    """The request with every default place written out: a container's user has another home."""
+    arguments = request.arguments
+    cache = arguments["cache_dir"] or str(default_cache_dir())
+    return dataclasses.replace(request, arguments={**arguments, "cache_dir": cache})
+
+
+def stop(request: Request) -> None:
+    """End the containers of a run that go on after its process was ended."""
+    with contextlib.suppress(InputError, DockerException), _client() as client:
+        for container in client.containers.list(
+            filters={"label": f"{RUN_LABEL}={request.run_dir}"}
+        ):
+            with contextlib.suppress(NotFound):
+                container.stop(timeout=10)
+
+
+@contextlib.contextmanager
+def _client() -> Iterator["docker.DockerClient"]:
+    try:
+        client = docker.from_env()
+        client.ping()
+    except DockerException as error:
+        place = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        raise InputError(
+            f"no Docker daemon answers at {place}: start Docker, or run without --runner docker"
+        ) from error
+    with contextlib.closing(client):
+        yield client
+
+
+def _needs_network(request: Request) -> bool:
+    arguments = request.arguments
+    places = (arguments[name] for name in (*_READ, *_WRITTEN))
+    sources = set(arguments["source"].replace(" ", "").split(","))
+    return not sources <= _OFFLINE or any(storage.is_uri(place) for place in places)
+
+
+def _environment(request: Request) -> dict[str, str]:
+    if not _needs_network(request):
+        return {}
+    names = (name for name in os.environ if name.upper().startswith(_PASSED_ON))
+    passed = {name: os.environ[name] for name in names}
+    if credentials := os.environ.get(_GOOGLE_CREDENTIALS):
+        passed[_GOOGLE_CREDENTIALS] = credentials
+    return passed
+
+
+def _mounts(request: Request) -> list[Mount]:
+    arguments = request.arguments
+    read = {arguments[name] for name in _READ}
+    if "://" not in arguments["imagenet"]:  # a pattern of names
+        read.add(str(Path(arguments["imagenet"].partition("{")[0]).parent))
+    read.add(_environment(request).get(_GOOGLE_CREDENTIALS, ""))
+    written = {str(request.run_dir), *(arguments[name] for name in _WRITTEN)}
+    mounts = {}
+    for place in sorted(place for place in written if place and "://" not in place):
+        Path(place).mkdir(parents=True, exist_ok=True)
+        mounts[place] = Mount(place, place, type="bind")
+    for place in sorted(place for place in read if place and "://" not in place):
+        mounts.setdefault(place, Mount(place, place, type="bind", read_only=True))
+    return list(mounts.values())

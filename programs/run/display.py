@@ -1,0 +1,148 @@
+"""What a person sees while a run goes on: steps in a pipe have no terminal, so the parent draws.
+
+Steps append events to a file (components/common/base/step.py); this reads it as it grows.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+LOOPED_STEPS = ("download", "clean")  # once for each class
+STEPS = (
+    *LOOPED_STEPS,
+    "bottleneck",
+    "curate",
+    "retrain",
+    "tensorboard",
+    "evaluate",
+    "label_image",
+    "compare",
+    "decide",
+    "publish",
+)
+HEARTBEAT_S = 30.0
+
+
+class EventReader:
+    """Yields the events that were appended to a file since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+        self._rest = b""
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """New events; a line that is not complete yet waits for the next look."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._position)
+                data = file.read()
+        except FileNotFoundError:
+            return
+        self._position += len(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            yield json.loads(line)
+
+
+class Display(AbstractContextManager["Display"]):
+    """A bar per step on a terminal, else a line for each finished step and every 30 s.
+
+    Attributes:
+        warnings: messages of warnings, in order, each once: of a folder every class's step may
+            say the same.
+        failure: the event of the first step that failed, if one did.
+    """
+
+    def __init__(self, classes: int, console: Console) -> None:
+        self.warnings: list[str] = []
+        self.failure: dict[str, Any] | None = None
+        self._console = console
+        self._totals = {step: classes if step in LOOPED_STEPS else 1 for step in STEPS}
+        self._done = dict.fromkeys(STEPS, 0)
+        self._started = self._last_line = time.monotonic()
+        self._detail = ""
+        self._bars: dict[str, TaskID] = {}
+        self._steps: dict[tuple[str, int], str] = {}  # by the process that runs them
+        self._progress = Progress(
+            SpinnerColumn(finished_text="[green]\N{CHECK MARK}"),
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[detail]}", style="dim", markup=False),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> "Display":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, event: dict[str, Any]) -> None:
+        """Take one event into account."""
+        kind, step = event["event"], event.get("step", "")
+        if kind == "started" and step in self._totals:
+            self._bar(step)
+            self._steps[_process(event)] = step
+        elif kind == "finished" and step in self._totals:
+            self._steps.pop(_process(event), None)
+            self._finish(step)
+        elif kind == "progress":
+            self._detail = f"{event['what']}: {event['said']}"
+            bar = self._bars.get(self._steps.get(_process(event), ""))
+            if bar is not None:
+                self._progress.update(bar, detail=self._detail)
+        elif kind == "warning" and event["message"] not in self.warnings:
+            self.warnings.append(event["message"])
+        elif kind == "failed" and self.failure is None:
+            self.failure = event
+
+    def running(self) -> list[str]:
+        """Steps that have started and not ended."""
+        return sorted(set(self._steps.values()))
+
+    def unfinished(self) -> list[str]:
+        """Steps that were due and did not finish; publishing is not always due."""
+        return [step for step in STEPS[:-1] if self._done[step] < self._totals[step]]
+
+    def tick(self) -> None:
+        """Say that the run is alive, where there is no terminal."""
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._last_line >= HEARTBEAT_S:
+            self._last_line = now
+            self._console.print(f"  … {now - self._started:.0f} s, {self._detail}", markup=False)
+
+    def _bar(self, step: str) -> None:
+        if step not in self._bars:
+            self._bars[step] = self._progress.add_task(step, total=self._totals[step], detail="")
+
+    def _finish(self, step: str) -> None:
+        self._bar(step)
+        self._done[step] += 1
+        self._progress.update(self._bars[step], completed=self._done[step])
+        if self._done[step] == self._totals[step]:
+            self._progress.update(self._bars[step], detail="")
+            if not self._console.is_terminal:
+                self._last_line = time.monotonic()
+                elapsed = self._last_line - self._started
+                self._console.print(f"  {step:<12} done after {elapsed:5.1f} s", markup=False)
+
+
+def _process(event: dict[str, Any]) -> tuple[str, int]:
+    """The process that an event is of: in containers, many have the same number."""
+    return event.get("host", ""), event.get("pid", 0)

@@ -1,0 +1,172 @@
+"""Running the pipeline on this machine: a child process does it, this one talks to the person."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from components.common.base.errors import InputError, WorkError
+from components.common.base.step import EVENTS_VARIABLE
+from components.common.base.wording import counted
+from components.common.dataset import reasons
+from components.common.model.model_place import METRICS
+from programs.run import containers, run_log, run_pages, run_reasons, summary
+from programs.run.display import Display, EventReader
+from programs.run.options import Request
+
+EXECUTE_COMMAND = "_execute"
+LATEST = "latest"
+TEMPORARY = "tmp"  # in the run's folder, while it runs
+POLL_S = 0.1
+STOP_S = 10.0
+
+
+def run_locally(request: Request, pipeline_file: Path) -> int:
+    """Run the pipeline and print what came of it.
+
+    Args:
+        request: the run.
+        pipeline_file: pipeline.py, which runs itself in the child process.
+
+    Returns:
+        0.
+
+    Raises:
+        InputError: a step found the input unusable.
+        WorkError: a step failed; the message says which, why, and where the log is.
+    """
+    console = Console(stderr=False, highlight=False)
+    started = time.monotonic()
+    classes = request.arguments["classes"]
+    console.print(
+        f"{counted(len(classes), 'class', 'classes')}: {', '.join(classes)}",
+        markup=False,
+        soft_wrap=True,
+        style="bold",
+    )
+    log_file = request.run_dir / "log.txt"
+    with Display(len(classes), console) as display:
+        status = _run_child(request, pipeline_file, log_file, display)
+    if status or display.failure:
+        raise _failure(display, status, log_file)
+    if unfinished := display.unfinished():
+        # A container that is gone before kfp.local asks for its exit status counts as a success.
+        raise _without_message(display.running() or unfinished, log_file)
+    outputs = json.loads((request.run_dir / "outputs.json").read_text())
+    _link_outputs(request.run_dir, outputs)
+    elapsed = time.monotonic() - started
+    summary.show(request, outputs, display.warnings, elapsed, console)
+    return 0
+
+
+def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: Display) -> int:
+    """Start the child, follow its events until it ends or a step fails; return its exit status."""
+    events = request.run_dir / "events.jsonl"
+    request_file = request.run_dir / "request.json"
+    request.write(request_file)
+    temporary = request.run_dir / TEMPORARY
+    temporary.mkdir()
+    environment = {
+        **os.environ,
+        EVENTS_VARIABLE: str(events),
+        "TMPDIR": str(temporary),  # kfp.local and its tasks never clear away what they put there
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(pipeline_file.parent), os.environ.get("PYTHONPATH")])
+        ),
+    }
+    reader = EventReader(events)
+    full_log = request.run_dir / run_log.FULL
+    with open(full_log, "wb") as log:
+        said = run_log.LogWriter(full_log, log_file)
+        child = subprocess.Popen(
+            [sys.executable, str(pipeline_file), EXECUTE_COMMAND, str(request_file)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # so that an interrupt ends the steps too, in _stop
+        )
+        try:
+            while child.poll() is None:
+                for event in reader.read():
+                    display.show(event)
+                if display.failure:
+                    # kfp.local would go through the other classes first.
+                    _stop(child, request)
+                    break
+                display.tick()
+                said.advance()
+                time.sleep(POLL_S)
+        except BaseException:
+            _stop(child, request)
+            raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            said.advance(last=True)
+    for event in reader.read():
+        display.show(event)
+    return child.wait()
+
+
+def _stop(child: "subprocess.Popen[bytes]", request: Request) -> None:
+    """End the child and every step it started; steps get time to take away what is half-written."""
+    child.kill()  # first of all, so that it starts no further step
+    child.wait()
+    if request.runner == containers.NAME:
+        containers.stop(request)
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + STOP_S
+        try:
+            os.killpg(child.pid, sent)
+            while time.monotonic() < deadline:
+                os.killpg(child.pid, 0)
+                time.sleep(POLL_S)
+        except ProcessLookupError:  # all have ended
+            return
+
+
+def _failure(display: Display, status: int, log_file: Path) -> InputError | WorkError:
+    """The error that the run ends with."""
+    event = display.failure
+    if event is None and display.running():
+        return _without_message(display.running(), log_file)
+    if event is None:
+        tail = log_file.read_text(errors="replace").strip().splitlines()[-5:]
+        return WorkError(
+            f"the pipeline ended with status {status} before any step failed; the log {log_file} "
+            "ends with:\n  " + "\n  ".join(tail)
+        )
+    message = f"step {event['step']}: {event['message']}\n  {_logs(log_file)}"
+    usage = event["exit_status"] == InputError.exit_status
+    return InputError(message) if usage else WorkError(message)
+
+
+def _without_message(steps: list[str], log_file: Path) -> WorkError:
+    return WorkError(
+        f"step {', '.join(steps)}: ended without a message: killed, or out of memory?\n"
+        f"  {_logs(log_file)}"
+    )
+
+
+def _logs(log_file: Path) -> str:
+    return f"what the steps said: {log_file} (all that was written: {run_log.FULL})"
+
+
+def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:
+    """Give what a person opens a short name in the run's folder, and the run the name `latest`."""
+    for page in run_pages.PAGES:
+        run_pages.copy(Path(outputs[page]), run_dir, page)
+    shutil.copyfile(outputs["metrics"], run_dir / METRICS)
+    run_reasons.join(run_dir / "artifacts", run_dir / reasons.FILE_NAME)
+    for name in ("model", "logs", "training", "demo", "ledger", "facts"):
+        (run_dir / name).symlink_to(os.path.relpath(outputs[name], run_dir))
+    latest = run_dir.parent / LATEST
+    temporary = run_dir.parent / f".{LATEST}.{os.getpid()}"
+    temporary.symlink_to(run_dir.name)
+    temporary.replace(latest)

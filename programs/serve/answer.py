@@ -1,0 +1,211 @@
+"""The answer to a photo, and its shape in the interface."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from components.common.dataset import licences
+from components.common.model import activation
+from components.common.model.description import ModelDescription
+from components.common.model.model import Model, Prediction, top_k
+from components.common.model.references import Reference, References
+from components.common.pages import report
+from components.common.photos import images
+from programs.serve.figures import Figures
+
+SPOTLIGHT_SIDE = 640  # pixels
+MAX_SIMILAR = 12
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClassProbability(_Shape):
+    """A class and how probable it is."""
+
+    label: str
+    probability: Share
+
+
+class SimilarPhoto(_Shape):
+    """A photo that the model was made of, and whose it is."""
+
+    label: str
+    similarity: float = Field(ge=-1, le=1, description="cosine of the features of the two photos")
+    title: str
+    author: str
+    licence: str
+    licence_url: str = Field(description="page of the licence, or empty")
+    source_page: str = Field(description="http or https address, or empty")
+    thumbnail: str = Field(description="data URI of a JPEG")
+
+
+class Measured(_Shape):
+    """How good the model is on photos that it never saw."""
+
+    accuracy: Share
+    accuracy_low: Share = Field(description="lower end of the 95 % interval")
+    accuracy_high: Share
+    photos: int
+
+
+class ModelInfo(_Shape):
+    """Which model it is."""
+
+    classes: list[str]
+    architecture: str
+    version: str = Field(description="of the program that trained it")
+    head_sha256: str
+    weights_sha256: str
+    manifest_sha256: str
+    temperature: float | None
+    knows_unknown: bool = Field(description="whether it can answer that it is none of the classes")
+    photos: dict[str, dict[str, int]] = Field(description="that it was made of, by part and class")
+    measured: Measured | None = Field(description="null where it is not known here")
+    rendered: bool = Field(description="trained on rendered pictures instead of photographs")
+    warning: str
+
+
+class ModelName(_Shape):
+    """Which model answered."""
+
+    head_sha256: str
+    version: str
+    classes: list[str]
+    rendered: bool
+
+
+class Answer(_Shape):
+    """What the model says of a photo."""
+
+    predicted: str | None = Field(description="the class; null where it is probably none of them")
+    unknown: bool = Field(description="whether the photo is probably none of the classes")
+    closest: str = Field(description="the likeliest class, also where the photo is none of them")
+    familiarity: Share | None = Field(
+        description="which share of photos of the classes looks stranger than this one; null where "
+        "the model cannot tell"
+    )
+    probabilities: list[ClassProbability] = Field(description="calibrated, likeliest first")
+    activation_map: str | None = Field(
+        description="data URI of a JPEG: the photo, dimmed where it does not speak for `closest`; "
+        "null unless asked for"
+    )
+    similar: list[SimilarPhoto] = Field(description="most alike first; empty unless asked for")
+    model: ModelName
+    warning: str
+
+
+class Problem(_Shape):
+    """Why there is no answer."""
+
+    reason: str = Field(description="one word for programs")
+    message: str = Field(description="for people: what is wrong, and what to do")
+
+
+class State(_Shape):
+    """Whether the service is there."""
+
+    state: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of a photo, beside its class.
+
+    Attributes:
+        top_k: number of classes.
+        activation: whether to show where the photo speaks for its class.
+        similar: number of photos that look alike.
+    """
+
+    top_k: int
+    activation: bool
+    similar: int
+
+
+def answer(model: Model, references: References | None, photo: bytes, wish: Wish) -> Answer:
+    """Ask the model about one photo.
+
+    Raises:
+        BadPhoto: it cannot be decoded.
+    """
+    description = model.description
+    pixels = images.model_input(photo, description.input_size)
+    found = model.judge(model(pixels[None]))[0]
+    top = top_k(found.probabilities, model.classes, wish.top_k)
+    closest = top[0][0]
+    alike = references.nearest(found.bottleneck, wish.similar) if references else []
+    return Answer(
+        predicted=None if found.unknown else closest,
+        unknown=found.unknown,
+        closest=closest,
+        familiarity=found.familiarity,
+        probabilities=[
+            ClassProbability(label=label, probability=_share(value)) for label, value in top
+        ],
+        activation_map=_spotlight(model, photo, found, closest) if wish.activation else None,
+        similar=[_similar(one) for one in alike],
+        model=ModelName(
+            head_sha256=description.head_sha256,
+            version=description.version,
+            classes=list(model.classes),
+            rendered=description.rendered,
+        ),
+        warning=report.WARNING,
+    )
+
+
+def describe(description: ModelDescription, figures: Figures | None) -> ModelInfo:
+    """The model as `GET /v1/model` tells of it."""
+    measured = None
+    if figures is not None:
+        measured = Measured(
+            accuracy=figures.accuracy,
+            accuracy_low=figures.low,
+            accuracy_high=figures.high,
+            photos=figures.photos,
+        )
+    return ModelInfo(
+        classes=list(description.classes),
+        architecture=description.architecture,
+        version=description.version,
+        head_sha256=description.head_sha256,
+        weights_sha256=description.weights_sha256,
+        manifest_sha256=description.manifest_sha256,
+        temperature=description.temperature,
+        knows_unknown=description.unknown is not None,
+        photos={part: dict(counts) for part, counts in description.photos.items()},
+        measured=measured,
+        rendered=description.rendered,
+        warning=report.WARNING,
+    )
+
+
+def _spotlight(model: Model, photo: bytes, found: Prediction, label: str) -> str:
+    shown = activation.spotlight(photo, model.activation_map(found, label), SPOTLIGHT_SIDE)
+    return report.data_uri(shown)
+
+
+def _similar(one: Reference) -> SimilarPhoto:
+    photo = one.photo
+    licence = licences.parse(photo.licence)
+    page = photo.source_page or photo.source_url
+    return SimilarPhoto(
+        label=photo.label,
+        similarity=max(-1.0, min(1.0, one.similarity)),
+        title=photo.title[: report.MAX_TEXT],
+        author=photo.author[: report.MAX_TEXT],
+        licence=(licence.name if licence else photo.licence)[: report.MAX_TEXT],
+        licence_url=licence.url if licence else "",
+        source_page=page if report.is_web_address(page) else "",
+        thumbnail=report.data_uri(one.thumbnail),
+    )
+
+
+def _share(value: float) -> float:
+    """A float32 probability may pass 1 by its rounding."""
+    return max(0.0, min(1.0, value))

@@ -1,0 +1,233 @@
+"""The service's routes: the page, `POST /v1/predict`, and whether it is alive and ready."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
+
+from components.common.model.description import ModelDescription
+from components.common.model.model import Model
+from components.common.model.references import References
+from components.common.pages import report
+from components.common.photos.images import BadPhoto
+from programs.serve import answer, page, upload
+from programs.serve.answer import Answer, ModelInfo, Problem, State, Wish
+from programs.serve.figures import Figures
+from programs.serve.front import Front
+from programs.serve.pool import Busy, Pool
+from programs.serve.upload import Limits, Refused
+
+TOP_K = 5
+MAX_TOP_K = 1000
+RETRY_AFTER_S = 2
+CLIENT_GONE = 499  # nginx's word in the log for it; nobody is there to read the answer
+
+_PROBLEMS: dict[int, str] = {
+    400: "The file is damaged, or the form is malformed.",
+    408: "The photo did not arrive in time.",
+    413: "The file or the picture is too large.",
+    415: "It is no photo, or of a kind that is not read.",
+    422: "A parameter of the query is wrong.",
+    503: "Too many photos at once, or the model is not loaded yet.",
+    504: "The answer took too long.",
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {
+    "required": True,
+    "content": {
+        upload.MULTIPART: {
+            "schema": {
+                "type": "object",
+                "required": [upload.FIELD],
+                "properties": {upload.FIELD: {"type": "string", "format": "binary"}},
+            }
+        },
+        "image/*": _BINARY,
+        "application/octet-stream": _BINARY,
+    },
+}
+
+
+@dataclass
+class Service:
+    """What the routes share.
+
+    Attributes:
+        description: of the model.
+        pool: threads with a model each.
+        limits: of a request.
+        references: photos to show beside the one asked about; None until loaded, or without any.
+        figures: how good the model is; None where that is not known.
+        arriving: photos that are on their way in.
+    """
+
+    description: ModelDescription
+    pool: Pool[Model]
+    limits: Limits
+    references: References | None = None
+    figures: Figures | None = None
+    arriving: int = 0
+
+    async def predict(self, request: Request, wish: Wish) -> Answer:
+        """The answer to the photo of a request.
+
+        Raises:
+            Refused: there is no usable photo, or no time for it.
+            ClientDisconnect: the client went away.
+        """
+        if not self.pool.ready:
+            raise Refused(503, "not_ready", "The model is being loaded. Try again in a moment.")
+        if self.pool.full or self.arriving >= self.limits.uploads:
+            raise _busy()
+        self.arriving += 1
+        try:
+            body = await upload.read_body(request, self.limits)
+        finally:
+            self.arriving -= 1
+        content_type = request.headers.get("content-type", "")
+
+        def work(model: Model) -> Answer:
+            photo = upload.photo_of(body, content_type, self.limits)
+            try:
+                return answer.answer(model, self.references, photo, wish)
+            except BadPhoto as bad:
+                raise upload.refused_photo(bad) from bad
+
+        try:
+            return await self.pool.run(work, timeout_s=self.limits.answer_s)
+        except Busy:
+            raise _busy() from None
+        except TimeoutError:
+            message = f"There was no answer within {self.limits.answer_s:.0f} seconds."
+            raise Refused(504, "timeout", f"{message} Try a smaller photo, or later.") from None
+
+
+def make_app(
+    service: Service, *, access_log: bool = True, on_start: Callable[[], None] | None = None
+) -> ASGIApp:
+    """The service as an ASGI application.
+
+    Args:
+        service: what it works with; the threads of its pool are started with it.
+        access_log: whether to log requests.
+        on_start: called when it starts.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.pool.start()
+        if on_start:
+            on_start()
+        yield
+
+    # FastAPI's own pages of the documentation load scripts from a CDN, and its telemetry would send
+    # what it sees wherever the environment says: both are off.
+    app = FastAPI(
+        title="Wild mushrooms",
+        summary="Which mushroom is on this photo?",
+        description=report.WARNING,
+        version=service.description.version,
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        lifespan=lifespan,
+    )
+    _add_pages(app, service)
+    _add_predict(app, service)
+    _add_problems(app)
+    return Front(app, access_log=access_log)
+
+
+def _add_pages(app: FastAPI, service: Service) -> None:
+    html = page.render(service.description, service.limits, service.figures)
+    headers = {"Content-Security-Policy": page.policy(html), "Cache-Control": "no-cache"}
+
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    async def show_page() -> HTMLResponse:
+        return HTMLResponse(html, headers=headers)
+
+    @app.get("/v1/model", summary="Which model answers")
+    async def show_model() -> ModelInfo:
+        return answer.describe(service.description, service.figures)
+
+    @app.get("/healthz", summary="Whether the process is alive")
+    async def healthz() -> State:
+        return State(state="alive")
+
+    @app.get(
+        "/readyz",
+        summary="Whether photos are answered",
+        responses={503: {"model": Problem, "description": "The model is not loaded yet."}},
+    )
+    async def readyz() -> State:
+        if not service.pool.ready:
+            raise Refused(503, "not_ready", "The model is being loaded.")
+        return State(state="ready")
+
+
+def _add_predict(app: FastAPI, service: Service) -> None:
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem, "description": text} for status, text in _PROBLEMS.items()
+    }
+    responses[503]["headers"] = {
+        "Retry-After": {"description": "seconds", "schema": {"type": "integer"}}
+    }
+
+    @app.post(
+        "/v1/predict",
+        summary="Which class a photo shows",
+        description="Takes a photo as the field `image` of a form, or as the body itself. It is "
+        f"not kept. Photos may be {upload.KINDS}. {report.WARNING}",
+        responses=responses,
+        openapi_extra={"requestBody": _BODY},
+    )
+    async def predict(
+        request: Request,
+        top_k: Annotated[int, Query(ge=1, le=MAX_TOP_K, description="number of classes")] = TOP_K,
+        activation: Annotated[bool, Query(description="show where it looked")] = False,
+        similar: Annotated[
+            int, Query(ge=0, le=answer.MAX_SIMILAR, description="number of similar photos")
+        ] = 0,
+    ) -> Answer:
+        return await service.predict(request, Wish(top_k, activation, similar))
+
+
+def _add_problems(app: FastAPI) -> None:
+    """Every refusal has one shape."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Refused) -> Response:
+        return _problem(error.status, error.reason, error.message)
+
+    @app.exception_handler(ClientDisconnect)
+    async def client_gone(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=CLIENT_GONE)
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong_parameter(_: Request, error: RequestValidationError) -> Response:
+        told = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
+        return _problem(422, "bad_parameter", "; ".join(told))
+
+    @app.exception_handler(HTTPException)
+    async def no_such_place(_: Request, error: HTTPException) -> Response:
+        reason = "no_such_place" if error.status_code == 404 else "not_possible"
+        response = _problem(error.status_code, reason, f"{error.detail}.")
+        response.headers.update(error.headers or {})
+        return response
+
+
+def _busy() -> Refused:
+    return Refused(503, "busy", "Many photos are being looked at just now. Try again in a moment.")
+
+
+def _problem(status: int, reason: str, message: str) -> JSONResponse:
+    again = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    content = Problem(reason=reason, message=message).model_dump()
+    return JSONResponse(content, status_code=status, headers=again)

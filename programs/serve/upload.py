@@ -1,0 +1,259 @@
+"""Taking a photo from a request: within the limits, in memory only, and told from other files."""
+
+import asyncio
+from dataclasses import dataclass
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from components.common.photos import file_types, images
+from components.common.photos.images import BadPhoto
+
+FIELD = "image"
+MULTIPART = "multipart/form-data"
+MAX_PARTS = 16
+# Boundaries, part headers and small other fields of a form, beside the photo itself.
+FORM_BYTES = 64 * 1024
+
+# ISO base media files name their kind at byte 8.
+_HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_AVIF = (b"avif", b"avis")
+HEIC_HINT = (
+    "This is a HEIC photo, as iPhones and some cameras store them, and cannot be read here. Share "
+    "or export it as JPEG; on an iPhone, Settings, Camera, Formats, Most Compatible takes JPEGs "
+    "from now on."
+)
+KINDS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may cost.
+
+    Attributes:
+        upload_bytes: of a photo.
+        pixels: of a photo, by its header.
+        waiting: photos that may wait for a model.
+        uploads: photos that may be on their way in at once; with `upload_bytes`, this bounds the
+            memory that they take.
+        upload_s: for a photo to arrive.
+        answer_s: for its answer, waiting included.
+    """
+
+    upload_bytes: int = 16 * 1024**2
+    pixels: int = 50_000_000
+    waiting: int = 16
+    uploads: int = 32
+    upload_s: float = 30.0
+    answer_s: float = 30.0
+
+
+class Refused(Exception):
+    """The request is not answered with a prediction.
+
+    Attributes:
+        status: HTTP status.
+        reason: one word for programs.
+        message: for people.
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.reason, self.message = status, reason, message
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """The body of a request.
+
+    Raises:
+        Refused: it is too large, came too slowly, or is of no type that can be a photo.
+        ClientDisconnect: the client went away.
+    """
+    check_type(request.headers.get("content-type", ""), request.headers.get("content-encoding", ""))
+    largest = limits.upload_bytes + FORM_BYTES
+    declared = request.headers.get("content-length", "")
+    # Digits beyond any real length are not worth making a number of.
+    if declared.isdigit() and (len(declared) > 18 or int(declared) > largest):
+        raise too_large(limits)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.upload_s):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > largest:
+                    raise too_large(limits)
+    except TimeoutError:
+        raise Refused(
+            408, "too_slow", f"The photo did not arrive within {limits.upload_s:.0f} seconds."
+        ) from None
+    return bytes(body)
+
+
+def check_type(content_type: str, encoding: str) -> None:
+    """Whether a body of this type can hold a photo.
+
+    Raises:
+        Refused: it cannot.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    known = kind in (MULTIPART, "application/octet-stream") or kind.startswith("image/")
+    if not known or encoding.strip().lower() not in ("", "identity"):
+        raise Refused(
+            415,
+            "unsupported_type",
+            f"Send the photo as {MULTIPART} with the field {FIELD}, or as the body with the "
+            "Content-Type image/jpeg, another image type or application/octet-stream, without "
+            "Content-Encoding.",
+        )
+
+
+def too_large(limits: Limits) -> Refused:
+    """The answer to a body that is too large."""
+    return Refused(
+        413,
+        "too_large",
+        f"The file is too large: at most {limits.upload_bytes / 1024**2:.3g} MB are taken.",
+    )
+
+
+def photo_of(body: bytes, content_type: str, limits: Limits) -> bytes:
+    """The photo of a request, checked as far as its header goes, and made ready for the model.
+
+    Args:
+        body: of the request.
+        content_type: of the request, one that passed `check_type`.
+        limits: for size and pixels.
+
+    Returns:
+        An encoded photo that `images.decode` takes.
+
+    Raises:
+        Refused: there is no photo, or it is too large.
+    """
+    form = content_type.partition(";")[0].strip().lower() == MULTIPART
+    data = form_field(body, content_type) if form else body
+    if len(data) > limits.upload_bytes:
+        raise too_large(limits)
+    if not data:
+        raise Refused(400, "empty", "The file is empty.")
+    if (foreign := _foreign(data)) is not None:
+        raise foreign
+    try:
+        width, height = images.probe(data)
+        if width * height > limits.pixels:
+            raise Refused(
+                413,
+                "too_many_pixels",
+                f"The photo has {width} x {height} pixels: at most {limits.pixels // 10**6} "
+                "million are taken. Send a smaller copy.",
+            )
+        if file_types.sniff(data) == "jpeg":
+            images.check_scans(data)
+        return images.enlarged(data) if min(width, height) < images.MIN_SIDE else upright(data)
+    except BadPhoto as bad:
+        raise refused_photo(bad) from bad
+
+
+def upright(data: bytes) -> bytes:
+    """The photo as `images.decode` would convert it each time: once is enough."""
+    return data if images.is_scalable(data) else images.to_clean_jpeg(data).data
+
+
+def refused_photo(bad: BadPhoto) -> Refused:
+    """The answer to a file that could not be decoded."""
+    if bad.reason in ("unknown_type", "html"):
+        return Refused(415, "no_photo", f"This is not a photo. Send one as {KINDS}.")
+    if bad.reason == "too_many_pixels":
+        return Refused(413, bad.reason, "The photo has too many pixels. Send a smaller copy.")
+    return Refused(
+        400,
+        bad.reason,
+        "The photo is damaged and cannot be read. Perhaps it was cut off on its way: try the "
+        "original, or another photo.",
+    )
+
+
+def form_field(body: bytes, content_type: str) -> bytes:
+    """The field `image` of a form, parsed in memory: nothing is written to disk.
+
+    Raises:
+        Refused: the form is malformed, or the field is missing or there twice.
+    """
+    boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
+    form = _Form()
+    try:
+        if not boundary:
+            raise FormParserError("no boundary")
+        parser = MultipartParser(boundary, form.callbacks())  # type: ignore[arg-type]
+        parser.write(body)
+        parser.finalize()
+    except (FormParserError, ValueError) as error:
+        raise Refused(400, "bad_form", "The form is malformed.") from error
+    if len(form.found) != 1 or not form.ended:
+        raise Refused(
+            400, "bad_form", f"The form must have one field {FIELD}, with the photo, and its end."
+        )
+    return form.found[0]
+
+
+class _Form:
+    """Collects what the parser reports: the content of the parts named `image`."""
+
+    def __init__(self) -> None:
+        self.found: list[bytes] = []
+        self.ended = False
+        self._parts = 0
+        self._header, self._value = bytearray(), bytearray()
+        self._content: bytearray | None = None
+
+    def callbacks(self) -> dict[str, object]:
+        """What the parser calls, by its names."""
+        return {
+            "on_part_begin": self._begin_part,
+            "on_header_begin": self._begin_header,
+            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_end": self._end_header,
+            "on_part_data": self._data,
+            "on_part_end": self._end_part,
+            "on_end": self._end,
+        }
+
+    def _begin_part(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise FormParserError("too many parts")
+        self._content = None
+
+    def _begin_header(self) -> None:
+        self._header, self._value = bytearray(), bytearray()
+
+    def _end_header(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            options = parse_options_header(bytes(self._value))[1]
+            if options.get(b"name") == FIELD.encode():
+                self._content = bytearray()
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._content is not None:
+            self._content += data[start:end]
+
+    def _end_part(self) -> None:
+        if self._content is not None:
+            self.found.append(bytes(self._content))
+
+    def _end(self) -> None:
+        self.ended = True
+
+
+def _foreign(data: bytes) -> Refused | None:
+    """The answer to kinds of pictures that are known, and not read."""
+    if data[4:8] != b"ftyp":
+        return None
+    brand = data[8:12]
+    if brand in _HEIF:
+        return Refused(415, "heic", HEIC_HINT)
+    if brand in _AVIF:
+        return Refused(415, "avif", f"AVIF pictures cannot be read here. Send it as {KINDS}.")
+    return Refused(415, "no_photo", f"This looks like a video. Send a photo as {KINDS}.")

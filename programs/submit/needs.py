@@ -1,0 +1,91 @@
+"""What a run needs of a cluster and about how long it takes, said before it is submitted."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from components import settings
+from components.common.base.wording import counted
+from components.download.candidate import FETCHED_PER_CLASS, SAMPLES_PER_CLASS
+from components.settings import ClusterOptions
+from programs.compile import scheduling
+
+# Measured on two cores (README.md, docs/training.md): photos of 240 to 1,024 pixels from files to
+# vectors, a step of fine-tuning on 32 photos, and all that TensorFlow starts, trains and exports.
+PHOTOS_PER_S = (77, 126)
+FINE_TUNING_STEP_S = 0.7
+FINE_TUNING_BATCH = 32
+FIXED_S = 60.0
+DIGEST_DIGITS = 12
+
+
+def describe(
+    arguments: Mapping[str, Any], cluster: ClusterOptions, *, gpu: bool, photos: int
+) -> list[str]:
+    """Lines for a person.
+
+    Args:
+        arguments: of the pipeline.
+        cluster: what the tasks are told.
+        gpu: the pipeline has a GPU.
+        photos: how many there are; 0 where it is not known.
+    """
+    biggest = max(settings.RESOURCES.values(), key=lambda one: scheduling.amount(one.memory))
+    cpu = max(scheduling.amount(one.cpu) for one in settings.RESOURCES.values())
+    share = f" and {cluster.gpus} {cluster.accelerator} (retrain)" if gpu else ", no GPU"
+    lines = [f"needs   pods of up to {cpu:g} CPU and {biggest.memory} of memory{share}"]
+    names = (_without_long_digest(name) for name in images(gpu=gpu).values())
+    lines.append(f"images  {', '.join(names)}")
+    count = photos or _expected(arguments)
+    seconds = [FIXED_S + count / speed for speed in reversed(PHOTOS_PER_S)]
+    steps = arguments["fine_tune_steps"]
+    per_step = FINE_TUNING_STEP_S * arguments["fine_tune_batch_size"] / FINE_TUNING_BATCH
+    if steps and not gpu:
+        seconds = [figure + steps * per_step for figure in seconds]
+    known = "" if photos else "about "
+    lines.append(
+        f"time    {_span(*seconds)} of computing on two cores for {known}"
+        f"{counted(count, 'photo')}, and the start of a dozen pods; "
+        "images of 2.5 GB are pulled the first time"
+    )
+    if steps and gpu:
+        lines.append(
+            f"        and {counted(steps, 'step')} of fine-tuning on the GPU (not measured; "
+            f"{_time(steps * per_step)} on two cores)"
+        )
+    if arguments["source"] not in ("sample", "folder", "storage"):
+        lines.append("        and the download: as fast as the sources allow, minutes to hours")
+    return lines
+
+
+def images(*, gpu: bool) -> dict[str, str]:
+    """The images that a cluster pulls for the pods of a run, by kind."""
+    found = {"data": settings.DATA_IMAGE, "train": settings.TRAIN_IMAGE}
+    return found | ({"train-cuda": settings.TRAIN_CUDA_IMAGE} if gpu else {})
+
+
+def without_registry(*, gpu: bool) -> list[str]:
+    """Names of images that a cluster would look for in the public registry of Docker."""
+    # As container runtimes read names: a host has a dot or a port, or is localhost.
+    with_host = re.compile(r"(localhost|[^/]*[.:][^/]*)/.*")
+    return [name for name in images(gpu=gpu).values() if not with_host.fullmatch(name)]
+
+
+def _expected(arguments: Mapping[str, Any]) -> int:
+    usual = SAMPLES_PER_CLASS if arguments["source"] == "sample" else FETCHED_PER_CLASS
+    return len(arguments["classes"]) * int(arguments["per_class"] or usual)
+
+
+def _without_long_digest(name: str) -> str:
+    repository, at, digest = name.partition("@sha256:")
+    return repository + at + digest[:DIGEST_DIGITS]
+
+
+def _span(low: float, high: float) -> str:
+    return _time(low) if _time(low) == _time(high) else f"{_time(low)} to {_time(high)}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 5400:
+        return f"{max(round(seconds / 60), 1)} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,198 @@
+"""What is submitted: the compiled pipeline as a version, and the parameters of one run of it."""
+
+import argparse
+import hashlib
+import json
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components import __version__, settings
+from components.common.base.errors import InputError
+from components.settings import ClusterOptions
+from programs.compile import scheduling
+from programs.compile.graph import PIPELINE_NAME
+from programs.run import options as run_options
+
+ROOT = Path(__file__).parents[2]
+REVISION_DIGITS, FILE_DIGITS = 12, 10
+GIT_S = 10.0
+# Files that steps read from gs:// or s3:// as well: these are uploaded. A ledger may be a folder.
+UPLOADED = ("url_list", "decisions", "earlier_ledger")
+ON_VOLUME = ("weights", "cache_dir", "checkpoint_path", "imagenet")  # of steps that have it
+_NOT_SEEN = "no pod sees this machine's files"
+_INSTEAD = {
+    "weights": f"the images have the usual ones; others go on a volume ({settings.CACHE_MOUNT}/…"
+    ", with --cache_claim)",
+    "cache_dir": f"name a volume by --cache_claim: it is {settings.CACHE_MOUNT} there",
+    "checkpoint_path": "give gs://… or s3://…, or leave it out",
+    "publish_dir": "give gs://… or s3://…, or leave it out",
+    "imagenet": "give the address of an archive or list",
+}
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "STRING": (str,),
+    "NUMBER_INTEGER": (int,),
+    "NUMBER_DOUBLE": (int, float),
+    "BOOLEAN": (bool,),
+    "LIST": (list,),
+    "STRUCT": (dict,),
+}
+
+CompileOne = Callable[..., Path]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled pipeline.
+
+    Attributes:
+        file: of two YAML documents.
+        version: its name in KFP: the revision and a hash of the content.
+        parameters: what a run of it can be told: KFP's type and whether it may be left out.
+    """
+
+    file: Path
+    version: str
+    parameters: Mapping[str, Mapping[str, Any]]
+
+
+def check_arguments(options: argparse.Namespace, cluster: ClusterOptions) -> dict[str, Any]:
+    """The pipeline's arguments, checked as for a run on this machine, and for what pods can see.
+
+    Raises:
+        InputError: an option makes no sense, or names a place on this machine that no pod sees.
+    """
+    given = argparse.Namespace(**vars(options))
+    own = scheduling.parameter_defaults(cluster, gpu=options.gpu)
+    for name in {*settings.GPU_DEFAULTS, *own}:  # those that submit's parser leaves open
+        if getattr(given, name) in (None, ""):
+            setattr(given, name, own.get(name, run_options.DEFAULTS[name]))
+    # What is on the volume cannot be looked at from here.
+    on_volume = {name: getattr(given, name) for name in ON_VOLUME if _is_on_volume(given, name)}
+    for name, value in on_volume.items():
+        if not cluster.cache_claim:
+            raise InputError(f"--{name} is {value}, a place on the volume: give --cache_claim too")
+        setattr(given, name, run_options.DEFAULTS[name])
+    arguments = run_options.checked(given) | on_volume
+    for name, instead in _INSTEAD.items():
+        if name not in on_volume and _is_local(arguments[name]):
+            raise InputError(f"--{name} is {arguments[name]}: {_NOT_SEEN}; {instead}")
+    if not arguments["publish_dir"]:
+        raise InputError("--publish_dir: give the gs:// or s3:// place of published models")
+    for name in UPLOADED:
+        if _is_local(arguments[name]) and not options.upload_to:
+            raise InputError(
+                f"--{name} is {arguments[name]}: {_NOT_SEEN}; give --upload_to gs://… or s3://…, "
+                "and it is uploaded there"
+            )
+    # Part of the cache's key: what a service offers is taken from the cache for a day.
+    if arguments["source"] != "sample":
+        arguments["photos_as_of"] = time.strftime("%Y-%m-%d", time.gmtime())
+    return arguments
+
+
+def local_photos(arguments: Mapping[str, Any]) -> Path | None:
+    """The folder of photos on this machine that a run is to take; None where there is none."""
+    if arguments["source"] != "folder":
+        if "folder" in arguments["source"] or _is_local(arguments["image_dir"]):
+            raise InputError(
+                f"--source is {arguments['source']} and --image_dir a folder of this machine: on a "
+                "cluster such photos come alone (leave --source out)"
+            )
+        return None
+    return Path(arguments["image_dir"])
+
+
+def compile_for(
+    compile_one: CompileOne,
+    folder: Path,
+    *,
+    gpu: bool,
+    photos: str,
+    parts: int,
+    cluster: ClusterOptions,
+    caching: bool,
+) -> Compiled:
+    """Compile the pipeline into a folder.
+
+    Args:
+        compile_one: of pipeline.py.
+        folder: where to write.
+        gpu: as `compile_one` takes it.
+        photos: as `compile_one` takes it.
+        parts: as `compile_one` takes it.
+        cluster: as `compile_one` takes it.
+        caching: without it, no task's result of an earlier run is used. KFP takes this from the
+            file alone, once a version is uploaded.
+    """
+    file = compile_one(
+        folder / "pipeline.yaml", gpu=gpu, photos=photos, parts=parts, cluster=cluster
+    )
+    documents = list(yaml.safe_load_all(file.read_text()))
+    if not caching:
+        _without_caching(documents[0])
+        file.write_text(yaml.safe_dump_all(documents))
+    # Not of the bytes: the comments that kfp writes are in another order each time.
+    digest = hashlib.sha256(json.dumps(documents, sort_keys=True).encode()).hexdigest()
+    found = documents[0]["root"].get("inputDefinitions", {}).get("parameters", {})
+    return Compiled(file, f"{_revision()}-{digest[:FILE_DIGITS]}", found)
+
+
+def parameters_of(compiled: Compiled, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that this pipeline takes, each of the type that the file says.
+
+    Raises:
+        InputError: one is missing or of another type.
+    """
+    chosen = {name: arguments[name] for name in compiled.parameters if name in arguments}
+    for name, about in compiled.parameters.items():
+        if name not in chosen:
+            if not about.get("isOptional") and "defaultValue" not in about:
+                raise InputError(f"the pipeline wants the parameter {name}, and there is none")
+            continue
+        expected = _KINDS[about["parameterType"]]
+        is_number = isinstance(chosen[name], bool) and bool not in expected
+        if not isinstance(chosen[name], expected) or is_number:
+            raise InputError(
+                f"the parameter {name} is {chosen[name]!r}: expected {about['parameterType']}"
+            )
+    return chosen
+
+
+def run_name() -> str:
+    """A name that no other run has, so that a run can be found again by it."""
+    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    return f"{PIPELINE_NAME}-{moment}-{secrets.token_hex(4)}"
+
+
+def _is_local(place: str) -> bool:
+    return bool(place) and "://" not in place
+
+
+def _is_on_volume(options: argparse.Namespace, name: str) -> bool:
+    value = str(getattr(options, name))
+    return f"{value}/".startswith(f"{settings.CACHE_MOUNT}/")
+
+
+def _without_caching(specification: Mapping[str, Any]) -> None:
+    """Turn caching off in every task, also in loops and conditions."""
+    parts = [specification["root"], *specification.get("components", {}).values()]
+    for part in parts:
+        for task in part.get("dag", {}).get("tasks", {}).values():
+            task["cachingOptions"] = {}
+
+
+def _revision() -> str:
+    """The git revision, or where there is none the version of this package."""
+    command = ["git", "-C", str(ROOT), "rev-parse", f"--short={REVISION_DIGITS}", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return __version__
+    return done.stdout.strip()

@@ -1,0 +1,195 @@
+"""Making what a run needs on the server: experiment, pipeline, version, and the run, each once.
+
+A request that got no answer may have had its effect. So nothing is made without looking for it
+first, and after such a request it is looked for again, by a name that is unique.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kfp_server_api import (
+    V2beta1Experiment,
+    V2beta1Pipeline,
+    V2beta1PipelineVersion,
+    V2beta1PipelineVersionReference,
+    V2beta1Run,
+    V2beta1RuntimeConfig,
+)
+
+from components.common.base.errors import WorkError
+from components.common.base.step import log
+from programs.submit.connection import Conflict, Connection, Unsettled, pause_before
+
+EQUALS = 1  # of KFP's filter
+MAKING_ATTEMPTS = 4
+
+
+def experiment(connection: Connection, name: str) -> V2beta1Experiment:
+    """The experiment of that name, made if need be."""
+
+    def find() -> V2beta1Experiment | None:
+        found = connection.call(
+            "list experiments",
+            connection.api.experiments.experiment_service_list_experiments,
+            filter=_named(name),
+            **_namespace(connection),
+        )
+        return _first(found.experiments)
+
+    def make() -> V2beta1Experiment:
+        return connection.call(
+            f"create the experiment {name}",
+            connection.api.experiments.experiment_service_create_experiment,
+            again=False,
+            experiment=V2beta1Experiment(display_name=name, namespace=connection.namespace),
+        )
+
+    return _find_or_make(connection, find, make, "experiment_id")
+
+
+def pipeline(connection: Connection, name: str) -> V2beta1Pipeline:
+    """The pipeline of that name, made without a version if need be."""
+
+    def find() -> V2beta1Pipeline | None:
+        found = connection.call(
+            "list pipelines",
+            connection.api.pipelines.pipeline_service_list_pipelines,
+            filter=_named(name),
+            **_namespace(connection),
+        )
+        return _first(found.pipelines)
+
+    def make() -> V2beta1Pipeline:
+        return connection.call(
+            f"create the pipeline {name}",
+            connection.api.pipelines.pipeline_service_create_pipeline,
+            again=False,
+            pipeline=V2beta1Pipeline(display_name=name, name=name, namespace=connection.namespace),
+        )
+
+    return _find_or_make(connection, find, make, "pipeline_id")
+
+
+def version(
+    connection: Connection, pipeline_id: str, name: str, file: Path
+) -> V2beta1PipelineVersion:
+    """The version of that name, uploaded if it is not there."""
+
+    def find() -> V2beta1PipelineVersion | None:
+        found = connection.call(
+            "list the pipeline's versions",
+            connection.api.pipelines.pipeline_service_list_pipeline_versions,
+            pipeline_id=pipeline_id,
+            filter=_named(name),
+        )
+        return _first(found.pipeline_versions)
+
+    def make() -> V2beta1PipelineVersion:
+        return connection.call(
+            f"upload the pipeline as version {name}",
+            connection.api.pipeline_uploads.upload_pipeline_version,
+            again=False,
+            uploadfile=str(file),
+            name=name,
+            pipelineid=pipeline_id,
+        )
+
+    return _find_or_make(connection, find, make, "pipeline_version_id")
+
+
+def run(
+    connection: Connection,
+    name: str,
+    *,
+    experiment_id: str,
+    reference: V2beta1PipelineVersion,
+    parameters: dict[str, Any],
+    pipeline_root: str = "",
+    service_account: str = "",
+) -> V2beta1Run:
+    """Start a run.
+
+    Args:
+        connection: to the server.
+        name: that no other run has.
+        experiment_id: of the experiment it belongs to.
+        reference: what to run.
+        parameters: of the pipeline.
+        pipeline_root: where its artifacts go; empty: the installation's own place.
+        service_account: whom its pods run as; empty: the installation's own choice.
+    """
+    body = V2beta1Run(
+        experiment_id=experiment_id,
+        display_name=name,
+        pipeline_version_reference=V2beta1PipelineVersionReference(
+            pipeline_id=reference.pipeline_id, pipeline_version_id=reference.pipeline_version_id
+        ),
+        runtime_config=V2beta1RuntimeConfig(
+            parameters=parameters, pipeline_root=pipeline_root or None
+        ),
+        service_account=service_account or None,
+    )
+
+    def find() -> V2beta1Run | None:
+        found = connection.call(
+            "look for the run",
+            connection.api.runs.run_service_list_runs,
+            experiment_id=experiment_id,
+            filter=_named(name),
+            **_namespace(connection),
+        )
+        return _first(found.runs)
+
+    def make() -> V2beta1Run:
+        return connection.call(
+            "create the run", connection.api.runs.run_service_create_run, again=False, run=body
+        )
+
+    # The name is new: there is nothing to look for before the first try.
+    return _find_or_make(connection, find, make, "run_id", look_first=False)
+
+
+def _find_or_make(
+    connection: Connection,
+    find: Callable[[], Any],
+    make: Callable[[], Any],
+    identifier: str,
+    *,
+    look_first: bool = True,
+) -> Any:
+    """What `find` finds, or else what `make` makes, and never two of them."""
+    found = find() if look_first else None
+    failure: WorkError | None = None
+    for attempt in range(1, MAKING_ATTEMPTS + 1):
+        if found is not None:
+            break
+        try:
+            found = make()
+        except (Unsettled, Conflict) as error:
+            log.info("%s; looking whether it was done", error)
+            failure = error
+            time.sleep(pause_before(attempt))
+            found = find()
+    if found is None:
+        assert failure is not None
+        raise failure
+    if not getattr(found, identifier):
+        raise connection.not_kfp()
+    return found
+
+
+def _named(name: str) -> str:
+    predicate = {"operation": EQUALS, "key": "display_name", "stringValue": name}
+    return json.dumps({"predicates": [predicate]})
+
+
+def _namespace(connection: Connection) -> dict[str, Any]:
+    """A single-user installation refuses to be asked for one."""
+    return {"namespace": connection.namespace} if connection.namespace else {}
+
+
+def _first(found: list[Any] | None) -> Any:
+    return found[0] if found else None

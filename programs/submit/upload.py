@@ -1,0 +1,195 @@
+"""Photos and files of this machine on their way to where pods can read them.
+
+Names are made of the content: what is there already is not sent again, and nothing is replaced.
+"""
+
+import hashlib
+import itertools
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from components.common.base.errors import InputError
+from components.common.base.files import hash_file, naming_full_disk
+from components.common.base.step import Progress
+from components.common.dataset import class_folders, ledger, shards
+from components.common.dataset.dataset import (
+    DESCRIPTION,
+    KIND,
+    MANIFEST,
+    MANIFEST_MAX_BYTES,
+    SCHEMA,
+    DatasetWriter,
+)
+from components.common.dataset.photo import Photo
+from components.common.photos import file_types
+from components.common.store import s3, storage
+from components.common.store.client_errors import explained
+from components.common.untrusted import tables
+from components.settings import ClusterOptions
+from programs.submit.request import UPLOADED
+
+NAME_DIGITS = 32  # of a SHA-256
+GOOGLE = "https://storage.googleapis.com"
+FILE_MAX_BYTES = 256 * 1024 * 1024
+
+
+def check_place(upload_to: str) -> None:
+    """Raise `InputError` unless this is a place that pods can read too."""
+    if upload_to and not storage.is_uri(upload_to):
+        raise InputError(f"--upload_to is {upload_to}: expected gs://, s3:// or minio://bucket/…")
+
+
+def endpoint_of(uri: str) -> str:
+    """The address of the server that uploads to a gs:// or s3:// place go to.
+
+    Raises:
+        InputError: the environment names no usable one.
+    """
+    if uri.startswith("gs://"):
+        found = os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE
+    else:
+        with explained(uri, "written"):  # the client knows variables and profiles
+            found = s3.client().meta.endpoint_url
+    return re.sub(r"//[^/]*@", "//", found)  # a password may stand before the host
+
+
+def check_store(upload_to: str, cluster: ClusterOptions) -> None:
+    """See that what goes to s3:// from here is where pods look for it.
+
+    The addresses of one store differ (a port-forward here, a service there), but not its being
+    Amazon's.
+
+    Raises:
+        InputError: one is Amazon's, and the other is not.
+    """
+    if upload_to.startswith("gs://"):
+        return
+    here, there = endpoint_of(upload_to), cluster.store_endpoint
+    if _is_amazon(here) and there and not _is_amazon(there):
+        raise InputError(
+            f"--upload_to is {upload_to}: uploads would go to Amazon's store, and pods look "
+            f"at {there} (--store_endpoint): give --store_endpoint '' if the bucket is Amazon's; "
+            "else set AWS_ENDPOINT_URL to where this machine reaches that store, such as "
+            "http://localhost:PORT of a port-forward"
+        )
+    if not _is_amazon(here) and (not there or _is_amazon(there)):
+        raise InputError(
+            f"--upload_to is {upload_to}: uploads go to {here} (AWS_ENDPOINT_URL), and pods "
+            "would look at Amazon's store (--store_endpoint): unset AWS_ENDPOINT_URL if the bucket "
+            "is Amazon's; else give --store_endpoint, the address at which pods reach that store"
+        )
+
+
+def list_photos(image_dir: Path, per_class: int) -> list[tuple[str, Path]]:
+    """The photos of class folders with their classes; `per_class` of each, or 0 for all.
+
+    Raises:
+        InputError: no such folder, or too few classes.
+    """
+    return [
+        (label, path)
+        for label in class_folders.list_classes(image_dir)
+        for path in itertools.islice(class_folders.class_files(image_dir, label), per_class or None)
+    ]
+
+
+def dataset_uri(photos: Sequence[tuple[str, Path]], upload_to: str) -> str:
+    """The address that these photos have, or get: it is made of their names and contents."""
+    digest = hashlib.sha256(f"dataset {KIND.newest}\n".encode())
+    for label, path in photos:
+        digest.update(f"{label}/{path.name} {hash_file(path)}\n".encode(errors="surrogateescape"))
+    return f"{upload_to.rstrip('/')}/{digest.hexdigest()[:NAME_DIGITS]}"
+
+
+def as_kfp_reads(uri: str, cluster: ClusterOptions) -> str:
+    """The address of an artifact as KFP's importer finds it.
+
+    KFP takes s3:// for Amazon's store, and minio:// for its own, which the steps reach as s3://.
+    """
+    own = cluster.store_endpoint == ClusterOptions.store_endpoint
+    return f"minio://{uri.removeprefix('s3://')}" if own and uri.startswith("s3://") else uri
+
+
+def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
+    """Pack photos as a dataset and upload it, unless it is there; True where it was not.
+
+    Args:
+        photos: with their classes.
+        uri: the address, from `dataset_uri`.
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached, or the disk is full.
+    """
+    if _is_whole(uri):
+        return False
+    place = Path(tempfile.gettempdir())
+    with naming_full_disk("the packed photos", place), tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / "dataset"
+        with DatasetWriter(folder) as writer:
+            for label, path in Progress("pack photos", len(photos), verb="packed").over(photos):
+                data = path.read_bytes()
+                # As the step `download` describes the photos of a folder.
+                name = f"{label}/{path.name}".encode(errors="replace").decode()
+                photo = Photo(label=label, source="folder", source_url=name)
+                writer.add(photo, data, extension=file_types.extension(data))
+        files = {path.name: path for path in sorted(folder.iterdir())}
+        manifest = files.pop(MANIFEST)
+        storage.upload_files(files, uri)
+        storage.upload_files({MANIFEST: manifest}, uri)  # last: whoever sees it sees all
+    return True
+
+
+def upload_inputs(inputs: Mapping[str, tuple[Path, str]]) -> None:
+    """Upload files to their addresses, from `local_inputs`.
+
+    Raises:
+        InputError: no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
+    for path, uri in inputs.values():
+        storage.upload_files({path.name: path}, uri.rpartition("/")[0])
+
+
+def local_inputs(arguments: Mapping[str, Any], upload_to: str) -> dict[str, tuple[Path, str]]:
+    """By argument, the files of this machine, and the addresses that they have or get."""
+    found = {}
+    for name in UPLOADED:
+        if not arguments[name] or "://" in arguments[name]:
+            continue
+        path = Path(arguments[name])
+        if path.is_dir():  # a ledger's
+            path /= ledger.FILE_NAME
+        if not path.is_file() or path.stat().st_size > FILE_MAX_BYTES:
+            raise InputError(f"--{name}: expected a file of up to {FILE_MAX_BYTES} bytes at {path}")
+        digest = hash_file(path)[:NAME_DIGITS]
+        found[name] = (path, f"{upload_to.rstrip('/')}/inputs/{digest}/{path.name}")
+    return found
+
+
+def _is_amazon(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def _is_whole(uri: str) -> bool:
+    """True where a dataset is there with all its shards."""
+    there = {entry.uri.rpartition("/")[2]: entry.size for entry in storage.list_objects(uri)}
+    if not {MANIFEST, DESCRIPTION} <= there.keys():
+        return False
+    data = storage.read(f"{uri}/{MANIFEST}", max_bytes=MANIFEST_MAX_BYTES)
+    try:
+        table = tables.read(data, SCHEMA, most_rows=shards.most_photos(sum(there.values())))
+    except (pa.ArrowException, OSError):
+        return False
+    return all(
+        there.get(row["shard"], 0) >= row["offset"] + row["size"]
+        for row in table.select(["shard", "offset", "size"]).to_pylist()
+    )

@@ -1,0 +1,42 @@
+"""Checks a finished run as a command: `python -m programs.verify runs/latest`."""
+
+import argparse
+from pathlib import Path
+
+from components.common.base.step import run_command
+from programs.verify.verify import verify
+
+EPILOG = """
+exit status: 0 everything fits, 1 something is damaged or of another run, 2 no finished run
+"""
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m programs.verify",
+        description="Check that a finished run's datasets, ledger, bottlenecks, model, figures, "
+        "decision and predictions are what was written, and of one another.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=Path, help="the run's folder, such as runs/latest")
+    run_command("verify", parser, _command)
+
+
+def _command(options: argparse.Namespace) -> int:
+    damaged = checked = 0
+    for finding in verify(options.run):
+        checked += 1
+        damaged += not finding.fits
+        print(f"{'ok' if finding.fits else 'DAMAGED':<8}{finding.artifact}: {finding.said}")
+    print(
+        f"{damaged} of {checked} artifacts are damaged, or of another run"
+        if damaged
+        else f"all {checked} artifacts are as they were written, and of one another"
+    )
+    return 1 if damaged else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""species.yaml: the classes and the names to look them up by."""
+
+from pathlib import Path
+
+import pytest
+
+from components.common.base.errors import InputError
+from components.common.dataset.species import Species, as_parameter, find_species, read_species
+from components.download.sources import sample
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_species_file_lists_the_five_species_that_the_sample_renders() -> None:
+    species = read_species(ROOT / "species.yaml")
+    assert sorted(entry.label for entry in species) == sorted(sample.LABELS)
+    assert all(entry.wordnet_id and entry.taxa for entry in species)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "species: []",
+        "species: [{label: one}]",
+        "species: [{label: one}, {label: one}]",
+        "species: [{name: one}, {name: two}]",
+        "species: [{label: ../up}, {label: two}]",
+        "species: !!python/object/apply:os.system ['true']",
+        "species: [{label: one, taxa: Amanita}, {label: two}]",
+        "species: [{label: one, wordnet_id: n1}, {label: two}]",
+        "species: [{label: one, latin: ' '}, {label: two, colour: red}]",
+        "species: [one, two]",
+        "species: &a [*a, *a]",
+        "[unclosed",
+    ],
+)
+def test_file_that_is_no_species_file_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "species.yaml"
+    path.write_text(content)
+    with pytest.raises(InputError):
+        read_species(path)
+
+
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no species file at .*none\.yaml"):
+        read_species(tmp_path / "none.yaml")
+
+
+def test_species_survive_as_a_pipeline_parameter() -> None:
+    species = read_species(ROOT / "species.yaml")
+    parameter = as_parameter(species)
+    assert [find_species(parameter, entry.label) for entry in species] == species
+
+
+def test_class_that_is_not_listed_is_searched_by_its_label() -> None:
+    assert find_species({}, "Boletus edulis").names == ("Boletus edulis",)
+    assert Species("penny bun", latin="Boletus edulis").names == ("Boletus edulis",)
+    assert Species("elf cup", latin="Sarcoscypha", taxa=("S. a", "S. b")).names == ("S. a", "S. b")

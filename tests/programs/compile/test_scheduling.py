@@ -1,0 +1,265 @@
+"""What a cluster is told of each task, and what of the options is refused."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from compiled_pipelines import KINDS, Compiled, compile_all_kinds, compile_to
+from conftest import run_captured
+
+from components import settings
+from components.common.base.errors import InputError
+from components.settings import ClusterOptions
+from programs.compile import scheduling
+
+STORE_STEPS = {"download", "clean", "curate", "retrain", "compare", "publish", "summarize"}
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Compiled]:
+    return compile_all_kinds(tmp_path_factory.mktemp("build"))
+
+
+@pytest.fixture(scope="module")
+def with_options(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    """The GPU file with every option set to something else."""
+    folder = tmp_path_factory.mktemp("options")
+    compile_to(
+        folder,
+        *("--image_pull_policy", "Always", "--image_pull_secrets", "one,two"),
+        *("--cache_claim", "photos", "--store_secret", "", "--store_endpoint", ""),
+        *("--store_prefix", "gs://bucket/mushrooms/", "--accelerator", "amd.com/gpu"),
+        *("--gpus", "2", "--gpu_toleration", "", "--gpu_node_selector", "pool=gpu,disk=fast"),
+        *("--shm_size", "4Gi", "--deadline_s", "3600", "--ttl_s", "60", "--no-exit_summary"),
+    )
+    return Compiled.read(folder / "pipeline-gpu.yaml")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_task_has_requests_limits_a_timeout_and_few_retries_with_pauses(
+    compiled: dict[str, Compiled], kind: str
+) -> None:
+    one = compiled[kind]
+    for name, container in one.containers.items():
+        resources = container["resources"]
+        for kind_of in ("Cpu", "Memory"):
+            limit = resources[f"resource{kind_of}Limit"]
+            assert limit == resources[f"resource{kind_of}Request"] != "", name
+        assert int(one.pods[name]["activeDeadlineSeconds"]) == settings.RESOURCES[name].timeout_s
+        retry = one.tasks[name]["retryPolicy"]
+        assert retry["maxRetryCount"] == settings.RESOURCES[name].retries <= 2
+        assert retry["backoffDuration"] == "30s"
+        assert retry["backoffFactor"] == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_pod_runs_as_the_images_user_and_never_as_root(
+    compiled: dict[str, Compiled], kind: str
+) -> None:
+    for name, pod in compiled[kind].pods.items():
+        assert pod["securityContext"] == {
+            "runAsNonRoot": True,
+            "runAsUser": str(settings.USER),
+            "runAsGroup": str(settings.USER),
+        }, name
+        assert pod["podMetadata"]["labels"] == {
+            "app.kubernetes.io/part-of": "wild-mushrooms",
+            "app.kubernetes.io/component": name,
+        }
+        assert pod["imagePullPolicy"] == "IfNotPresent"
+
+
+def test_the_images_run_as_the_user_that_pods_are_given() -> None:
+    for path in (Path(__file__).parents[3] / "docker").glob("*.Dockerfile"):
+        assert f"USER {settings.USER}:{settings.USER}" in path.read_text(), path.name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_image_is_latest_and_no_secret_has_a_value(
+    compiled: dict[str, Compiled], kind: str
+) -> None:
+    one = compiled[kind]
+    for container in one.containers.values():
+        assert ":latest" not in container["image"]
+        for variable in container.get("env", ()):
+            assert variable["name"] in {"AWS_ENDPOINT_URL", "XDG_CACHE_HOME"}
+    text = one.path.read_text()
+    assert "minio123" not in text  # the keys that standalone KFP comes with
+    assert "secretKeyRef" not in text
+
+
+@pytest.mark.parametrize("kind", ["gpu", "gpu-dataset"])
+def test_retrain_alone_gets_a_gpu_with_type_count_toleration_shared_memory_and_its_image(
+    compiled: dict[str, Compiled], kind: str
+) -> None:
+    one = compiled[kind]
+    with_gpu = {
+        name for name, entry in one.containers.items() if "accelerator" in entry["resources"]
+    }
+    # bottleneck computes on LiteRT, which uses no GPU: one would be paid for and idle.
+    assert with_gpu == {"retrain"}
+    accelerator = one.containers["retrain"]["resources"]["accelerator"]
+    assert accelerator["resourceType"] == "nvidia.com/gpu"
+    assert accelerator["resourceCount"] == "1"
+    assert one.containers["retrain"]["image"].endswith("train-cuda:1")
+    pod = one.pods["retrain"]
+    assert pod["tolerations"] == [
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    ]
+    (shared_memory,) = pod["emptyDirMounts"]
+    assert shared_memory == {
+        "volumeName": "shm",
+        "mountPath": "/dev/shm",
+        "medium": "Memory",
+        "sizeLimit": "1Gi",
+    }
+    for name in set(one.pods) - {"retrain"}:
+        assert not {"tolerations", "emptyDirMounts", "nodeSelector"} & set(one.pods[name])
+
+
+def test_gpu_file_fine_tunes_and_refuses_to_without_a_gpu(compiled: dict[str, Compiled]) -> None:
+    for kind in ("gpu", "gpu-dataset"):
+        assert compiled[kind].parameters["fine_tune_steps"]["defaultValue"] > 0
+        assert compiled[kind].parameters["require_gpu"]["defaultValue"] is True
+    assert compiled["cpu"].parameters["fine_tune_steps"]["defaultValue"] == 0
+    assert compiled["cpu"].parameters["require_gpu"]["defaultValue"] is False
+
+
+def test_cpu_file_asks_for_no_gpu_node(compiled: dict[str, Compiled]) -> None:
+    for name, pod in compiled["cpu"].pods.items():
+        assert not {"tolerations", "emptyDirMounts", "nodeSelector"} & set(pod), name
+
+
+def test_store_s_keys_come_by_name_from_kfp_s_own_secret_if_there_is_one(
+    compiled: dict[str, Compiled],
+) -> None:
+    one = compiled["cpu"]
+    assert {name for name, pod in one.pods.items() if "secretAsEnv" in pod} == STORE_STEPS
+    for name in STORE_STEPS:
+        (secret,) = one.pods[name]["secretAsEnv"]
+        assert secret["secretName"] == "mlpipeline-minio-artifact"
+        assert secret["optional"] is True
+        assert {entry["secretKey"]: entry["envVar"] for entry in secret["keyToEnv"]} == {
+            "accesskey": "AWS_ACCESS_KEY_ID",
+            "secretkey": "AWS_SECRET_ACCESS_KEY",
+        }
+        assert {"name": "AWS_ENDPOINT_URL", "value": "http://seaweedfs.kubeflow:9000"} in (
+            one.containers[name]["env"]
+        )
+
+
+def test_models_and_checkpoints_start_from_kfp_s_own_bucket(compiled: dict[str, Compiled]) -> None:
+    parameters = compiled["cpu"].parameters
+    assert parameters["publish_dir"]["defaultValue"] == "s3://mlpipeline/mushrooms/published"
+    assert parameters["checkpoint_path"]["defaultValue"] == "s3://mlpipeline/mushrooms/checkpoints"
+
+
+def test_a_compiled_run_of_the_sample_is_not_published_as_one_of_photos(
+    compiled: dict[str, Compiled],
+) -> None:
+    for kind, one in compiled.items():
+        source = one.parameters.get("source", {}).get("defaultValue", "photos of the user")
+        name = one.parameters["name"]["defaultValue"]
+        assert (source, name) in (("sample", "sample"), ("photos of the user", "mushrooms")), kind
+
+
+def test_a_run_ends_and_its_pods_go_one_day(compiled: dict[str, Compiled]) -> None:
+    for one in compiled.values():
+        assert one.platform["platforms"]["kubernetes"]["pipelineConfig"] == {
+            "activeDeadlineSeconds": 2 * 86400,
+            "resourceTtlOnCompletion": 7 * 86400,
+        }
+
+
+def test_every_option_reaches_the_file(with_options: Compiled) -> None:
+    one = with_options
+    for pod in one.pods.values():
+        assert pod["imagePullPolicy"] == "Always"
+        assert [entry["secretName"] for entry in pod["imagePullSecret"]] == ["one", "two"]
+        assert "secretAsEnv" not in pod
+    mounted = {name for name, pod in one.pods.items() if "pvcMount" in pod}
+    assert mounted == {"download", "bottleneck", "retrain"}
+    for name in mounted:
+        (mount,) = one.pods[name]["pvcMount"]
+        assert (mount["constant"], mount["mountPath"]) == ("photos", "/cache")
+        assert one.containers[name]["env"] == [{"name": "XDG_CACHE_HOME", "value": "/cache"}]
+    assert one.parameters["publish_dir"]["defaultValue"] == "gs://bucket/mushrooms/published"
+    assert one.parameters["checkpoint_path"]["defaultValue"] == ""  # in the cache
+    accelerator = one.containers["retrain"]["resources"]["accelerator"]
+    assert (accelerator["resourceType"], accelerator["resourceCount"]) == ("amd.com/gpu", "2")
+    pod = one.pods["retrain"]
+    assert "tolerations" not in pod
+    assert pod["nodeSelector"]["labels"] == {"pool": "gpu", "disk": "fast"}
+    assert pod["emptyDirMounts"][0]["sizeLimit"] == "4Gi"
+    assert one.platform["platforms"]["kubernetes"]["pipelineConfig"] == {
+        "activeDeadlineSeconds": 3600,
+        "resourceTtlOnCompletion": 60,
+    }
+    assert "summarize" not in one.tasks
+    assert "for-loop-1" in one.pipeline["root"]["dag"]["tasks"]  # no exit handler around it
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("image_pull_policy", "Often", "IfNotPresent"),
+        ("image_pull_secrets", ("Mine!",), "a-z"),
+        ("cache_claim", "My_Claim", "a-z"),
+        ("store_secret", "a b", "a-z"),
+        ("store_endpoint", "seaweedfs:9000", "http://host:port"),
+        ("store_endpoint", "http://key:secret@host:9000", "http://host:port"),
+        ("store_prefix", "/models", "s3://bucket/folder"),
+        ("store_prefix", "s3://", "s3://bucket/folder"),
+        ("accelerator", "", "nvidia.com/gpu"),
+        ("accelerator", "a gpu", "nvidia.com/gpu"),
+        ("gpu_toleration", "gpu taint", "nvidia.com/gpu"),
+        ("gpu_node_selector", ("gpu",), "key=value"),
+        ("gpu_node_selector", ("=true",), "key=value"),
+        ("shm_size", "big", "1Gi"),
+        ("shm_size", "0", "1Gi"),
+        ("shm_size", "6Gi", "part of the 6G"),
+        ("gpus", 0, "1 or more"),
+        ("deadline_s", 0, "seconds"),
+        ("ttl_s", 2**31, "seconds"),
+    ],
+)
+def test_option_that_cannot_be_right_is_refused(option: str, value: object, expected: str) -> None:
+    values: dict[str, object] = {option: value}
+    with pytest.raises(InputError) as caught:
+        scheduling.check(ClusterOptions(**values))  # type: ignore[arg-type]
+    assert str(caught.value).startswith(f"--{option} is ")
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "number"),
+    [("500m", 0.5), ("2", 2), ("6G", 6e9), ("1Gi", 2**30), ("3k", 3000), ("1Ti", 2**40)],
+)
+def test_quantity_is_read_as_kubernetes_does(quantity: str, number: float) -> None:
+    assert scheduling.amount(quantity) == number
+
+
+def test_wrong_option_of_compile_is_one_line_and_exit_status_2(tmp_path: Path) -> None:
+    done = run_captured(
+        sys.executable,
+        *("pipeline.py", "compile", "--output_dir", str(tmp_path / "build"), "--gpus", "0"),
+    )
+    assert done.returncode == 2
+    assert done.stderr == "pipeline.py: error: --gpus is 0: expected 1 or more\n"
+    assert not (tmp_path / "build").exists()
+
+
+def test_defaults_are_right_and_every_option_has_help() -> None:
+    parser = argparse.ArgumentParser()
+    scheduling.add_options(parser)
+    assert scheduling.cluster_options(parser.parse_args([])) == ClusterOptions()
+    text = parser.format_help()
+    for field in dataclasses.fields(ClusterOptions):
+        assert f"--{field.name}" in text
+
+
+def test_options_are_plain_data() -> None:
+    assert json.loads(json.dumps(dataclasses.asdict(ClusterOptions())))["gpus"] == 1

@@ -1,0 +1,82 @@
+"""The progress display: what a person reads from the steps' events."""
+
+import io
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from programs.run.display import Display, EventReader
+
+
+def play(console: Console, *events: dict[str, object]) -> Display:
+    with Display(2, console) as display:
+        for event in events:
+            display.show(event)
+    return display
+
+
+def test_without_a_terminal_each_finished_step_is_one_line() -> None:
+    out = io.StringIO()
+    finished = {"event": "finished", "step": "download", "seconds": 1.0}
+    play(Console(file=out, width=100), finished, finished, {**finished, "step": "bottleneck"})
+    assert [line.split()[0] for line in out.getvalue().splitlines()] == ["download", "bottleneck"]
+
+
+def test_loop_is_finished_only_after_every_class() -> None:
+    out = io.StringIO()
+    play(Console(file=out, width=100), {"event": "finished", "step": "download", "seconds": 1.0})
+    assert out.getvalue() == ""
+
+
+def test_on_a_terminal_the_running_step_and_its_count_are_drawn() -> None:
+    out = io.StringIO()
+    play(
+        Console(file=out, width=100, force_terminal=True),
+        {"event": "started", "step": "download", "pid": 1},
+        {"event": "started", "step": "clean", "pid": 2},
+        {"event": "progress", "what": "download [daisy]", "said": "3 of 10", "pid": 1},
+        {"event": "progress", "what": "clean roses", "said": "5 of 9", "pid": 2},
+    )
+    lines = [line for line in out.getvalue().splitlines() if "━" in line]
+    assert any("download" in line and "download [daisy]: 3 of 10" in line for line in lines)
+    assert any("clean" in line and "clean roses: 5 of 9" in line for line in lines)
+    assert not any("daisy" in line and "roses" in line for line in lines)
+
+
+def test_first_failure_and_all_warnings_are_kept() -> None:
+    display = play(
+        Console(file=io.StringIO()),
+        {"event": "warning", "message": "one"},
+        {"event": "failed", "step": "clean", "message": "first", "exit_status": 2},
+        {"event": "failed", "step": "clean", "message": "second", "exit_status": 1},
+        {"event": "warning", "message": "one"},
+        {"event": "warning", "message": "two"},
+    )
+    assert display.warnings == ["one", "two"]
+    assert display.failure
+    assert display.failure["message"] == "first"
+
+
+def test_steps_that_never_finished_are_known() -> None:
+    display = play(
+        Console(file=io.StringIO()),
+        {"event": "started", "step": "download", "pid": 7, "host": "a"},
+        {"event": "started", "step": "clean", "pid": 7, "host": "b"},
+        {"event": "finished", "step": "clean", "seconds": 1.0, "pid": 7, "host": "b"},
+    )
+    assert display.running() == ["download"]
+    assert "download" in display.unfinished()
+    assert "publish" not in display.unfinished()  # a model may be held back
+
+
+def test_reader_waits_for_the_rest_of_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    reader = EventReader(path)
+    assert list(reader.read()) == []
+    line = json.dumps({"event": "started", "step": "clean"}) + "\n"
+    path.write_text(line + line[:10])
+    assert len(list(reader.read())) == 1
+    with open(path, "a") as file:
+        file.write(line[10:])
+    assert [event["step"] for event in reader.read()] == ["clean"]
