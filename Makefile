@@ -208,6 +208,10 @@ learning-curve: setup  ## what number of photos buys what accuracy, of the last 
 	@$(PY) -m programs.learning_curve --image_dir "$(or $(IMAGES),$(RUN)/training)" \
 	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
 
+.PHONY: options
+options: setup  ## docs/options.md, the reference of all options, from the code
+	@$(PY) docs/options.py
+
 .PHONY: figures
 figures: setup  ## the pictures of docs/tutorial.md: of RUN's pages (a run on the sample); IMAGES=folder: charts too
 	@$(PY) docs/figures/make.py $(if $(IMAGES),--images "$(IMAGES)") --run "$(RUN)"

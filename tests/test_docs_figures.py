@@ -15,7 +15,7 @@ from retrain_items import clusters
 
 from components.common.base.errors import InputError, WorkError
 from components.common.pages.line_chart import svg_file
-from components.retrain.head import Recipe
+from components.retrain.options import Recipe
 from programs.learning_curve.points import Material
 
 

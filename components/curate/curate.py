@@ -25,17 +25,15 @@ from components.common.dataset.vocabulary import DEMO, SURPLUS
 from components.common.network import bottlenecks
 from components.curate import facts, review, selection
 from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, Entry
+from components.curate.options import CurateOptions, Division
 from components.curate.selection import (
     IN_TWO_CLASSES,
     MAX_PRUNED_SHARE,
     NEAR_DUPLICATE,
     NO_MUSHROOM,
-    Division,
     Judged,
     Selection,
 )
-
-DEFAULT_DIVISION = Division()
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,7 @@ def curate(
     outputs: Outputs,
     *,
     clean_rejects: Sequence[Path] = (),
-    division: Division = DEFAULT_DIVISION,
-    earlier_ledger: str = "",
-    decisions_file: str = "",
+    options: CurateOptions = CurateOptions(),
 ) -> dict[str, Any]:
     """Select and divide the photos of all classes.
 
@@ -77,10 +73,7 @@ def curate(
         bottleneck_dir: their bottlenecks.
         outputs: where to write.
         clean_rejects: datasets of what `clean` rejected, for the review.
-        division: how many photos, and in which parts.
-        earlier_ledger: ledger of an earlier run: what it placed stays placed. A path, gs:// or
-            s3://, of the file or its folder.
-        decisions_file: decisions by hand, as curation.html exports them.
+        options: how many photos, in which parts, and what was decided before.
 
     Returns:
         The content of curation.json.
@@ -89,9 +82,9 @@ def curate(
         InputError: fewer than two classes, too few different photos in one, or artifacts that do
             not belong together.
     """
-    division.check()
-    by_hand = decisions.read(decisions_file)
-    placed = ledger.read(earlier_ledger) if earlier_ledger else {}
+    options.check()
+    by_hand = decisions.read(options.decisions)
+    placed = ledger.read(options.earlier_ledger) if options.earlier_ledger else {}
     datasets = [Dataset(source) for source in sources]
     rejected = [Dataset(source) for source in clean_rejects]
     # The same photo in two datasets of a class has the same name in both.
@@ -106,12 +99,12 @@ def curate(
     if len(labels) < 2:
         raise InputError(f"a classifier needs at least two classes, these photos have {labels}")
     vectors = bottlenecks.load(bottleneck_dir)
-    selected = selection.select(photos, vectors, division, placed, by_hand)
+    selected = selection.select(photos, vectors, options, placed, by_hand)
     entries = list(_entries(datasets, rejected, selected, by_hand))
     unknown = by_hand.unknown(entry.photo for entry in entries)
     content = facts.summary(entries, subject_judged=selected.subject_judged, unknown=unknown)
-    _tell(entries, selected, division, by_hand)
-    if earlier_ledger:
+    _tell(entries, selected, options, by_hand)
+    if options.earlier_ledger:
         _tell_of_ledger(selected)
     shown = review.choose(entries)
     _write(datasets, rejected, entries, shown, outputs)

@@ -23,9 +23,8 @@ from components.common.dataset.quotas import Quota
 from components.common.dataset.vocabulary import SURPLUS, TRAINING
 from components.common.network.bottlenecks import Bottlenecks
 from components.curate import suspects
+from components.curate.options import Division
 
-TRAIN_PER_CLASS = 200
-DEMO_PER_CLASS = 50
 # Of the training photos of a class at most this share is left out because it looks like another
 # class. If more do, the labels or the classes are in doubt, and a person must look.
 MAX_PRUNED_SHARE = 0.2
@@ -36,30 +35,6 @@ NO_MUSHROOM, DROPPED = "no_mushroom", "dropped"
 LATE_REASONS = (NO_MUSHROOM, DROPPED, OTHER_CLASS)
 
 Key = tuple[str, str]  # label, path
-
-
-@dataclass(frozen=True)
-class Division:
-    """How many photos to select per class, and how to divide those for retraining."""
-
-    train_per_class: int = TRAIN_PER_CLASS
-    demo_per_class: int = DEMO_PER_CLASS
-    validation_percentage: int = 10
-    testing_percentage: int = 10
-
-    def check(self) -> None:
-        """Raise `InputError` where a number makes no sense."""
-        if self.train_per_class < 3 or self.demo_per_class < 0:
-            raise InputError(
-                "expected --train_per_class of 3 or more and --demo_per_class of 0 or more, "
-                f"received {self.train_per_class} and {self.demo_per_class}"
-            )
-        percentages = (self.validation_percentage, self.testing_percentage)
-        if min(percentages) < 0 or sum(percentages) >= 100:
-            raise InputError(
-                "expected --validation_percentage and --testing_percentage of 0 or more that "
-                f"leave photos to train on, received {percentages[0]} and {percentages[1]}"
-            )
 
 
 @dataclass(frozen=True)
@@ -221,7 +196,13 @@ class _Work:
                 "class"
             )
         count = sum(sizes.values())
-        quota = quotas.quota_for(count, **dataclasses.asdict(division))
+        quota = quotas.quota_for(
+            count,
+            train_per_class=division.train_per_class,
+            demo_per_class=division.demo_per_class,
+            validation_percentage=division.validation_percentage,
+            testing_percentage=division.testing_percentage,
+        )
         parts = quotas.assign(label, sizes, quota, self.earlier[label])
         self.quotas[label] = quota
         self._fill(label, self._sizes(label, ""), parts)

@@ -9,7 +9,8 @@ from typing import Any
 
 from components.common.dataset.attribution import escape
 from components.common.model.description import ModelDescription
-from components.publish.decision import ANY_REGRESSION, Decision
+from components.publish.decision import Decision
+from components.publish.options import ANY_REGRESSION
 
 MAX_CONFUSIONS = 8
 MAX_CODE = 200  # characters

@@ -17,9 +17,9 @@ from components.common.model.description import ModelDescription, write_descript
 from components.retrain import export, quantize
 from components.retrain.calibrate import Calibration, OutOfFold
 from components.retrain.export import KerasModels
-from components.retrain.finetune import FineTuning
-from components.retrain.head import Head, Recipe
+from components.retrain.head import Head
 from components.retrain.material import Material
+from components.retrain.options import FineTuning, Recipe
 from components.retrain.quantize import Int8
 
 

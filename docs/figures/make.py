@@ -24,7 +24,9 @@ from components.common.base.errors import InputError, WorkError
 from components.common.base.files import default_cache_dir
 from components.common.pages.line_chart import Axis, Line
 from components.common.base.step import log, run_command
-from components.retrain.head import PIPELINE, Look, Recipe, score, train
+from components.retrain.options import PIPELINE
+from components.retrain.options import Recipe
+from components.retrain.head import Look, score, train
 from programs.learning_curve.points import DRAWS, SIZES, Material, measure, parse_sizes, read
 from programs.learning_curve.report import Curve, files, text
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from components.clean import clean as clean_module
 from components.clean import quality
 from components.clean.clean import is_placeholder, judge
+from components.clean.options import CleanOptions
 from components.common.photos import images
 from components.common.photos.images import CleanPhoto
 from components.common.photos.perceptual_hash import phash_of
@@ -42,7 +43,7 @@ def test_good_photo_is_decoded_once(size: tuple[int, int], monkeypatch: pytest.M
         return pixels
 
     monkeypatch.setattr(images.simplejpeg, "decode_jpeg", counted)
-    photo = judge(data, min_bytes=0, suspicious_bytes=0)
+    photo = judge(data, CleanOptions(min_bytes=0, suspicious_bytes=0))
     assert quality.flags(photo) == ()
     phash_of(photo.small)
     assert len(decoded) == 1

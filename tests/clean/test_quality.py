@@ -10,6 +10,7 @@ import pytest
 
 from components.clean import quality
 from components.clean.clean import clean
+from components.clean.options import CleanOptions
 from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.photo import Photo
@@ -81,14 +82,14 @@ def test_flagged_photo_is_kept_with_a_warning_and_dropped_when_strict(
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
     good, grey = as_photo(scene()).data, as_photo(degraded(scene())[quality.GREY]).data
     source = dataset(tmp_path / "in", good, grey)
-    clean(source, tmp_path / "out", tmp_path / "rejects", min_bytes=0)
+    clean(source, tmp_path / "out", tmp_path / "rejects", CleanOptions(min_bytes=0))
     found = [photo.flags for photo in Dataset(tmp_path / "out").photos]
     assert found == [("rendered",), ("rendered", "grey")]
     assert (
         "daisy: 1 photo kept although flagged (1 grey); --strict drops them"
         in (tmp_path / "events").read_text()
     )
-    clean(source, tmp_path / "out", tmp_path / "rejects", min_bytes=0, strict=True)
+    clean(source, tmp_path / "out", tmp_path / "rejects", CleanOptions(min_bytes=0, strict=True))
     assert [photo.flags for photo in Dataset(tmp_path / "out").photos] == [("rendered",)]
     (reject,) = Dataset(tmp_path / "rejects").photos
     assert reject.reason == "grey"
@@ -102,7 +103,7 @@ def test_photo_of_two_flags_is_one_photo_in_the_warning(
     both = as_photo(degraded(scene(400, 130))[quality.GREY]).data
     grey = as_photo(degraded(scene())[quality.GREY]).data
     source = dataset(tmp_path / "in", both, grey)
-    clean(source, tmp_path / "out", tmp_path / "rejects", min_bytes=0)
+    clean(source, tmp_path / "out", tmp_path / "rejects", CleanOptions(min_bytes=0))
     (said,) = [
         event["message"]
         for line in (tmp_path / "events").read_text().splitlines()
@@ -116,8 +117,8 @@ def test_photo_of_two_flags_is_one_photo_in_the_warning(
 def test_cleaning_twice_gives_the_same_flags(tmp_path: Path) -> None:
     grey = as_photo(degraded(scene())[quality.GREY]).data
     source = dataset(tmp_path / "in", grey)
-    clean(source, tmp_path / "once", tmp_path / "r1", min_bytes=0)
-    clean(tmp_path / "once", tmp_path / "twice", tmp_path / "r2", min_bytes=0)
+    clean(source, tmp_path / "once", tmp_path / "r1", CleanOptions(min_bytes=0))
+    clean(tmp_path / "once", tmp_path / "twice", tmp_path / "r2", CleanOptions(min_bytes=0))
     (photo,) = Dataset(tmp_path / "twice").photos
     assert photo.flags == ("rendered", "grey")
 
@@ -126,7 +127,7 @@ def test_cleaning_twice_gives_the_same_flags(tmp_path: Path) -> None:
 def test_dataset_is_not_cleaned_onto_itself(tmp_path: Path, same: str) -> None:
     source = dataset(tmp_path / same, as_photo(scene()).data)
     with pytest.raises(InputError, match="would be replaced by its own result"):
-        clean(source, tmp_path / "out", tmp_path / "rejects", min_bytes=0)
+        clean(source, tmp_path / "out", tmp_path / "rejects", CleanOptions(min_bytes=0))
     assert len(Dataset(source).photos) == 1
 
 

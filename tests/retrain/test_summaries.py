@@ -8,7 +8,8 @@ from retrain_items import clusters
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
-from components.retrain.head import Look, Recipe, train
+from components.retrain.head import Look, train
+from components.retrain.options import Recipe
 from components.retrain.summaries import TensorBoardSummaries
 
 CLASSES = ("a", "b", "c")
