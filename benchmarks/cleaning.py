@@ -26,14 +26,15 @@ from components.common.base.step import run_command
 from components.common.dataset.class_folders import class_files, list_classes
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.groups import near_copies
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import DOUBTFUL_SUBJECT, NO_MUSHROOM, OTHER_CLASS
 from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import DEFAULT_ARCHITECTURE
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 from components.curate.options import Division
-from components.curate.selection import NO_MUSHROOM, select
+from components.curate.selection import select
 
 PEERS = Path("build/peers")
 PEER_SCRIPT = Path(__file__).with_name("cleaning_peers.py")

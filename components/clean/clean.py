@@ -19,11 +19,18 @@ from components.common.base.errors import InputError
 from components.common.base.step import Progress, step, warn
 from components.common.base.wording import counted
 from components.common.base.worker_threads import worker_threads
-from components.common.dataset import decisions, reasons
+from components.common.dataset import decisions, vocabulary
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.decisions import Decisions
-from components.common.dataset.photo import KEPT_BY_HAND, TRUNCATED, Photo
+from components.common.dataset.photo import Photo
 from components.common.dataset.reasons import FILE_NAME as REASONS
+from components.common.dataset.vocabulary import (
+    EXACT_DUPLICATE,
+    KEPT_BY_HAND,
+    QUALITY_FLAGS,
+    QUARANTINED,
+    TRUNCATED,
+)
 from components.common.photos import file_types, images, perceptual_hash
 from components.common.photos.images import BadPhoto, CleanPhoto
 
@@ -98,7 +105,7 @@ def clean(
                 room -= _add_reject(bad, verdict, min(room, REJECT_MAX_BYTES))
             else:
                 kept[verdict.photo.label] += 1
-                found = [flag for flag in verdict.photo.flags if flag in quality.FLAGS]
+                found = [flag for flag in verdict.photo.flags if flag in QUALITY_FLAGS]
                 flags.update(found)
                 flagged += bool(found)
                 row = _row(verdict.photo, verdict.clean)
@@ -107,14 +114,14 @@ def clean(
         if not options.part:
             _check_every_class(dataset, kept, rejected)
     if rejected:
-        listed = reasons.listed(dict(rejected.most_common()))
+        listed = vocabulary.listed(dict(rejected.most_common()))
         classes = ", ".join(dataset.labels)
         advice = "; --min_bytes sets the smallest size" if "too_few_bytes" in rejected else ""
         count = f"{rejected.total()} of {counted(len(dataset.photos), 'file')}"
         warn(f"{classes}: {count} rejected ({listed}){advice}; {REASONS} says why")
     if flagged and not options.strict:
         kept_so = f"{counted(flagged, 'photo')} kept although flagged"
-        listed = reasons.listed(dict(flags.most_common()))
+        listed = vocabulary.listed(dict(flags.most_common()))
         warn(f"{', '.join(dataset.labels)}: {kept_so} ({listed}); --strict drops them")
 
 
@@ -133,7 +140,7 @@ def judge(data: bytes, options: CleanOptions) -> CleanPhoto:
         photo = images.to_clean_jpeg(data)
     except BadPhoto as bad:
         if bad.reason == "damaged" and _can_be_shown(data):
-            raise BadPhoto("quarantined", bad.detail) from bad
+            raise BadPhoto(QUARANTINED, bad.detail) from bad
         raise
     if is_placeholder(photo):
         raise BadPhoto("placeholder", f"{PLACEHOLDER_FLAT_SHARE:.0%} or more of it in one tone")
@@ -182,7 +189,7 @@ def _judge_all(
 
     def verdict(photo: Photo, data: bytes) -> Verdict:
         # An earlier clean may have been at it: its flags are found again, others stay.
-        earlier = (*quality.FLAGS, KEPT_BY_HAND)
+        earlier = (*QUALITY_FLAGS, KEPT_BY_HAND)
         others = tuple(flag for flag in photo.flags if flag not in earlier)
         try:
             if by_hand.keeps(photo):
@@ -212,11 +219,11 @@ def _judge_all(
 
 def _strictly(verdict: Verdict) -> Verdict:
     """The verdict, or a rejection for the first flag that speaks against the photo."""
-    against = [flag for flag in verdict.photo.flags if flag in quality.FLAGS]
+    against = [flag for flag in verdict.photo.flags if flag in QUALITY_FLAGS]
     if verdict.clean is None or not against or KEPT_BY_HAND in verdict.photo.flags:
         return verdict
     return dataclasses.replace(
-        verdict, clean=None, reason=against[0], measured=", ".join(map(reasons.short, against))
+        verdict, clean=None, reason=against[0], measured=", ".join(map(vocabulary.short, against))
     )
 
 
@@ -234,7 +241,7 @@ def _without_duplicates(verdict: Verdict, seen: dict[tuple[str, str], str]) -> V
         seen[key] = verdict.photo.source_url or verdict.photo.path
         return verdict
     same = f"the same as {seen[key]}"
-    return dataclasses.replace(verdict, clean=None, reason="exact_duplicate", measured=same)
+    return dataclasses.replace(verdict, clean=None, reason=EXACT_DUPLICATE, measured=same)
 
 
 def _add_reject(rejects: DatasetWriter, verdict: Verdict, most: int) -> int:
@@ -261,7 +268,7 @@ def _check_every_class(
 ) -> None:
     for label in dataset.labels:
         if not kept[label]:
-            listed = "; ".join(f"{one}: {reasons.meaning(one)}" for one in sorted(set(rejected)))
+            listed = "; ".join(f"{one}: {vocabulary.meaning(one)}" for one in sorted(set(rejected)))
             lower = ", or lower --min_bytes" if "too_few_bytes" in rejected else ""
             raise InputError(
                 f"the class {label!r} has no usable photo: all of its files were rejected "

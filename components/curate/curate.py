@@ -17,23 +17,24 @@ from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import Progress, log, step, warn
 from components.common.base.wording import counted
-from components.common.dataset import decisions, ledger, reasons
+from components.common.dataset import decisions, ledger, vocabulary
 from components.common.dataset.dataset import Dataset, DatasetWriter, stream_all
 from components.common.dataset.decisions import Decisions
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS
-from components.common.dataset.vocabulary import DEMO, SURPLUS
-from components.common.network import bottlenecks
-from components.curate import facts, review, selection
-from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, Entry
-from components.curate.options import CurateOptions, Division
-from components.curate.selection import (
+from components.common.dataset.vocabulary import (
+    DEMO,
+    DOUBTFUL_SUBJECT,
+    EXACT_DUPLICATE,
     IN_TWO_CLASSES,
-    MAX_PRUNED_SHARE,
     NEAR_DUPLICATE,
     NO_MUSHROOM,
-    Judged,
-    Selection,
+    OTHER_CLASS,
+    SURPLUS,
 )
+from components.common.network import bottlenecks
+from components.curate import facts, review, selection
+from components.curate.facts import CLEAN, CURATE, Entry
+from components.curate.options import CurateOptions, Division
+from components.curate.selection import MAX_PRUNED_SHARE, Judged, Selection
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def curate(
     datasets = [Dataset(source) for source in sources]
     rejected = [Dataset(source) for source in clean_rejects]
     # The same photo in two datasets of a class has the same name in both.
-    photos = list({(one.label, one.path): one for data in datasets for one in data.photos}.values())
+    listed = (photo for dataset in datasets for photo in dataset.photos)
+    photos = list({(photo.label, photo.path): photo for photo in listed}.values())
     labels = sorted({photo.label for photo in photos})
     lost = {photo.label for dataset in rejected for photo in dataset.photos} - set(labels)
     if lost:  # `clean` sees to it itself, unless it saw parts only
@@ -152,8 +154,8 @@ def _write(
         ledger_folder = stack.enter_context(
             atomic_directory(outputs.ledger, what="the ledger", marker=ledger.FILE_NAME)
         )
-        mine = [entry for entry in entries if entry.step == CURATE]
-        for entry, (_, data) in zip(mine, stream_all(datasets), strict=True):
+        judged = [entry for entry in entries if entry.step == CURATE]
+        for entry, (_, data) in zip(judged, stream_all(datasets), strict=True):
             shown.add_thumbnail(entry, data)
             row = entry.photo
             if row.reason:
@@ -161,15 +163,15 @@ def _write(
             else:
                 (demo if row.split == DEMO else training).add(row, data)
             progress.advance()
-        found = {
+        placed = {
             (entry.photo.label, entry.photo.group, entry.photo.split)
-            for entry in mine
+            for entry in judged
             if entry.photo.split
         }
-        ledger.write(found, ledger_folder / ledger.FILE_NAME)
-    theirs = iter(entry for entry in entries if entry.step == CLEAN)
+        ledger.write(placed, ledger_folder / ledger.FILE_NAME)
+    cleaned_out = iter(entry for entry in entries if entry.step == CLEAN)
     for dataset in rejected:
-        for photo, entry in zip(dataset.photos, theirs, strict=False):
+        for photo, entry in zip(dataset.photos, cleaned_out, strict=False):
             if shown.wants(entry):
                 shown.add_thumbnail(entry, dataset.read(photo))
             progress.advance()
@@ -195,10 +197,11 @@ def _tell(
     entries: Sequence[Entry], selected: Selection, division: Division, by_hand: Decisions
 ) -> None:
     """Warn of what was left out, of classes that are small, and of decisions without effect."""
-    mine = [entry.photo for entry in entries if entry.step == CURATE]
-    out = _counted(photo.reason for photo in mine if photo.reason)
-    if out:
-        warn(f"curate left {counted(sum(out.values()), 'photo')} out ({reasons.listed(out)})")
+    photos = [entry.photo for entry in entries if entry.step == CURATE]
+    left_out = _counted(photo.reason for photo in photos if photo.reason)
+    if left_out:
+        total = counted(sum(left_out.values()), "photo")
+        warn(f"curate left {total} out ({vocabulary.listed(left_out)})")
     for label, count in selected.over_cap.items():
         alike = counted(count, "training photo looks", "training photos look")
         warn(
@@ -207,17 +210,18 @@ def _tell(
         )
     doubts = _counted(
         flag
-        for photo in mine
+        for photo in photos
         for flag in photo.flags
         if flag in (OTHER_CLASS, DOUBTFUL_SUBJECT) and not photo.reason
     )
     if doubts:
         warn(
-            f"photos used although they look doubtful ({reasons.listed(doubts)}): see curation.html"
+            f"photos used although they look doubtful ({vocabulary.listed(doubts)}): see "
+            "curation.html"
         )
     _tell_of_decisions(entries, by_hand)
     wanted = division.train_per_class + division.demo_per_class
-    usable = _counted(photo.label for photo in mine if not photo.reason)
+    usable = _counted(photo.label for photo in photos if not photo.reason)
     few = [f"{label} {count}" for label, count in sorted(usable.items()) if count < wanted]
     if few:
         have, were = ("class has", "was") if len(few) == 1 else ("classes have", "were")
@@ -256,7 +260,7 @@ def _tell_of_decisions(entries: Sequence[Entry], by_hand: Decisions) -> None:
         and decisions.key_of(entry.photo) not in kept
     )
     if vain:
-        warn(f"photos that decisions keep could not be kept ({reasons.listed(vain)})")
+        warn(f"photos that decisions keep could not be kept ({vocabulary.listed(vain)})")
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:

@@ -6,10 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.common.dataset import decisions, reasons
+from components.common.dataset import decisions, vocabulary
 from components.common.dataset.decisions import Decisions
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, KEPT_BY_HAND, OTHER_CLASS, RENDERED
-from components.common.dataset.vocabulary import SURPLUS
+from components.common.dataset.vocabulary import (
+    DOUBTFUL_SUBJECT,
+    EXACT_DUPLICATE,
+    FINAL_REASONS,
+    IN_TWO_CLASSES,
+    KEPT_BY_HAND,
+    NO_MUSHROOM,
+    OTHER_CLASS,
+    QUALITY_FLAGS,
+    RENDERED,
+)
 from components.common.pages.report import (
     attribution,
     class_name,
@@ -21,24 +30,15 @@ from components.common.pages.report import (
 )
 from components.common.photos import images, thumbnails
 from components.common.photos.images import BadPhoto
-from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, FUNNEL, USED, Entry, totals
+from components.curate.facts import CLEAN, CURATE, FUNNEL, USED, Entry, totals
 from components.curate.review_script import CSS, SCRIPT
-from components.curate.selection import IN_TWO_CLASSES, NO_MUSHROOM
 
 Name = tuple[str, str, str]  # step, label, path
 
 THUMBNAIL_SIDE = 160  # pixels
 MAX_SHOWN = 240  # photos of a section
 MAX_USED_SHOWN = 1500  # used photos of all classes together
-
-# A person cannot keep these: there is no picture, or the very same one is there already.
-NOT_KEEPABLE = frozenset(
-    {
-        *("damaged", "damaged_header", "html", "unknown_type", "too_many_pixels"),
-        *("too_many_scans", "too_few_pixels", EXACT_DUPLICATE, SURPLUS),
-    }
-)
-REMARKS = frozenset({"small", "odd_aspect_ratio", "blank", "dark", "bright", "blurred", "grey"})
+QUALITY = frozenset(QUALITY_FLAGS)
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _funnel(classes: Mapping[str, Mapping[str, int]]) -> str:
     if len(rows) > 1:
         every = totals(classes)
         rows.append(("all classes", str(every["found"]), *(str(every[name]) for name in columns)))
-    headers = ["class", "found", *map(reasons.short, columns)]
+    headers = ["class", "found", *map(vocabulary.short, columns)]
     return table("From the photos found to the photos used", headers, rows)
 
 
@@ -272,12 +272,12 @@ def _state(entry: Entry) -> str:
 
 def _words(name: str) -> str:
     """A name of the manifest as words, for people."""
-    return escape(reasons.short(name))
+    return escape(vocabulary.short(name))
 
 
 def _choice(entry: Entry) -> str:
     """The buttons, hidden until the script, which they need, shows them."""
-    if entry.photo.reason in NOT_KEEPABLE and entry.decision != decisions.DROP:
+    if entry.photo.reason in FINAL_REASONS and entry.decision != decisions.DROP:
         return ""
     offered = [decisions.KEEP, decisions.DROP]
     if not entry.photo.reason and not set(entry.photo.flags) - {RENDERED} and not entry.decision:
@@ -378,12 +378,12 @@ def _by_group(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
 
 
 def _by_reason(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    return _grouped(entries, lambda one: reasons.short(one.photo.reason))
+    return _grouped(entries, lambda one: vocabulary.short(one.photo.reason))
 
 
 def _by_remark(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    found = [one for one in entries if not one.photo.reason and REMARKS & set(one.photo.flags)]
-    return _grouped(found, lambda one: ", ".join(sorted(REMARKS & set(one.photo.flags))))
+    found = [one for one in entries if not one.photo.reason and QUALITY & set(one.photo.flags)]
+    return _grouped(found, lambda one: ", ".join(sorted(QUALITY & set(one.photo.flags))))
 
 
 def _by_decision(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:

@@ -9,8 +9,14 @@ from components.common.base.files import write_file
 from components.common.base.step import step, warn
 from components.common.base.wording import counted
 from components.common.dataset import licences
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, SEEN_BY_BACKBONE, Photo
-from components.common.dataset.vocabulary import DEMO, TEST
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import (
+    DEMO,
+    DOUBTFUL_SUBJECT,
+    OTHER_CLASS,
+    SEEN_BY_BACKBONE,
+    TEST,
+)
 from components.common.model.layout import REFERENCES
 from components.common.model.model import Model
 from components.common.model.model_place import METRICS_KIND

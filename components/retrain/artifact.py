@@ -10,8 +10,8 @@ from components import __version__
 from components.common.base.step import log, warn
 from components.common.dataset import attribution
 from components.common.dataset.dataset import MANIFEST, Dataset
-from components.common.dataset.photo import RENDERED, Photo
-from components.common.dataset.vocabulary import PARTS
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import PARTS, RENDERED
 from components.common.model import layout, model, references
 from components.common.model.description import ModelDescription, write_description
 from components.retrain import export, quantize

@@ -11,6 +11,7 @@ from components.clean import clean as clean_module
 from components.clean import quality
 from components.clean.clean import is_placeholder, judge
 from components.clean.options import CleanOptions
+from components.common.dataset import vocabulary
 from components.common.photos import images
 from components.common.photos.images import CleanPhoto
 from components.common.photos.perceptual_hash import phash_of
@@ -99,7 +100,7 @@ def test_coarse_look_misses_no_flag(shared_photos: Path, monkeypatch: pytest.Mon
     looked = [quality.flags(photo) for photo in photos]
     monkeypatch.setattr(quality, "COARSE_SIDE", 0)
     assert looked == [quality.flags(photo) for photo in photos]
-    assert {flag for flags in looked for flag in flags} >= {*quality.FLAGS[2:]}
+    assert {flag for flags in looked for flag in flags} >= {*vocabulary.QUALITY_FLAGS[2:]}
     assert () in looked
 
 

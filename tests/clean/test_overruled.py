@@ -14,7 +14,8 @@ from components.clean.clean import clean, judge
 from components.clean.options import CleanOptions
 from components.common.dataset import decisions
 from components.common.dataset.dataset import Dataset, DatasetWriter
-from components.common.dataset.photo import KEPT_BY_HAND, TRUNCATED, Photo
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import KEPT_BY_HAND, TRUNCATED
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 

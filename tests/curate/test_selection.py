@@ -13,8 +13,14 @@ from curation_items import SMALL, Item, items, places, prepare
 
 from components.common.dataset import decisions
 from components.common.dataset.dataset import Dataset, DatasetWriter
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, KEPT_BY_HAND, OTHER_CLASS, Photo
-from components.common.dataset.vocabulary import DEMO, TRAINING
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import (
+    DEMO,
+    DOUBTFUL_SUBJECT,
+    KEPT_BY_HAND,
+    OTHER_CLASS,
+    TRAINING,
+)
 from components.common.network import bottlenecks
 from components.curate import facts
 from components.curate.curate import curate

@@ -23,8 +23,8 @@ from playwright.sync_api import Browser
 
 from components.common.dataset import attribution
 from components.common.dataset.decisions import KEEP, Decisions
-from components.common.dataset.photo import OTHER_CLASS, Photo
-from components.common.dataset.vocabulary import PARTS
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import OTHER_CLASS, PARTS
 from components.common.model.description import ModelDescription
 from components.common.model.model import Model
 from components.common.photos import images
