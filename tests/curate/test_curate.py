@@ -229,7 +229,7 @@ def test_numbers_that_make_no_sense_are_refused(
     tmp_path: Path, division: tuple[int, int, int, int]
 ) -> None:
     sources, vectors = prepare(tmp_path, items("daisy", 9) + items("roses", 9))
-    with pytest.raises(InputError, match="received"):
+    with pytest.raises(InputError, match="expected"):
         run(tmp_path / "out", sources, vectors, Division(*division))
 
 
