@@ -142,6 +142,19 @@ def test_room_says_what_belongs_there_and_what_it_may_import(room: str) -> None:
     assert set(listed.replace(" and ", ", ").split(", ")) == (ROOMS[room] or {"no other room"})
 
 
+def test_contributing_draws_the_rooms_as_they_are() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    arrows = set(re.findall(r"^  (\w+) --> (\w+)$", text, re.MULTILINE))
+    assert arrows == {(room, needed) for room, others in ROOMS.items() for needed in others}
+
+
+def test_contributing_names_files_that_there_are() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = re.findall(r"`((?:components|programs|tests|docker|docs)/[\w/.]+)`", text)
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_rooms_have_no_circle() -> None:
     left = dict(ROOMS)
     while left:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.common.model.description import ModelDescription
+from components.common.model.model import TOP_K
 from components.common.model.model_place import version_of
 from components.common.pages import chart, page
 from components.common.pages.text import between, percent, shortened
@@ -14,7 +15,6 @@ from components.evaluate import report_charts
 from components.evaluate.curves import believed, risk_coverage
 from components.evaluate.evaluation import FOLDER, HELD_OUT, LEARNED, Evaluation, Mistake
 from components.evaluate.measure import (
-    TOP_K,
     ClassFigures,
     Outcomes,
     PartFigures,

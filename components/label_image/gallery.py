@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription
+from components.common.model.model import TOP_K
 from components.common.model.model_place import version_of
 from components.common.pages import page
 from components.common.photos import thumbnails as page_thumbnails
 
-TOP_K = 3
 # A page of 1,500 photos stays below 5 MB; twice as many pictures would be too small to be seen.
 MAX_WITH_MAPS = 400
 MAX_WIDE = 250  # more photos, smaller cards
