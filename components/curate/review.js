@@ -59,7 +59,7 @@ bar.querySelector("select").addEventListener("change", (event) => {
     group.hidden = !group.querySelector(".photo:not([hidden])");
   }
 });
-window.addEventListener("beforeunload", (event) => {
+addEventListener("beforeunload", (event) => {
   if (!exported) event.preventDefault();
 });
 for (const choice of document.querySelectorAll(".choice")) choice.hidden = false;

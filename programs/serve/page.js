@@ -85,7 +85,7 @@ async function look(file) {
         response.status >= 500 && file,
       );
     }
-  } catch (error) {
+  } catch {
     if (mine !== running) return;
     complain(
       late
