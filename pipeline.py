@@ -16,6 +16,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Dict, List
 
+# kfp imports its client, and that one all of Kubernetes': a second at each start, for what `submit`
+# alone needs. Told that it runs in a task's pod, kfp leaves the client out.
+os.environ["_KFP_RUNTIME"] = "true"
+import kfp  # noqa: F401
+
+del os.environ["_KFP_RUNTIME"]
+
 from kfp import compiler, dsl, local
 
 from components import settings

@@ -1,13 +1,15 @@
 """What a cluster is told of each task: resources, time, rights, volumes, secrets, and its GPU.
 
 All of it lands in the compiled file, most in its second YAML document, the platform spec.
+`kfp.kubernetes` is imported where it is used: it loads Kubernetes' client, which takes most of a
+second, and a run on this machine has no use for it.
 """
 
 import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from kfp import dsl, kubernetes
+from kfp import dsl
 
 from components import settings
 from components.common.base import options
@@ -38,6 +40,8 @@ def schedule(task: dsl.PipelineTask, cluster: ClusterOptions, *, gpu: bool) -> N
     KFP itself adds to every container: no privilege escalation, no capabilities, and the
     runtime's own seccomp profile.
     """
+    from kfp import kubernetes
+
     resources = settings.RESOURCES[task.name]
     task.set_cpu_request(resources.cpu).set_cpu_limit(resources.cpu)
     task.set_memory_request(resources.memory).set_memory_limit(resources.memory)
@@ -94,6 +98,8 @@ def viewer_store(cluster: ClusterOptions | None) -> Mapping[str, str]:
 
 def _give_store(task: dsl.PipelineTask, cluster: ClusterOptions) -> None:
     """Credentials by reference, never by value; a missing secret leaves the pod's own identity."""
+    from kfp import kubernetes
+
     if cluster.store_secret:
         kubernetes.use_secret_as_env(task, cluster.store_secret, dict(SECRET_KEYS), optional=True)
     if cluster.store_endpoint:
@@ -101,6 +107,8 @@ def _give_store(task: dsl.PipelineTask, cluster: ClusterOptions) -> None:
 
 
 def _give_gpu(task: dsl.PipelineTask, cluster: ClusterOptions) -> None:
+    from kfp import kubernetes
+
     # A limit without a type would compile silently and schedule no GPU.
     task.set_accelerator_type(cluster.accelerator)
     task.set_accelerator_limit(cluster.gpus)

@@ -178,7 +178,7 @@ def test_bomb_is_refused_without_decoding(tmp_path: Path, kind: str) -> None:
     script = """
 import resource, sys
 from pathlib import Path
-from components.common import images
+from components.common.photos import images
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + 300_000_000
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

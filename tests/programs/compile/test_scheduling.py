@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from compiled_pipelines import KINDS, Compiled, compile_all_kinds, compile_to
+from compiled_pipelines import KINDS, Compiled, compile_to
 from conftest import run_captured
 
 from components import settings
@@ -16,11 +16,6 @@ from components.settings import ClusterOptions
 from programs.compile import scheduling
 
 STORE_STEPS = {"download", "clean", "curate", "retrain", "compare", "publish", "summarize"}
-
-
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Compiled]:
-    return compile_all_kinds(tmp_path_factory.mktemp("build"))
 
 
 @pytest.fixture(scope="module")
