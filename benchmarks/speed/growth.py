@@ -24,7 +24,7 @@ from benchmarks.speed.frame import Ran, last_json, run
 from benchmarks.speed.materials import SCRIPTS, Bench
 from components.common.base.errors import InputError
 from components.common.base.step import run_command
-from components.common.pages import chart
+from components.common.pages import chart, plot
 from components.common.pages.chart import Chart, Line
 
 SIZES = (1_000, 10_000, 100_000)
@@ -126,7 +126,7 @@ def picture(curves: Mapping[str, Sequence[chart.Point]], up: str) -> str:
         chart.powers_axis(up, values),
         [Line(points, name) for name, points in curves.items()],
     )
-    return chart.svg_file(drawn)
+    return plot.svg_file(drawn)
 
 
 def main() -> None:

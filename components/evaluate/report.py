@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K
 from components.common.model.model_place import version_of
-from components.common.pages import chart, page
+from components.common.pages import page, plot
 from components.common.pages.text import between, percent, shortened
 from components.common.photos import thumbnails
 from components.evaluate import report_charts
@@ -95,7 +95,7 @@ def _share_cells(part: Share) -> tuple[object, object, object]:
     """Value, interval and drawing of a share."""
     if not part.total:
         return "no photos", "", ""
-    return percent(part.value), between(part), chart.mini_interval(part)
+    return percent(part.value), between(part), plot.mini_interval(part)
 
 
 def _part_row(part: PartFigures) -> Row:

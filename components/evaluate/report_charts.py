@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.pages import chart
-from components.common.pages.chart import SQUARE, Chart, Line, Point, quarters_axis
+from components.common.pages import plot
+from components.common.pages.chart import SQUARE, Chart, Line, Point, quarters_axis, stairs
 from components.common.pages.text import percent
 from components.evaluate.curves import ClassCurves, RiskCoverage, class_curves
 from components.evaluate.evaluation import Evaluation
@@ -72,7 +72,7 @@ def _reliability(
         reference=DIAGONAL,
         size=SQUARE,
     )
-    return Diagram(title, quality, chart.svg(drawing))
+    return Diagram(title, quality, plot.svg(drawing))
 
 
 def risk_by_coverage(found: RiskCoverage) -> str:
@@ -88,7 +88,7 @@ def risk_by_coverage(found: RiskCoverage) -> str:
         reference=_level(overall),
         size=SQUARE,
     )
-    return chart.svg(drawing)
+    return plot.svg(drawing)
 
 
 def hardest_first(evaluation: Evaluation) -> list[ClassCurves]:
@@ -105,7 +105,7 @@ def class_charts(curves: ClassCurves, part: PartFigures) -> ClassCharts:
     roc = list(
         zip(curves.roc.false_positive_rate.tolist(), curves.roc.recall.tolist(), strict=True)
     )
-    steps = chart.stairs(list(zip(curves.recall.tolist(), curves.precision.tolist(), strict=True)))
+    steps = stairs(list(zip(curves.recall.tolist(), curves.precision.tolist(), strict=True)))
     left = Chart(
         f"ROC curve of {figures.label}, area {auroc:.3f}",
         quarters_axis("others taken for it, %"),
@@ -122,7 +122,7 @@ def class_charts(curves: ClassCurves, part: PartFigures) -> ClassCharts:
         reference=_level(figures.photos / part.accuracy.total),
         size=SQUARE,
     )
-    return ClassCharts(figures, chart.svg(left), chart.svg(right))
+    return ClassCharts(figures, plot.svg(left), plot.svg(right))
 
 
 def _level(value: float) -> tuple[Point, Point]:

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from components.common.pages import chart
+from components.common.pages import plot
 from components.common.base.errors import InputError, WorkError
 from components.common.base.files import default_cache_dir
-from components.common.pages.chart import Axis, Chart, Line
+from components.common.pages.chart import Axis, Chart, Line, share_axis
 from components.common.base.step import log, run_command
 from components.retrain.options import PIPELINE
 from components.retrain.options import Recipe
@@ -76,7 +76,7 @@ def how_many_steps(material: Material) -> Chart:
         + ", ".join(f"{value:.2f} after {at:.0f} steps" for at, value in shown)
         + "; on the training photos it reaches 1.",
         Axis("step", 1, STEPS, [(n, f"{n:,}") for n in (1, 10, 100, 1000, 4000)], logarithmic=True),
-        chart.share_axis("accuracy"),
+        share_axis("accuracy"),
         lines,
     )
 
@@ -185,7 +185,7 @@ def draw(images: Path) -> None:
         "good-and-bad": good_and_bad(material),
     }
     for name, drawn in charts.items():
-        (HERE / f"{name}.svg").write_text(chart.svg_file(drawn))
+        (HERE / f"{name}.svg").write_text(plot.svg_file(drawn))
     points = measure(material, parse_sizes(SIZES), DRAWS)
     curve = Curve(str(images), "mobilenet_1.0_224", material.classes, points, material.rendered)
     (HERE / "learning-curve.svg").write_text(files(curve)["svg"])

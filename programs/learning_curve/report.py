@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from components.common.dataset.dataset import MANIFEST
-from components.common.pages import chart, page
-from components.common.pages.chart import Axis, Chart, Line
+from components.common.pages import page, plot
+from components.common.pages.chart import Axis, Chart, Line, share_axis
 from components.common.pages.text import percent
 from programs.learning_curve.points import Point
 
@@ -77,7 +77,7 @@ def files(curve: Curve) -> dict[str, str]:
     """The contents of the files, by their suffix."""
     return {
         "html": _page(curve),
-        "svg": chart.svg_file(_chart(curve)),
+        "svg": plot.svg_file(_chart(curve)),
         "csv": _figures(curve),
     }
 
@@ -209,7 +209,7 @@ def _chart(curve: Curve) -> Chart:
     return Chart(
         f"Accuracy by number of photos: {described}.",
         across,
-        chart.share_axis("accuracy"),
+        share_axis("accuracy"),
         [line],
         reference=[(across.low, chance), (across.high, chance)],
         reference_name=f"guessing: {percent(chance)}",
@@ -225,7 +225,7 @@ def _page(curve: Curve) -> str:
     return page.render(
         __file__,
         curve=curve,
-        picture=chart.svg(_chart(curve)),
+        picture=plot.svg(_chart(curve)),
         cautions=[RENDERED] if curve.rendered else [],
         headers=HEADERS,
         rows=[_cells(point) for point in curve.points],

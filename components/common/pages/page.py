@@ -106,7 +106,7 @@ def class_name(label: object) -> Markup:
     """A text as it is, whole, with a place to break after each "_"; markup stays what it is."""
     if isinstance(label, Markup):
         return label
-    return escape(label).replace("_", Markup("_<wbr>"))
+    return Markup(str(escape(label)).replace("_", "_<wbr>"))  # noqa: S704
 
 
 def figure_columns(rows: Sequence[Sequence[object]]) -> list[bool]:

@@ -15,13 +15,11 @@ from components.common.pages.chart import (
     Bar,
     Chart,
     Line,
-    bars_file,
     quarters_axis,
     share_axis,
     stairs,
-    svg,
-    svg_file,
 )
+from components.common.pages.plot import bars_file, svg, svg_file
 
 ACROSS = Axis("photos", 5, 200, [(5, "5"), (200, "200")], logarithmic=True)
 SVG = "{http://www.w3.org/2000/svg}"

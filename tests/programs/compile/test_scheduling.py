@@ -217,8 +217,8 @@ def test_every_option_reaches_the_file(with_options: Compiled) -> None:
         ("shm_size", "0", "1Gi"),
         ("shm_size", "6Gi", "part of the 6G"),
         ("gpus", 0, "1 or more"),
-        ("deadline_s", 0, "seconds"),
-        ("ttl_s", 2**31, "seconds"),
+        ("deadline_s", 0, "1 to 2147483647"),
+        ("ttl_s", 2**31, "1 to 2147483647"),
     ],
 )
 def test_option_that_cannot_be_right_is_refused(option: str, value: object, expected: str) -> None:
