@@ -53,8 +53,9 @@ def upload_folder(folder: Path, uri: str) -> None:
 
 def download_folder(uri: str, folder: Path) -> None:
     """Download all objects below a prefix into a folder, as `storage.download` does."""
+    prefix = f"{storage.canonical(uri).rstrip('/')}/"
     for entry in storage.list_objects(uri):
-        storage.download(entry.uri, folder / entry.uri.removeprefix(f"{uri.rstrip('/')}/"))
+        storage.download(entry.uri, folder / entry.uri.removeprefix(prefix))
 
 
 def free_port() -> int:
