@@ -219,7 +219,7 @@ def test_unusable_folder_is_exit_2_before_anything_starts(
         (("--publish_dir", "gs:///models"), "--publish_dir"),
         (("--publish_dir", "ftp://bucket/models"), "--publish_dir"),
         (("--how_many_training_steps", "0"), "1 or more"),
-        (("--learning_rate", "-1"), "positive"),
+        (("--learning_rate", "-1"), "more than 0"),
         (("--testing_percentage", "60", "--validation_percentage", "50"), "leave photos"),
         (("--weights", "nowhere.h5"), "no weights file"),
         (("--demo_per_class", "0", "--testing_percentage", "0"), "measure the model on"),

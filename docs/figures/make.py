@@ -27,7 +27,7 @@ from components.common.base.step import log, run_command
 from components.retrain.options import PIPELINE
 from components.retrain.options import Recipe
 from components.retrain.head import Look, score, train
-from programs.learning_curve.points import DRAWS, SIZES, Material, measure, parse_sizes, read
+from programs.learning_curve.points import DRAWS, SIZES, CurvePhotos, measure, parse_sizes, read
 from programs.learning_curve.report import Curve, files, text
 
 HERE = Path(__file__).parent
@@ -48,12 +48,12 @@ COLOURS = 256
 Points = list[tuple[float, float]]
 
 
-def learning_rates(material: Material) -> Chart:
+def learning_rates(photos: CurvePhotos) -> Chart:
     """Cross entropy on photos that are not learned from, by step, for three learning rates."""
     lines = []
     for rate, name in RATES:
         recipe = Recipe(learning_rate=rate, how_many_training_steps=STEPS)
-        lines.append(Line(curves(material, recipe)["validation cross entropy"], name))
+        lines.append(Line(curves(photos, recipe)["validation cross entropy"], name))
     ends = ", ".join(f"{line.name}, {line.points[-1][1]:.2f}" for line in lines)
     return Chart(
         f"Validation cross entropy over {STEPS} steps for three learning rates; at the end {ends}.",
@@ -63,9 +63,9 @@ def learning_rates(material: Material) -> Chart:
     )
 
 
-def how_many_steps(material: Material) -> Chart:
+def how_many_steps(photos: CurvePhotos) -> Chart:
     """Accuracy by step, of retrain.py's recipe."""
-    seen = curves(material, Recipe(how_many_training_steps=STEPS))
+    seen = curves(photos, Recipe(how_many_training_steps=STEPS))
     lines = [
         Line(seen["train accuracy"], "training photos"),
         Line(seen["validation accuracy"], "validation photos"),
@@ -81,10 +81,10 @@ def how_many_steps(material: Material) -> Chart:
     )
 
 
-def good_and_bad(material: Material) -> Chart:
+def good_and_bad(photos: CurvePhotos) -> Chart:
     """Both cross entropies with the pipeline's recipe, and where training goes on too freely."""
-    good = curves(material, dataclasses.replace(PIPELINE, how_many_training_steps=STEPS))
-    bad = curves(material, TOO_FREE)
+    good = curves(photos, dataclasses.replace(PIPELINE, how_many_training_steps=STEPS))
+    bad = curves(photos, TOO_FREE)
     lines = [
         Line(good["validation cross entropy"], "good"),
         Line(bad["validation cross entropy"], "bad"),
@@ -101,12 +101,12 @@ def good_and_bad(material: Material) -> Chart:
     )
 
 
-def curves(material: Material, recipe: Recipe) -> dict[str, Points]:
+def curves(photos: CurvePhotos, recipe: Recipe) -> dict[str, Points]:
     """Accuracy and cross entropy of all photos of both parts, by step (counted from 1)."""
     found: dict[str, Points] = {}
 
     def look(seen: Look) -> None:
-        for part, examples in (("train", material.pool), ("validation", material.held_out)):
+        for part, examples in (("train", photos.pool), ("validation", photos.held_out)):
             for what, value in zip(
                 ("accuracy", "cross entropy"), score(seen.head, examples), strict=True
             ):
@@ -114,7 +114,7 @@ def curves(material: Material, recipe: Recipe) -> dict[str, Points]:
 
     shown = dataclasses.replace(recipe, validation_batch_size=1, eval_step_interval=LOOKS)
     with np.errstate(over="ignore", invalid="ignore"):
-        train(material.pool, material.held_out, len(material.classes), shown, look)
+        train(photos.pool, photos.held_out, len(photos.classes), shown, look)
     return found
 
 
@@ -178,16 +178,16 @@ def _command(options: argparse.Namespace) -> None:
 
 def draw(images: Path) -> None:
     """The charts, measured on a folder of photos."""
-    material = read(images, cache=default_cache_dir())
+    photos = read(images, cache=default_cache_dir())
     charts = {
-        "learning-rate": learning_rates(material),
-        "steps": how_many_steps(material),
-        "good-and-bad": good_and_bad(material),
+        "learning-rate": learning_rates(photos),
+        "steps": how_many_steps(photos),
+        "good-and-bad": good_and_bad(photos),
     }
     for name, drawn in charts.items():
         (HERE / f"{name}.svg").write_text(plot.svg_file(drawn))
-    points = measure(material, parse_sizes(SIZES), DRAWS)
-    curve = Curve(str(images), "mobilenet_1.0_224", material.classes, points, material.rendered)
+    points = measure(photos, parse_sizes(SIZES), DRAWS)
+    curve = Curve(str(images), "mobilenet_1.0_224", photos.classes, points, photos.rendered)
     (HERE / "learning-curve.svg").write_text(files(curve)["svg"])
     print(text(curve))
 
