@@ -5,9 +5,7 @@ import itertools
 import os
 import sys
 import threading
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.step import warn
-from components.common.base.worker_threads import worker_threads
+from components.common.base.worker_threads import map_in_threads
 from components.common.dataset.class_folders import MAX_FILE_BYTES, SUFFIXES
 
 if TYPE_CHECKING:
@@ -211,18 +209,10 @@ def read_ahead(names: Iterable[str], reader: Reader) -> Iterator[tuple[str, byte
     Several are read at once, and never more than `AHEAD` before they are asked for.
     """
 
-    def attempt(name: str) -> bytes | Unreadable:
+    def attempt(name: str) -> tuple[str, bytes | Unreadable]:
         try:
-            return reader.read(name)
+            return name, reader.read(name)
         except Unreadable as failure:
-            return failure
+            return name, failure
 
-    waiting: deque[tuple[str, Future[bytes | Unreadable]]] = deque()
-    with worker_threads(READERS) as pool:
-        for name in names:
-            waiting.append((name, pool.submit(attempt, name)))
-            if len(waiting) > AHEAD:
-                name, read = waiting.popleft()
-                yield name, read.result()
-        for name, read in waiting:
-            yield name, read.result()
+    return map_in_threads(attempt, names, threads=READERS, ahead=AHEAD)
