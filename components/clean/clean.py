@@ -106,9 +106,9 @@ def clean(
                 room -= _add_reject(bad, verdict, min(room, REJECT_MAX_BYTES))
             else:
                 kept[verdict.photo.label] += 1
-                found = [flag for flag in verdict.photo.flags if flag in quality.FLAGS]
-                flags.update(found)
-                flagged += bool(found)
+                remarks = [flag for flag in verdict.photo.flags if flag in quality.FLAGS]
+                flags.update(remarks)
+                flagged += bool(remarks)
                 row = _row(verdict.photo, verdict.clean)
                 good.add(row, verdict.clean.data, sha256=verdict.sha256)
         # Inside the block: an error here leaves neither dataset behind.
@@ -264,7 +264,9 @@ def _check_every_class(
 ) -> None:
     for label in dataset.labels:
         if not kept[label]:
-            listed = "; ".join(f"{one}: {reasons.meaning(one)}" for one in sorted(set(rejected)))
+            listed = "; ".join(
+                f"{reason}: {reasons.meaning(reason)}" for reason in sorted(set(rejected))
+            )
             lower = ", or lower --min_bytes" if "too_few_bytes" in rejected else ""
             raise InputError(
                 f"the class {label!r} has no usable photo: all of its files were rejected "

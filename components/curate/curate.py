@@ -95,7 +95,9 @@ def curate(
     datasets = [Dataset(source) for source in sources]
     rejected = [Dataset(source) for source in clean_rejects]
     # The same photo in two datasets of a class has the same name in both.
-    photos = list({(one.label, one.path): one for data in datasets for one in data.photos}.values())
+    photos = list(
+        {(photo.label, photo.path): photo for data in datasets for photo in data.photos}.values()
+    )
     labels = sorted({photo.label for photo in photos})
     lost = {photo.label for dataset in rejected for photo in dataset.photos} - set(labels)
     if lost:  # `clean` sees to it itself, unless it saw parts only
@@ -113,10 +115,10 @@ def curate(
     _tell(entries, selected, division, by_hand)
     if earlier_ledger:
         _tell_of_ledger(selected)
-    shown = review.choose(entries)
-    _write(datasets, rejected, entries, shown, outputs)
+    review_photos = review.choose(entries)
+    _write(datasets, rejected, entries, review_photos, outputs)
     facts.write(outputs.facts, entries, content)
-    page = review.render(shown, content, by_hand)
+    page = review.render(review_photos, content, by_hand)
     write_file(outputs.page, page, what="the review page")
     return content
 
@@ -147,7 +149,7 @@ def _write(
     datasets: Sequence[Dataset],
     rejected: Sequence[Dataset],
     entries: Sequence[Entry],
-    shown: review.Shown,
+    review_photos: review.Shown,
     outputs: Outputs,
 ) -> None:
     """Write the datasets and the ledger, and make the review's thumbnails on the way."""
@@ -159,26 +161,26 @@ def _write(
         ledger_folder = stack.enter_context(
             atomic_directory(outputs.ledger, what="the ledger", marker=ledger.FILE_NAME)
         )
-        mine = [entry for entry in entries if entry.step == CURATE]
-        for entry, (_, data) in zip(mine, stream_all(datasets), strict=True):
-            shown.add_thumbnail(entry, data)
+        of_curate = [entry for entry in entries if entry.step == CURATE]
+        for entry, (_, data) in zip(of_curate, stream_all(datasets), strict=True):
+            review_photos.add_thumbnail(entry, data)
             row = entry.photo
             if row.reason:
                 rejects.add(row, data, measured=_measured(entry.judged))
             else:
                 (demo if row.split == DEMO else training).add(row, data)
             progress.advance()
-        found = {
+        placed = {
             (entry.photo.label, entry.photo.group, entry.photo.split)
-            for entry in mine
+            for entry in of_curate
             if entry.photo.split
         }
-        ledger.write(found, ledger_folder / ledger.FILE_NAME)
-    theirs = iter(entry for entry in entries if entry.step == CLEAN)
+        ledger.write(placed, ledger_folder / ledger.FILE_NAME)
+    of_clean = iter(entry for entry in entries if entry.step == CLEAN)
     for dataset in rejected:
-        for photo, entry in zip(dataset.photos, theirs, strict=False):
-            if shown.wants(entry):
-                shown.add_thumbnail(entry, dataset.read(photo))
+        for photo, entry in zip(dataset.photos, of_clean, strict=False):
+            if review_photos.wants(entry):
+                review_photos.add_thumbnail(entry, dataset.read(photo))
             progress.advance()
     used = sum(not entry.photo.reason for entry in entries)
     progress.finish(f"{used} of {counted(len(entries), 'photo')} used")
@@ -202,8 +204,8 @@ def _tell(
     entries: Sequence[Entry], selected: Selection, division: Division, by_hand: Decisions
 ) -> None:
     """Warn of what was left out, of classes that are small, and of decisions without effect."""
-    mine = [entry.photo for entry in entries if entry.step == CURATE]
-    out = _counted(photo.reason for photo in mine if photo.reason)
+    photos = [entry.photo for entry in entries if entry.step == CURATE]
+    out = _counted(photo.reason for photo in photos if photo.reason)
     if out:
         warn(f"curate left {counted(sum(out.values()), 'photo')} out ({reasons.listed(out)})")
     for label, count in selected.over_cap.items():
@@ -214,7 +216,7 @@ def _tell(
         )
     doubts = _counted(
         flag
-        for photo in mine
+        for photo in photos
         for flag in photo.flags
         if flag in (OTHER_CLASS, DOUBTFUL_SUBJECT) and not photo.reason
     )
@@ -224,7 +226,7 @@ def _tell(
         )
     _tell_of_decisions(entries, by_hand)
     wanted = division.train_per_class + division.demo_per_class
-    usable = _counted(photo.label for photo in mine if not photo.reason)
+    usable = _counted(photo.label for photo in photos if not photo.reason)
     few = [f"{label} {count}" for label, count in sorted(usable.items()) if count < wanted]
     if few:
         have, were = ("class has", "was") if len(few) == 1 else ("classes have", "were")

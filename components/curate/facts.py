@@ -98,7 +98,7 @@ def funnel(entries: Iterable[Entry]) -> dict[str, dict[str, int]]:
 
 def totals(classes: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     """The funnel of all classes together."""
-    return {name: sum(one[name] for one in classes.values()) for name in ("found", *FUNNEL)}
+    return {name: sum(counts[name] for counts in classes.values()) for name in ("found", *FUNNEL)}
 
 
 def summary(
@@ -110,14 +110,14 @@ def summary(
         label: collections.defaultdict(collections.Counter) for label in classes
     }
     for entry in entries:
-        photo, mine = entry.photo, details[entry.photo.label]
+        photo, detail = entry.photo, details[entry.photo.label]
         if photo.reason:
-            mine["reasons"][photo.reason] += 1
+            detail["reasons"][photo.reason] += 1
         else:
-            mine["parts"][photo.split] += 1
-        mine["flags"].update(photo.flags)
+            detail["parts"][photo.split] += 1
+        detail["flags"].update(photo.flags)
         if entry.decision:
-            mine["decisions"][entry.decision] += 1
+            detail["decisions"][entry.decision] += 1
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

@@ -174,9 +174,9 @@ class _Work:
                 self.photos[row] = dataclasses.replace(self.photos[row], group=keys[0])
             stay = self._of_one_class(members)
             gone = set(members) - set(stay)
-            said = _elsewhere(self.photos, members, across) if gone else {}
+            elsewhere = _elsewhere(self.photos, members, across) if gone else {}
             for row in gone:
-                self.reasons[row], self.elsewhere[row] = IN_TWO_CLASSES, said[row]
+                self.reasons[row], self.elsewhere[row] = IN_TWO_CLASSES, elsewhere[row]
             copies = [row for row in stay if row in copied]
             best = min(copies, key=lambda row: _best_first(self.photos[row]), default=None)
             for row in copies:
@@ -233,10 +233,10 @@ class _Work:
             How many clearly do, if that is more than may be left out; else 0.
         """
         parts = self.parts_used()
-        mine = [row for row, photo in enumerate(self.photos) if photo.label == label]
+        of_class = [row for row, photo in enumerate(self.photos) if photo.label == label]
         doubted, clearly = labels.suspect, labels.clear
-        suspect = [row for row in mine if doubted[row] and not self.kept[row]]
-        training = [row for row in mine if parts[row] == TRAINING]
+        suspect = [row for row in of_class if doubted[row] and not self.kept[row]]
+        training = [row for row in of_class if parts[row] == TRAINING]
         clear = sorted(
             (row for row in suspect if clearly[row] and parts[row] == TRAINING),
             key=lambda row: (labels.margins[row], row),
@@ -281,17 +281,17 @@ class _Work:
         self, odds: NDArray[np.float64] | None, labels: suspects.Labels
     ) -> dict[Key, Judged]:
         """Everything that was found."""
-        found = {}
+        result = {}
         for row, photo in enumerate(self.photos):
             part = self.parts.get((photo.label, photo.group), "")
             reason = self.reasons[row] or (SURPLUS if part == SURPLUS else "")
             late = not self.reasons[row] or self.reasons[row] in LATE_REASONS
             # What an earlier curation said is found again, or no longer true.
-            said = (OTHER_CLASS, DOUBTFUL_SUBJECT, KEPT_BY_HAND)
-            flags = [flag for flag in photo.flags if flag not in said]
+            earlier = (OTHER_CLASS, DOUBTFUL_SUBJECT, KEPT_BY_HAND)
+            flags = [flag for flag in photo.flags if flag not in earlier]
             flags += [*self.flags[row], *([KEPT_BY_HAND] if self.kept[row] else [])]
             margin = float(labels.margins[row])
-            found[photo.label, photo.path] = Judged(
+            result[photo.label, photo.path] = Judged(
                 dataclasses.replace(
                     photo, split=part if late else "", reason=reason, flags=tuple(flags)
                 ),
@@ -301,7 +301,7 @@ class _Work:
                 labels.nearest[row],
                 self.elsewhere[row],
             )
-        return found
+        return result
 
 
 def _best_first(photo: Photo) -> tuple[int, str]:
@@ -313,12 +313,12 @@ def _across_classes(
     photos: Sequence[Photo], pairs: Iterable[tuple[int, int]]
 ) -> dict[int, list[int]]:
     """The copies of each photo that are in another class than it."""
-    found: dict[int, list[int]] = collections.defaultdict(list)
+    across: dict[int, list[int]] = collections.defaultdict(list)
     for left, right in pairs:
         if photos[left].label != photos[right].label:
-            found[left].append(right)
-            found[right].append(left)
-    return found
+            across[left].append(right)
+            across[right].append(left)
+    return across
 
 
 def _elsewhere(
@@ -339,16 +339,16 @@ def _elsewhere(
         label, path = photos[row].label, photos[row].path
         for name in {"", photos[row].observation}:
             first[name][label] = min(first[name].get(label, path), path)
-    said = {}
+    words = {}
     for row in members:
-        mine = photos[row]
+        photo = photos[row]
         copies = [photos[other] for other in across.get(row, ())]
         if copies:
-            best = min(copies, key=lambda one: (one.sha256 != mine.sha256, one.path))
-            said[row] = f"also in {best.path}"
+            best = min(copies, key=lambda copy: (copy.sha256 != photo.sha256, copy.path))
+            words[row] = f"also in {best.path}"
             continue
-        shots = [path for label, path in first[mine.observation].items() if label != mine.label]
-        relation = "of one observation with" if mine.observation and shots else "also in"
-        others = shots or [path for label, path in first[""].items() if label != mine.label]
-        said[row] = f"{relation} {min(others)}"
-    return said
+        shots = [path for label, path in first[photo.observation].items() if label != photo.label]
+        relation = "of one observation with" if photo.observation and shots else "also in"
+        others = shots or [path for label, path in first[""].items() if label != photo.label]
+        words[row] = f"{relation} {min(others)}"
+    return words

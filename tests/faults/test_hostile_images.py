@@ -251,7 +251,7 @@ BOMBS = {
 }
 TAKE = """
 import resource, sys
-from components.common import images
+from components.common.photos import images
 for path in sys.argv[1:]:
     try:
         images.to_clean_jpeg(open(path, "rb").read())

@@ -77,7 +77,7 @@ DECODE = """
 import io, resource, sys
 import numpy as np
 from PIL import Image
-from components.common import images
+from components.common.photos import images
 from components.common.base.step import explain, run_command
 import argparse
 stored = io.BytesIO()

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -32,7 +32,7 @@ def worker_threads(count: int, name: str = "") -> Iterator[ThreadPoolExecutor]:
 
 def map_in_threads(
     work: Callable[[T], R], items: Iterable[T], *, threads: int, ahead: int, name: str = ""
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """The result of `work` for each item, in the order of the items.
 
     Args:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -121,9 +122,10 @@ def compute(
         return photo.sha256, vectors[0], scores[0]
 
     missing = cache.missing(photos, progress)
-    for sha256, vector, scores in map_in_threads(run, missing, threads=THREADS, ahead=AHEAD):
-        cache.add(sha256, vector, scores)
-        progress.advance()
+    with closing(map_in_threads(run, missing, threads=THREADS, ahead=AHEAD)) as computed:
+        for sha256, vector, scores in computed:
+            cache.add(sha256, vector, scores)
+            progress.advance()
     result, fresh = cache.collect()
     count = len(result.sha256)
     progress.finish(

@@ -277,7 +277,7 @@ def test_gigabyte_goes_through_flat_memory(store: Store, tmp_path: Path) -> None
     size = 1024 * MB if store.prefix == "s3://photos" else 128 * MB
     code = (
         "import json, re, sys; from pathlib import Path\n"
-        "from components.common import storage\n"
+        "from components.common.store import storage\n"
         "folder, place = Path(sys.argv[1]), sys.argv[2]\n"
         # Not getrusage: that one begins at the size of the process that started this one.
         "status = Path('/proc/self/status')\n"

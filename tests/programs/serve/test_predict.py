@@ -43,7 +43,7 @@ def test_photo_gets_the_answer_of_the_model(
     client: TestClient, model_dir: Path, photos: list[bytes]
 ) -> None:
     model = Model(model_dir)
-    for data, expected in zip(photos, model.predict(photos), strict=True):
+    for data, expected in zip(photos, model.predict_each(photos), strict=True):
         status, found = ask(client, data)
         assert status == 200
         label = model.classes[int(expected.probabilities.argmax())]
