@@ -96,14 +96,21 @@ run: setup  ## photos to a trained, measured and published model, on this machin
 check-sources: setup  ## one photo from each live service: do their answers still have our shape?
 	@$(PY) -m programs.check_sources --contact "$(CONTACT)"
 
+# A worker takes whole files, in the order of tests/conftest.py. Without bytecode of the programs and of
+# the tests a fifth of the time would go into compiling them, at each start.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest
+IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: setup  ## all tests
-	@$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(PYTEST) $(IN_PARALLEL)
 
 .PHONY: test-faults
+# The second command: every other test of a property, with examples drawn anew.
+FUZZED = tests/faults tests/programs/serve/test_fuzz.py tests/common/photos/test_images_fuzz.py
 test-faults: setup  ## kills, full disks, hostile input: many more cases than in `make test`; 15 to 40 minutes
-	@MUSHROOM_FAULTS=full $(PY) -m pytest -v --durations 20 --numprocesses auto --maxprocesses 4 \
-		--dist loadfile tests/faults tests/serve/test_fuzz.py tests/common/test_images_fuzz.py
+	@MUSHROOM_FAULTS=full $(PYTEST) $(IN_PARALLEL) -v --durations 20 $(FUZZED)
+	@MUSHROOM_FAULTS=full $(PYTEST) $(IN_PARALLEL) -m hypothesis $(FUZZED:%=--ignore=%)
 
 # Needs root, and: apt install docker.io mmdebstrap
 .PHONY: test-containers
@@ -114,12 +121,18 @@ test-containers: setup  ## build the real images, run the pipeline in them, comp
 test-cluster: setup  ## against the cluster of KUBECONFIG (docs/cluster.md)
 	@MUSHROOM_TEST_CLUSTER=1 $(WITH_NAMES) $(PY) -m pytest -v tests/cluster
 
+# Of the pages' JavaScript and CSS, by deno.json.
+DENO := DENO_NO_UPDATE_CHECK=1 $(VENV)/bin/deno
+
 .PHONY: lint
-lint: setup  ## style, types, unsafe calls, Dockerfiles, shell scripts
+lint: setup  ## style, types, unsafe calls, pages, Dockerfiles, shell scripts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive components programs pipeline.py docker benchmarks
+	@$(DENO) lint --quiet
+	@$(DENO) fmt --quiet --check
+	@$(VENV)/bin/djlint --quiet components programs
 	@$(VENV)/bin/hadolint docker/*.Dockerfile
 	@$(VENV)/bin/shellcheck --external-sources k8s/*.sh
 
@@ -141,6 +154,7 @@ build/audit/.installed: $(LOCKS)/audit.txt
 .PHONY: format
 format: setup  ## put the code into its format
 	@$(VENV)/bin/ruff check --fix --quiet . ; $(VENV)/bin/ruff format .
+	@$(DENO) fmt --quiet
 
 .PHONY: compile
 compile: setup  ## build/pipeline-cpu.yaml and build/pipeline-gpu.yaml, for a cluster
@@ -207,6 +221,10 @@ learning-curve: setup  ## what number of photos buys what accuracy, of the last 
 	a folder of photos: make learning-curve IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m programs.learning_curve --image_dir "$(or $(IMAGES),$(RUN)/training)" \
 	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
+
+.PHONY: options
+options: setup  ## docs/options.md, the reference of all options, from the code
+	@$(PY) docs/options.py
 
 .PHONY: figures
 figures: setup  ## the pictures of docs/tutorial.md: of RUN's pages (a run on the sample); IMAGES=folder: charts too

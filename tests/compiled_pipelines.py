@@ -78,11 +78,15 @@ def compile_to(folder: Path, *options: str, images: dict[str, str] = IMAGES) -> 
     _run([*command, *options], images)
 
 
-def compile_all_kinds(folder: Path) -> dict[str, Compiled]:
-    """Both files of the command line, and the variant for a packed dataset."""
+def compile_all_kinds(folder: Path) -> None:
+    """Write both files of the command line, and the variant for a packed dataset."""
     compile_to(folder)
     dataset = folder / "pipeline-gpu-dataset.yaml"
     _run([sys.executable, "-c", _DATASET, str(dataset)], IMAGES)
+
+
+def read_all_kinds(folder: Path) -> dict[str, Compiled]:
+    """What `compile_all_kinds` wrote."""
     return {kind: Compiled.read(folder / f"pipeline-{kind}.yaml") for kind in KINDS}
 
 

@@ -1,17 +1,20 @@
 """Fixtures that several tests share: real photographs, a filled cache, and one whole run."""
 
+import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import hypothesis
 import pytest
+from compiled_pipelines import Compiled, compile_all_kinds, read_all_kinds
 from faults.faults import thorough
 from object_stores import Store, google_emulator, seaweedfs
 
@@ -24,9 +27,16 @@ hypothesis.settings.register_profile("same", deadline=None, derandomize=True, da
 hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.load_profile("search" if thorough() else "same")
 
+# What a shell starts in the background ignores Ctrl-C, and so does whatever that starts: here, the
+# programs that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 SMALL_ARCHITECTURE = "mobilenet_1.0_128"
+# Takes a name, and a function that fills a new folder; gives the folder.
+MadeOnce: TypeAlias = Callable[[str, Callable[[Path], None]], Path]
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +60,37 @@ def backbone_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("weights", "backbones"):
         (cache / folder).symlink_to(own / folder)
     return cache
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """A function that makes a folder once for all workers of this run of pytest.
+
+    Who asks first makes it, and the others wait. Nobody may change what is in it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = shared / name
+        with open(shared / f"{name}.lock", "a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.seek(0)
+            if lock.read() != "made":
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
+                folder.mkdir()
+                fill(folder)
+                lock.write("made")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def compiled(made_once: MadeOnce) -> dict[str, Compiled]:
+    """Every kind of compiled pipeline."""
+    return read_all_kinds(made_once("compiled", compile_all_kinds))
 
 
 @pytest.fixture(scope="module", params=["gs", "s3"])
@@ -103,17 +144,27 @@ def run_pipeline(runs: Path, cache: Path, *options: str) -> Run:
     return Run(latest[-1] if latest else runs, done.stdout, done.stderr, done.returncode)
 
 
+def run_pipeline_once(made_once: MadeOnce, name: str, cache: Path, *options: str) -> Run:
+    """A run that succeeds, and that all workers share."""
+
+    def fill(folder: Path) -> None:
+        run = run_pipeline(folder / "runs", cache, *options)
+        assert run.returncode == 0, run.stdout + run.stderr
+        said = {"directory": str(run.directory), "stdout": run.stdout, "stderr": run.stderr}
+        (folder / "said.json").write_text(json.dumps(said))
+
+    said = json.loads((made_once(name, fill) / "said.json").read_text())
+    return Run(Path(said["directory"]), said["stdout"], said["stderr"], 0)
+
+
 @pytest.fixture(scope="session")
-def sample_run(tmp_path_factory: pytest.TempPathFactory, backbone_cache: Path) -> Run:
+def sample_run(made_once: MadeOnce, backbone_cache: Path) -> Run:
     """One whole run on a small sample with the small network."""
-    run = run_pipeline(
-        tmp_path_factory.mktemp("runs"),
-        backbone_cache,
+    return run_pipeline_once(
+        *(made_once, "sample", backbone_cache),
         *("--per_class", "20", "--architecture", SMALL_ARCHITECTURE),
         *("--how_many_training_steps", "500"),
     )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run
 
 
 @pytest.fixture(scope="session")

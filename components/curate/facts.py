@@ -11,23 +11,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.common.base.files import atomic_directory
-from components.common.dataset.photo import OTHER_CLASS, Photo
-from components.common.dataset.vocabulary import PARTS, SURPLUS
-from components.curate import suspects
-from components.curate.selection import (
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import (
     DROPPED,
+    EXACT_DUPLICATE,
     IN_TWO_CLASSES,
-    MAX_PRUNED_SHARE,
     NEAR_DUPLICATE,
     NO_MUSHROOM,
-    Judged,
+    OTHER_CLASS,
+    PARTS,
+    SURPLUS,
 )
+from components.curate import suspects
+from components.curate.selection import MAX_PRUNED_SHARE, Judged
 
 FORMAT = "wild-mushrooms-curation"
 FORMAT_VERSION = "1"
 SUMMARY, ROWS = "curation.json", "photos.parquet"
 CLEAN, CURATE = "clean", "curate"  # the step that decided
-EXACT_DUPLICATE = "exact_duplicate"
 USED = "used"
 
 # The columns of the funnel, and the reasons that each stands for; any other reason is `unusable`.
@@ -110,14 +111,14 @@ def summary(
         label: collections.defaultdict(collections.Counter) for label in classes
     }
     for entry in entries:
-        photo, detail = entry.photo, details[entry.photo.label]
+        photo, counts = entry.photo, details[entry.photo.label]
         if photo.reason:
-            detail["reasons"][photo.reason] += 1
+            counts["reasons"][photo.reason] += 1
         else:
-            detail["parts"][photo.split] += 1
-        detail["flags"].update(photo.flags)
+            counts["parts"][photo.split] += 1
+        counts["flags"].update(photo.flags)
         if entry.decision:
-            detail["decisions"][entry.decision] += 1
+            counts["decisions"][entry.decision] += 1
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

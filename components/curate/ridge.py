@@ -32,11 +32,11 @@ class Ridge:
 
     def predict(self, vectors: Rows) -> Matrix:
         """Targets of rows that took no part in the fit: float64 (M, T)."""
-        predicted = np.empty((len(vectors), len(self._mean)))
+        targets = np.empty((len(vectors), len(self._mean)))
         for block in _blocks(len(vectors)):
             rows = directions(vectors[block]) - self._centre
-            predicted[block] = rows @ self._coefficients + self._mean
-        return predicted
+            targets[block] = rows @ self._coefficients + self._mean
+        return targets
 
 
 def directions(vectors: Rows) -> Matrix:
@@ -71,8 +71,8 @@ def fit(
     root = np.sqrt(counted / counted.mean())[:, None]
 
     def design(rows: slice | NDArray[np.intp]) -> Matrix:
-        centred: Matrix = (directions(vectors[rows]) - centre) * root[rows]
-        return centred
+        weighted: Matrix = (directions(vectors[rows]) - centre) * root[rows]
+        return weighted
 
     wanted = (targets - mean) * root
     size = vectors.shape[1]
@@ -95,8 +95,8 @@ def fit(
         rows = design(np.concatenate(together))
         smoothed, start = rows @ inverse, 0
         for members in together:
-            own_rows = slice(start, start := start + len(members))
-            without = np.eye(len(members)) - smoothed[own_rows] @ rows[own_rows].T
+            own = slice(start, start := start + len(members))
+            without = np.eye(len(members)) - smoothed[own] @ rows[own].T
             left_out[members] = np.linalg.solve(without, residuals[members])
     return Ridge(targets - left_out / root, centre, coefficients, mean)
 

@@ -21,8 +21,9 @@ from components.common.model.model import softmax
 from components.common.photos import images
 from components.retrain import projector
 from components.retrain.finetune import TunedLook
-from components.retrain.head import Examples, Look, Recipe
+from components.retrain.head import Examples, Look
 from components.retrain.material import Material, misclassified
+from components.retrain.options import Recipe
 from components.retrain.sweep import Trial
 
 TRAIN, VALIDATION = "train", "validation"

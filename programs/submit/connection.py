@@ -1,26 +1,26 @@
 """Reaching Kubeflow Pipelines: its address, who we are, and what an answer that is none means.
 
-Requests go through kfp's own client. What it leaves out is added here: time limits, retries with a
-pause, errors that a person can use, and that a secret comes from a file or the environment alone.
+Requests go through kfp's own client (client.py). What it leaves out is added here: time limits,
+retries with a pause, errors that a person can use, and that a secret comes from a file or the
+environment alone.
 """
 
-import os
 import random
 import re
 import time
-import warnings
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import kfp_server_api
 import urllib3
-from kfp import client as kfp_client
 from kfp_server_api.exceptions import ApiException
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.step import log
 from programs.submit import target
 from programs.submit.target import COOKIE_VARIABLE, TOKEN_VARIABLE, Place
+
+if TYPE_CHECKING:
+    from programs.submit.client import Client
 
 T = TypeVar("T")
 Judgement: TypeAlias = tuple[WorkError | InputError, bool | None, float]
@@ -61,8 +61,11 @@ class Connection:
     """
 
     def __init__(self, place: Place) -> None:
+        # It loads Kubernetes' client as well, which takes a second: only who connects needs them.
+        from programs.submit.client import make_client
+
         self.place = place
-        self.api = _client(place)
+        self.api: Client = make_client(place)
         self.address = str(self.api.address)
         self.namespace: str | None = None
         if self._is_multi_user():
@@ -169,82 +172,6 @@ class Connection:
         return failure, False if passing else None, 0.0
 
 
-class _Client(kfp_client.Client):  # type: ignore[misc]
-    """kfp's client, without its own retries and without its questions in the constructor."""
-
-    address = ""
-
-    def __init__(self, place: Place, **arguments: Any) -> None:
-        self._place = place
-        super().__init__(**arguments)
-
-    def _load_config(self, *arguments: Any) -> Any:
-        config = super()._load_config(*arguments)
-        config.host = config.host.rstrip("/")  # kfp's way through kubeconfig ends with one
-        if "://" not in config.host:  # its name within a cluster
-            config.host = f"http://{config.host}"
-        config.retries = False  # ours are spaced; and a redirect leads to a login page
-        self.address = config.host
-        if self._place.host and (file := target.token_file(self._place)):
-            # Read for each request: tokens of pods are renewed while we wait.
-            config.refresh_api_key_hook = lambda config: config.api_key.update(
-                authorization=target.read_secret(*file)
-            )
-        elif refresh := config.refresh_api_key_hook:
-            config.refresh_api_key_hook = lambda config: self._refresh(refresh, config)
-        return config
-
-    def _refresh(self, refresh: Callable[[Any], None], config: Any) -> None:
-        """Renew the token as kubeconfig says, which would also set its own address again."""
-        refresh(config)
-        config.host = self.address
-
-    @property
-    def http(self) -> kfp_server_api.ApiClient:
-        """What the generated interface sends its requests through."""
-        return self._run_api.api_client
-
-    def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:  # noqa: ARG002 - kfp's
-        """Nothing is asked: `Connection` does, with its own patience."""
-        return kfp_server_api.V2beta1GetHealthzResponse(multi_user=False)
-
-
-def _client(place: Place) -> _Client:
-    """The client for a place."""
-    if not place.host:
-        _check_way(place)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # about servers older than version 2
-        return _Client(
-            place,
-            host=place.host or None,
-            namespace=place.namespace,
-            existing_token=target.token(place) or None,
-            cookies=target.cookie(place) or None,
-            ssl_ca_cert=place.ca_file or None,
-            kube_context=place.kube_context or None,
-        )
-
-
-def _check_way(place: Place) -> None:
-    """See that there is a way without a host: kfp's client would only print that there is none."""
-    import kubernetes
-
-    if os.environ.get("KUBERNETES_SERVICE_HOST"):
-        return
-    try:
-        kubernetes.config.load_kube_config(
-            client_configuration=kubernetes.client.Configuration(),
-            context=place.kube_context or None,
-        )
-    except Exception as error:  # of many kinds, one for each thing wrong with the file
-        raise InputError(
-            f"no --host was given, this is no pod, and kubeconfig leads nowhere "
-            f"({_plain(str(error))}): give --host http://localhost:8080 after "
-            f"`{target.port_forward(place)}`"
-        ) from error
-
-
 def pause_before(attempt: int) -> float:
     """Seconds to wait after this attempt: doubled each time, a little different for each client."""
     pause: float = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
@@ -279,7 +206,7 @@ def _of_answer(what: str, error: ApiException, address: str) -> InputError | Wor
         return WorkError(f"could not {what}: {address} answers HTTP {error.status}{words}")
     if not error.status:  # kfp's client has no number for a failure of TLS
         return WorkError(
-            f"could not {what}: no safe connection to {address} ({_plain(str(error.reason))}): if "
+            f"could not {what}: no safe connection to {address} ({plain(str(error.reason))}): if "
             "the certificate is your own, name its authority by --ca_file"
         )
     return InputError(f"could not {what}: {address} refuses it (HTTP {error.status}){words}")
@@ -289,16 +216,17 @@ def _said(error: ApiException) -> str:
     """The server's own words, in short; none of a page of HTML."""
     body = error.body if isinstance(error.body, str) else ""
     match = re.search(r'"(?:message|error)"\s*:\s*"((?:[^"\\]|\\.)*)"', body)
-    return f": {_plain(match[1])}" if match else ""
+    return f": {plain(match[1])}" if match else ""
 
 
-def _plain(text: str) -> str:
-    plain = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(plain.split())[:MAX_ANSWER]
+def plain(text: str) -> str:
+    """Another program's words on one line, cut to `MAX_ANSWER` characters."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split())[:MAX_ANSWER]
 
 
 def _in_short(error: Exception) -> str:
     """What is wrong, without the names of objects in memory and of exceptions in exceptions."""
     text = re.sub(r"<[^>]*>:? ?|HTTPS?Connection(Pool)?\([^)]*\):? ?", "", str(error))
     inner = re.search(r"\w+\([^'\"]*['\"]([^'\"]+)['\"]\)", text)
-    return _plain(inner[1] if inner else text) or type(error).__name__
+    return plain(inner[1] if inner else text) or type(error).__name__

@@ -8,7 +8,6 @@ from components import settings
 from components.common.base.wording import counted
 from components.download.candidate import FETCHED_PER_CLASS, SAMPLES_PER_CLASS
 from components.settings import ClusterOptions
-from programs.compile import scheduling
 
 # Measured on two cores (README.md, docs/training.md): photos of 240 to 1,024 pixels from files to
 # vectors, a step of fine-tuning on 32 photos, and all that TensorFlow starts, trains and exports.
@@ -31,9 +30,9 @@ def describe(
         photos: how many there are; 0 where it is not known.
     """
     biggest = max(
-        settings.RESOURCES.values(), key=lambda resources: scheduling.amount(resources.memory)
+        settings.RESOURCES.values(), key=lambda resources: settings.amount(resources.memory)
     )
-    cpu = max(scheduling.amount(resources.cpu) for resources in settings.RESOURCES.values())
+    cpu = max(settings.amount(resources.cpu) for resources in settings.RESOURCES.values())
     share = f" and {cluster.gpus} {cluster.accelerator} (retrain)" if gpu else ", no GPU"
     lines = [f"needs   pods of up to {cpu:g} CPU and {biggest.memory} of memory{share}"]
     names = (_without_long_digest(name) for name in images(gpu=gpu).values())

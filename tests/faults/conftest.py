@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import MadeOnce
 from faults.steps import Workshop, workshop
 
 
 @pytest.fixture(scope="session")
-def shop(
-    shared_photos: Path, backbone_cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workshop]:
+def shop(shared_photos: Path, backbone_cache: Path, made_once: MadeOnce) -> Iterator[Workshop]:
     """What every step makes of a handful of real photos, undisturbed."""
-    place = tmp_path_factory.mktemp("workshop")
-    with workshop(shared_photos / "mushrooms", backbone_cache, place) as made:
+    with workshop(shared_photos / "mushrooms", backbone_cache, made_once) as made:
         yield made

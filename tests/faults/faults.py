@@ -1,6 +1,7 @@
 """How thorough the fault tests are: a few cases with every run of pytest, many when asked."""
 
 import os
+import time
 
 VARIABLE = "MUSHROOM_FAULTS"
 FULL = "full"
@@ -17,3 +18,13 @@ def thorough() -> bool:
 def cases(few: int, many: int) -> int:
     """How many cases to try: `few` by default, `many` where the tests are thorough."""
     return many if thorough() else few
+
+
+def seed() -> int:
+    """What a test draws from: the same every time, another one where the tests are thorough.
+
+    It is printed, which pytest shows where the test fails.
+    """
+    drawn = int(time.time()) if thorough() else 0
+    print("seed", drawn)
+    return drawn

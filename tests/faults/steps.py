@@ -8,12 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conftest import ROOT, SMALL_ARCHITECTURE
+from conftest import ROOT, SMALL_ARCHITECTURE, MadeOnce
 from photo_server import Answer, serve
 
 from components.common.base.step import EVENTS_VARIABLE
@@ -217,35 +217,57 @@ def rests(folder: Path) -> list[str]:
 
 
 @contextmanager
-def workshop(photos: Path, cache: Path, place: Path) -> Iterator[Workshop]:
-    """Run every step once, undisturbed, while a server offers the photos.
+def workshop(photos: Path, cache: Path, made_once: MadeOnce) -> Iterator[Workshop]:
+    """What every step makes, undisturbed, while a server offers the photos.
 
     Args:
         photos: folder of class folders of real photos.
         cache: with converted networks.
-        place: to work in.
+        made_once: makes a folder once for all workers.
     """
     files = {label: sorted((photos / label).glob("*.jpg"))[:PHOTOS] for label in CLASSES}
     bodies = {f"/{label}/{file.name}": file for label in CLASSES for file in files[label]}
-    with serve(lambda path, _: Answer(bodies[path].read_bytes())) as server:
-        urls = place / "urls.csv"
-        rows = [f"{server.address}{path},{path.split('/')[1]}" for path in bodies]
-        urls.write_text("\n".join(["url,label", *rows]) + "\n")
-        seconds: dict[str, tuple[float, float]] = {}
-        shop = Workshop(place / "made", urls, cache, seconds)
-        temporary, own = place / "temporary", shop.new_cache(place / "cache")
-        for step in STEPS:
-            several = step in ("download", "clean")
-            for label in CLASSES if several else CLASSES[:1]:
-                name = f"{step}-{label}" if several else step
-                words = command(shop, step, own, label=label)
-                started = time.monotonic()
-                finish(words, shop.made / name, temporary)
-                took = time.monotonic() - started
-                work = sum(event.get("seconds", 0.0) for event in events(temporary))
-                seconds[name] = took, work
-                (temporary / EVENTS).unlink()
-        yield shop
+
+    def behave(path: str, _: int) -> Answer:
+        return Answer(bodies[path].read_bytes())
+
+    with ExitStack() as stack:
+        served = False
+
+        def fill(place: Path) -> None:
+            nonlocal served
+            server = stack.enter_context(serve(behave))
+            served = True
+            rows = [f"{server.address}{path},{path.split('/')[1]}" for path in bodies]
+            (place / "urls.csv").write_text("\n".join(["url,label", *rows]) + "\n")
+            seconds = _run_all(place, cache)
+            port = int(server.address.rpartition(":")[2])
+            (place / "told.json").write_text(json.dumps({"port": port, "seconds": seconds}))
+
+        place = made_once("workshop", fill)
+        told = json.loads((place / "told.json").read_text())
+        if not served:
+            stack.enter_context(serve(behave, port=told["port"]))
+        yield Workshop(place / "made", place / "urls.csv", cache, told["seconds"])
+
+
+def _run_all(place: Path, cache: Path) -> dict[str, tuple[float, float]]:
+    """Run every step once, and measure it: `Workshop.seconds`."""
+    seconds: dict[str, tuple[float, float]] = {}
+    shop = Workshop(place / "made", place / "urls.csv", cache, seconds)
+    temporary, own = place / "temporary", shop.new_cache(place / "cache")
+    for step in STEPS:
+        several = step in ("download", "clean")
+        for label in CLASSES if several else CLASSES[:1]:
+            name = f"{step}-{label}" if several else step
+            words = command(shop, step, own, label=label)
+            started = time.monotonic()
+            finish(words, shop.made / name, temporary)
+            took = time.monotonic() - started
+            work = sum(event.get("seconds", 0.0) for event in events(temporary))
+            seconds[name] = took, work
+            (temporary / EVENTS).unlink()
+    return seconds
 
 
 def made_by(shop: Workshop, step: str) -> Path:

@@ -4,12 +4,11 @@ import random
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from faults.faults import cases
+from faults.faults import cases, seed
 from faults.small_disk import PAGE_BYTES, fill, mounted
 from faults.steps import (
     STEPS,
@@ -24,7 +23,8 @@ from faults.steps import (
 
 from components.common.base.errors import DiskFull
 from components.common.network.convert import quiet_tensorflow
-from components.retrain.head import Examples, Recipe
+from components.retrain.head import Examples
+from components.retrain.options import Recipe
 
 ROUNDS = cases(1, 5)
 MB = 1024**2
@@ -52,9 +52,7 @@ def size_of(folder: Path) -> int:
 def test_full_output_disk_leaves_the_earlier_output(
     shop: Workshop, tmp_path: Path, step: str
 ) -> None:
-    seed = int(time.time())
-    print("seed", seed)  # shown if the test fails
-    draw = random.Random(f"{seed} {step}")
+    draw = random.Random(f"{seed()} {step}")
     calm = made_by(shop, step)
     cache, temporary = shop.new_cache(tmp_path / "cache"), tmp_path / "tmp"
     size = size_of(calm)

@@ -219,36 +219,41 @@ def tiff(**tags: tuple[int, int, int]) -> bytes:
     return b"II*\0" + struct.pack("<IH", 8, len(listed)) + body + bytes(4)
 
 
+@cache
 def zeros(megabytes: int) -> bytes:
     return zlib.compress(bytes(megabytes * MEGABYTE), 9)
 
 
-BOMBS = {
-    "PNG of 900 megapixels": png(30_000, 30_000, chunk(b"IDAT", zeros(64))),
-    "PNG with a profile of 64 MB": png(100, 100, chunk(b"iCCP", b"p\0\0" + zeros(64))),
-    "PNG with a text of 64 MB": png(100, 100, chunk(b"zTXt", b"t\0\0" + zeros(64))),
-    "PNG with more data than pixels": png(100, 100, chunk(b"IDAT", zeros(64))),
-    "PNG of 2 GB a row": png(2**31 - 1, 40, chunk(b"IDAT", zeros(1))),
-    "GIF that is larger than its screen": gif((40, 40), (65_535, 65_535)),
-    "GIF of 4,294 megapixels": gif((65_535, 65_535), (65_535, 65_535)),
-    "WebP of 268 megapixels": webp(16_384, 16_384),
-    "TIFF of 3,600 megapixels": tiff(),
-    "TIFF of 65,535 colours": tiff(
-        width=(256, 4, 100), height=(257, 4, 100), samples=(277, 3, 65_535)
-    ),
-    "TIFF in a circle": b"II*\0\x08\0\0\0\x01\0"
-    + struct.pack("<HHII", 330, 4, 1, 8)
-    + struct.pack("<I", 8),
-    "BMP of 2**62 pixels": b"BM"
-    + bytes(8)
-    + struct.pack("<IIiiHHIIiiII", 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, *[0] * 6),
-    "JPEG of 4,290 megapixels": jpeg()[:2]
-    + segment(
-        0xC0, struct.pack(">BHHB", 8, 65_500, 65_500, 3) + bytes([1, 17, 0, 2, 17, 0, 3, 17, 0])
-    )
-    + segment(0xDA, b"\x03\x01\0\x02\0\x03\0\0\x3f\0")
-    + b"\xff\xd9",
-}
+def bombs() -> dict[str, bytes]:
+    """Small files that would be huge."""
+    return {
+        "PNG of 900 megapixels": png(30_000, 30_000, chunk(b"IDAT", zeros(64))),
+        "PNG with a profile of 64 MB": png(100, 100, chunk(b"iCCP", b"p\0\0" + zeros(64))),
+        "PNG with a text of 64 MB": png(100, 100, chunk(b"zTXt", b"t\0\0" + zeros(64))),
+        "PNG with more data than pixels": png(100, 100, chunk(b"IDAT", zeros(64))),
+        "PNG of 2 GB a row": png(2**31 - 1, 40, chunk(b"IDAT", zeros(1))),
+        "GIF that is larger than its screen": gif((40, 40), (65_535, 65_535)),
+        "GIF of 4,294 megapixels": gif((65_535, 65_535), (65_535, 65_535)),
+        "WebP of 268 megapixels": webp(16_384, 16_384),
+        "TIFF of 3,600 megapixels": tiff(),
+        "TIFF of 65,535 colours": tiff(
+            width=(256, 4, 100), height=(257, 4, 100), samples=(277, 3, 65_535)
+        ),
+        "TIFF in a circle": b"II*\0\x08\0\0\0\x01\0"
+        + struct.pack("<HHII", 330, 4, 1, 8)
+        + struct.pack("<I", 8),
+        "BMP of 2**62 pixels": b"BM"
+        + bytes(8)
+        + struct.pack("<IIiiHHIIiiII", 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, *[0] * 6),
+        "JPEG of 4,290 megapixels": jpeg()[:2]
+        + segment(
+            0xC0, struct.pack(">BHHB", 8, 65_500, 65_500, 3) + bytes([1, 17, 0, 2, 17, 0, 3, 17, 0])
+        )
+        + segment(0xDA, b"\x03\x01\0\x02\0\x03\0\0\x3f\0")
+        + b"\xff\xd9",
+    }
+
+
 TAKE = """
 import resource, sys
 from components.common.photos import images
@@ -262,9 +267,10 @@ for path in sys.argv[1:]:
 
 
 def test_bombs_are_refused_or_taken_in_little_memory() -> None:
+    files = bombs()
     with tempfile.TemporaryDirectory() as folder:
-        paths = [str(Path(folder, str(number))) for number in range(len(BOMBS))]
-        for path, data in zip(paths, BOMBS.values(), strict=True):
+        paths = [str(Path(folder, str(number))) for number in range(len(files))]
+        for path, data in zip(paths, files.values(), strict=True):
             assert len(data) < MEGABYTE
             Path(path).write_bytes(data)
         done = subprocess.run(
@@ -278,8 +284,8 @@ def test_bombs_are_refused_or_taken_in_little_memory() -> None:
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (500 * MEGABYTE,) * 2),
         )
     assert done.returncode == 0, done.stderr
-    found = dict(zip(BOMBS, done.stdout.split(), strict=True))
+    found = dict(zip(files, done.stdout.split(), strict=True))
     # Of that one, no more is unpacked than it has pixels.
-    assert [name for name in BOMBS if found[name] == "taken"] == ["PNG with more data than pixels"]
-    large = [name for name in BOMBS if "pixels" in name and "more data" not in name]
+    assert [name for name in files if found[name] == "taken"] == ["PNG with more data than pixels"]
+    large = [name for name in files if "pixels" in name and "more data" not in name]
     assert {found[name] for name in large} <= {"too_many_pixels", "damaged"}, found

@@ -1,6 +1,6 @@
 """Killed at any moment, a step leaves its outputs whole or absent, and the next try completes them.
 
-The moments are drawn; the seed is printed when a test fails. The files that TensorFlow and Keras
+The moments are drawn (`faults.faults.seed`). The files that TensorFlow and Keras
 date (`faults.steps.DATED`) are compared by their presence, the live logs not at all.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from faults.faults import cases
+from faults.faults import cases, seed
 from faults.steps import (
     EVENTS,
     STEPS,
@@ -80,9 +80,7 @@ class Bench:
 def test_killed_at_any_moment_outputs_are_whole_or_absent(
     shop: Workshop, tmp_path: Path, step: str
 ) -> None:
-    seed = int(time.time())
-    print("seed", seed)  # shown if the test fails
-    draw = random.Random(f"{seed} {step}")
+    draw = random.Random(f"{seed()} {step}")
     calm = contents(made_by(shop, step))
     cache, out, temporary = shop.new_cache(tmp_path / "cache"), tmp_path / "out", tmp_path / "tmp"
     bench = Bench(step, command(shop, step, cache), out, temporary)

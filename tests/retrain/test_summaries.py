@@ -8,13 +8,17 @@ from retrain_items import clusters
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.util import tensor_util
 
-from components.retrain.head import Look, Recipe, train
-from components.retrain.summaries import TensorBoardSummaries
+from components.common.network.convert import load_tensorflow
+from components.retrain.head import Look, train
+from components.retrain.options import Recipe
 
 CLASSES = ("a", "b", "c")
 
 
 def test_look_is_one_event_with_numbers_and_histograms(tmp_path: Path) -> None:
+    load_tensorflow()
+    from components.retrain.summaries import TensorBoardSummaries
+
     recipe = Recipe(how_many_training_steps=5, eval_step_interval=2)
     validation = clusters(4, seed=1)
     looks: list[Look] = []

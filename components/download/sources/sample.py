@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from components.common.base.errors import InputError
-from components.common.dataset.photo import RENDERED
+from components.common.dataset.vocabulary import RENDERED
 from components.download.candidate import SAMPLES_PER_CLASS, Candidate, Query
 from components.download.sample.render import LABELS as LABELS
 from components.download.sample.render import render_class

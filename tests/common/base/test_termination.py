@@ -17,7 +17,7 @@ MOST_S = 60
 COMMAND = """
 import argparse, hashlib, os, sys, time
 from pathlib import Path
-from components.common import termination
+from components.common.base import termination
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import run_command, step
 
@@ -136,7 +136,7 @@ def test_second_sigterm_lets_the_cleaning_up_go_on(tmp_path: Path) -> None:
 EARLY = """
 import os, signal, sys
 from pathlib import Path
-from components.common import temporary, termination
+from components.common.base import temporary, termination
 from components.common.base.files import write_file
 
 lock = temporary.try_lock

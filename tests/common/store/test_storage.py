@@ -274,7 +274,7 @@ def at(address: str) -> dict[str, str]:
 
 def test_gigabyte_goes_through_flat_memory(store: Store, tmp_path: Path) -> None:
     # The emulator of Google's copies all that it has with each piece: a gigabyte takes minutes.
-    size = 1024 * MB if store.prefix == "s3://photos" else 128 * MB
+    size = 1024 * MB if store.prefix == "s3://photos" else 96 * MB
     code = (
         "import json, re, sys; from pathlib import Path\n"
         "from components.common.store import storage\n"

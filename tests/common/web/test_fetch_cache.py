@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from faults.faults import seed
 
 from components.common.web.fetch_cache import FetchCache
 
@@ -122,9 +123,7 @@ def test_killed_writer_leaves_only_what_is_whole(tmp_path: Path) -> None:
         "print(flush=True)\n"
         "for n in range(10**6): cache.store(f'u{n % 50}', bytes([n % 50]) * 3_000_000)"
     )
-    seed = int(time.time())
-    print("seed", seed)  # shown if the test fails
-    draw = random.Random(seed)
+    draw = random.Random(seed())
     for _ in range(8):
         command = [sys.executable, "-c", program, str(tmp_path)]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:

@@ -18,7 +18,8 @@ from retrain_items import clusters
 from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
 from components.download.sources import sample
-from components.retrain.head import PIPELINE, Examples
+from components.retrain.head import Examples
+from components.retrain.options import PIPELINE
 from programs.learning_curve import points as curve
 from programs.learning_curve.points import CurvePhotos, Point
 from programs.learning_curve.report import Curve, files, lasting_name, run_page, text
@@ -283,7 +284,7 @@ def test_folder_of_photos_has_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_tensorflow_is_not_loaded(photos: Path, backbone_cache: Path, tmp_path: Path) -> None:
     script = (
-        "import sys; from components.retrain import learning_curve as c\n"
+        "import sys; from programs.learning_curve import __main__ as c\n"
         f"sys.argv = ['x', '--image_dir', {str(photos)!r}, '--output_dir', {str(tmp_path / 'c')!r},"
         f" '--cache_dir', {str(backbone_cache)!r}, '--architecture', {SMALL_ARCHITECTURE!r},"
         " '--sizes', '3', '--draws', '1']\n"

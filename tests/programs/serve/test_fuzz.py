@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from faults.faults import cases
+from faults.faults import cases, thorough
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -44,7 +44,7 @@ def test_made_up_requests_are_answered_as_described(service: Service, mode: Gene
         @settings(
             max_examples=EXAMPLES,
             deadline=None,
-            derandomize=True,
+            derandomize=not thorough(),
             database=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,26 +23,42 @@ from programs.verify import verify as verifying
 from programs.verify.verify import verify
 
 
+@dataclass(frozen=True)
+class Copies:
+    """Two copies of a run, which know nothing of where it was made: one to change, one to keep."""
+
+    changed: Path
+    kept: Path
+
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """When each file of the one to change was written last, and its size, by its path."""
+        files = {path: path.stat() for path in self.changed.rglob("*") if is_own(path)}
+        return {
+            path.relative_to(self.changed).as_posix(): (status.st_mtime_ns, status.st_size)
+            for path, status in files.items()
+        }
+
+
 @pytest.fixture(scope="module")
-def copied(sample_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of a run, which knows nothing of where it was made."""
-    folder = tmp_path_factory.mktemp("copied") / "run"
-    shutil.copytree(sample_run.directory, folder, symlinks=True)
-    return folder
+def copies(sample_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    folder = tmp_path_factory.mktemp("copied")
+    for name in ("run", "kept"):
+        shutil.copytree(sample_run.directory, folder / name, symlinks=True)
+    return Copies(folder / "run", folder / "kept")
 
 
 @pytest.fixture
-def run(copied: Path) -> Iterator[verifying.Run]:
+def run(copies: Copies) -> Iterator[verifying.Run]:
     """The run, whose files a test may change: they are put back after it."""
-    before = {path: path.read_bytes() for path in copied.rglob("*") if is_own(path)}
-    yield verifying.Run(copied)
-    for path, data in before.items():
-        if not path.is_file() or path.read_bytes() != data:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-    for path in copied.rglob("*"):
-        if is_own(path) and path not in before:
-            path.unlink()
+    before = copies.stamps()
+    yield verifying.Run(copies.changed)
+    after = copies.stamps()
+    for name in after.keys() - before.keys():
+        (copies.changed / name).unlink()
+    for name, stamp in before.items():
+        if after.get(name) != stamp:
+            (copies.changed / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(copies.kept / name, copies.changed / name)
 
 
 def is_own(path: Path) -> bool:
