@@ -21,8 +21,6 @@ from components.retrain.options import Distortions
 
 MEASURED = (TRAINING, VALIDATION, TEST)
 
-MEASURED = (TRAINING, VALIDATION, TEST)
-
 
 @dataclass(frozen=True)
 class Material:
