@@ -2,6 +2,7 @@
 
 import collections
 import json
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,24 +45,26 @@ FUNNEL = {
 }
 _COLUMN_OF = {reason: column for column, reasons in FUNNEL.items() for reason in reasons}
 
+# The columns of photos.parquet: the type of each, and what of an `Entry` it holds.
+_COLUMNS = {
+    "label": (pa.string(), "photo.label"),
+    "path": (pa.string(), "photo.path"),
+    "source_sha256": (pa.string(), "photo.source_sha256"),
+    "step": (pa.string(), "step"),
+    "split": (pa.string(), "photo.split"),
+    "reason": (pa.string(), "photo.reason"),
+    "flags": (pa.list_(pa.string()), "photo.flags"),
+    "group": (pa.string(), "photo.group"),
+    "best": (pa.string(), "judged.best"),
+    "mushroom_odds": (pa.float64(), "judged.odds"),
+    "class_margin": (pa.float64(), "judged.margin"),
+    "nearest_class": (pa.string(), "judged.nearest"),
+    "decision": (pa.string(), "decision"),
+    "source_url": (pa.string(), "photo.source_url"),
+    "source_page": (pa.string(), "photo.source_page"),
+}
 SCHEMA = pa.schema(
-    [
-        ("label", pa.string()),
-        ("path", pa.string()),
-        ("source_sha256", pa.string()),
-        ("step", pa.string()),
-        ("split", pa.string()),
-        ("reason", pa.string()),
-        ("flags", pa.list_(pa.string())),
-        ("group", pa.string()),
-        ("best", pa.string()),
-        ("mushroom_odds", pa.float64()),
-        ("class_margin", pa.float64()),
-        ("nearest_class", pa.string()),
-        ("decision", pa.string()),
-        ("source_url", pa.string()),
-        ("source_page", pa.string()),
-    ],
+    [(name, kind) for name, (kind, _) in _COLUMNS.items()],
     metadata={"format": FORMAT, "format_version": FORMAT_VERSION},
 )
 
@@ -151,27 +154,8 @@ def write(path: Path, entries: Sequence[Entry], content: Mapping[str, Any]) -> N
     """Write the directory with curation.json and photos.parquet."""
     with atomic_directory(path, what="the facts of the curation", marker=SUMMARY) as folder:
         (folder / SUMMARY).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        rows = [_row(entry) for entry in entries]
-        columns = {name: [row[name] for row in rows] for name in SCHEMA.names}
+        columns = {
+            name: list(map(operator.attrgetter(place), entries))
+            for name, (_, place) in _COLUMNS.items()
+        }
         pq.write_table(pa.table(columns, schema=SCHEMA), folder / ROWS, compression="zstd")
-
-
-def _row(entry: Entry) -> dict[str, Any]:
-    photo, judged = entry.photo, entry.judged
-    return {
-        "label": photo.label,
-        "path": photo.path,
-        "source_sha256": photo.source_sha256,
-        "step": entry.step,
-        "split": photo.split,
-        "reason": photo.reason,
-        "flags": list(photo.flags),
-        "group": photo.group,
-        "best": judged.best,
-        "mushroom_odds": judged.odds,
-        "class_margin": judged.margin,
-        "nearest_class": judged.nearest,
-        "decision": entry.decision,
-        "source_url": photo.source_url,
-        "source_page": photo.source_page,
-    }

@@ -4,13 +4,13 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TextIO
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.common.base.errors import InputError
-from components.common.model.model import top_k
+from components.common.model.model import Prediction, top_k
 
 FORMATS = ("text", "json", "csv")
 ONE_TOP_K = 5  # classes that are named of one photo, as label_image.py did
@@ -20,20 +20,24 @@ MAX_COLUMN = 32  # characters of a class name in the lines of many photos
 Write = Callable[["PhotoAnswer"], None]
 
 
-class Predicted(Protocol):
-    """What a model says of a photo: `model.Prediction`, or `graph.Guess`."""
+@dataclass(frozen=True)
+class Guess:
+    """What a model says of one photo.
 
-    @property
-    def probabilities(self) -> NDArray[np.float32]:
-        """float32, shape (classes,)."""
+    Attributes:
+        probabilities: float32, shape (classes,).
+        unknown: True where the photo is probably none of the classes.
+        familiarity: which share of photos of the classes looks stranger, 0 to 1; None if not known.
+    """
 
-    @property
-    def unknown(self) -> bool:
-        """True where the photo is probably none of the classes."""
+    probabilities: NDArray[np.float32]
+    unknown: bool = False
+    familiarity: float | None = None
 
-    @property
-    def familiarity(self) -> float | None:
-        """Which share of photos of the classes looks stranger, 0 to 1; None if not known."""
+    @classmethod
+    def of(cls, prediction: Prediction) -> "Guess":
+        """Without the last feature map, 200 KB of which nobody here asks for."""
+        return cls(prediction.probabilities, prediction.unknown, prediction.familiarity)
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,12 @@ class PhotoAnswer:
         return None if self.unknown or not self.top else self.top[0][0]
 
 
-def answer(file: str, prediction: Predicted, classes: Sequence[str], count: int) -> PhotoAnswer:
+def answer(file: str, guess: Guess, classes: Sequence[str], count: int) -> PhotoAnswer:
     """The answer with its `count` likeliest classes."""
-    if not np.isfinite(prediction.probabilities).all():
+    if not np.isfinite(guess.probabilities).all():
         return PhotoAnswer(file, error="the model gives no finite probabilities for it")
-    top = top_k(prediction.probabilities, classes, count)
-    return PhotoAnswer(file, tuple(top), prediction.unknown, prediction.familiarity)
+    top = top_k(guess.probabilities, classes, count)
+    return PhotoAnswer(file, tuple(top), guess.unknown, guess.familiarity)
 
 
 def as_label_image_py(answer: PhotoAnswer, seconds: float) -> list[str]:

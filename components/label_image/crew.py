@@ -13,7 +13,7 @@ from components.common.base.worker_threads import OnePerThread, map_in_threads
 from components.common.model.model import Model
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
-from components.label_image.graph import Guess
+from components.label_image.answers import Guess
 
 MAX_THREADS = 32  # each keeps the network's weights, 20 to 90 MB
 AHEAD = 2  # photos a thread: one that it works at, and one that waits
@@ -46,6 +46,4 @@ class Crew:
             pixels = images.model_input(data, model.description.input_size)
         except BadPhoto as bad:
             return bad
-        prediction = model.judge(model(pixels[np.newaxis]))[0]
-        # Without the last feature map, 200 KB of which nobody here asks for.
-        return Guess(prediction.probabilities, prediction.unknown, prediction.familiarity)
+        return Guess.of(model.judge(model(pixels[np.newaxis]))[0])

@@ -18,6 +18,7 @@ from components.common.base.wording import counted
 from components.common.network import backbone
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
+from components.label_image.answers import Guess
 
 GRAPH_MAX_BYTES = 512 * 1024**2  # InceptionV3 has 90 MB
 LABELS_MAX_BYTES = 1024 * 1024
@@ -82,21 +83,6 @@ class Preprocessing:
         resized = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
         scaled: NDArray[np.float32] = resized.astype(np.float32) - np.float32(self.mean)
         return scaled / np.float32(self.std)
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What a network without a rule for unknown photos says of one.
-
-    Attributes:
-        probabilities: float32, shape (classes,).
-        unknown: never known here.
-        familiarity: never known here.
-    """
-
-    probabilities: NDArray[np.float32]
-    unknown: bool = False
-    familiarity: float | None = None
 
 
 class Graph:

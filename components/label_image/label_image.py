@@ -17,8 +17,8 @@ from components.common.photos import images
 from components.common.photos.images import BadPhoto
 from components.label_image.answers import (
     ONE_TOP_K,
+    Guess,
     PhotoAnswer,
-    Predicted,
     answer,
     as_label_image_py,
     printable,
@@ -153,7 +153,7 @@ def _label_one(model: Model | Graph, place: str, reader: Reader, count: int, str
     return 0
 
 
-def _timed(model: Model | Graph, data: bytes) -> tuple[Predicted, float]:
+def _timed(model: Model | Graph, data: bytes) -> tuple[Guess, float]:
     """The answer to one photo, and how many seconds the network took.
 
     Raises:
@@ -168,7 +168,7 @@ def _timed(model: Model | Graph, data: bytes) -> tuple[Predicted, float]:
     started = time.perf_counter()
     scores = model(pixels[np.newaxis])
     seconds = time.perf_counter() - started
-    return model.judge(scores)[0], seconds
+    return Guess.of(model.judge(scores)[0]), seconds
 
 
 def all_cores() -> int:

@@ -1,28 +1,24 @@
-"""The measured sections of a model card: accuracy, probabilities, confusions, the predecessor.
+"""The measured figures of a model card, as rows of its tables.
 
-The figures come from the step evaluate. What is missing there is left out here.
+They come from the step evaluate. What is missing there is left out here.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from components.common.dataset.attribution import escape
 from components.common.model.description import ModelDescription
-from components.common.model.model import TOP_K, TOP_K_IN_WORDS
-from components.publish.decision import Decision
-from components.publish.options import ANY_REGRESSION
 
 MAX_CONFUSIONS = 8
-MAX_CODE = 200  # characters
-MAX_REASON = 2000  # characters
 PARTS = (
     ("test", "test part"),
     ("demo", "demo photos"),
     ("held_out", "both together"),
 )
 SHARES = (
-    (f"top{TOP_K}_accuracy", f"right class among the {TOP_K_IN_WORDS} likeliest"),
+    ("top3_accuracy", "right class among the three likeliest"),
     ("macro_recall", "recognised, mean over the classes"),
     ("curated_accuracy", "right, without the photos that look mislabelled"),
     ("unknown_rate", "called none of the classes, though they are of one"),
@@ -33,124 +29,68 @@ LOSSES = (
     ("brier", "Brier score (0 is best, 2 worst)"),
     ("ece", "expected calibration error (0 is best)"),
 )
+LOSS_HEADER = ["", "as the program gives them", "without the temperature"]
+
+Rows = list[list[object]]
 
 
-def accuracy(description: ModelDescription, figures: Mapping[str, Any]) -> list[str]:
-    """How often it is right, by part and by class, with intervals."""
-    rows = [
-        [name, int(photos), *_with_interval(figures, f"{key}_accuracy")]
-        for key, name in PARTS
-        if (photos := _number(figures, f"{key}_photos"))
-    ]
-    lines = ["## How good it is", "", "On photos that it never saw:", ""]
-    lines += table(["photos", "how many", "right", "95 % interval"], rows)
-    shares = [
-        [name, *_with_interval(figures, key)]
-        for key, name in SHARES
-        if _number(figures, key) is not None
-    ]
-    if shares:
-        lines += ["", "Further, on all of them:", ""]
-        lines += table(["photos", "share", "95 % interval"], shares)
-    matrix = _confusion(description, figures)
-    per_class = [
-        [escape(label), sum(row), row[at], sum(line[at] for line in matrix)]
-        for at, (label, row) in enumerate(zip(description.classes, matrix, strict=False))
-    ]
-    if per_class:
-        lines += ["", "By class:", ""]
-        lines += table(
-            ["class", "photos", "of these recognised", "photos given its name"], per_class
-        )
-    return lines
+@dataclass(frozen=True)
+class CardFigures:
+    """Rows of the card's tables.
 
+    Attributes:
+        parts: of each part of the held-out photos: how many, how many are right, interval.
+        shares: further shares of them, with intervals.
+        classes: of each class: photos, recognised ones, photos that were given its name.
+        loss_header, losses: how good the probabilities are.
+        confusions: true class, predicted class, photos mixed up so, and photos of the true class,
+            the most frequent first.
+    """
 
-def calibration(description: ModelDescription, figures: Mapping[str, Any]) -> list[str]:
-    """How far the probabilities can be trusted."""
-    lines = ["## How far its probabilities can be trusted", ""]
-    if description.temperature is None:
-        lines.append("There were too few photos to calibrate it: take them as a ranking only.")
-    elif description.temperature == 1:
-        lines.append("A temperature would not have helped: they are as the network gives them.")
-    else:
-        lines.append(_temperature(description))
-    rows = []
-    for key, name in LOSSES:
-        value, before = _number(figures, key), _number(figures, f"{key}_uncalibrated")
-        if value is not None:
-            rows.append([name, f"{value:.3f}", "" if before is None else f"{before:.3f}"])
-    if rows:
-        header = ["", "as the program gives them", "without the temperature"]
+    parts: Rows
+    shares: Rows
+    classes: Rows
+    loss_header: list[str]
+    losses: Rows
+    confusions: list[tuple[str, str, int, int]]
+
+    @classmethod
+    def of(cls, description: ModelDescription, figures: Mapping[str, Any]) -> "CardFigures":
+        """The rows for a model."""
+        classes, matrix = description.classes, _confusion(description, figures)
+        # Without a temperature there is one kind of probabilities.
         columns = 2 if description.temperature in (None, 1) else 3
-        lines += ["", "On the photos that it never saw:", ""]
-        lines += table(header[:columns], [row[:columns] for row in rows])
-    return lines
-
-
-def _temperature(description: ModelDescription) -> str:
-    facts = description.calibration or {}
-    sentence = f"The program divides the scores by the temperature {description.temperature:.3f}"
-    if photos := _number(facts, "photos"):
-        sentence += f", fitted on {photos:.0f} photos by heads that had not seen them"
-    losses = facts.get("log_loss")
-    if isinstance(losses, list) and len(losses) == 2:
-        sentence += f"; their log loss is {losses[1]:.3f} nats with it, and {losses[0]:.3f} without"
-    return f"{sentence}. The files of the network give probabilities without it."
-
-
-def confusions(description: ModelDescription, figures: Mapping[str, Any]) -> list[str]:
-    """The pairs of classes that are taken for each other most often, as list items."""
-    matrix, classes = _confusion(description, figures), description.classes
-    pairs = [
-        (-count, true, predicted)
-        for true, row in enumerate(matrix)
-        for predicted, count in enumerate(row)
-        if true != predicted and count
-    ]
-    return [
-        f"- {escape(classes[true])} taken for {escape(classes[predicted])}: {-less} of "
-        f"{sum(matrix[true])} photos"
-        for less, true, predicted in sorted(pairs)[:MAX_CONFUSIONS]
-    ]
-
-
-def predecessor(decision: Decision) -> list[str]:
-    """This model and the one that it replaced, on the same photos."""
-    lines = ["## Why it was published", "", f"{escape(decision.reason, MAX_REASON)}."]
-    if decision.max_regression >= ANY_REGRESSION:
-        lines += ["", "**It was published whatever the comparison says (`--max_regression 1`).**"]
-    lines += ["", "## Beside the model that it replaced", ""]
-    compared = decision.comparison
-    if decision.champion_problem:
-        return [*lines, "The model published before could not be read, so nothing was compared."]
-    if decision.champion in ("", decision.version):
-        return [*lines, "None: it is the first that was published under this name."]
-    if compared is None or not compared.photos:
-        return [*lines, "Not compared: no photo was left that neither of them was made of."]
-    low, high = compared.interval
-    rows = [
-        [name, compared.photos, right, share(right / compared.photos)]
-        for name, right in (
-            (f"this, {decision.version}", compared.challenger_right),
-            (f"the one before, {escape(decision.champion)}", compared.champion_right),
+        return cls(
+            parts=[
+                [name, int(photos), *_with_interval(figures, f"{key}_accuracy")]
+                for key, name in PARTS
+                if (photos := number(figures, f"{key}_photos"))
+            ],
+            shares=[
+                [name, *_with_interval(figures, key)]
+                for key, name in SHARES
+                if number(figures, key) is not None
+            ],
+            classes=[
+                [escape(label), sum(row), row[at], sum(line[at] for line in matrix)]
+                for at, (label, row) in enumerate(zip(classes, matrix, strict=False))
+            ],
+            loss_header=LOSS_HEADER[:columns],
+            losses=[
+                _losses(figures, key, name)[:columns]
+                for key, name in LOSSES
+                if number(figures, key) is not None
+            ],
+            confusions=[
+                (classes[true], classes[predicted], -less, sum(matrix[true]))
+                for less, true, predicted in sorted(
+                    (-count, true, predicted)
+                    for true, row in enumerate(matrix)
+                    for predicted, count in enumerate(row)
+                    if true != predicted and count
+                )[:MAX_CONFUSIONS]
+            ],
         )
-    ]
-    lines += table(["version", "demo photos, the same", "right", "share"], rows)
-    lines += [
-        "",
-        f"Difference {100 * compared.difference:+.1f} points, 95 % interval {100 * low:+.1f} to "
-        f"{100 * high:+.1f}; exact McNemar p = {compared.p_value:.2g}.",
-    ]
-    if compared.left_out:
-        lines += ["", f"Left out: {compared.left_out} photos that one of them was made of."]
-    return lines
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    """A Markdown table; columns of counts are aligned to the right."""
-    right = [bool(rows) and isinstance(cell, int) for cell in (rows[0] if rows else header)]
-    lines = [header, ["---:" if column else "---" for column in right], *rows]
-    return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
 
 
 def share(value: float) -> str:
@@ -158,19 +98,27 @@ def share(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def code(text: str) -> str:
-    """Text in the type of code: one line, and nothing in it can end the code or a table's cell."""
-    return "`" + "".join(c for c in text[:MAX_CODE] if c.isprintable() and c not in "`|") + "`"
+def number(facts: Mapping[str, Any], key: str) -> float | None:
+    """A finite number among facts; None where there is none."""
+    value = facts.get(key)
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _losses(figures: Mapping[str, Any], key: str, name: str) -> list[object]:
+    values = (number(figures, f"{key}{kind}") for kind in ("", "_uncalibrated"))
+    return [name, *("" if value is None else f"{value:.3f}" for value in values)]
 
 
 def _with_interval(figures: Mapping[str, Any], key: str) -> list[str]:
-    value, low, high = (_number(figures, f"{key}{end}") for end in ("", "_low", "_high"))
+    value, low, high = (number(figures, f"{key}{end}") for end in ("", "_low", "_high"))
     interval = "" if low is None or high is None else f"{share(low)} to {share(high)}"
     return ["not measured" if value is None else share(value), interval]
 
 
 def _confusion(description: ModelDescription, figures: Mapping[str, Any]) -> list[list[int]]:
-    """Rows of true classes, columns of given ones; empty where the figures hold no such matrix."""
+    """Rows of true classes, columns of predicted ones; empty where there is no such matrix."""
     matrix, size = figures.get("confusion"), len(description.classes)
     if not isinstance(matrix, list) or len(matrix) != size:
         return []
@@ -180,10 +128,3 @@ def _confusion(description: ModelDescription, figures: Mapping[str, Any]) -> lis
         if not all(isinstance(count, int) and count >= 0 for count in row):
             return []
     return matrix
-
-
-def _number(facts: Mapping[str, Any], key: str) -> float | None:
-    value = facts.get(key)
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)

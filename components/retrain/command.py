@@ -3,13 +3,17 @@
 import argparse
 import logging
 import shutil
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.common.base import options
 from components.common.base.errors import InputError
-from components.common.base.files import atomic_directory, atomic_file, default_cache_dir
+from components.common.base.files import (
+    atomic_directory,
+    atomic_file,
+    default_cache_dir,
+    new_place,
+)
 from components.common.base.options import Options, option
 from components.common.base.step import log
 from components.common.dataset.dataset import MANIFEST, Dataset
@@ -120,7 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
         quiet_tensorflow()
         check_gpu(required=True)
     dataset, vectors = _photos(command, training.weights, base, places)
-    logs = _new_folder(places["summaries_dir"])
+    logs = new_place(places["summaries_dir"])
     retrain(
         dataset,
         vectors,
@@ -179,16 +183,6 @@ def _photos(
     vectors = base / "dataset_bottlenecks"
     bottlenecks.save(computed, vectors, [labels[sha256] for sha256 in computed.sha256])
     return dataset, vectors
-
-
-def _new_folder(directory: Path) -> Path:
-    """A folder for the logs of this run: an earlier run's curves stay."""
-    stem = time.strftime("%Y%m%d-%H%M%S")
-    for number in range(1, 100):
-        folder = directory / (stem if number == 1 else f"{stem}-{number}")
-        if not folder.exists():
-            return folder
-    raise InputError(f"{directory} has a hundred runs of this second already")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -6,13 +6,12 @@ none of these heads has seen. It takes seconds and no TensorFlow.
 """
 
 import argparse
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.common.base import options
 from components.common.base.errors import InputError
-from components.common.base.files import atomic_directory, default_cache_dir
+from components.common.base.files import atomic_directory, default_cache_dir, new_place
 from components.common.base.options import Options, cache_dir_option, option, seed_option
 from components.common.base.step import run_command
 from components.common.network.architecture import architecture_option, weights_option
@@ -50,15 +49,6 @@ class CurveOptions(Options):
     seed: int = seed_option()
 
 
-def _new_name(parent: Path) -> Path:
-    """The folder of the next curve, such as runs/20261127-101500-learning-curve."""
-    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{NAME}"
-    for suffix in ["", *(f"-{number}" for number in range(2, 100))]:
-        if not (folder := parent / f"{stem}{suffix}").exists():
-            return folder
-    raise InputError(f"{parent} has a hundred curves of this second already")
-
-
 def _command(arguments: argparse.Namespace) -> None:
     options = CurveOptions.of(arguments)
     options.check()
@@ -77,7 +67,7 @@ def _command(arguments: argparse.Namespace) -> None:
     )
     points = measure(material, sizes, options.draws, recipe)
     folder = Path(options.output_dir).expanduser() if options.output_dir else None
-    folder = folder or _new_name(Path(options.runs_dir).expanduser())
+    folder = folder or new_place(Path(options.runs_dir).expanduser(), f"-{NAME}")
     curve = Curve(
         str(image_dir),
         options.architecture,

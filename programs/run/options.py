@@ -1,11 +1,11 @@
 """What a run can be asked for: options, their defaults, and the checks before anything starts."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from components.bottleneck.options import BottleneckOptions
 from components.clean.options import CleanOptions
 from components.common.base import options
 from components.common.base.errors import InputError
+from components.common.base.files import new_place
 from components.common.base.options import Options, option
 from components.common.dataset import decisions, ledger
 from components.common.dataset.species import as_parameter, read_species
@@ -206,14 +207,10 @@ def _classes(options: DownloadOptions, species_file: Path) -> dict[str, Any]:
 
 
 def _new_run_dir(runs: Path) -> Path:
-    """The next run's folder, made: `runs/20261123-101500`, with a suffix if that one exists."""
-    stem = time.strftime("%Y%m%d-%H%M%S")
-    runs.mkdir(parents=True, exist_ok=True)
-    for suffix in ["", *(f"-{number}" for number in range(2, 100))]:
-        directory = runs / f"{stem}{suffix}"
-        try:
-            directory.mkdir()
-        except FileExistsError:
-            continue
-        return directory
-    raise InputError(f"{runs} has a hundred runs of this second already")
+    """The next run's folder, made."""
+    while True:
+        directory = new_place(runs)
+        # Another run may have made it just now.
+        with contextlib.suppress(FileExistsError):
+            directory.mkdir(parents=True)
+            return directory

@@ -12,7 +12,6 @@ from components.common.model.model import Model, Prediction, top_k
 from components.common.model.references import Reference, References
 from components.common.pages import text
 from components.common.photos import images
-from programs.serve.figures import Figures
 
 SPOTLIGHT_SIDE = 640  # pixels
 MAX_SIMILAR = 12
@@ -159,16 +158,8 @@ def answer(model: Model, references: References | None, photo: bytes, wish: Wish
     )
 
 
-def describe(description: ModelDescription, figures: Figures | None) -> ModelInfo:
+def describe(description: ModelDescription, measured: Measured | None) -> ModelInfo:
     """The model as `GET /v1/model` tells of it."""
-    measured = None
-    if figures is not None:
-        measured = Measured(
-            accuracy=figures.accuracy,
-            accuracy_low=figures.low,
-            accuracy_high=figures.high,
-            photos=figures.photos,
-        )
     return ModelInfo(
         classes=list(description.classes),
         architecture=description.architecture,

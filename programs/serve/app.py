@@ -18,8 +18,7 @@ from components.common.model.references import References
 from components.common.pages.text import WARNING
 from components.common.photos.images import BadPhoto
 from programs.serve import answer, page, upload
-from programs.serve.answer import Answer, ModelInfo, Problem, State, Wish
-from programs.serve.figures import Figures
+from programs.serve.answer import Answer, Measured, ModelInfo, Problem, State, Wish
 from programs.serve.front import Front
 from programs.serve.pool import Busy, Pool
 from programs.serve.upload import Limits, Refused
@@ -64,7 +63,7 @@ class Service:
         pool: threads with a model each.
         limits: of a request.
         references: photos to show beside the one asked about; None until loaded, or without any.
-        figures: how good the model is; None where that is not known.
+        measured: how good the model is; None where that is not known.
         arriving: photos that are on their way in.
     """
 
@@ -72,7 +71,7 @@ class Service:
     pool: Pool[Model]
     limits: Limits
     references: References | None = None
-    figures: Figures | None = None
+    measured: Measured | None = None
     arriving: int = 0
 
     async def predict(self, request: Request, wish: Wish) -> Answer:
@@ -146,7 +145,7 @@ def make_app(
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
-    html = page.render(service.description, service.limits, service.figures)
+    html = page.render(service.description, service.limits, service.measured)
     headers = {"Content-Security-Policy": page.policy(html), "Cache-Control": "no-cache"}
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
@@ -155,7 +154,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/model", summary="Which model answers")
     async def show_model() -> ModelInfo:
-        return answer.describe(service.description, service.figures)
+        return answer.describe(service.description, service.measured)
 
     @app.get("/healthz", summary="Whether the process is alive")
     async def healthz() -> State:

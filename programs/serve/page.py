@@ -3,7 +3,7 @@
 from components.common.model.description import ModelDescription
 from components.common.pages import page
 from programs.serve import upload
-from programs.serve.figures import Figures
+from programs.serve.answer import Measured
 from programs.serve.upload import Limits
 
 MAX_NAMED = 40  # classes that are named on the page
@@ -13,13 +13,13 @@ NO_RULE = (
 )
 
 
-def render(description: ModelDescription, limits: Limits, figures: Figures | None = None) -> str:
+def render(description: ModelDescription, limits: Limits, measured: Measured | None = None) -> str:
     """The page as HTML.
 
     Args:
         description: of the model that answers.
         limits: of a photo; files that are larger are not sent.
-        figures: how good it is, where that is known.
+        measured: how good it is, where that is known.
     """
     return page.render(
         __file__,
@@ -33,7 +33,7 @@ def render(description: ModelDescription, limits: Limits, figures: Figures | Non
         kinds=upload.KINDS,
         learned_from=sum(description.photos.get("training", {}).values()),
         most_named=MAX_NAMED,
-        figures=figures,
+        measured=measured,
     )
 
 

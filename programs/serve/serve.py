@@ -108,7 +108,7 @@ def make_service(
     description = read_description(directory)
     beside = directory / METRICS
     place = metrics or (beside if beside.exists() else None)
-    known = figures.read(place, description.head_sha256) if place else None
+    measured = figures.read(place, description.head_sha256) if place else None
 
     def load() -> Model:
         model = Model(directory, threads=1)
@@ -120,7 +120,7 @@ def make_service(
         return model
 
     pool = Pool(load, workers=workers, waiting=limits.waiting)
-    service = Service(description, pool, limits, figures=known)
+    service = Service(description, pool, limits, measured=measured)
     return service
 
 

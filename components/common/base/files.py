@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,23 @@ def hash_file(path: Path) -> str:
     """SHA-256 of a file, as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def new_place(parent: Path, name: str = "") -> Path:
+    """A path in a folder where nothing is yet, such as `runs/20261123-101500`.
+
+    Args:
+        parent: the folder.
+        name: that follows the time, such as "-learning-curve".
+
+    Raises:
+        InputError: it has a hundred of this second already.
+    """
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}{name}"
+    for suffix in ["", *(f"-{number}" for number in range(2, 100))]:
+        if not (place := parent / f"{stem}{suffix}").exists():
+            return place
+    raise InputError(f"{parent} has a hundred folders of this second already")
 
 
 def default_cache_dir() -> Path:

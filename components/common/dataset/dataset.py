@@ -35,29 +35,17 @@ FOR_PEOPLE = (attribution.FILE_NAME, reasons.FILE_NAME)
 MANIFEST_MAX_BYTES = 2 * 1024**3
 PHOTO_MAX_BYTES = 256 * 1024 * 1024
 
+# The columns are the fields of `Photo`, in their order.
+_TYPES: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    tuple[str, ...]: pa.list_(pa.string()),
+}
+_PIXELS = {"width": pa.int32(), "height": pa.int32()}
 SCHEMA = pa.schema(
     [
-        ("label", pa.string()),
-        ("path", pa.string()),
-        ("shard", pa.string()),
-        ("offset", pa.int64()),
-        ("size", pa.int64()),
-        ("sha256", pa.string()),
-        ("source_sha256", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("phash", pa.string()),
-        ("source", pa.string()),
-        ("source_url", pa.string()),
-        ("source_page", pa.string()),
-        ("title", pa.string()),
-        ("author", pa.string()),
-        ("licence", pa.string()),
-        ("observation", pa.string()),
-        ("group", pa.string()),
-        ("split", pa.string()),
-        ("flags", pa.list_(pa.string())),
-        ("reason", pa.string()),
+        (field.name, _PIXELS.get(field.name) or _TYPES[field.type])
+        for field in dataclasses.fields(Photo)
     ],
     metadata={name: str(value) for name, value in KIND.head.items()},
 )
@@ -300,7 +288,7 @@ def _read_manifest(path: Path) -> list[Photo]:
         raise InputError(
             f"{manifest} cannot be read: {error} (beside it: {beside}): make the dataset again"
         ) from error
-    # Not to_pylist, which is ten times as slow. The columns are a Photo's fields, in their order.
+    # Not to_pylist, which is ten times as slow.
     columns = {name: table.column(name).to_numpy().tolist() for name in SCHEMA.names}
     columns["flags"] = [tuple(flags) for flags in table.column("flags").to_pylist()]
     return list(map(Photo, *columns.values()))

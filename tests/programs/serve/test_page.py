@@ -12,8 +12,10 @@ from components.common.base.errors import InputError
 from components.common.model.description import ModelDescription, read_description
 from components.common.pages import text
 from programs.serve import figures, page
-from programs.serve.figures import Figures
+from programs.serve.answer import Measured
 from programs.serve.upload import Limits
+
+MEASURED = Measured(accuracy=0.69, accuracy_low=0.54, accuracy_high=0.81, photos=42)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def test_page_warns_and_says_that_the_model_is_of_rendered_pictures(
 def test_page_says_how_good_the_model_is_where_that_is_known(
     description: ModelDescription,
 ) -> None:
-    found = Page(page.render(description, Limits(), Figures(0.69, 0.54, 0.81, 42)))
+    found = Page(page.render(description, Limits(), MEASURED))
     said = "Of 42 photos that it never saw it named 69 % right (95 % interval 54 % to 81 %)."
     assert said in found.text
     unknown = Page(page.render(description, Limits()))
@@ -65,7 +67,7 @@ def test_figures_that_are_not_the_model_s_are_refused(tmp_path: Path, content: o
     }
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps(good))
-    assert figures.read(path, "mine") == Figures(0.69, 0.54, 0.81, 42)
+    assert figures.read(path, "mine") == MEASURED
     path.write_text(json.dumps({**good, **content}) if isinstance(content, dict) else str(content))
     with pytest.raises(InputError, match=r"metrics\.json"):
         figures.read(path, "mine")
