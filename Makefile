@@ -121,12 +121,18 @@ test-containers: setup  ## build the real images, run the pipeline in them, comp
 test-cluster: setup  ## against the cluster of KUBECONFIG (docs/cluster.md)
 	@MUSHROOM_TEST_CLUSTER=1 $(WITH_NAMES) $(PY) -m pytest -v tests/cluster
 
+# Of the pages' JavaScript and CSS, by deno.json.
+DENO := DENO_NO_UPDATE_CHECK=1 $(VENV)/bin/deno
+
 .PHONY: lint
-lint: setup  ## style, types, unsafe calls, Dockerfiles, shell scripts
+lint: setup  ## style, types, unsafe calls, pages, Dockerfiles, shell scripts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive components programs pipeline.py docker benchmarks
+	@$(DENO) lint --quiet
+	@$(DENO) fmt --quiet --check
+	@$(VENV)/bin/djlint --quiet components programs
 	@$(VENV)/bin/hadolint docker/*.Dockerfile
 	@$(VENV)/bin/shellcheck --external-sources k8s/*.sh
 
@@ -148,6 +154,7 @@ build/audit/.installed: $(LOCKS)/audit.txt
 .PHONY: format
 format: setup  ## put the code into its format
 	@$(VENV)/bin/ruff check --fix --quiet . ; $(VENV)/bin/ruff format .
+	@$(DENO) fmt --quiet
 
 .PHONY: compile
 compile: setup  ## build/pipeline-cpu.yaml and build/pipeline-gpu.yaml, for a cluster
@@ -214,6 +221,10 @@ learning-curve: setup  ## what number of photos buys what accuracy, of the last 
 	a folder of photos: make learning-curve IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m programs.learning_curve --image_dir "$(or $(IMAGES),$(RUN)/training)" \
 	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
+
+.PHONY: options
+options: setup  ## docs/options.md, the reference of all options, from the code
+	@$(PY) docs/options.py
 
 .PHONY: figures
 figures: setup  ## the pictures of docs/tutorial.md: of RUN's pages (a run on the sample); IMAGES=folder: charts too

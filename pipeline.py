@@ -7,7 +7,6 @@ python pipeline.py --help       everything else
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import logging
 import os
@@ -29,14 +28,16 @@ from kfp import compiler, dsl, local
 from components import settings
 from components.bottleneck.component import bottleneck, bottleneck_part, join_bottlenecks
 from components.clean.component import clean
+from components.common.base.options import defaults, described
 from components.common.base.step import run_command
 from components.common.dataset.species import as_parameter, read_species
 from components.curate.component import curate
-from components.download.candidate import Options
 from components.download.component import download
+from components.download.options import DownloadOptions
 from components.evaluate.component import evaluate
 from components.label_image.component import label_image
 from components.publish.component import compare, decide, publish
+from components.publish.options import NAME
 from components.retrain.component import retrain
 from components.settings import ClusterOptions
 from components.summarize.component import summarize
@@ -50,9 +51,9 @@ from programs.run.options import Request
 from programs.submit import submit
 
 # Each way to the photos has parameters of its own.
-_OF_SOURCES = {field.name for field in dataclasses.fields(Options)} - {"cache_dir", "seed"}
+_OF_SOURCES = set(defaults(DownloadOptions)) - {"cache_dir", "seed"}
 OWN_PARAMETERS = {
-    DOWNLOAD: ("classes", "species", *sorted(_OF_SOURCES), "photos_as_of"),
+    DOWNLOAD: ("classes", "species", *sorted(_OF_SOURCES)),
     DATASET: ("dataset_uri",),
 }
 
@@ -80,7 +81,7 @@ def build(
     listed = as_parameter(read_species(run_options.SPECIES_FILE))
     default = run_options.DEFAULTS | scheduling.parameter_defaults(cluster, gpu=gpu)
     if photos == DATASET:
-        default["name"] = run_options.NAME
+        default["name"] = NAME
     (other,) = {DOWNLOAD, DATASET} - {photos}
 
     @dsl.pipeline(
@@ -88,75 +89,27 @@ def build(
         description="Gather, clean and split photos, retrain MobileNet on them, and measure it.",
         pipeline_config=scheduling.configuration(cluster),
     )
-    @graph.shaped(without=OWN_PARAMETERS[other], outputs=cluster is None)
+    @described(*run_options.KINDS)
+    @graph.shaped(options=default, without=OWN_PARAMETERS[other], outputs=cluster is None)
     def wild_mushrooms(
-        classes: List[str],
-        dataset_uri: str,
-        species: Dict[str, Any] = listed,
-        source: str = default["source"],
-        image_dir: str = default["image_dir"],
-        url_list: str = default["url_list"],
-        imagenet: str = default["imagenet"],
-        per_class: int = default["per_class"],
-        min_per_class: int = default["min_per_class"],
-        licences: str = default["licences"],
-        per_observer: int = default["per_observer"],
-        contact: str = default["contact"],
-        allow_private_hosts: str = default["allow_private_hosts"],
-        workers: int = default["workers"],
-        photos_as_of: str = "",
-        min_bytes: int = default["min_bytes"],
-        strict: bool = default["strict"],
-        train_per_class: int = default["train_per_class"],
-        demo_per_class: int = default["demo_per_class"],
-        validation_percentage: int = default["validation_percentage"],
-        testing_percentage: int = default["testing_percentage"],
-        earlier_ledger: str = default["earlier_ledger"],
-        decisions: str = default["decisions"],
-        architecture: str = default["architecture"],
-        weights: str = default["weights"],
-        weights_sha256: str = "",
-        cache_dir: str = default["cache_dir"],
-        how_many_training_steps: int = default["how_many_training_steps"],
-        learning_rate: float = default["learning_rate"],
-        train_batch_size: int = default["train_batch_size"],
-        validation_batch_size: int = default["validation_batch_size"],
-        test_batch_size: int = default["test_batch_size"],
-        eval_step_interval: int = default["eval_step_interval"],
-        optimizer: str = default["optimizer"],
-        learning_rate_schedule: str = default["learning_rate_schedule"],
-        l2: float = default["l2"],
-        label_smoothing: float = default["label_smoothing"],
-        class_weights: str = default["class_weights"],
-        early_stopping_patience: int = default["early_stopping_patience"],
-        flip_left_right: bool = default["flip_left_right"],
-        random_crop: int = default["random_crop"],
-        random_scale: int = default["random_scale"],
-        random_brightness: int = default["random_brightness"],
-        distorted_copies: int = default["distorted_copies"],
-        fine_tune_steps: int = default["fine_tune_steps"],
-        fine_tune_layers: int = default["fine_tune_layers"],
-        fine_tune_learning_rate: float = default["fine_tune_learning_rate"],
-        fine_tune_batch_size: int = default["fine_tune_batch_size"],
-        checkpoint_interval: int = default["checkpoint_interval"],
-        require_gpu: bool = default["require_gpu"],
-        checkpoint_path: str = default["checkpoint_path"],
-        sweep: bool = default["sweep"],
-        min_accuracy: float = default["min_accuracy"],
-        max_regression: float = default["max_regression"],
-        publish_dir: str = default["publish_dir"],
-        name: str = default["name"],
-        seed: int = default["seed"],
+        classes: List[str], dataset_uri: str, species: Dict[str, Any] = listed, **options: Any
     ) -> graph.Outputs:
-        network = {
-            "architecture": architecture,
-            "weights": weights,
-            "weights_sha256": weights_sha256,
-            "cache_dir": cache_dir,
-        }
+        """Gather, clean and split photos, retrain MobileNet on them, and measure it.
+
+        Args:
+            classes: The classes, in the order of the model's scores.
+            dataset_uri: Packed photos, as `submit` uploads them.
+            species: Names to search for, by class, as in species.yaml.
+            **options: The options of the steps.
+        """
+
+        def of(step: Any) -> dict[str, Any]:
+            """The options that a component takes."""
+            return {name: options[name] for name in step.component_spec.inputs if name in options}
+
         last = None
         if cluster and cluster.exit_summary:
-            last = summarize(name=name).set_caching_options(False)
+            last = summarize(**of(summarize)).set_caching_options(False)
         with dsl.ExitHandler(last, name="all steps") if last else contextlib.nullcontext():
             if photos == DATASET:
                 gathered = dsl.importer(artifact_uri=dataset_uri, artifact_class=dsl.Dataset)
@@ -167,82 +120,31 @@ def build(
                 loop = dsl.ParallelFor(classes, parallelism=parallelism)
             with loop as item:
                 if photos == DOWNLOAD:
-                    gathered = download(
-                        label=item,
-                        species=species,
-                        source=source,
-                        image_dir=image_dir,
-                        url_list=url_list,
-                        imagenet=imagenet,
-                        per_class=per_class,
-                        min_per_class=min_per_class,
-                        licences=licences,
-                        per_observer=per_observer,
-                        contact=contact,
-                        allow_private_hosts=allow_private_hosts,
-                        workers=workers,
-                        photos_as_of=photos_as_of,
-                        cache_dir=cache_dir,
-                        seed=seed,
-                    )
-                usable = clean(
-                    images=gathered.output,
-                    min_bytes=min_bytes,
-                    strict=strict,
-                    decisions=decisions,
-                    part=item if parts > 1 else "",
-                )
+                    gathered = download(label=item, species=species, **of(download))
+                usable = clean(images=gathered.output, part=item if parts > 1 else "", **of(clean))
                 if parts > 1:
-                    vectors_of_part = bottleneck_part(images=usable.outputs["cleaned"], **network)
+                    vectors_of_part = bottleneck_part(
+                        images=usable.outputs["cleaned"], **of(bottleneck_part)
+                    )
             # The compiler changes a Collected as it goes: each consumer needs its own.
             if parts > 1:
                 vectors = join_bottlenecks(
                     parts=dsl.Collected(vectors_of_part.outputs["bottlenecks"])
                 )
             else:
-                vectors = bottleneck(images=dsl.Collected(usable.outputs["cleaned"]), **network)
+                vectors = bottleneck(
+                    images=dsl.Collected(usable.outputs["cleaned"]), **of(bottleneck)
+                )
             selected = curate(
                 images=dsl.Collected(usable.outputs["cleaned"]),
                 clean_rejects=dsl.Collected(usable.outputs["rejects"]),
                 bottlenecks=vectors.outputs["bottlenecks"],
-                train_per_class=train_per_class,
-                demo_per_class=demo_per_class,
-                validation_percentage=validation_percentage,
-                testing_percentage=testing_percentage,
-                earlier_ledger=earlier_ledger,
-                decisions=decisions,
+                **of(curate),
             )
             trained = retrain(
                 training=selected.outputs["training"],
                 bottlenecks=vectors.outputs["bottlenecks"],
-                how_many_training_steps=how_many_training_steps,
-                learning_rate=learning_rate,
-                train_batch_size=train_batch_size,
-                validation_batch_size=validation_batch_size,
-                test_batch_size=test_batch_size,
-                eval_step_interval=eval_step_interval,
-                optimizer=optimizer,
-                learning_rate_schedule=learning_rate_schedule,
-                l2=l2,
-                label_smoothing=label_smoothing,
-                class_weights=class_weights,
-                early_stopping_patience=early_stopping_patience,
-                flip_left_right=flip_left_right,
-                random_crop=random_crop,
-                random_scale=random_scale,
-                random_brightness=random_brightness,
-                distorted_copies=distorted_copies,
-                fine_tune_steps=fine_tune_steps,
-                fine_tune_layers=fine_tune_layers,
-                fine_tune_learning_rate=fine_tune_learning_rate,
-                fine_tune_batch_size=fine_tune_batch_size,
-                checkpoint_interval=checkpoint_interval,
-                require_gpu=require_gpu,
-                checkpoint_path=checkpoint_path,
-                sweep=sweep,
-                seed=seed,
-                weights=weights,
-                cache_dir=cache_dir,
+                **of(retrain),
             )
             link = tensorboard(
                 logs=trained.outputs["logs"],
@@ -259,10 +161,7 @@ def build(
                 model=trained.outputs["model"],
                 demo=selected.outputs["demo"],
                 metrics=measured.outputs["metrics"],
-                publish_dir=publish_dir,
-                name=name,
-                min_accuracy=min_accuracy,
-                max_regression=max_regression,
+                **of(compare),
             )
             # What is published may change between two runs whose inputs are the same.
             compared.set_caching_options(False)
@@ -272,8 +171,7 @@ def build(
                     model=trained.outputs["model"],
                     metrics=measured.outputs["metrics"],
                     comparison=compared.outputs["comparison"],
-                    publish_dir=publish_dir,
-                    name=name,
+                    **of(publish),
                 )
                 published.set_caching_options(False)
         if cluster:

@@ -45,9 +45,10 @@ from components.common.network.convert import quiet_tensorflow
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 from components.retrain import export
-from components.retrain.distort import Distortions, distorted_bottlenecks
-from components.retrain.finetune import FineTuning, fine_tune, predict
-from components.retrain.head import PIPELINE, Examples, Head, Recipe, train
+from components.retrain.distort import distorted_bottlenecks
+from components.retrain.finetune import fine_tune, predict
+from components.retrain.head import Examples, Head, train
+from components.retrain.options import PIPELINE, Distortions, FineTuning, Recipe
 
 FOLDS = 5
 REPEATS = 5

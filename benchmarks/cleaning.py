@@ -19,19 +19,22 @@ import numpy as np
 
 from benchmarks import faults
 from components.clean import quality
-from components.clean.clean import MIN_BYTES, SUSPICIOUS_BYTES, judge
+from components.clean.clean import judge
+from components.clean.options import MIN_BYTES, CleanOptions
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
 from components.common.dataset.class_folders import class_files, list_classes
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.groups import near_copies
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import DOUBTFUL_SUBJECT, NO_MUSHROOM, OTHER_CLASS
 from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import DEFAULT_ARCHITECTURE
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
-from components.curate.selection import NO_MUSHROOM, Division, select
+from components.curate.options import Division
+from components.curate.selection import select
 
 PEERS = Path("build/peers")
 PEER_SCRIPT = Path(__file__).with_name("cleaning_peers.py")
@@ -87,7 +90,7 @@ def _cell(value: object) -> str:
 def rejected(data: bytes) -> bool:
     """True where `clean` does not take a file, its size apart."""
     try:
-        judge(data, min_bytes=0, suspicious_bytes=SUSPICIOUS_BYTES)
+        judge(data, CleanOptions(min_bytes=0))
     except BadPhoto:
         return True
     return False

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.download import read_photos
 from components.common.base.errors import WorkError
-from components.common.base.step import add_options, run_command
+from components.common.base.step import run_command
 
 CLIENTS = 16
 SECONDS = 30.0
@@ -162,12 +162,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serve_load", description=__doc__)
     parser.add_argument("model_dir", help="the model")
     parser.add_argument("--images", type=Path, help="folder of class folders (default: rendered)")
-    add_options(
-        parser,
-        ("clients", CLIENTS, "that ask at once"),
-        ("seconds", SECONDS, "how long"),
-        ("workers", 2, "of the server"),
-    )
+    parser.add_argument("--clients", type=int, default=CLIENTS, help="clients that ask at once")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long they ask")
+    parser.add_argument("--workers", type=int, default=2, help="workers of the server")
     run_command("serve_load", parser, measure)
 
 

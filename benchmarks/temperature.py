@@ -20,7 +20,8 @@ from benchmarks.unknown import FOLDS, RECIPE, gather
 from components.common.base.step import run_command
 from components.common.model.model import softmax
 from components.retrain import calibrate
-from components.retrain.head import Examples, Recipe, train
+from components.retrain.head import Examples, train
+from components.retrain.options import Recipe
 
 REPEATS = 5
 SAMPLES = 2000

@@ -27,7 +27,8 @@ from components.common.model.model import softmax
 from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import DEFAULT_ARCHITECTURE
 from components.retrain import calibrate
-from components.retrain.head import PIPELINE, Examples, train
+from components.retrain.head import Examples, train
+from components.retrain.options import PIPELINE
 
 FOLDS = 5
 RECIPE = dataclasses.replace(PIPELINE, eval_step_interval=10**9)

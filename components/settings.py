@@ -1,9 +1,11 @@
 """Image names, resources, timeouts and cluster options of the pipeline: the one place."""
 
 import os
+import re
 from dataclasses import dataclass
 
 from components import __version__
+from components.common.base.options import Options, option, refuse
 
 # The images, by their Dockerfile and requirements: data, train, train-cuda, tensorboard.
 # A tag is unique to its content: KFP's cache key holds the image's name, so a tag that moves would
@@ -91,44 +93,112 @@ SHARED_MEMORY = "/dev/shm"  # noqa: S108 - that is where programs look for it
 GPU_DEFAULTS = {"fine_tune_steps": 200, "require_gpu": True}
 
 
+# As Kubernetes writes them: a name in a URL, a label or resource with an optional prefix.
+NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
+_KEY = rf"({NAME}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+_LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+NAME_FORM = "a name of Kubernetes: a-z, 0-9, - and ."
+_SIZE = re.compile(r"[1-9]\d*(Ki|Mi|Gi|Ti|k|M|G|T)?")
+_UNITS = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+_UNITS |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+_MOST_SECONDS = 2**31 - 1  # KFP keeps them in an int32
+
+
+def amount(quantity: str) -> float:
+    """The number that Kubernetes reads in a quantity such as 500m, 2G or 1Gi."""
+    number = quantity.rstrip("mkKMGTi")
+    return float(number) * _UNITS[quantity.removeprefix(number)]
+
+
 @dataclass(frozen=True)
-class ClusterOptions:
+class ClusterOptions(Options):
     """What compiling fixes: KFP takes none of these from a run's parameters.
 
-    Attributes:
-        image_pull_policy: IfNotPresent fits tags that never move, and images loaded into kind.
-        image_pull_secrets: names of secrets for a private registry.
-        cache_claim: PersistentVolumeClaim of the cache and of checkpoints, at /cache in download,
-            bottleneck and retrain. Empty: every pod has a cache of its own that goes with it.
-        store_secret: secret with `accesskey` and `secretkey` for s3://; where it is missing, or
-            this is empty, the pod's own identity counts (a role on AWS, Workload Identity on GCP).
-        store_endpoint: of an S3 store that is not Amazon's; empty for Amazon's. The defaults are
-            those of standalone KFP; gs:// takes no notice of either.
-        store_prefix: s3:// or gs:// place that the parameters `publish_dir` and, without a cache
-            claim, `checkpoint_path` start from; a run may name others. Empty: a run must.
-        accelerator: resource name of the GPU.
-        gpus: how many retrain gets.
-        gpu_toleration: key of the taint on GPU nodes; empty for none.
-        gpu_node_selector: "key=value" labels that the GPU's node must have.
-        shm_size: of /dev/shm for retrain on a GPU; counts towards its memory.
-        exit_summary: end with `summarize`. Before KFP 2.16 a loop inside an exit handler fails
-            (github.com/kubeflow/pipelines/issues/12390): off for such.
-        deadline_s: after which a whole run is ended, also one whose pod waits for a node.
-        ttl_s: after its end, how long a run's pods and their logs stay; the run, its artifacts and
-            figures stay in KFP.
+    The defaults of the store are those of standalone KFP; gs:// takes no notice of its address.
     """
 
-    image_pull_policy: str = "IfNotPresent"
-    image_pull_secrets: tuple[str, ...] = ()
-    cache_claim: str = ""
-    store_secret: str = "mlpipeline-minio-artifact"  # noqa: S105 - a name
-    store_endpoint: str = "http://seaweedfs.kubeflow:9000"
-    store_prefix: str = "s3://mlpipeline/mushrooms"
-    accelerator: str = "nvidia.com/gpu"
-    gpus: int = 1
-    gpu_toleration: str = "nvidia.com/gpu"
-    gpu_node_selector: tuple[str, ...] = ()
-    shm_size: str = "1Gi"
-    exit_summary: bool = True
-    deadline_s: int = 2 * DAY
-    ttl_s: int = 7 * DAY
+    # IfNotPresent fits tags that never move, and images loaded into kind.
+    image_pull_policy: str = option(
+        "IfNotPresent",
+        "when images are pulled",
+        choices=("Always", "IfNotPresent", "Never"),
+    )
+    image_pull_secrets: tuple[str, ...] = option(
+        (),
+        "secrets for a private registry, with commas",
+        pattern=NAME,
+        form="names of Kubernetes: a-z, 0-9, - and .",
+    )
+    cache_claim: str = option(
+        "",
+        "PersistentVolumeClaim for the cache and for checkpoints of fine-tuning; empty: each pod "
+        "has its own, which goes with it",
+        pattern=f"({NAME})?",
+        form=NAME_FORM,
+    )
+    # Where it is missing, the pod's own identity counts too.
+    store_secret: str = option(
+        "mlpipeline-minio-artifact",
+        "secret with accesskey and secretkey for s3:// places; empty: the pod's own identity, as "
+        "on AWS and GCP",
+        pattern=f"({NAME})?",
+        form=NAME_FORM,
+    )
+    store_endpoint: str = option(
+        "http://seaweedfs.kubeflow:9000",
+        "address of an S3 store that is not Amazon's; empty for Amazon's",
+        pattern=r"(https?://[^\s/@]+(/[^\s@]*)?)?",
+        form="http://host:port or https://host",
+    )
+    store_prefix: str = option(
+        "s3://mlpipeline/mushrooms",
+        "s3:// or gs:// place for published models (publish_dir) and, without a cache claim, "
+        "checkpoints (checkpoint_path); empty: each run must name them",
+        pattern=r"((gs|s3)://[^\s/]+(/[^\s]*)?)?",
+        form="gs://bucket/folder or s3://bucket/folder",
+    )
+    accelerator: str = option(
+        "nvidia.com/gpu",
+        "resource name of the GPUs",
+        pattern=_KEY,
+        form="a key such as nvidia.com/gpu",
+    )
+    gpus: int = option(1, "GPUs for retrain", minimum=1)
+    gpu_toleration: str = option(
+        "nvidia.com/gpu",
+        "key of the taint on GPU nodes; empty for none",
+        pattern=f"({_KEY})?",
+        form="a key such as nvidia.com/gpu",
+    )
+    gpu_node_selector: tuple[str, ...] = option(
+        (),
+        "labels of the GPU's node, key=value with commas",
+        pattern=f"{_KEY}={_LABEL_VALUE}",
+        form="key=value",
+    )
+    shm_size: str = option("1Gi", "size of /dev/shm for retrain on a GPU; part of its memory")
+    # Before KFP 2.16 a loop inside an exit handler fails (kubeflow/pipelines issue 12390).
+    exit_summary: bool = option(
+        True, "end with a step that says how the run ended; off for KFP before 2.16"
+    )
+    deadline_s: int = option(
+        2 * DAY,
+        "seconds after which a whole run is ended, waiting for a node included",
+        minimum=1,
+        maximum=_MOST_SECONDS,
+    )
+    # The run, its artifacts and figures stay in KFP.
+    ttl_s: int = option(
+        7 * DAY,
+        "seconds that a run's pods and their logs are kept after its end",
+        minimum=1,
+        maximum=_MOST_SECONDS,
+    )
+
+    def check(self) -> None:
+        """Raise `InputError` for what Kubernetes or KFP would refuse, or take in silence."""
+        super().check()
+        memory = RESOURCES["retrain"].memory
+        if not _SIZE.fullmatch(self.shm_size) or amount(self.shm_size) > amount(memory):
+            expected = f"a size such as 1Gi, part of the {memory} of retrain's memory"
+            refuse("shm_size", self.shm_size, expected)

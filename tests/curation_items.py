@@ -14,7 +14,7 @@ from components.common.network import bottlenecks
 from components.common.network.backbone import BackboneKey
 from components.common.network.bottlenecks import Bottlenecks
 from components.curate.curate import Outputs
-from components.curate.selection import Division
+from components.curate.options import Division
 
 KEY = BackboneKey("mobilenet_1.0_128", 128, "0" * 64)
 SMALL = Division(train_per_class=10, demo_per_class=2)

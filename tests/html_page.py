@@ -6,7 +6,7 @@ VOID = {"img", "input", "meta", "wbr"}
 
 
 class Page(HTMLParser):
-    """Elements and text of a page, its spaces plain; fails where tags do not balance."""
+    """Elements and text of a page, its spaces plain and single; fails where tags do not balance."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -16,6 +16,7 @@ class Page(HTMLParser):
         self.feed(source)
         self.close()
         assert not self._open
+        self.text = " ".join(self.text.split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
@@ -30,7 +31,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] not in ("style", "script"):
-            self.text += data.replace("\u00a0", " ")
+            self.text += data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]

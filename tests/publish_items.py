@@ -11,6 +11,7 @@ from components.common.model.model_place import METRICS_KIND
 from components.common.untrusted import sealed
 from components.publish.compare import compare
 from components.publish.decision import Decision
+from components.publish.options import PublishOptions
 
 
 def write_metrics(path: Path, model_dir: Path, low: float = 0.8, accuracy: float = 0.9) -> Path:
@@ -45,9 +46,11 @@ def decided(
         model_dir,
         run.directory / "demo",
         metrics,
-        place or folder / "published",
-        name=name,
-        max_regression=max_regression,
+        PublishOptions(
+            publish_dir=place or str(folder / "published"),
+            name=name,
+            max_regression=max_regression,
+        ),
     )
 
 

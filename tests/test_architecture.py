@@ -1,7 +1,9 @@
 """The import rules, and the shape of the repository that a newcomer relies on."""
 
 import ast
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,13 @@ ROOMS = {
 }
 # Programs that need no more than the steps' common ground.
 PLAIN_PROGRAMS = ["serve", "verify"]
+PAGES = COMMON / "pages"
+TAG = re.compile(
+    r"</?(a|b|body|button|code|div|figure|h[1-6]|head|html|img|input|li|link|main|meta|nav|ol|option|"
+    r"p|path|pre|rect|script|section|select|span|strong|style|svg|table|td|text|th|tr|ul)"
+    r"(\s[^<>]*)?/?>|<(a|div|img|li|p|path|rect|section|span|svg|td|text|ul) |<!doctype",
+    re.IGNORECASE,
+)
 CLIENTS = ("boto3", "botocore", "google.cloud", "google.auth", "google.api_core")
 
 
@@ -57,6 +66,14 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
+
+
+def words(path: Path) -> list[str]:
+    """The strings of a file, and the written parts of formatted ones, without docstrings."""
+    tree = ast.parse(path.read_text())
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    alone = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [node.value for node in strings if isinstance(node.value, str) and node not in alone]
 
 
 def within(name: str, *packages: str) -> bool:
@@ -94,7 +111,8 @@ def test_step_imports_neither_kfp_nor_another_step(place: str) -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_component_imports_its_step_settings_and_kfp_only(step: str) -> None:
     for name in imported(COMPONENTS / step / "component.py"):
-        allowed = within(name, "kfp", "components.settings", f"components.{step}")
+        declarations = "components.common.base.options"
+        allowed = within(name, "kfp", "components.settings", declarations, f"components.{step}")
         assert allowed or name.partition(".")[0] in sys.stdlib_module_names, name
 
 
@@ -125,6 +143,19 @@ def test_room_says_what_belongs_there_and_what_it_may_import(room: str) -> None:
     assert set(listed.replace(" and ", ", ").split(", ")) == (ROOMS[room] or {"no other room"})
 
 
+def test_contributing_draws_the_rooms_as_they_are() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    arrows = set(re.findall(r"^  (\w+) --> (\w+)$", text, re.MULTILINE))
+    assert arrows == {(room, needed) for room, others in ROOMS.items() for needed in others}
+
+
+def test_contributing_names_files_that_there_are() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = re.findall(r"`((?:components|programs|tests|docker|docs)/[\w/.]+)`", text)
+    assert len(paths) > 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_rooms_have_no_circle() -> None:
     left = dict(ROOMS)
     while left:
@@ -139,6 +170,60 @@ def test_only_the_store_knows_its_clients() -> None:
         if not path.is_relative_to(COMMON / "store"):
             wrong = {name for name in imported(path) if within(name, *CLIENTS)}
             assert not wrong, f"{path} imports {wrong}"
+
+
+def python_files() -> list[Path]:
+    """All that is run, in whatever folder."""
+    folders = (COMPONENTS, PROGRAMS, *(ROOT / name for name in ("benchmarks", "docker", "docs")))
+    return [ROOT / "pipeline.py", *(path for folder in folders for path in modules(folder))]
+
+
+def test_only_pages_make_html_and_svg() -> None:
+    for path in python_files():
+        if not path.is_relative_to(PAGES):
+            assert not [text for text in words(path) if TAG.search(text)], path
+            wrong = {
+                name for name in imported(path) if within(name, "jinja2", "markupsafe", "html")
+            }
+            assert wrong <= {"html.parser.HTMLParser"}, f"{path} imports {wrong}"
+
+
+def test_html_in_a_string_would_be_seen(tmp_path: Path) -> None:
+    written = tmp_path / "a.py"
+    for text in ("f'<p class={x}>'", "'<br><svg width=\"1\">'", "'</td>'", "f'<td{x}>a</td>'"):
+        written.write_text(f'"""About <p>."""\nx = 1\ny = {text}\n')
+        assert [one for one in words(written) if TAG.search(one)]
+    written.write_text('"""About <p>."""\ny = "<label>/<sha256 prefix>.<type>, a < b > c"\n')
+    assert not [one for one in words(written) if TAG.search(one)]
+
+
+def test_pages_lie_beside_their_modules() -> None:
+    templates = [path for folder in (COMPONENTS, PROGRAMS) for path in folder.rglob("*.html")]
+    pages = [path for path in templates if path.parent != PAGES]
+    assert len(pages) > 5
+    for path in pages:
+        assert path.with_suffix(".py").is_file(), path
+        assert path.with_suffix(".css").is_file(), path
+    for suffix in ("css", "js"):
+        for folder in (COMPONENTS, PROGRAMS):
+            loose = {path for path in folder.rglob(f"*.{suffix}") if path.parent != PAGES}
+            assert loose <= {path.with_suffix(f".{suffix}") for path in pages}
+
+
+def test_what_pages_are_made_of_is_installed_with_them() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["*"]
+    for folder in (COMPONENTS, PROGRAMS):
+        for path in folder.rglob("*.*"):
+            if path.suffix not in (".py", ".pyc"):
+                assert any(path.match(pattern) for pattern in patterns), path
+                assert (path.parent / "__init__.py").is_file(), path
+
+
+def test_templates_escape_everything() -> None:
+    for folder in (COMPONENTS, PROGRAMS):
+        for path in folder.rglob("*.html"):
+            assert not re.search(r"\|\s*safe\b|autoescape|Markup", path.read_text()), path
 
 
 def test_every_program_has_a_folder() -> None:

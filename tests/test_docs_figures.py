@@ -14,8 +14,8 @@ from PIL import Image
 from retrain_items import clusters
 
 from components.common.base.errors import InputError, WorkError
-from components.common.pages.line_chart import svg_file
-from components.retrain.head import Recipe
+from components.common.pages.plot import svg_file
+from components.retrain.options import Recipe
 from programs.learning_curve.points import Material
 
 

@@ -312,7 +312,7 @@ def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_he
 ) -> None:
     """The test of the whole design: nothing of the test and demo parts reaches the weights."""
     from components.common.dataset.dataset import DatasetWriter
-    from components.retrain.head import Recipe
+    from components.retrain.options import Recipe, RetrainOptions
     from components.retrain.retrain import retrain
 
     vectors = bottlenecks.load(next((sample_run.directory / "artifacts").rglob("bottlenecks")))
@@ -349,7 +349,7 @@ def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_he
             tmp_path / f"model {name}",
             tmp_path / f"logs {name}",
             recipe=Recipe(how_many_training_steps=100),
-            cache_dir=str(backbone_cache),
+            options=RetrainOptions(cache_dir=str(backbone_cache)),
         )
         description = json.loads((tmp_path / f"model {name}" / "model.json").read_text())
         heads.append(description["head_sha256"])

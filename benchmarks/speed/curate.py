@@ -22,7 +22,8 @@ from components.common.dataset.photo import Photo
 from components.common.network import bottlenecks
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.photos import hash_index
-from components.curate.selection import Division, select
+from components.curate.options import Division
+from components.curate.selection import select
 from components.curate.suspects import FUNGI
 
 SIZES = (10_000, 20_000, 50_000, 100_000)

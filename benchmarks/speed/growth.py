@@ -14,16 +14,18 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.speed import frame, materials, plot
+from benchmarks.speed import frame, materials
 from benchmarks.speed.clean import clean
 from benchmarks.speed.frame import Ran, last_json, run
 from benchmarks.speed.materials import SCRIPTS, Bench
 from components.common.base.errors import InputError
 from components.common.base.step import run_command
+from components.common.pages import chart, plot
+from components.common.pages.chart import Chart, Line
 
 SIZES = (1_000, 10_000, 100_000)
 MOST_BOTTLENECKS = 10_000
@@ -110,6 +112,23 @@ def exponent(points: list[Point]) -> float:
     return math.log(last.seconds / first.seconds) / math.log(last.photos / first.photos)
 
 
+def picture(curves: Mapping[str, Sequence[chart.Point]], up: str) -> str:
+    """Growth on two logarithmic scales, as an SVG file.
+
+    Args:
+        curves: for each name, points (photos, value), all above 0.
+        up: what the values are.
+    """
+    photos, values = zip(*itertools.chain(*curves.values()), strict=True)
+    drawn = Chart(
+        f"{up} by number of photos: {', '.join(curves)}",
+        chart.powers_axis("photos", photos),
+        chart.powers_axis(up, values),
+        [Line(points, name) for name, points in curves.items()],
+    )
+    return plot.svg_file(drawn)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.growth", description=__doc__)
@@ -153,7 +172,7 @@ def _command(options: argparse.Namespace) -> int:
             name: [(point.photos, getattr(point, field)) for point in points]
             for name, points in curves.items()
         }
-        (options.output / f"growth-{field}.svg").write_text(plot.growth(lines, up))
+        (options.output / f"growth-{field}.svg").write_text(picture(lines, up))
     return int(any(value > MOST_EXPONENT for value in grown.values()))
 
 

@@ -15,8 +15,9 @@ from benchmarks.speed.frame import OURS, Check, Row, Way, timed
 from benchmarks.speed.materials import Bench
 from components.common.network.convert import quiet_tensorflow
 from components.common.photos.images import BadPhoto
-from components.retrain.distort import Distortions, distorted_input
-from components.retrain.head import Examples, Head, Recipe, cross_entropy, train
+from components.retrain.distort import distorted_input
+from components.retrain.head import Examples, Head, cross_entropy, train
+from components.retrain.options import Distortions, Recipe
 
 ROWS = 1000
 STEPS, BATCH, RATE = 4000, 100, 0.01

@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 from components.bottleneck.bottleneck import bottleneck
-from components.common.base.step import add_options, run_command
-from components.common.network.architecture import DEFAULT_ARCHITECTURE, NAMES
+from components.bottleneck.options import BottleneckOptions
+from components.common.base import options
+from components.common.base.step import run_command
 
 
 def main() -> None:
@@ -18,25 +19,12 @@ def main() -> None:
         "--images", type=Path, nargs="+", required=True, help="datasets of clean photos"
     )
     parser.add_argument("--output", type=Path, required=True, help="bottlenecks to write")
-    add_options(
-        parser,
-        ("architecture", DEFAULT_ARCHITECTURE, NAMES),
-        ("weights", "", "a weights file; found by itself by default"),
-        ("weights_sha256", "", "of that file; another one is refused"),
-        ("cache_dir", "", "where networks and vectors are kept; the user's cache by default"),
-    )
+    options.add_to(parser, BottleneckOptions)
     run_command("bottleneck", parser, _command)
 
 
-def _command(options: argparse.Namespace) -> None:
-    bottleneck(
-        options.images,
-        options.output,
-        architecture=options.architecture,
-        weights=options.weights,
-        weights_sha256=options.weights_sha256,
-        cache_dir=options.cache_dir,
-    )
+def _command(arguments: argparse.Namespace) -> None:
+    bottleneck(arguments.images, arguments.output, BottleneckOptions.of(arguments))
 
 
 if __name__ == "__main__":

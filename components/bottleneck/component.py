@@ -4,10 +4,13 @@ from typing import List
 
 from kfp import dsl
 
+from components.bottleneck.options import BottleneckOptions
+from components.common.base.options import described
 from components.settings import DATA_IMAGE, TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
+@described(BottleneckOptions)
 def bottleneck(
     images: dsl.Input[List[dsl.Dataset]],
     architecture: str,
@@ -20,27 +23,21 @@ def bottleneck(
 
     Args:
         images: Datasets of clean photos.
-        architecture: Of the network, such as mobilenet_1.0_224.
-        weights: Weights file; empty to look for the pretrained ones.
-        weights_sha256: Of that file; another one is refused. It makes KFP's cache know the content.
-        cache_dir: Where networks and earlier vectors are kept; empty for the user's cache folder.
         bottlenecks: Vectors and scores, keyed by content.
     """
+    inputs = dict(locals())
+
     from pathlib import Path
 
     from components.bottleneck.bottleneck import bottleneck
+    from components.bottleneck.options import BottleneckOptions
 
-    bottleneck(
-        [Path(dataset.path) for dataset in images],
-        Path(bottlenecks.path),
-        architecture=architecture,
-        weights=weights,
-        weights_sha256=weights_sha256,
-        cache_dir=cache_dir,
-    )
+    sources = [Path(dataset.path) for dataset in images]
+    bottleneck(sources, Path(bottlenecks.path), BottleneckOptions.of(inputs))
 
 
 @dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
+@described(BottleneckOptions)
 def bottleneck_part(
     images: dsl.Input[dsl.Dataset],
     architecture: str,
@@ -53,24 +50,16 @@ def bottleneck_part(
 
     Args:
         images: Clean photos.
-        architecture: Of the network, such as mobilenet_1.0_224.
-        weights: Weights file; empty to look for the pretrained ones.
-        weights_sha256: Of that file; another one is refused.
-        cache_dir: Where networks and earlier vectors are kept; empty for the user's cache folder.
         bottlenecks: Vectors and scores, keyed by content.
     """
+    inputs = dict(locals())
+
     from pathlib import Path
 
     from components.bottleneck.bottleneck import bottleneck
+    from components.bottleneck.options import BottleneckOptions
 
-    bottleneck(
-        [Path(images.path)],
-        Path(bottlenecks.path),
-        architecture=architecture,
-        weights=weights,
-        weights_sha256=weights_sha256,
-        cache_dir=cache_dir,
-    )
+    bottleneck([Path(images.path)], Path(bottlenecks.path), BottleneckOptions.of(inputs))
 
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
@@ -80,7 +69,7 @@ def join_bottlenecks(
     """Put the bottlenecks of all parts together.
 
     Args:
-        parts: Of one network.
+        parts: Bottlenecks of one network.
         bottlenecks: Vectors and scores, keyed by content.
     """
     from pathlib import Path

@@ -14,20 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.clean import quality
+from components.clean.options import CleanOptions
 from components.common.base.errors import InputError
 from components.common.base.step import Progress, step, warn
 from components.common.base.wording import counted
 from components.common.base.worker_threads import worker_threads
-from components.common.dataset import decisions, reasons
+from components.common.dataset import decisions, vocabulary
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.decisions import Decisions
-from components.common.dataset.photo import KEPT_BY_HAND, TRUNCATED, Photo
+from components.common.dataset.photo import Photo
 from components.common.dataset.reasons import FILE_NAME as REASONS
+from components.common.dataset.vocabulary import (
+    EXACT_DUPLICATE,
+    KEPT_BY_HAND,
+    QUALITY_FLAGS,
+    QUARANTINED,
+    TRUNCATED,
+)
 from components.common.photos import file_types, images, perceptual_hash
 from components.common.photos.images import BadPhoto, CleanPhoto
 
-MIN_BYTES = 20_000  # the tutorial's "at least 20 KB": smaller photos show too little
-SUSPICIOUS_BYTES = 2_000  # below this a file is no photo at all, whatever its header says
 THREADS = 2
 AHEAD = 32  # photos judged ahead of the one being written: bounds memory
 # Rejects are evidence, not data: what a person needs to see them, and no more.
@@ -58,12 +64,7 @@ def clean(
     source: Path,
     output: Path,
     rejects: Path,
-    *,
-    min_bytes: int = MIN_BYTES,
-    suspicious_bytes: int = SUSPICIOUS_BYTES,
-    strict: bool = False,
-    decisions_file: str = "",
-    part: str = "",
+    options: CleanOptions = CleanOptions(),
 ) -> None:
     """Sort a dataset into usable photos, as upright JPEGs without EXIF, and rejects with reasons.
 
@@ -72,20 +73,17 @@ def clean(
         output: dataset of usable photos to write.
         rejects: dataset of rejected files to write, bytes as they were up to `REJECT_MAX_BYTES`
             and, together, `REJECTS_MAX_BYTES`; its REASONS.csv says of each why.
-        min_bytes: smallest file that is taken.
-        suspicious_bytes: below this the reason is "suspicious_size" instead of "too_few_bytes".
-        strict: reject what is otherwise only flagged (`quality.FLAGS`).
-        decisions_file: decisions by hand; what it keeps is taken if it can be shown at all.
-        part: "2/4" for the second quarter of the dataset alone. What `curate` sees of all parts
-            together decides then whether a class has photos, and finds exact copies across parts.
+        options: what is usable. What the decisions keep is taken if it can be shown at all. Of a
+            part alone, `curate` decides whether a class has photos, and finds exact copies across
+            parts.
 
     Raises:
         InputError: a class has no usable photo, an output is the input, or no decisions file.
     """
     if source.resolve() in (output.resolve(), rejects.resolve()):
         raise InputError(f"{source} would be replaced by its own result: choose another output")
-    by_hand = decisions.read(decisions_file)
-    dataset = Dataset(source, part=part)
+    by_hand = decisions.read(options.decisions)
+    dataset = Dataset(source, part=options.part)
     rejected: collections.Counter[str] = collections.Counter()
     kept: collections.Counter[str] = collections.Counter()
     flags: collections.Counter[str] = collections.Counter()
@@ -94,40 +92,40 @@ def clean(
     with (
         DatasetWriter(output) as good,
         DatasetWriter(rejects, rejects=True) as bad,
-        closing(_judge_all(dataset, min_bytes, suspicious_bytes, by_hand)) as looked_at,
+        closing(_judge_all(dataset, options, by_hand)) as looked_at,
     ):
         seen: dict[tuple[str, str], str] = {}
         room = REJECTS_MAX_BYTES
         for verdict in progress.over(
             looked_at, lambda: f"{kept.total()} of {counted(len(dataset.photos), 'photo')} kept"
         ):
-            verdict = _without_duplicates(_strictly(verdict) if strict else verdict, seen)
+            verdict = _without_duplicates(_strictly(verdict) if options.strict else verdict, seen)
             if verdict.clean is None:
                 rejected[verdict.reason] += 1
                 room -= _add_reject(bad, verdict, min(room, REJECT_MAX_BYTES))
             else:
                 kept[verdict.photo.label] += 1
-                found = [flag for flag in verdict.photo.flags if flag in quality.FLAGS]
+                found = [flag for flag in verdict.photo.flags if flag in QUALITY_FLAGS]
                 flags.update(found)
                 flagged += bool(found)
                 row = _row(verdict.photo, verdict.clean)
                 good.add(row, verdict.clean.data, sha256=verdict.sha256)
         # Inside the block: an error here leaves neither dataset behind.
-        if not part:
+        if not options.part:
             _check_every_class(dataset, kept, rejected)
     if rejected:
-        listed = reasons.listed(dict(rejected.most_common()))
+        listed = vocabulary.listed(dict(rejected.most_common()))
         classes = ", ".join(dataset.labels)
         advice = "; --min_bytes sets the smallest size" if "too_few_bytes" in rejected else ""
         count = f"{rejected.total()} of {counted(len(dataset.photos), 'file')}"
         warn(f"{classes}: {count} rejected ({listed}){advice}; {REASONS} says why")
-    if flagged and not strict:
+    if flagged and not options.strict:
         kept_so = f"{counted(flagged, 'photo')} kept although flagged"
-        listed = reasons.listed(dict(flags.most_common()))
+        listed = vocabulary.listed(dict(flags.most_common()))
         warn(f"{', '.join(dataset.labels)}: {kept_so} ({listed}); --strict drops them")
 
 
-def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
+def judge(data: bytes, options: CleanOptions) -> CleanPhoto:
     """The photo as datasets store it.
 
     Raises:
@@ -136,18 +134,18 @@ def judge(data: bytes, *, min_bytes: int, suspicious_bytes: int) -> CleanPhoto:
     """
     if file_types.is_known_placeholder(data):
         raise BadPhoto("placeholder", "the very bytes of a known notice")
-    if len(data) < suspicious_bytes:
+    if len(data) < options.suspicious_bytes:
         raise BadPhoto("suspicious_size", f"{len(data)} bytes")
     try:
         photo = images.to_clean_jpeg(data)
     except BadPhoto as bad:
         if bad.reason == "damaged" and _can_be_shown(data):
-            raise BadPhoto("quarantined", bad.detail) from bad
+            raise BadPhoto(QUARANTINED, bad.detail) from bad
         raise
     if is_placeholder(photo):
         raise BadPhoto("placeholder", f"{PLACEHOLDER_FLAT_SHARE:.0%} or more of it in one tone")
-    if len(data) < min_bytes:
-        raise BadPhoto("too_few_bytes", f"{len(data)} bytes, less than {min_bytes}")
+    if len(data) < options.min_bytes:
+        raise BadPhoto("too_few_bytes", f"{len(data)} bytes, less than {options.min_bytes}")
     return photo
 
 
@@ -185,20 +183,20 @@ def _flat_share(pixels: NDArray[np.uint8]) -> float:
 
 
 def _judge_all(
-    dataset: Dataset, min_bytes: int, suspicious_bytes: int, by_hand: Decisions
+    dataset: Dataset, options: CleanOptions, by_hand: Decisions
 ) -> Generator[Verdict, None, None]:
     """Verdicts in the order of the dataset, judged by threads a little ahead."""
 
     def verdict(photo: Photo, data: bytes) -> Verdict:
         # An earlier clean may have been at it: its flags are found again, others stay.
-        earlier = (*quality.FLAGS, KEPT_BY_HAND)
+        earlier = (*QUALITY_FLAGS, KEPT_BY_HAND)
         others = tuple(flag for flag in photo.flags if flag not in earlier)
         try:
             if by_hand.keeps(photo):
                 good = _shown_somehow(data)
                 others = (*others, KEPT_BY_HAND)
             else:
-                good = judge(data, min_bytes=min_bytes, suspicious_bytes=suspicious_bytes)
+                good = judge(data, options)
         except BadPhoto as bad:
             return Verdict(photo, data, reason=bad.reason, measured=bad.detail)
         remarks = (*others, *quality.flags(good))
@@ -221,11 +219,11 @@ def _judge_all(
 
 def _strictly(verdict: Verdict) -> Verdict:
     """The verdict, or a rejection for the first flag that speaks against the photo."""
-    against = [flag for flag in verdict.photo.flags if flag in quality.FLAGS]
+    against = [flag for flag in verdict.photo.flags if flag in QUALITY_FLAGS]
     if verdict.clean is None or not against or KEPT_BY_HAND in verdict.photo.flags:
         return verdict
     return dataclasses.replace(
-        verdict, clean=None, reason=against[0], measured=", ".join(map(reasons.short, against))
+        verdict, clean=None, reason=against[0], measured=", ".join(map(vocabulary.short, against))
     )
 
 
@@ -243,7 +241,7 @@ def _without_duplicates(verdict: Verdict, seen: dict[tuple[str, str], str]) -> V
         seen[key] = verdict.photo.source_url or verdict.photo.path
         return verdict
     same = f"the same as {seen[key]}"
-    return dataclasses.replace(verdict, clean=None, reason="exact_duplicate", measured=same)
+    return dataclasses.replace(verdict, clean=None, reason=EXACT_DUPLICATE, measured=same)
 
 
 def _add_reject(rejects: DatasetWriter, verdict: Verdict, most: int) -> int:
@@ -270,7 +268,7 @@ def _check_every_class(
 ) -> None:
     for label in dataset.labels:
         if not kept[label]:
-            listed = "; ".join(f"{one}: {reasons.meaning(one)}" for one in sorted(set(rejected)))
+            listed = "; ".join(f"{one}: {vocabulary.meaning(one)}" for one in sorted(set(rejected)))
             lower = ", or lower --min_bytes" if "too_few_bytes" in rejected else ""
             raise InputError(
                 f"the class {label!r} has no usable photo: all of its files were rejected "

@@ -2,10 +2,13 @@
 
 from kfp import dsl
 
+from components.clean.options import CleanOptions
+from components.common.base.options import described
 from components.settings import DATA_IMAGE
 
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
+@described(CleanOptions)
 def clean(
     images: dsl.Input[dsl.Dataset],
     min_bytes: int,
@@ -19,23 +22,14 @@ def clean(
 
     Args:
         images: Photos as they were found.
-        min_bytes: Smallest file that is taken.
-        strict: Reject dark, bright, blank, blurred, grey, small and oddly shaped photos too.
-        decisions: File of decisions by hand, as curation.html exports them; empty for none.
         cleaned: Usable photos, as upright JPEGs without EXIF.
         rejects: Rejected files with their reasons.
-        part: Such as 2/4, to look at the second quarter of the photos alone; empty for all.
     """
+    inputs = dict(locals())
+
     from pathlib import Path
 
     from components.clean.clean import clean
+    from components.clean.options import CleanOptions
 
-    clean(
-        Path(images.path),
-        Path(cleaned.path),
-        Path(rejects.path),
-        min_bytes=min_bytes,
-        strict=strict,
-        decisions_file=decisions,
-        part=part,
-    )
+    clean(Path(images.path), Path(cleaned.path), Path(rejects.path), CleanOptions.of(inputs))

@@ -11,13 +11,19 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from components.common.dataset.vocabulary import (
+    BLANK,
+    BLURRED,
+    BRIGHT,
+    DARK,
+    GREY,
+    ODD_ASPECT_RATIO,
+    QUALITY_FLAGS,
+    SMALL,
+)
 from components.common.photos.images import CleanPhoto
 
 SIDE = 256  # pixels of the longer side at which light and sharpness are measured
-
-SMALL, ODD_ASPECT_RATIO, BLANK, DARK = "small", "odd_aspect_ratio", "blank", "dark"
-BRIGHT, BLURRED, GREY = "bright", "blurred", "grey"
-FLAGS = (SMALL, ODD_ASPECT_RATIO, BLANK, DARK, BRIGHT, BLURRED, GREY)
 
 MIN_SIDE = 128  # pixels; the networks see 128 to 224
 MAX_ASPECT_RATIO = 3.0  # photos are squeezed into a square
@@ -54,14 +60,14 @@ COARSE_SIDE = 384  # pixels of the longer side up to which coarse pixels tell th
 
 
 def flags(photo: CleanPhoto) -> tuple[str, ...]:
-    """The remarks on a photo, in the order of `FLAGS`."""
+    """The remarks on a photo, in the order of `QUALITY_FLAGS`."""
     sides = sorted((photo.width, photo.height))
     found = _light(photo)
     if sides[0] < MIN_SIDE:
         found.add(SMALL)
     if sides[1] > MAX_ASPECT_RATIO * sides[0]:
         found.add(ODD_ASPECT_RATIO)
-    return tuple(flag for flag in FLAGS if flag in found)
+    return tuple(flag for flag in QUALITY_FLAGS if flag in found)
 
 
 def _light(photo: CleanPhoto) -> set[str]:

@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-from components.common.base.step import add_options, run_command
+from components.common.base import options
+from components.common.base.step import run_command
 from components.curate.curate import Outputs, curate
-from components.curate.selection import Division
-
-DEFAULTS = Division()
+from components.curate.options import CurateOptions
 
 
 def main() -> None:
@@ -31,39 +30,25 @@ def main() -> None:
     parser.add_argument(
         "--clean_rejects", type=Path, nargs="*", default=[], help="what `clean` rejected, to show"
     )
-    add_options(
-        parser,
-        ("train_per_class", DEFAULTS.train_per_class, "photos per class for retraining"),
-        ("demo_per_class", DEFAULTS.demo_per_class, "photos per class set aside for the demo"),
-        ("validation_percentage", DEFAULTS.validation_percentage, "of the photos for retraining"),
-        ("testing_percentage", DEFAULTS.testing_percentage, "of the photos for retraining"),
-        ("earlier_ledger", "", "ledger of an earlier run: what it placed stays placed"),
-        ("decisions", "", "decisions by hand, as curation.html exports them"),
-    )
+    options.add_to(parser, CurateOptions)
     run_command("curate", parser, _command)
 
 
-def _command(options: argparse.Namespace) -> None:
+def _command(arguments: argparse.Namespace) -> None:
+    outputs = Outputs(
+        arguments.training,
+        arguments.demo,
+        arguments.rejects,
+        arguments.ledger,
+        arguments.facts,
+        arguments.page,
+    )
     curate(
-        options.images,
-        options.bottlenecks,
-        Outputs(
-            options.training,
-            options.demo,
-            options.rejects,
-            options.ledger,
-            options.facts,
-            options.page,
-        ),
-        clean_rejects=options.clean_rejects,
-        division=Division(
-            options.train_per_class,
-            options.demo_per_class,
-            options.validation_percentage,
-            options.testing_percentage,
-        ),
-        earlier_ledger=options.earlier_ledger,
-        decisions_file=options.decisions,
+        arguments.images,
+        arguments.bottlenecks,
+        outputs,
+        clean_rejects=arguments.clean_rejects,
+        options=CurateOptions.of(arguments),
     )
 
 

@@ -4,10 +4,13 @@ from typing import List
 
 from kfp import dsl
 
+from components.common.base.options import described
+from components.curate.options import CurateOptions
 from components.settings import DATA_IMAGE
 
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
+@described(CurateOptions)
 def curate(
     images: dsl.Input[List[dsl.Dataset]],
     clean_rejects: dsl.Input[List[dsl.Dataset]],
@@ -32,12 +35,6 @@ def curate(
         images: Datasets of clean photos.
         clean_rejects: What the cleaning rejected, to be shown.
         bottlenecks: Bottlenecks of the clean photos.
-        train_per_class: Photos per class for retraining.
-        demo_per_class: Photos per class set aside for the demo.
-        validation_percentage: Of the photos for retraining, for validation.
-        testing_percentage: Of the photos for retraining, for the test.
-        earlier_ledger: Ledger of an earlier run, whose parts stay; empty for none.
-        decisions: File of decisions by hand, as curation.html exports them; empty for none.
         training: Training, validation and test parts.
         demo: Held-out demo photos.
         rejects: What was left out, with reasons.
@@ -46,10 +43,12 @@ def curate(
         curation: Page to review it on.
         counts: Photos found, left out for each reason, and used.
     """
+    inputs = dict(locals())
+
     from pathlib import Path
 
     from components.curate.curate import Outputs, curate
-    from components.curate.selection import Division
+    from components.curate.options import CurateOptions
 
     content = curate(
         [Path(dataset.path) for dataset in images],
@@ -63,11 +62,7 @@ def curate(
             Path(curation.path),
         ),
         clean_rejects=[Path(dataset.path) for dataset in clean_rejects],
-        division=Division(
-            train_per_class, demo_per_class, validation_percentage, testing_percentage
-        ),
-        earlier_ledger=earlier_ledger,
-        decisions_file=decisions,
+        options=CurateOptions.of(inputs),
     )
     for name, count in content["total"].items():
         counts.log_metric(name, count)

@@ -17,25 +17,24 @@ from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import Progress, log, step, warn
 from components.common.base.wording import counted
-from components.common.dataset import decisions, ledger, reasons
+from components.common.dataset import decisions, ledger, vocabulary
 from components.common.dataset.dataset import Dataset, DatasetWriter, stream_all
 from components.common.dataset.decisions import Decisions
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS
-from components.common.dataset.vocabulary import DEMO, SURPLUS
-from components.common.network import bottlenecks
-from components.curate import facts, review, selection
-from components.curate.facts import CLEAN, CURATE, EXACT_DUPLICATE, Entry
-from components.curate.selection import (
+from components.common.dataset.vocabulary import (
+    DEMO,
+    DOUBTFUL_SUBJECT,
+    EXACT_DUPLICATE,
     IN_TWO_CLASSES,
-    MAX_PRUNED_SHARE,
     NEAR_DUPLICATE,
     NO_MUSHROOM,
-    Division,
-    Judged,
-    Selection,
+    OTHER_CLASS,
+    SURPLUS,
 )
-
-DEFAULT_DIVISION = Division()
+from components.common.network import bottlenecks
+from components.curate import facts, review, selection
+from components.curate.facts import CLEAN, CURATE, Entry
+from components.curate.options import CurateOptions, Division
+from components.curate.selection import MAX_PRUNED_SHARE, Judged, Selection
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,7 @@ def curate(
     outputs: Outputs,
     *,
     clean_rejects: Sequence[Path] = (),
-    division: Division = DEFAULT_DIVISION,
-    earlier_ledger: str = "",
-    decisions_file: str = "",
+    options: CurateOptions = CurateOptions(),
 ) -> dict[str, Any]:
     """Select and divide the photos of all classes.
 
@@ -77,10 +74,7 @@ def curate(
         bottleneck_dir: their bottlenecks.
         outputs: where to write.
         clean_rejects: datasets of what `clean` rejected, for the review.
-        division: how many photos, and in which parts.
-        earlier_ledger: ledger of an earlier run: what it placed stays placed. A path, gs:// or
-            s3://, of the file or its folder.
-        decisions_file: decisions by hand, as curation.html exports them.
+        options: how many photos, in which parts, and what was decided before.
 
     Returns:
         The content of curation.json.
@@ -89,13 +83,14 @@ def curate(
         InputError: fewer than two classes, too few different photos in one, or artifacts that do
             not belong together.
     """
-    division.check()
-    by_hand = decisions.read(decisions_file)
-    placed = ledger.read(earlier_ledger) if earlier_ledger else {}
+    options.check()
+    by_hand = decisions.read(options.decisions)
+    placed = ledger.read(options.earlier_ledger) if options.earlier_ledger else {}
     datasets = [Dataset(source) for source in sources]
     rejected = [Dataset(source) for source in clean_rejects]
     # The same photo in two datasets of a class has the same name in both.
-    photos = list({(one.label, one.path): one for data in datasets for one in data.photos}.values())
+    listed = (photo for dataset in datasets for photo in dataset.photos)
+    photos = list({(photo.label, photo.path): photo for photo in listed}.values())
     labels = sorted({photo.label for photo in photos})
     lost = {photo.label for dataset in rejected for photo in dataset.photos} - set(labels)
     if lost:  # `clean` sees to it itself, unless it saw parts only
@@ -106,12 +101,12 @@ def curate(
     if len(labels) < 2:
         raise InputError(f"a classifier needs at least two classes, these photos have {labels}")
     vectors = bottlenecks.load(bottleneck_dir)
-    selected = selection.select(photos, vectors, division, placed, by_hand)
+    selected = selection.select(photos, vectors, options, placed, by_hand)
     entries = list(_entries(datasets, rejected, selected, by_hand))
     unknown = by_hand.unknown(entry.photo for entry in entries)
     content = facts.summary(entries, subject_judged=selected.subject_judged, unknown=unknown)
-    _tell(entries, selected, division, by_hand)
-    if earlier_ledger:
+    _tell(entries, selected, options, by_hand)
+    if options.earlier_ledger:
         _tell_of_ledger(selected)
     shown = review.choose(entries)
     _write(datasets, rejected, entries, shown, outputs)
@@ -159,8 +154,8 @@ def _write(
         ledger_folder = stack.enter_context(
             atomic_directory(outputs.ledger, what="the ledger", marker=ledger.FILE_NAME)
         )
-        mine = [entry for entry in entries if entry.step == CURATE]
-        for entry, (_, data) in zip(mine, stream_all(datasets), strict=True):
+        judged = [entry for entry in entries if entry.step == CURATE]
+        for entry, (_, data) in zip(judged, stream_all(datasets), strict=True):
             shown.add_thumbnail(entry, data)
             row = entry.photo
             if row.reason:
@@ -168,15 +163,15 @@ def _write(
             else:
                 (demo if row.split == DEMO else training).add(row, data)
             progress.advance()
-        found = {
+        placed = {
             (entry.photo.label, entry.photo.group, entry.photo.split)
-            for entry in mine
+            for entry in judged
             if entry.photo.split
         }
-        ledger.write(found, ledger_folder / ledger.FILE_NAME)
-    theirs = iter(entry for entry in entries if entry.step == CLEAN)
+        ledger.write(placed, ledger_folder / ledger.FILE_NAME)
+    cleaned_out = iter(entry for entry in entries if entry.step == CLEAN)
     for dataset in rejected:
-        for photo, entry in zip(dataset.photos, theirs, strict=False):
+        for photo, entry in zip(dataset.photos, cleaned_out, strict=False):
             if shown.wants(entry):
                 shown.add_thumbnail(entry, dataset.read(photo))
             progress.advance()
@@ -202,10 +197,11 @@ def _tell(
     entries: Sequence[Entry], selected: Selection, division: Division, by_hand: Decisions
 ) -> None:
     """Warn of what was left out, of classes that are small, and of decisions without effect."""
-    mine = [entry.photo for entry in entries if entry.step == CURATE]
-    out = _counted(photo.reason for photo in mine if photo.reason)
-    if out:
-        warn(f"curate left {counted(sum(out.values()), 'photo')} out ({reasons.listed(out)})")
+    photos = [entry.photo for entry in entries if entry.step == CURATE]
+    left_out = _counted(photo.reason for photo in photos if photo.reason)
+    if left_out:
+        total = counted(sum(left_out.values()), "photo")
+        warn(f"curate left {total} out ({vocabulary.listed(left_out)})")
     for label, count in selected.over_cap.items():
         alike = counted(count, "training photo looks", "training photos look")
         warn(
@@ -214,17 +210,18 @@ def _tell(
         )
     doubts = _counted(
         flag
-        for photo in mine
+        for photo in photos
         for flag in photo.flags
         if flag in (OTHER_CLASS, DOUBTFUL_SUBJECT) and not photo.reason
     )
     if doubts:
         warn(
-            f"photos used although they look doubtful ({reasons.listed(doubts)}): see curation.html"
+            f"photos used although they look doubtful ({vocabulary.listed(doubts)}): see "
+            "curation.html"
         )
     _tell_of_decisions(entries, by_hand)
     wanted = division.train_per_class + division.demo_per_class
-    usable = _counted(photo.label for photo in mine if not photo.reason)
+    usable = _counted(photo.label for photo in photos if not photo.reason)
     few = [f"{label} {count}" for label, count in sorted(usable.items()) if count < wanted]
     if few:
         have, were = ("class has", "was") if len(few) == 1 else ("classes have", "were")
@@ -263,7 +260,7 @@ def _tell_of_decisions(entries: Sequence[Entry], by_hand: Decisions) -> None:
         and decisions.key_of(entry.photo) not in kept
     )
     if vain:
-        warn(f"photos that decisions keep could not be kept ({reasons.listed(vain)})")
+        warn(f"photos that decisions keep could not be kept ({vocabulary.listed(vain)})")
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:

@@ -11,23 +11,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.common.base.files import atomic_directory
-from components.common.dataset.photo import OTHER_CLASS, Photo
-from components.common.dataset.vocabulary import PARTS, SURPLUS
-from components.curate import suspects
-from components.curate.selection import (
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import (
     DROPPED,
+    EXACT_DUPLICATE,
     IN_TWO_CLASSES,
-    MAX_PRUNED_SHARE,
     NEAR_DUPLICATE,
     NO_MUSHROOM,
-    Judged,
+    OTHER_CLASS,
+    PARTS,
+    SURPLUS,
 )
+from components.curate import suspects
+from components.curate.selection import MAX_PRUNED_SHARE, Judged
 
 FORMAT = "wild-mushrooms-curation"
 FORMAT_VERSION = "1"
 SUMMARY, ROWS = "curation.json", "photos.parquet"
 CLEAN, CURATE = "clean", "curate"  # the step that decided
-EXACT_DUPLICATE = "exact_duplicate"
 USED = "used"
 
 # The columns of the funnel, and the reasons that each stands for; any other reason is `unusable`.
@@ -98,7 +99,7 @@ def funnel(entries: Iterable[Entry]) -> dict[str, dict[str, int]]:
 
 def totals(classes: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     """The funnel of all classes together."""
-    return {name: sum(one[name] for one in classes.values()) for name in ("found", *FUNNEL)}
+    return {name: sum(counts[name] for counts in classes.values()) for name in ("found", *FUNNEL)}
 
 
 def summary(
@@ -110,14 +111,14 @@ def summary(
         label: collections.defaultdict(collections.Counter) for label in classes
     }
     for entry in entries:
-        photo, mine = entry.photo, details[entry.photo.label]
+        photo, counts = entry.photo, details[entry.photo.label]
         if photo.reason:
-            mine["reasons"][photo.reason] += 1
+            counts["reasons"][photo.reason] += 1
         else:
-            mine["parts"][photo.split] += 1
-        mine["flags"].update(photo.flags)
+            counts["parts"][photo.split] += 1
+        counts["flags"].update(photo.flags)
         if entry.decision:
-            mine["decisions"][entry.decision] += 1
+            counts["decisions"][entry.decision] += 1
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

@@ -32,19 +32,19 @@ class Ridge:
 
     def predict(self, vectors: Rows) -> Matrix:
         """Targets of rows that took no part in the fit: float64 (M, T)."""
-        found = np.empty((len(vectors), len(self._mean)))
+        targets = np.empty((len(vectors), len(self._mean)))
         for block in _blocks(len(vectors)):
             rows = directions(vectors[block]) - self._centre
-            found[block] = rows @ self._coefficients + self._mean
-        return found
+            targets[block] = rows @ self._coefficients + self._mean
+        return targets
 
 
 def directions(vectors: Rows) -> Matrix:
     """The rows at length 1, float64; a row of zeros stays."""
     rows = vectors.astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    found: Matrix = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
-    return found
+    units: Matrix = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return units
 
 
 def fit(
@@ -71,8 +71,8 @@ def fit(
     root = np.sqrt(counted / counted.mean())[:, None]
 
     def design(rows: slice | NDArray[np.intp]) -> Matrix:
-        found: Matrix = (directions(vectors[rows]) - centre) * root[rows]
-        return found
+        weighted: Matrix = (directions(vectors[rows]) - centre) * root[rows]
+        return weighted
 
     wanted = (targets - mean) * root
     size = vectors.shape[1]
@@ -95,8 +95,8 @@ def fit(
         rows = design(np.concatenate(together))
         smoothed, start = rows @ inverse, 0
         for members in together:
-            mine = slice(start, start := start + len(members))
-            without = np.eye(len(members)) - smoothed[mine] @ rows[mine].T
+            own = slice(start, start := start + len(members))
+            without = np.eye(len(members)) - smoothed[own] @ rows[own].T
             left_out[members] = np.linalg.solve(without, residuals[members])
     return Ridge(targets - left_out / root, centre, coefficients, mean)
 

@@ -18,48 +18,31 @@ from components.common.base.errors import InputError
 from components.common.dataset import quotas
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.groups import group_keys, group_photos, near_copies
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, KEPT_BY_HAND, OTHER_CLASS, Photo
+from components.common.dataset.photo import Photo
 from components.common.dataset.quotas import Quota
-from components.common.dataset.vocabulary import SURPLUS, TRAINING
+from components.common.dataset.vocabulary import (
+    DOUBTFUL_SUBJECT,
+    DROPPED,
+    IN_TWO_CLASSES,
+    KEPT_BY_HAND,
+    NEAR_DUPLICATE,
+    NO_MUSHROOM,
+    OTHER_CLASS,
+    SURPLUS,
+    TRAINING,
+)
 from components.common.network.bottlenecks import Bottlenecks
 from components.curate import suspects
+from components.curate.options import Division
 
-TRAIN_PER_CLASS = 200
-DEMO_PER_CLASS = 50
 # Of the training photos of a class at most this share is left out because it looks like another
 # class. If more do, the labels or the classes are in doubt, and a person must look.
 MAX_PRUNED_SHARE = 0.2
 
-IN_TWO_CLASSES, NEAR_DUPLICATE = "in_two_classes", "near_duplicate"
-NO_MUSHROOM, DROPPED = "no_mushroom", "dropped"
 # These leave after the division: they took their place in it.
 LATE_REASONS = (NO_MUSHROOM, DROPPED, OTHER_CLASS)
 
 Key = tuple[str, str]  # label, path
-
-
-@dataclass(frozen=True)
-class Division:
-    """How many photos to select per class, and how to divide those for retraining."""
-
-    train_per_class: int = TRAIN_PER_CLASS
-    demo_per_class: int = DEMO_PER_CLASS
-    validation_percentage: int = 10
-    testing_percentage: int = 10
-
-    def check(self) -> None:
-        """Raise `InputError` where a number makes no sense."""
-        if self.train_per_class < 3 or self.demo_per_class < 0:
-            raise InputError(
-                "expected --train_per_class of 3 or more and --demo_per_class of 0 or more, "
-                f"received {self.train_per_class} and {self.demo_per_class}"
-            )
-        percentages = (self.validation_percentage, self.testing_percentage)
-        if min(percentages) < 0 or sum(percentages) >= 100:
-            raise InputError(
-                "expected --validation_percentage and --testing_percentage of 0 or more that "
-                f"leave photos to train on, received {percentages[0]} and {percentages[1]}"
-            )
 
 
 @dataclass(frozen=True)
@@ -174,9 +157,9 @@ class _Work:
                 self.photos[row] = dataclasses.replace(self.photos[row], group=keys[0])
             stay = self._of_one_class(members)
             gone = set(members) - set(stay)
-            said = _elsewhere(self.photos, members, across) if gone else {}
+            others = _elsewhere(self.photos, members, across) if gone else {}
             for row in gone:
-                self.reasons[row], self.elsewhere[row] = IN_TWO_CLASSES, said[row]
+                self.reasons[row], self.elsewhere[row] = IN_TWO_CLASSES, others[row]
             copies = [row for row in stay if row in copied]
             best = min(copies, key=lambda row: _best_first(self.photos[row]), default=None)
             for row in copies:
@@ -221,7 +204,13 @@ class _Work:
                 "class"
             )
         count = sum(sizes.values())
-        quota = quotas.quota_for(count, **dataclasses.asdict(division))
+        quota = quotas.quota_for(
+            count,
+            train_per_class=division.train_per_class,
+            demo_per_class=division.demo_per_class,
+            validation_percentage=division.validation_percentage,
+            testing_percentage=division.testing_percentage,
+        )
         parts = quotas.assign(label, sizes, quota, self.earlier[label])
         self.quotas[label] = quota
         self._fill(label, self._sizes(label, ""), parts)
@@ -233,10 +222,10 @@ class _Work:
             How many clearly do, if that is more than may be left out; else 0.
         """
         parts = self.parts_used()
-        mine = [row for row, photo in enumerate(self.photos) if photo.label == label]
+        rows = [row for row, photo in enumerate(self.photos) if photo.label == label]
         doubted, clearly = labels.suspect, labels.clear
-        suspect = [row for row in mine if doubted[row] and not self.kept[row]]
-        training = [row for row in mine if parts[row] == TRAINING]
+        suspect = [row for row in rows if doubted[row] and not self.kept[row]]
+        training = [row for row in rows if parts[row] == TRAINING]
         clear = sorted(
             (row for row in suspect if clearly[row] and parts[row] == TRAINING),
             key=lambda row: (labels.margins[row], row),
@@ -280,18 +269,18 @@ class _Work:
     def judged(
         self, odds: NDArray[np.float64] | None, labels: suspects.Labels
     ) -> dict[Key, Judged]:
-        """Everything that was found."""
-        found = {}
+        """What became of every photo."""
+        outcome = {}
         for row, photo in enumerate(self.photos):
             part = self.parts.get((photo.label, photo.group), "")
             reason = self.reasons[row] or (SURPLUS if part == SURPLUS else "")
             late = not self.reasons[row] or self.reasons[row] in LATE_REASONS
             # What an earlier curation said is found again, or no longer true.
-            said = (OTHER_CLASS, DOUBTFUL_SUBJECT, KEPT_BY_HAND)
-            flags = [flag for flag in photo.flags if flag not in said]
+            of_curation = (OTHER_CLASS, DOUBTFUL_SUBJECT, KEPT_BY_HAND)
+            flags = [flag for flag in photo.flags if flag not in of_curation]
             flags += [*self.flags[row], *([KEPT_BY_HAND] if self.kept[row] else [])]
             margin = float(labels.margins[row])
-            found[photo.label, photo.path] = Judged(
+            outcome[photo.label, photo.path] = Judged(
                 dataclasses.replace(
                     photo, split=part if late else "", reason=reason, flags=tuple(flags)
                 ),
@@ -301,7 +290,7 @@ class _Work:
                 labels.nearest[row],
                 self.elsewhere[row],
             )
-        return found
+        return outcome
 
 
 def _best_first(photo: Photo) -> tuple[int, str]:

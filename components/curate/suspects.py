@@ -57,14 +57,14 @@ class Labels:
     @property
     def suspect(self) -> NDArray[np.bool_]:
         """Photos that a person should look at."""
-        found: NDArray[np.bool_] = self.margins < DOUBTFUL_MARGIN
-        return found
+        doubtful: NDArray[np.bool_] = self.margins < DOUBTFUL_MARGIN
+        return doubtful
 
     @property
     def clear(self) -> NDArray[np.bool_]:
         """Those of them that are not to be learnt from."""
-        found: NDArray[np.bool_] = self.margins < OTHER_CLASS_MARGIN
-        return found
+        clear: NDArray[np.bool_] = self.margins < OTHER_CLASS_MARGIN
+        return clear
 
 
 def mushroom_odds(
@@ -114,11 +114,11 @@ def judge_labels(
         Nothing (NaN margins) where fewer than two classes have training photos.
     """
     names = sorted({label for label, used in zip(labels, training, strict=True) if used})
-    given = np.array([names.index(label) if label in names else -1 for label in labels])
+    classes = np.array([names.index(label) if label in names else -1 for label in labels])
     if len(names) < 2:
         return Labels(np.full(len(labels), np.nan), ("",) * len(labels))
     learnt = np.flatnonzero(training)
-    wanted = np.eye(len(names))[given[learnt]]
+    wanted = np.eye(len(names))[classes[learnt]]
     # Each class counts the same, however many photos it has.
     counts = wanted.sum(axis=0)
     fitted = ridge.fit(
@@ -126,12 +126,12 @@ def judge_labels(
         wanted,
         [groups[row] for row in learnt.tolist()],
         strength=LABEL_STRENGTH,
-        weights=1 / counts[given[learnt]],
+        weights=1 / counts[classes[learnt]],
     )
     scores = fitted.predict(features)
     scores[learnt] = fitted.left_out
-    own = np.where(given >= 0, scores[np.arange(len(labels)), given], np.nan)
-    known = np.flatnonzero(given >= 0)
-    scores[known, given[known]] = -np.inf
+    own = np.where(classes >= 0, scores[np.arange(len(labels)), classes], np.nan)
+    known = np.flatnonzero(classes >= 0)
+    scores[known, classes[known]] = -np.inf
     best = scores.argmax(axis=1)
     return Labels(own - scores[np.arange(len(labels)), best], tuple(names[place] for place in best))

@@ -1,13 +1,13 @@
 """The step `download` as a command."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 
-from components.common.base.step import add_options, run_command
+from components.common.base import options
+from components.common.base.step import run_command
 from components.common.dataset.species import as_parameter, read_species
-from components.download.candidate import HELP, Options
 from components.download.download import download
+from components.download.options import DownloadOptions
 
 
 def main() -> None:
@@ -21,15 +21,13 @@ def main() -> None:
     parser.add_argument(
         "--species", type=Path, help="species.yaml with the names to search for (default: label)"
     )
-    defaults = dataclasses.asdict(Options())
-    add_options(parser, *((name, default, HELP[name]) for name, default in defaults.items()))
+    options.add_to(parser, DownloadOptions)
     run_command("download", parser, _command)
 
 
 def _command(arguments: argparse.Namespace) -> None:
-    options = Options(**{name: getattr(arguments, name) for name in HELP})
     species = as_parameter(read_species(arguments.species)) if arguments.species else {}
-    download(arguments.label, arguments.output, options, species)
+    download(arguments.label, arguments.output, DownloadOptions.of(arguments), species)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ from components.common.web.fetch_outcome import FetchError, HostUnreachable
 from components.download.candidate import (
     FETCHED_PER_CLASS,
     Candidate,
-    Options,
     Query,
     expanded,
 )
 from components.download.gather import Admission, Tally, gather
+from components.download.options import DownloadOptions
 from components.download.sources import (
     commons,
     folder,
@@ -49,7 +49,6 @@ SOURCES: Mapping[str, Callable[[Query], Iterator[Candidate]]] = {
 READERS = {"image_dir": ("folder", "storage"), "url_list": ("urls",)}
 SEARCHED = ("inaturalist", "gbif", "commons")  # not lists of one's own: few photos an author
 WHOLE = ("sample", "folder")  # taken as they are: no number is asked of them
-MAX_WORKERS = 64
 MAX_TEXT = 4000  # characters of a title or an address; `tables` reads no more than 64 KB of one
 OTHER_WAYS = (
     "three ways to go on: rendered pictures (SOURCE=sample), photos of your own (IMAGES=folder), "
@@ -59,7 +58,7 @@ OTHER_WAYS = (
 
 @step("download")
 def download(
-    label: str, output: Path, options: Options, species: Mapping[str, Any] | None = None
+    label: str, output: Path, options: DownloadOptions, species: Mapping[str, Any] | None = None
 ) -> None:
     """Gather the photos of one class into a dataset, bytes as they were found.
 
@@ -95,7 +94,7 @@ def download(
             warn(f"{label}: {listed} no known licence")
 
 
-def check_options(options: Options) -> list[str]:
+def check_options(options: DownloadOptions) -> list[str]:
     """The sources, in order.
 
     Raises:
@@ -108,11 +107,7 @@ def check_options(options: Options) -> list[str]:
             f"unknown source {', '.join(unknown) or options.source!r}: expected one of "
             f"{', '.join(SOURCES)}, or several with commas between"
         )
-    for name in ("per_class", "min_per_class", "per_observer"):
-        if getattr(options, name) < 0:
-            raise InputError(f"--{name} is {getattr(options, name)}: expected 0 or more")
-    if not 1 <= options.workers <= MAX_WORKERS:
-        raise InputError(f"--workers is {options.workers}: expected 1 to {MAX_WORKERS}")
+    options.check()
     if not (options.contact.isascii() and options.contact.isprintable()):
         raise InputError("--contact must be plain ASCII text: it goes into an HTTP header")
     for host in options.allow_private_hosts.split(","):
@@ -135,7 +130,7 @@ def check_options(options: Options) -> list[str]:
     return names
 
 
-def class_names(options: Options) -> list[str] | None:
+def class_names(options: DownloadOptions) -> list[str] | None:
     """The classes that the photos themselves bring, or None where they come from species.yaml.
 
     Raises:
@@ -152,7 +147,7 @@ def class_names(options: Options) -> list[str] | None:
     return None
 
 
-def _fetcher(options: Options) -> Fetcher:
+def _fetcher(options: DownloadOptions) -> Fetcher:
     return Fetcher(
         expanded(options.cache_dir) if options.cache_dir else default_cache_dir(),
         contact=options.contact,
@@ -161,7 +156,7 @@ def _fetcher(options: Options) -> Fetcher:
     )
 
 
-def _expected(names: list[str], options: Options) -> int | None:
+def _expected(names: list[str], options: DownloadOptions) -> int | None:
     """How many photos there will be, where that is known."""
     return None if set(names) & set(WHOLE) else options.per_class or FETCHED_PER_CLASS
 
@@ -235,7 +230,7 @@ def _judge(
     label: str,
     count: int,
     names: list[str],
-    options: Options,
+    options: DownloadOptions,
     tally: Tally,
     failures: list[str],
 ) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from components.common.base.errors import InputError
 from components.common.base.step import Progress, warn
 from components.common.base.wording import counted
-from components.common.dataset import reasons
+from components.common.dataset import vocabulary
 from components.common.dataset.class_folders import MAX_FILE_BYTES, check_folder, photo_files
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo, check_label
@@ -136,7 +136,7 @@ def ask(model: Model, source: Source) -> tuple[list[Answer], list[Unusable]]:
         bad = failed.get(place, answer)
         if source.strict:
             raise InputError(f"the {source.part} photo {photo.path} cannot be used ({bad})")
-        unusable.append(Unusable(photo.path, reasons.meaning(bad.reason)))
+        unusable.append(Unusable(photo.path, vocabulary.meaning(bad.reason)))
     return answers, unusable
 
 

@@ -9,10 +9,16 @@ from components.common.base.files import write_file
 from components.common.base.step import step, warn
 from components.common.base.wording import counted
 from components.common.dataset import licences
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, SEEN_BY_BACKBONE, Photo
-from components.common.dataset.vocabulary import DEMO, TEST
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import (
+    DEMO,
+    DOUBTFUL_SUBJECT,
+    OTHER_CLASS,
+    SEEN_BY_BACKBONE,
+    TEST,
+)
 from components.common.model.layout import REFERENCES
-from components.common.model.model import Model
+from components.common.model.model import TOP_K, Model
 from components.common.model.model_place import METRICS_KIND
 from components.common.model.references import References
 from components.common.untrusted import sealed
@@ -241,7 +247,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     overall = evaluation.overall
     result: dict[str, Any] = {
         **_interval("accuracy", overall.accuracy),
-        **_interval("top3_accuracy", overall.top_k),
+        **_interval(f"top{TOP_K}_accuracy", overall.top_k),
         "macro_recall": overall.macro_recall,
         "macro_f1": overall.macro_f1,
         "auroc_macro": overall.macro_auroc,

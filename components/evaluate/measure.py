@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.common.model.model import TOP_K
+
 CONFIDENCE = 0.95
-TOP_K = 3
 BINS = 10  # of the reliability diagram and the expected calibration error, of equal width
 # Below it a probability counts as this in the log loss, so that one photo cannot make it infinite.
 LEAST_PROBABILITY = 1e-12

@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
-from components.common.base.step import add_options, run_command
+from components.common.base import options
+from components.common.base.step import run_command
 from components.publish.compare import compare
-from components.publish.decision import HOLD, MAX_REGRESSION, MIN_ACCURACY
+from components.publish.decision import HOLD
+from components.publish.options import NAME, PublishOptions
 from components.publish.publish import publish
 
 
@@ -24,40 +26,21 @@ def main() -> None:
     parser.add_argument(
         "--metrics", type=Path, required=True, help="of evaluate, such as runs/latest/metrics.json"
     )
-    parser.add_argument(
-        "--publish_dir", required=True, help="folder, gs://… or s3://… to publish into"
-    )
     parser.add_argument("--decision", type=Path, help="JSON file to write the decision to")
-    add_options(
-        parser,
-        ("name", "mushrooms", "the model's name"),
-        ("min_accuracy", MIN_ACCURACY, "what the accuracy's lower bound must reach"),
-        (
-            "max_regression",
-            MAX_REGRESSION,
-            "how much accuracy on the demo photos may be lost against the published model; 1 to "
-            "ask nothing of the comparison",
-        ),
-    )
+    options.add_to(parser, PublishOptions(name=NAME))
     run_command("publish", parser, _command)
 
 
-def _command(options: argparse.Namespace) -> int:
+def _command(arguments: argparse.Namespace) -> int:
+    asked = PublishOptions.of(arguments)
     decided = compare(
-        options.model_dir,
-        options.demo,
-        options.metrics,
-        options.publish_dir,
-        options.decision,
-        name=options.name,
-        min_accuracy=options.min_accuracy,
-        max_regression=options.max_regression,
+        arguments.model_dir, arguments.demo, arguments.metrics, asked, arguments.decision
     )
     if decided.decision == HOLD:
         print(f"held back: {decided.reason}")
         return 1
     target = publish(
-        options.model_dir, options.metrics, decided, options.publish_dir, name=options.name
+        arguments.model_dir, arguments.metrics, decided, asked.publish_dir, name=asked.name
     )
     print(f"published: {target} ({decided.reason})")
     return 0

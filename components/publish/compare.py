@@ -15,7 +15,8 @@ from components.common.model.model_place import METRICS_KIND, version_of
 from components.common.untrusted import sealed
 from components.publish import decision as decisions
 from components.publish import paired, places
-from components.publish.decision import MAX_REGRESSION, MIN_ACCURACY, Decision
+from components.publish.decision import Decision
+from components.publish.options import PublishOptions
 from components.publish.paired import Comparison
 
 MAX_PROBLEM = 300  # characters of what is wrong with a stranger's model
@@ -26,12 +27,8 @@ def compare(
     model_dir: Path,
     demo: Path,
     metrics: Path,
-    publish_dir: Path | str,
+    options: PublishOptions,
     output: Path | None = None,
-    *,
-    name: str,
-    min_accuracy: float = MIN_ACCURACY,
-    max_regression: float = MAX_REGRESSION,
 ) -> Decision:
     """Ask both models about the demo photos, and decide which is to be published.
 
@@ -40,32 +37,28 @@ def compare(
         demo: dataset of photos that neither model should have seen; those that one was made of
             are left out.
         metrics: figures of the new model, from the step evaluate.
-        publish_dir: folder of published models, gs://… or s3://…; the champion is the one
-            published as `name`.
+        options: what is asked of the model; the champion is the one published in their place
+            under their name.
         output: JSON file of the decision to write.
-        name: what the model is to be published as.
-        min_accuracy: what the lower bound of the accuracy must reach.
-        max_regression: how much of the champion's accuracy on the photos may be lost.
 
     Raises:
         InputError: an option that makes no sense, no model, photos or figures of this model, or no
             such bucket.
         WorkError: the store cannot be reached.
     """
-    decisions.check_share("min_accuracy", min_accuracy)
-    decisions.check_share("max_regression", max_regression)
-    root = places.root_of(publish_dir, name)
+    options.check()
+    root = places.root_of(options.publish_dir, options.name)
     challenger, photos = Model(model_dir), Dataset(demo)
     figures = read_metrics(metrics, challenger.description)
     known = Decision(
         decision=decisions.HOLD,
         reason="",
-        name=name,
+        name=options.name,
         version=version_of(challenger.description),
         accuracy=figures["accuracy"],
         accuracy_low=figures["accuracy_low"],
-        min_accuracy=min_accuracy,
-        max_regression=max_regression,
+        min_accuracy=options.min_accuracy,
+        max_regression=options.max_regression,
         demo_manifest_sha256=hash_file(demo / MANIFEST),
         champion=places.published_version(root),
     )

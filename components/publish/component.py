@@ -6,10 +6,13 @@ only, and one that also writes an artifact has none such.
 
 from kfp import dsl
 
+from components.common.base.options import described
+from components.publish.options import PublishOptions
 from components.settings import DATA_IMAGE
 
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
+@described(PublishOptions)
 def compare(
     model: dsl.Input[dsl.Model],
     demo: dsl.Input[dsl.Dataset],
@@ -26,26 +29,22 @@ def compare(
         model: The new model.
         demo: Held-out demo photos.
         metrics: Figures of the new model, from the step evaluate.
-        publish_dir: Folder of published models, gs://… or s3://….
-        name: What the model is to be published as.
-        min_accuracy: What the lower bound of the 95 % interval of its accuracy must reach.
-        max_regression: How much of the published model's accuracy on the photos may be lost.
         comparison: The decision, with all figures and the reason, as JSON.
     """
+    inputs = dict(locals())
+
     from pathlib import Path
 
     from components.publish.compare import compare
     from components.publish.decision import comparison_figures
+    from components.publish.options import PublishOptions
 
     decided = compare(
         Path(model.path),
         Path(demo.path),
         Path(metrics.path),
-        publish_dir,
+        PublishOptions.of(inputs),
         Path(comparison.path),
-        name=name,
-        min_accuracy=min_accuracy,
-        max_regression=max_regression,
     )
     comparison.log_metric("accuracy_low", decided.accuracy_low)
     if decided.comparison:
@@ -69,6 +68,7 @@ def decide(comparison: dsl.Input[dsl.Metrics]) -> str:
 
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
+@described(PublishOptions)
 def publish(
     model: dsl.Input[dsl.Model],
     metrics: dsl.Input[dsl.Metrics],
@@ -82,8 +82,6 @@ def publish(
         model: The model.
         metrics: Its figures.
         comparison: The decision to publish it.
-        publish_dir: Folder of published models, gs://… or s3://….
-        name: The model's name.
     """
     from pathlib import Path
 

@@ -9,15 +9,9 @@ from typing import Any
 from components.common.base.errors import InputError
 from components.common.base.wording import named
 from components.common.untrusted import sealed
+from components.publish.options import ANY_REGRESSION
 from components.publish.paired import Comparison
 
-MIN_ACCURACY = 0.6
-# Not worse means not one photo worse. More than 0 by default would let every publication give that
-# much away, and ten of them add up; and of 28 photos one is 3.6 points, so that there any smaller
-# allowance is 0 anyway. Holding back costs nothing: what is published stays, and whoever prefers
-# the new model says so with this option.
-MAX_REGRESSION = 0.0
-ANY_REGRESSION = 1.0  # nothing is asked of the comparison, not even that there is one
 TOLERANCE = 1e-9  # of rounding, in accuracies
 PUBLISH, HOLD = "publish", "hold"
 MAX_BYTES = 4 * 1024 * 1024  # of a decision; a model.json, whose classes it may name, has 1 MB
@@ -186,9 +180,3 @@ def _comparison(content: dict[str, Any]) -> Comparison:
     if not all(isinstance(count, int) and count >= 0 for count in counts):
         raise ValueError(f"the counts {counts} make no sense")
     return found
-
-
-def check_share(name: str, value: float) -> None:
-    """Raise `InputError` unless the option is 0 to 1."""
-    if not 0 <= value <= 1:
-        raise InputError(f"--{name} is {value}: expected 0 to 1")

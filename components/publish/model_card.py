@@ -18,7 +18,7 @@ from components.common.model import layout
 from components.common.model.description import ModelDescription
 from components.common.model.references import MAX_SHOWN, THUMBNAIL_SIDE
 from components.common.network.architecture import parse_architecture
-from components.common.pages.report import RENDERED, WARNING
+from components.common.pages.text import RENDERED, WARNING
 from components.publish import card_figures
 from components.publish.card_figures import code, share, table
 from components.publish.decision import Decision

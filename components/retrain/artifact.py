@@ -10,16 +10,16 @@ from components import __version__
 from components.common.base.step import log, warn
 from components.common.dataset import attribution
 from components.common.dataset.dataset import MANIFEST, Dataset
-from components.common.dataset.photo import RENDERED, Photo
-from components.common.dataset.vocabulary import PARTS
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import PARTS, RENDERED
 from components.common.model import layout, model, references
 from components.common.model.description import ModelDescription, write_description
 from components.retrain import export, quantize
 from components.retrain.calibrate import Calibration, OutOfFold
 from components.retrain.export import KerasModels
-from components.retrain.finetune import FineTuning
-from components.retrain.head import Head, Recipe
+from components.retrain.head import Head
 from components.retrain.material import Material
+from components.retrain.options import FineTuning, Recipe
 from components.retrain.quantize import Int8
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from components.common.model.model import softmax
 from components.common.model.unknown import ClassDistances, UnknownRule
-from components.retrain.head import Examples, Head, Recipe, cross_entropy, train
+from components.retrain.head import Examples, Head, cross_entropy, train
+from components.retrain.options import Recipe
 
 FOLDS = 5
 MIN_HELD_OUT = 20  # photos; with fewer, nothing is fitted after fine-tuning

@@ -9,54 +9,20 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
 from components.common.network import bottlenecks
 from components.common.network.backbone import Backbone
 from components.common.photos import images
+from components.retrain.options import Distortions
 
 VERSION = 1  # part of the cache's key: change it when a distortion makes something else
-
-
-@dataclass(frozen=True)
-class Distortions:
-    """Options of retrain.py, and how many distorted copies of each photo are made.
-
-    Attributes:
-        flip_left_right: mirror half of the copies.
-        random_crop: percent; the margin that is cut off, at a random side.
-        random_scale: percent; up to how much larger the photo is drawn before it is cut.
-        random_brightness: percent; up to how much brighter or darker.
-        distorted_copies: of each training photo, beside the photo as it is.
-    """
-
-    flip_left_right: bool = False
-    random_crop: int = 0
-    random_scale: int = 0
-    random_brightness: int = 0
-    distorted_copies: int = 4
-
-    def __bool__(self) -> bool:
-        amounts = (self.random_crop, self.random_scale, self.random_brightness)
-        return self.flip_left_right or any(amounts)
-
-    def check(self) -> None:
-        """Raise `InputError` where an option makes no sense."""
-        for name in ("random_crop", "random_scale"):
-            if (value := getattr(self, name)) < 0:
-                raise InputError(f"--{name} is {value}: expected 0 or more percent")
-        if not 0 <= self.random_brightness < 100:
-            raise InputError(f"--random_brightness is {self.random_brightness}: expected 0 to 99")
-        if not 1 <= self.distorted_copies <= 100:
-            raise InputError(f"--distorted_copies is {self.distorted_copies}: expected 1 to 100")
 
 
 def distorted_input(

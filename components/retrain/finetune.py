@@ -24,53 +24,16 @@ from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import TRAINING
 from components.common.photos import images
-from components.retrain.checkpoints import Checkpoint, Checkpoints, check_place
-from components.retrain.distort import Distortions
+from components.retrain.checkpoints import Checkpoint, Checkpoints
 from components.retrain.export import KerasModels
 from components.retrain.head import Head
+from components.retrain.options import Distortions, FineTuning
 from components.retrain.photo_batches import DECODE_THREADS, PREDICT_BATCH, PhotoBatches
 
 if TYPE_CHECKING:
     import keras
 
 REPORT_INTERVAL = 10  # steps
-
-
-@dataclass(frozen=True)
-class FineTuning:
-    """Options of fine-tuning.
-
-    Attributes:
-        fine_tune_steps: steps; 0 leaves the backbone as it is.
-        fine_tune_layers: layers of the backbone that learn, counted from its top among those with
-            weights that are no BatchNorm; BatchNorm stays frozen.
-        fine_tune_learning_rate: of Adam; low, since the weights are nearly right.
-        fine_tune_batch_size: photos a step.
-        checkpoint_interval: steps between two checkpoints.
-        require_gpu: fail at once where there is no GPU.
-    """
-
-    fine_tune_steps: int = 0
-    fine_tune_layers: int = 10
-    fine_tune_learning_rate: float = 1e-5
-    fine_tune_batch_size: int = 32
-    checkpoint_interval: int = 50
-    require_gpu: bool = False
-
-    def __bool__(self) -> bool:
-        return self.fine_tune_steps > 0
-
-    def check(self, checkpoint_path: str) -> None:
-        """Raise `InputError` where an option makes no sense."""
-        if self.fine_tune_steps < 0:
-            raise InputError(f"--fine_tune_steps is {self.fine_tune_steps}: expected 0 or more")
-        for name in ("fine_tune_layers", "fine_tune_batch_size", "checkpoint_interval"):
-            if (value := getattr(self, name)) < 1:
-                raise InputError(f"--{name} is {value}: expected 1 or more")
-        rate = self.fine_tune_learning_rate
-        if not 0 < rate < float("inf"):
-            raise InputError(f"--fine_tune_learning_rate is {rate}: expected a positive number")
-        check_place(checkpoint_path)
 
 
 @dataclass(frozen=True)

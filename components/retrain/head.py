@@ -12,13 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.base.errors import InputError
 from components.common.model.model import softmax
+from components.retrain.options import Recipe
 
 INITIAL_DEVIATION = 0.001
-OPTIMIZERS = ("sgd", "momentum", "adam")
-SCHEDULES = ("constant", "cosine")
-CLASS_WEIGHTS = ("balanced", "none")
 MOMENTUM = 0.9
 # Kingma & Ba 2014, arXiv:1412.6980; epsilon as Keras has it.
 ADAM_BETAS = (0.9, 0.999)
@@ -52,85 +49,6 @@ class Head:
         """Scores before softmax, float32 of shape (N, classes)."""
         scores: NDArray[np.float32] = vectors @ self.weights + self.biases
         return scores
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Options of the training, the first seven named and defaulted as retrain.py's.
-
-    Attributes:
-        how_many_training_steps: steps of gradient descent.
-        learning_rate: of the first step.
-        train_batch_size: photos a step, drawn with replacement.
-        validation_batch_size: photos of a look at the validation part; -1 for all.
-        test_batch_size: photos tested at the end; -1 for all.
-        eval_step_interval: steps between two looks.
-        seed: same seed and data, same weights to the last bit.
-        optimizer: one of `OPTIMIZERS`.
-        learning_rate_schedule: one of `SCHEDULES`; cosine falls to 0 at the last step
-            (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts).
-        l2: adds l2 / 2 times the sum of the squared weights (not the biases) to the mean cross
-            entropy.
-        label_smoothing: share of each label that is spread over all classes
-            (Szegedy et al. 2015, arXiv:1512.00567).
-        class_weights: "balanced" draws every class equally often, "none" every photo.
-        early_stopping_patience: looks without a better cross entropy on the whole validation part
-            after which training ends with the best weights seen; 0 for never.
-    """
-
-    how_many_training_steps: int = 4000
-    learning_rate: float = 0.01
-    train_batch_size: int = 100
-    validation_batch_size: int = 100
-    test_batch_size: int = -1
-    eval_step_interval: int = 10
-    seed: int = 0
-    optimizer: str = "sgd"
-    learning_rate_schedule: str = "constant"
-    l2: float = 0.0
-    label_smoothing: float = 0.0
-    class_weights: str = "balanced"
-    early_stopping_patience: int = 0
-
-    def check(self) -> None:
-        """Raise `InputError` where an option makes no sense."""
-        for name in ("how_many_training_steps", "train_batch_size", "eval_step_interval"):
-            if (value := getattr(self, name)) < 1:
-                raise InputError(f"--{name} is {value}: expected 1 or more")
-        for name in ("seed", "early_stopping_patience"):
-            if (value := getattr(self, name)) < 0:
-                raise InputError(f"--{name} is {value}: expected 0 or more")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"--learning_rate is {self.learning_rate}: expected a positive number")
-        if not 0 <= self.l2 < float("inf"):
-            raise InputError(f"--l2 is {self.l2}: expected 0 or more")
-        if not 0 <= self.label_smoothing < 1:
-            raise InputError(f"--label_smoothing is {self.label_smoothing}: expected 0 to below 1")
-        for name, known in (
-            ("optimizer", OPTIMIZERS),
-            ("learning_rate_schedule", SCHEDULES),
-            ("class_weights", CLASS_WEIGHTS),
-        ):
-            if (value := getattr(self, name)) not in known:
-                raise InputError(f"--{name} is {value!r}: expected one of {', '.join(known)}")
-
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
-        if self.learning_rate_schedule == "constant":
-            return self.learning_rate
-        progress = step / self.how_many_training_steps
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-# What the pipeline trains with: chosen on photos of flowers (benchmarks/accuracy.py). The penalty
-# makes the optimum finite, and Adam with a falling rate is there in 1,000 steps.
-PIPELINE = Recipe(
-    how_many_training_steps=1000,
-    learning_rate=0.001,
-    optimizer="adam",
-    learning_rate_schedule="cosine",
-    l2=0.03,
-)
 
 
 @dataclass(frozen=True)

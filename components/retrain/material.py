@@ -15,8 +15,9 @@ from components.common.model.model import softmax
 from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import Architecture, parse_architecture
 from components.common.network.bottlenecks import Bottlenecks
-from components.retrain.distort import Distortions, distorted_bottlenecks
+from components.retrain.distort import distorted_bottlenecks
 from components.retrain.head import Examples, Head
+from components.retrain.options import Distortions
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import TRAINING, VALIDATION
 from components.common.photos import images
-from components.retrain.distort import Distortions, distorted_input
+from components.retrain.distort import distorted_input
+from components.retrain.options import Distortions
 
 if TYPE_CHECKING:
     import keras

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,55 +22,17 @@ from components.retrain import artifact, calibrate, export, finetune
 from components.retrain import sweep as sweeping
 from components.retrain.artifact import Trained
 from components.retrain.calibrate import Calibration
-from components.retrain.distort import Distortions
 from components.retrain.export import KerasModels
-from components.retrain.finetune import FineTuning
-from components.retrain.head import (
-    Examples,
-    Head,
-    Look,
-    Recipe,
-    draw_batch,
-    score,
-    train,
-)
+from components.retrain.head import Examples, Head, Look, draw_batch, score, train
 from components.retrain.material import Material, gather, misclassified
 from components.retrain.mirror import LogMirror
+from components.retrain.options import Distortions, Extras, FineTuning, Recipe, RetrainOptions
 
 if TYPE_CHECKING:
     from components.retrain.summaries import TensorBoardSummaries
 
 MISCLASSIFIED_SHOWN = 12
 THUMBNAIL_SIDE = 224
-
-
-@dataclass(frozen=True)
-class Extras:
-    """What else is written or printed.
-
-    Attributes:
-        final_tensor_name: name of the frozen graph's output.
-        intermediate_output_graphs_dir: where frozen graphs go while training is under way.
-        intermediate_store_frequency: steps between two of them; 0 for none.
-        print_misclassified_test_images: print the test photos that the head gets wrong.
-        int8: also make and measure the int8 form.
-    """
-
-    final_tensor_name: str = layout.SCORES
-    intermediate_output_graphs_dir: str = ""
-    intermediate_store_frequency: int = 0
-    print_misclassified_test_images: bool = False
-    int8: bool = True
-
-    def check(self) -> None:
-        """Raise `InputError` where an option makes no sense."""
-        if self.intermediate_store_frequency < 0:
-            value = self.intermediate_store_frequency
-            raise InputError(f"--intermediate_store_frequency is {value}: expected 0 or more")
-        if not self.final_tensor_name.replace("_", "").isalnum():
-            raise InputError(
-                f"--final_tensor_name is {self.final_tensor_name!r}: expected letters, digits and _"
-            )
 
 
 @step("retrain")
@@ -84,12 +45,9 @@ def retrain(
     recipe: Recipe = Recipe(),
     distortions: Distortions = Distortions(),
     fine_tuning: FineTuning = FineTuning(),
-    checkpoint_path: str = "",
-    sweep: bool = False,
-    logs_place: str = "",
+    options: RetrainOptions = RetrainOptions(),
     extras: Extras = Extras(),
-    weights: str = "",
-    cache_dir: str = "",
+    logs_place: str = "",
 ) -> None:
     """Train the head on the training part and write the model.
 
@@ -101,28 +59,23 @@ def retrain(
         recipe: how the head is trained.
         distortions: how copies of the training photos are distorted.
         fine_tuning: how the backbone is trained after the head.
-        checkpoint_path: folder, gs://… or s3://… for checkpoints of fine-tuning; by default in the
-            cache folder.
-        sweep: train with the best of a handful of learning rates and penalties.
-        logs_place: gs://… or s3://… where the logs appear while training goes on.
+        options: what else the training is told; its weights file is the one that the bottlenecks
+            were computed with.
         extras: what else is written.
-        weights: the weights file that the bottlenecks were computed with; found by default.
-        cache_dir: where the pretrained weights are kept; by default the user's cache folder.
+        logs_place: gs://… or s3://… where the logs appear while training goes on.
 
     Raises:
         InputError: an option that makes no sense, or artifacts that do not belong together.
     """
-    recipe.check()
-    distortions.check()
-    fine_tuning.check(checkpoint_path)
-    extras.check()
+    for told in (recipe, distortions, fine_tuning, options, extras):
+        told.check()
     quiet_tensorflow()
     if fine_tuning.require_gpu:
         finetune.check_gpu(required=True)
-    cache = Path(cache_dir).expanduser() if cache_dir else default_cache_dir()
-    material = gather(training, bottleneck_dir, distortions, recipe.seed, weights, cache)
-    pretrained = _pretrained(material.vectors, cache, weights)
-    trials = sweeping.run(material, recipe) if sweep else []
+    cache = Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir()
+    material = gather(training, bottleneck_dir, distortions, recipe.seed, options.weights, cache)
+    pretrained = _pretrained(material.vectors, cache, options.weights)
+    trials = sweeping.run(material, recipe) if options.sweep else []
     recipe = trials[0].recipe if trials else recipe
     load_tensorflow()
     from components.retrain.summaries import TensorBoardSummaries
@@ -138,7 +91,7 @@ def retrain(
         last = _train(material, recipe, [summaries.add, graphs])
         models = export.build(material.architecture, pretrained, last.head)
         if fine_tuning:
-            place = checkpoint_path or str(cache / "checkpoints")
+            place = options.checkpoint_path or str(cache / "checkpoints")
             models = _fine_tuned(
                 material,
                 pretrained,

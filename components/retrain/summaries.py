@@ -20,7 +20,8 @@ from components.common.base.errors import InputError
 from components.common.base.files import naming_full_disk
 from components.common.model.model import softmax
 from components.retrain.finetune import TunedLook
-from components.retrain.head import Examples, Look, Recipe
+from components.retrain.head import Examples, Look
+from components.retrain.options import Recipe
 from components.retrain.sweep import Trial
 
 TRAIN, VALIDATION = "train", "validation"

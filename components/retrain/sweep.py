@@ -7,8 +7,9 @@ import numpy as np
 
 from components.common.base.step import log
 from components.retrain import calibrate
-from components.retrain.head import Examples, Recipe, cross_entropy
+from components.retrain.head import Examples, cross_entropy
 from components.retrain.material import Material
+from components.retrain.options import Recipe
 
 RATES = (0.3, 1.0, 3.0)  # times the recipe's
 PENALTIES = (0.0, 0.01, 0.03, 0.1)

@@ -19,12 +19,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from components.common.pages import line_chart
+from components.common.pages import plot
 from components.common.base.errors import InputError, WorkError
 from components.common.base.files import default_cache_dir
-from components.common.pages.line_chart import Axis, Line
+from components.common.pages.chart import Axis, Chart, Line, share_axis
 from components.common.base.step import log, run_command
-from components.retrain.head import PIPELINE, Look, Recipe, score, train
+from components.retrain.options import PIPELINE
+from components.retrain.options import Recipe
+from components.retrain.head import Look, score, train
 from programs.learning_curve.points import DRAWS, SIZES, Material, measure, parse_sizes, read
 from programs.learning_curve.report import Curve, files, text
 
@@ -46,14 +48,14 @@ COLOURS = 256
 Points = list[tuple[float, float]]
 
 
-def learning_rates(material: Material) -> str:
+def learning_rates(material: Material) -> Chart:
     """Cross entropy on photos that are not learned from, by step, for three learning rates."""
     lines = []
     for rate, name in RATES:
         recipe = Recipe(learning_rate=rate, how_many_training_steps=STEPS)
-        lines.append(Line(name, curves(material, recipe)["validation cross entropy"]))
+        lines.append(Line(curves(material, recipe)["validation cross entropy"], name))
     ends = ", ".join(f"{line.name}, {line.points[-1][1]:.2f}" for line in lines)
-    return line_chart.svg(
+    return Chart(
         f"Validation cross entropy over {STEPS} steps for three learning rates; at the end {ends}.",
         steps_axis(STEPS),
         entropy_axis(0.5, 16),
@@ -61,35 +63,35 @@ def learning_rates(material: Material) -> str:
     )
 
 
-def how_many_steps(material: Material) -> str:
+def how_many_steps(material: Material) -> Chart:
     """Accuracy by step, of retrain.py's recipe."""
     seen = curves(material, Recipe(how_many_training_steps=STEPS))
     lines = [
-        Line("training photos", seen["train accuracy"]),
-        Line("validation photos", seen["validation accuracy"]),
+        Line(seen["train accuracy"], "training photos"),
+        Line(seen["validation accuracy"], "validation photos"),
     ]
     shown = [(at, dict(lines[1].points)[at]) for at in (10, 100, 1000)]
-    return line_chart.svg(
+    return Chart(
         "Validation accuracy "
         + ", ".join(f"{value:.2f} after {at:.0f} steps" for at, value in shown)
         + "; on the training photos it reaches 1.",
         Axis("step", 1, STEPS, [(n, f"{n:,}") for n in (1, 10, 100, 1000, 4000)], logarithmic=True),
-        line_chart.share_axis("accuracy"),
+        share_axis("accuracy"),
         lines,
     )
 
 
-def good_and_bad(material: Material) -> str:
+def good_and_bad(material: Material) -> Chart:
     """Both cross entropies with the pipeline's recipe, and where training goes on too freely."""
     good = curves(material, dataclasses.replace(PIPELINE, how_many_training_steps=STEPS))
     bad = curves(material, TOO_FREE)
     lines = [
-        Line("good", good["validation cross entropy"]),
-        Line("bad", bad["validation cross entropy"]),
-        Line("training, good", good["train cross entropy"]),
+        Line(good["validation cross entropy"], "good"),
+        Line(bad["validation cross entropy"], "bad"),
+        Line(good["train cross entropy"], "training, good"),
     ]
     low = min(value for _, value in lines[1].points)
-    return line_chart.svg(
+    return Chart(
         f"The good run's validation cross entropy falls to {lines[0].points[-1][1]:.2f} and stays; "
         f"the bad run's falls to {low:.2f} and rises to {lines[1].points[-1][1]:.2f}. On the "
         "training photos it is near 0.",
@@ -113,7 +115,7 @@ def curves(material: Material, recipe: Recipe) -> dict[str, Points]:
     shown = dataclasses.replace(recipe, validation_batch_size=1, eval_step_interval=LOOKS)
     with np.errstate(over="ignore", invalid="ignore"):
         train(material.pool, material.held_out, len(material.classes), shown, look)
-    return {name: line_chart.thinned(points, 450) for name, points in found.items()}
+    return found
 
 
 def steps_axis(last: int) -> Axis:
@@ -182,8 +184,8 @@ def draw(images: Path) -> None:
         "steps": how_many_steps(material),
         "good-and-bad": good_and_bad(material),
     }
-    for name, element in charts.items():
-        (HERE / f"{name}.svg").write_text(line_chart.svg_file(element))
+    for name, drawn in charts.items():
+        (HERE / f"{name}.svg").write_text(plot.svg_file(drawn))
     points = measure(material, parse_sizes(SIZES), DRAWS)
     curve = Curve(str(images), "mobilenet_1.0_224", material.classes, points, material.rendered)
     (HERE / "learning-curve.svg").write_text(files(curve)["svg"])

@@ -13,8 +13,9 @@ from components.common.base.step import run_command
 from components.common.dataset.species import Species
 from components.common.web.fetch import Fetcher
 from components.common.web.fetch_outcome import FetchError, HostUnreachable
-from components.download.candidate import Options, Query
+from components.download.candidate import Query
 from components.download.download import SEARCHED, SOURCES
+from components.download.options import DownloadOptions
 
 EXPECTED = ("url", "title", "author", "licence", "observation", "source_page")
 
@@ -41,7 +42,7 @@ def _command(arguments: argparse.Namespace) -> int:
 
 def check(source: str, taxon: str, contact: str = "") -> str:
     """Fetch one photo; returns what was wrong, empty if nothing was."""
-    options = Options(source=source, contact=contact)
+    options = DownloadOptions(source=source, contact=contact)
     with tempfile.TemporaryDirectory() as cache, Fetcher(Path(cache), contact=contact) as fetcher:
         query = Query(Species(taxon), options, fetcher)
         try:

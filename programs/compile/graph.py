@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from kfp import dsl
@@ -10,6 +10,7 @@ from kfp import dsl
 PIPELINE_NAME = "wild-mushrooms"
 # Where the photos come from is chosen when the graph is built.
 DOWNLOAD, DATASET = "download", "dataset"
+_KEYWORDS = inspect.Parameter.VAR_KEYWORD
 
 
 class Outputs(NamedTuple):
@@ -30,29 +31,38 @@ class Outputs(NamedTuple):
 
 
 def shaped(
-    *, without: Collection[str], outputs: bool
+    *,
+    options: Mapping[str, Any],
+    without: Collection[str],
+    outputs: bool,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Leave parameters, or the outputs, out of a pipeline function, as KFP sees it.
+    """Give a pipeline function the parameters that KFP is to see, and with or without outputs.
 
     A parameter that changes nothing in a pipeline should not be there to be filled in.
 
     Args:
+        options: defaults of the options that the function takes as keyword arguments.
         without: names of parameters to leave out; the function gets None for them.
         outputs: whether the function's return annotation stays.
     """
 
     def shape(function: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(function)
-        kept = [entry for name, entry in signature.parameters.items() if name not in without]
+        written = [entry for entry in signature.parameters.values() if entry.kind is not _KEYWORDS]
+        declared = [
+            inspect.Parameter(name, written[0].kind, default=default, annotation=type(default))
+            for name, default in options.items()
+        ]
+        parameters = [entry for entry in (*written, *declared) if entry.name not in without]
 
         @functools.wraps(function)
         def graph(*channels: Any) -> Any:
-            given = dict(zip((entry.name for entry in kept), channels, strict=True))
-            return function(**dict.fromkeys(without), **given)
+            by_name = zip((entry.name for entry in parameters), channels, strict=True)
+            return function(**dict.fromkeys(without), **dict(by_name))
 
         # KFP reads this, and hands the parameters over in its order.
         graph.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=kept,
+            parameters=parameters,
             return_annotation=signature.return_annotation if outputs else inspect.Signature.empty,
         )
         return graph

@@ -6,123 +6,32 @@ second, and a run on this machine has no use for it.
 """
 
 import argparse
-import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from kfp import dsl
 
 from components import settings
-from components.common.base import step
-from components.common.base.errors import InputError
+from components.common.base import options
 from components.settings import ClusterOptions
 from components.tensorboard.tensorboard import SECRET_KEYS
-
-PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-# As Kubernetes writes them: a name in a URL, a label or resource with an optional prefix.
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_KEY = re.compile(rf"({_NAME.pattern}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?")
-_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # also of a namespace's name
-_SIZE = re.compile(r"[1-9]\d*(Ki|Mi|Gi|Ti|k|M|G|T)?")
-_UNITS = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-_UNITS |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
-_MOST_SECONDS = 2**31 - 1  # KFP keeps them in an int32
-
-_HELP = {
-    "image_pull_policy": "Always, IfNotPresent or Never",
-    "image_pull_secrets": "secrets for a private registry, with commas",
-    "cache_claim": "PersistentVolumeClaim for the cache and for checkpoints of fine-tuning; empty: "
-    "each pod has its own, which goes with it",
-    "store_secret": "secret with accesskey and secretkey for s3:// places; empty: the pod's own "
-    "identity, as on AWS and GCP",
-    "store_endpoint": "address of an S3 store that is not Amazon's; empty for Amazon's",
-    "store_prefix": "s3:// or gs:// place for published models (publish_dir) and, without a cache "
-    "claim, checkpoints (checkpoint_path); empty: each run must name them",
-    "accelerator": "resource name of the GPUs",
-    "gpus": "GPUs for retrain",
-    "gpu_toleration": "key of the taint on GPU nodes; empty for none",
-    "gpu_node_selector": "labels of the GPU's node, key=value with commas",
-    "shm_size": "of /dev/shm for retrain on a GPU; part of its memory",
-    "exit_summary": "end with a step that says how the run ended; off for KFP before 2.16",
-    "deadline_s": "seconds after which a whole run is ended, waiting included",
-    "ttl_s": "seconds that a run's pods and their logs are kept after its end",
-}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what compiling fixes to a parser, for `compile` and `submit` alike."""
     group = parser.add_argument_group("cluster", "fixed by compiling; everything else is per run")
-    defaults = dataclasses.asdict(ClusterOptions())
-    step.add_options(
-        group, *((name, _text(value), _HELP[name]) for name, value in defaults.items())
-    )
+    options.add_to(group, ClusterOptions)
 
 
-def cluster_options(options: argparse.Namespace) -> ClusterOptions:
+def cluster_options(arguments: argparse.Namespace) -> ClusterOptions:
     """The cluster's options from a command line.
 
     Raises:
-        InputError: one of them cannot be right.
+        InputError: Kubernetes or KFP would refuse one of them, or take it in silence.
     """
-    values = {}
-    for field in dataclasses.fields(ClusterOptions):
-        value = getattr(options, field.name)
-        if isinstance(field.default, tuple):
-            value = tuple(part.strip() for part in value.split(",") if part.strip())
-        values[field.name] = value
-    cluster = ClusterOptions(**values)
-    check(cluster)
+    cluster = ClusterOptions.of(arguments)
+    cluster.check()
     return cluster
-
-
-def check_name(option: str, value: str) -> None:
-    """Raise `InputError` unless an option is empty or a name as Kubernetes takes it."""
-    if value and not _NAME.fullmatch(value):
-        _refuse(option, value, "a name of Kubernetes: a-z, 0-9, - and .")
-
-
-def check_label(option: str, value: str) -> None:
-    """Raise `InputError` unless an option is the name of a namespace."""
-    if not _LABEL.fullmatch(value):
-        _refuse(option, value, "a name of Kubernetes: up to 63 of a-z, 0-9 and -")
-
-
-def check(cluster: ClusterOptions) -> None:
-    """Raise `InputError` where Kubernetes or KFP would refuse an option, or take it in silence."""
-    if cluster.image_pull_policy not in PULL_POLICIES:
-        _refuse("image_pull_policy", cluster.image_pull_policy, " or ".join(PULL_POLICIES))
-    for name in ("cache_claim", "store_secret"):
-        check_name(name, getattr(cluster, name))
-    for secret in cluster.image_pull_secrets:
-        if not _NAME.fullmatch(secret):
-            _refuse("image_pull_secrets", secret, "names of Kubernetes: a-z, 0-9, - and .")
-    if cluster.store_endpoint and not re.fullmatch(
-        r"https?://[^\s/@]+(/[^\s@]*)?", cluster.store_endpoint
-    ):
-        _refuse("store_endpoint", cluster.store_endpoint, "http://host:port or https://host")
-    if cluster.store_prefix and not re.fullmatch(
-        r"(gs|s3)://[^\s/]+(/[^\s]*)?", cluster.store_prefix
-    ):
-        _refuse("store_prefix", cluster.store_prefix, "gs://bucket/folder or s3://bucket/folder")
-    for name in ("accelerator", "gpu_toleration"):
-        value = getattr(cluster, name)
-        if (value or name == "accelerator") and not _KEY.fullmatch(value):
-            _refuse(name, value, "a key such as nvidia.com/gpu")
-    for label in cluster.gpu_node_selector:
-        key, equals, value = label.partition("=")
-        if not (equals and _KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
-            _refuse("gpu_node_selector", label, "key=value")
-    memory = settings.RESOURCES["retrain"].memory
-    if not _SIZE.fullmatch(cluster.shm_size) or amount(cluster.shm_size) > amount(memory):
-        expected = f"a size such as 1Gi, part of the {memory} of retrain's memory"
-        _refuse("shm_size", cluster.shm_size, expected)
-    if cluster.gpus < 1:
-        _refuse("gpus", cluster.gpus, "1 or more")
-    for name in ("deadline_s", "ttl_s"):
-        if not 1 <= (seconds := getattr(cluster, name)) <= _MOST_SECONDS:
-            _refuse(name, seconds, f"1 to {_MOST_SECONDS} seconds")
 
 
 def schedule(task: dsl.PipelineTask, cluster: ClusterOptions, *, gpu: bool) -> None:
@@ -158,12 +67,6 @@ def schedule(task: dsl.PipelineTask, cluster: ClusterOptions, *, gpu: bool) -> N
         _give_store(task, cluster)
     if gpu and resources.gpu:
         _give_gpu(task, cluster)
-
-
-def amount(quantity: str) -> float:
-    """The number that Kubernetes reads in a quantity such as 500m, 2G or 1Gi."""
-    number = quantity.rstrip("mkKMGTi")
-    return float(number) * _UNITS[quantity.removeprefix(number)]
 
 
 def configuration(cluster: ClusterOptions | None) -> dsl.PipelineConfig | None:
@@ -225,12 +128,3 @@ def _give_gpu(task: dsl.PipelineTask, cluster: ClusterOptions) -> None:
     for label in cluster.gpu_node_selector:
         key, _, value = label.partition("=")
         kubernetes.add_node_selector(task, key, value)
-
-
-def _text(value: Any) -> Any:
-    """A default as the command line takes it: several with commas."""
-    return ",".join(value) if isinstance(value, tuple) else value
-
-
-def _refuse(name: str, value: object, expected: str) -> None:
-    raise InputError(f"--{name} is {value!r}: expected {expected}")

@@ -6,15 +6,17 @@ none of these heads has seen. It takes seconds and no TensorFlow.
 """
 
 import argparse
-import dataclasses
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from components.common.base import options
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, default_cache_dir
-from components.common.base.step import add_options, run_command
-from components.common.network.architecture import DEFAULT_ARCHITECTURE, NAMES
-from components.retrain.head import PIPELINE
+from components.common.base.options import Options, cache_dir_option, option, seed_option
+from components.common.base.step import run_command
+from components.common.network.architecture import architecture_option, weights_option
+from components.retrain.options import PIPELINE
 from programs.learning_curve.points import (
     DRAWS,
     SIZES,
@@ -28,6 +30,26 @@ from programs.learning_curve.report import Curve, files, lasting_name, run_page,
 NAME = "learning-curve"
 
 
+@dataclass(frozen=True)
+class CurveOptions(Options):
+    """Which photos are measured on, how often, and where the curve goes."""
+
+    image_dir: str = option(
+        "", "folder of class folders, or a dataset with its parts, such as runs/latest/training"
+    )
+    sizes: str = option(SIZES, "photos per class, separated by commas; all of them come last")
+    draws: int = option(DRAWS, "how often each number of photos is tried, with other photos")
+    testing_percentage: int = option(
+        TESTING_PERCENTAGE, "percentage of a folder's photos that are measured on"
+    )
+    architecture: str = architecture_option()
+    weights: str = weights_option()
+    cache_dir: str = cache_dir_option()
+    runs_dir: str = option("runs", "folder in which the curve gets a folder of its own")
+    output_dir: str = option("", "this folder instead; an earlier curve there is replaced")
+    seed: int = seed_option()
+
+
 def _new_name(parent: Path) -> Path:
     """The folder of the next curve, such as runs/20261127-101500-learning-curve."""
     stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{NAME}"
@@ -37,10 +59,13 @@ def _new_name(parent: Path) -> Path:
     raise InputError(f"{parent} has a hundred curves of this second already")
 
 
-def _command(options: argparse.Namespace) -> None:
+def _command(arguments: argparse.Namespace) -> None:
+    options = CurveOptions.of(arguments)
+    options.check()
+    if not options.image_dir:
+        raise InputError("--image_dir is missing: expected a folder of class folders of photos")
     cache = Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir()
-    recipe = dataclasses.replace(PIPELINE, seed=options.seed)
-    recipe.check()
+    recipe = replace(PIPELINE, seed=options.seed)
     sizes = parse_sizes(options.sizes)
     image_dir = lasting_name(Path(options.image_dir))
     material = read(
@@ -75,23 +100,7 @@ def main() -> None:
         prog="python -m programs.learning_curve",
         description="Measure what number of photos buys what accuracy, and draw it.",
     )
-    parser.add_argument(
-        "--image_dir",
-        required=True,
-        help="a folder of class folders, or a dataset with its parts, such as runs/latest/training",
-    )
-    add_options(
-        parser,
-        ("sizes", SIZES, "photos a class, separated by commas; all of them come last"),
-        ("draws", DRAWS, "how often each is tried, with other photos"),
-        ("testing_percentage", TESTING_PERCENTAGE, "of a folder's photos that are measured on"),
-        ("architecture", DEFAULT_ARCHITECTURE, NAMES),
-        ("weights", "", "a pretrained weights file; found by itself by default"),
-        ("cache_dir", "", "where bottlenecks and networks are kept (default: the user's cache)"),
-        ("runs_dir", "runs", "where a folder of its own is made"),
-        ("output_dir", "", "this folder instead; an earlier curve there is replaced"),
-        ("seed", 0, "same seed and photos, same curve"),
-    )
+    options.add_to(parser, CurveOptions)
     run_command("learning_curve", parser, _command)
 
 

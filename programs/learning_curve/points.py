@@ -16,12 +16,13 @@ from components.common.base.step import Progress, warn
 from components.common.base.wording import counted
 from components.common.dataset import class_folders
 from components.common.dataset.dataset import MANIFEST, Dataset
-from components.common.dataset.photo import RENDERED, Photo
-from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import RENDERED, TEST, TRAINING, VALIDATION
 from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import DEFAULT_ARCHITECTURE
 from components.retrain import from_folder
-from components.retrain.head import PIPELINE, Examples, Recipe, score, train
+from components.retrain.head import Examples, score, train
+from components.retrain.options import PIPELINE, Recipe
 
 SIZES = "5,10,20,50,100,200"
 DRAWS = 10

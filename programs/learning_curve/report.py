@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from components.common.dataset.dataset import MANIFEST
-from components.common.pages import line_chart
-from components.common.pages.line_chart import Axis, Line
-from components.common.pages.report import class_name, escape, notices, page, percent, table
+from components.common.pages import page, plot
+from components.common.pages.chart import Axis, Chart, Line, share_axis
+from components.common.pages.text import percent
 from programs.learning_curve.points import Point
 
 RENDERED = (
@@ -24,15 +24,6 @@ COLUMNS = (
     *("name", "photos_per_class", "photos", "draws", "median", "least", "most"),
     *("interval_low", "interval_high", "test_photos"),
 )
-# On a wide screen the words stand beside the picture, and both together fill the card.
-CSS = """
-.beside .lines { max-width: none; }
-.stacked.wide tr { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-@media (min-width: 48rem) {
-  .beside { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); gap: 1.5rem; }
-  .beside { align-items: center; }
-}
-"""
 # A step of fewer test photos is no finding, even if all of them changed in one direction: the sign
 # test's probability of that by chance is 2 × 0.5⁵ = 0.06 for five, 0.03 for six.
 FEW = 6
@@ -86,7 +77,7 @@ def files(curve: Curve) -> dict[str, str]:
     """The contents of the files, by their suffix."""
     return {
         "html": _page(curve),
-        "svg": line_chart.svg_file(_picture(curve)),
+        "svg": plot.svg_file(_chart(curve)),
         "csv": _figures(curve),
     }
 
@@ -195,7 +186,7 @@ def _figures(curve: Curve) -> str:
     return written.getvalue()
 
 
-def _picture(curve: Curve) -> str:
+def _chart(curve: Curve) -> Chart:
     points = curve.points
     sizes = [point.per_class for point in points]
     across = Axis(
@@ -208,19 +199,20 @@ def _picture(curve: Curve) -> str:
     chance = 1 / len(curve.classes)
     ends = [(point.median, f"{point.per_class:.0f}") for point in (points[0], points[-1])]
     described = " and ".join(f"{percent(value)} with {size} photos a class" for value, size in ends)
+    medians = [(point.per_class, point.median) for point in points]
     line = Line(
-        "",
-        [(point.per_class, point.median) for point in points],
+        medians,
         band=[(p.per_class, min(p.accuracies), max(p.accuracies)) for p in points],
         whiskers=[(point.per_class, point.low, point.high) for point in points],
-        dots=True,
+        dots=medians,
     )
-    return line_chart.svg(
+    return Chart(
         f"Accuracy by number of photos: {described}.",
         across,
-        line_chart.share_axis("accuracy"),
+        share_axis("accuracy"),
         [line],
-        level=(chance, f"guessing: {percent(chance)}"),
+        reference=[(across.low, chance), (across.high, chance)],
+        reference_name=f"guessing: {percent(chance)}",
     )
 
 
@@ -230,26 +222,12 @@ def _ticks(sizes: Sequence[float]) -> list[tuple[float, str]]:
 
 
 def _page(curve: Curve) -> str:
-    said = "\n".join(f"<p>{escape(text)}</p>" for text in remarks(curve))
-    rows = [[escape(cell) for cell in _cells(point)] for point in curve.points]
-    photos = escape(curve.photos_from)
-    if curve.run_page:
-        photos += f', of <a href="{escape(curve.run_page)}">this run</a>'
-    caption = "Accuracy on the same test photos, by the number of photos learned from."
-    body = f"""{notices(rendered=False, cautions=[RENDERED] if curve.rendered else [])}
-<section class="panel beside" aria-label="Learning curve">
-{_picture(curve)}
-<p class="muted">Dots: the median of the draws. Shade: from the worst draw to the best. Upright
-lines: the 95 % interval (Wilson) of the median, by the number of test photos.</p>
-</section>
-<h2>The figures</h2>
-{table(caption, HEADERS, rows, css="wide")}
-{said}
-<h2>What it means</h2>
-<p>Where a curve still rises at its right end, by more than a few test photos, more photos of each
-class are likely to help. Where it is flat, more of the same will not: look at the mistakes in the
-report of a run instead, and add photos that show what the present ones do not. With few test photos
-nobody can tell the one from the other.</p>
-<p>Classes: {", ".join(map(class_name, curve.classes))}. Photos: {photos}.</p>"""
-    subtitle = f"What number of photos buys what accuracy. {curve.architecture}."
-    return page("Learning curve", subtitle, body, css=line_chart.CSS + CSS)
+    return page.render(
+        __file__,
+        curve=curve,
+        picture=plot.svg(_chart(curve)),
+        cautions=[RENDERED] if curve.rendered else [],
+        headers=HEADERS,
+        rows=[_cells(point) for point in curve.points],
+        remarks=remarks(curve),
+    )

@@ -6,82 +6,67 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from components.clean.clean import MIN_BYTES
+from components.bottleneck.options import BottleneckOptions
+from components.clean.options import CleanOptions
+from components.common.base import options
 from components.common.base.errors import InputError
-from components.common.base.step import add_options
+from components.common.base.options import Options, option
 from components.common.dataset import decisions, ledger
 from components.common.dataset.species import as_parameter, read_species
-from components.common.network import architecture
-from components.common.network.architecture import DEFAULT_ARCHITECTURE, parse_architecture
+from components.common.network.architecture import parse_architecture
 from components.common.store import storage
 from components.common.untrusted.redact import check_no_secret
-from components.curate.selection import Division
-from components.download.candidate import HELP, Options
+from components.curate.options import CurateOptions
 from components.download.download import WHOLE, check_options, class_names
+from components.download.options import DownloadOptions
 from components.download.sources import sample
 from components.publish import places
-from components.publish.decision import MAX_REGRESSION, MIN_ACCURACY, check_share
-from components.retrain.command import SWEEP_HELP, TRAINING_HELP
-from components.retrain.distort import Distortions
-from components.retrain.finetune import FineTuning
-from components.retrain.head import PIPELINE, Recipe
+from components.publish.options import NAME, SAMPLE_NAME, PublishOptions
+from components.retrain.options import PIPELINE, Distortions, FineTuning, RetrainOptions
 
 SPECIES_FILE = Path(__file__).parents[2] / "species.yaml"
 RUNNERS = ("subprocess", "docker")
 LOCAL_PARALLELISM = 2  # kfp.local runs at most two tasks of a loop at once
-# What models are published as: one of drawings must never replace one of photos.
-NAME, SAMPLE_NAME = "mushrooms", "sample"
 
-# The pipeline's parameters with their defaults.
+# The options that the pipeline hands to its steps, in the order in which help lists them, with the
+# values that it starts from where those are not the steps' own.
+KINDS: tuple[options.Kind, ...] = (
+    DownloadOptions,
+    CleanOptions,
+    CurateOptions,
+    BottleneckOptions,
+    PIPELINE,
+    Distortions,
+    FineTuning,
+    RetrainOptions,
+    PublishOptions(name=SAMPLE_NAME),  # as the source
+)
+
+
+# The pipeline's parameters that are options of its steps, with their defaults.
 DEFAULTS: dict[str, Any] = {
-    **dataclasses.asdict(Options()),
-    "min_bytes": MIN_BYTES,
-    "strict": False,
-    **dataclasses.asdict(Division()),
-    "earlier_ledger": "",
-    "decisions": "",
-    "architecture": DEFAULT_ARCHITECTURE,
-    "weights": "",
-    **dataclasses.asdict(PIPELINE),
-    **dataclasses.asdict(Distortions()),
-    **dataclasses.asdict(FineTuning()),
-    "checkpoint_path": "",
-    "sweep": False,
-    "min_accuracy": MIN_ACCURACY,
-    "max_regression": MAX_REGRESSION,
-    "publish_dir": "",
-    "name": SAMPLE_NAME,  # as the source
+    field.name: value
+    for (field, declared), value in zip(
+        options.declarations(*KINDS), options.defaults(*KINDS).values(), strict=True
+    )
+    if declared.in_pipeline
 }
 
-_HELP = {
-    **HELP,
-    "min_bytes": "smallest file that is taken",
-    "strict": "reject photos that are dark, bright, blank, blurred, grey, small or oddly shaped",
-    "train_per_class": "photos per class for retraining",
-    "demo_per_class": "photos per class set aside for the demo",
-    "validation_percentage": "of the photos for retraining",
-    "testing_percentage": "of the photos for retraining",
-    "earlier_ledger": "ledger of an earlier run (its folder ledger/): what it placed stays placed",
-    "decisions": "file of decisions by hand, as curation.html exports it",
-    "architecture": architecture.NAMES,
-    "weights": "a pretrained weights file; found by itself by default",
-    **TRAINING_HELP,
-    "sweep": SWEEP_HELP,
-    "checkpoint_path": "folder, gs://… or s3://… for checkpoints of fine-tuning (default: in the "
-    "cache folder)",
-    "min_accuracy": "what the accuracy's lower bound must reach for publishing",
-    "max_regression": "how much accuracy on the demo photos may be lost against the published "
-    "model; 1 to ask nothing of the comparison",
-    "publish_dir": "folder of published models, gs://… or s3://… (default: published/ beside the "
-    "runs)",
-    "name": f"what the model is published as (default: {NAME}; of the sample, {SAMPLE_NAME})",
-}
+
+@dataclass(frozen=True)
+class RunOptions(Options):
+    """How a run on this machine is started, beside what the pipeline's steps are told."""
+
+    runs_dir: str = option("runs", "folder that runs go to")
+    runner: str = option(
+        RUNNERS[0],
+        "run the steps as processes of this environment, or in their images (make images)",
+        choices=RUNNERS,
+    )
 
 
 @dataclass(frozen=True)
@@ -105,20 +90,17 @@ class Request:
         return cls(**{**content, "run_dir": Path(content["run_dir"])})
 
 
-def add_parameters(
-    parser: argparse.ArgumentParser, own_help: Mapping[str, str] = MappingProxyType({})
-) -> None:
+def add_parameters(parser: argparse.ArgumentParser, *, cluster: bool = False) -> None:
     """Add the pipeline's parameters to a parser, for `run` and `submit` alike.
 
     Args:
         parser: to add to.
-        own_help: texts that differ from those of a run on this machine.
+        cluster: describe them as of a run on a cluster.
     """
-    texts = {**_HELP, **own_help}
-    left_open = {**DEFAULTS, "name": ""}
-    add_options(parser, *((name, default, texts[name]) for name, default in left_open.items()))
+    of_steps_alone = {field.name for field, _ in options.declarations(*KINDS)} - set(DEFAULTS)
+    options.add_to(parser, *KINDS, cluster=cluster, without=of_steps_alone)
     # Empty: what else is handed over says what is meant, else the sample.
-    parser.set_defaults(source="")
+    parser.set_defaults(source="", name="")
     parser.add_argument(
         "--species", type=Path, default=SPECIES_FILE, help="the classes (default: species.yaml)"
     )
@@ -127,34 +109,26 @@ def add_parameters(
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the options of a run on this machine to a parser."""
     add_parameters(parser)
-    parser.add_argument(
-        "--runs_dir", type=Path, default=Path("runs"), help="where runs go (default: runs)"
-    )
-    parser.add_argument(
-        "--runner",
-        choices=RUNNERS,
-        default=RUNNERS[0],
-        help="run the steps as processes of this environment, or in their images (make images)",
-    )
+    options.add_to(parser, RunOptions)
 
 
-def checked(options: argparse.Namespace) -> dict[str, Any]:
+def checked(asked: argparse.Namespace) -> dict[str, Any]:
     """The pipeline's arguments, checked as far as can be without starting it.
 
     Raises:
         InputError: an option makes no sense, or the photos are not there.
     """
-    arguments = {name: getattr(options, name) for name in DEFAULTS}
+    arguments = DEFAULTS | {name: value for name, value in vars(asked).items() if name in DEFAULTS}
     if not arguments["source"]:
         if arguments["image_dir"]:
             arguments["source"] = "storage" if storage.is_uri(arguments["image_dir"]) else "folder"
         else:
-            arguments["source"] = "urls" if arguments["url_list"] else Options.source
+            arguments["source"] = "urls" if arguments["url_list"] else DownloadOptions.source
     for name, value in arguments.items():
         if isinstance(value, str):
             check_no_secret(name, value)
     if not arguments["name"]:
-        sources = check_options(_fields(Options, arguments))
+        sources = check_options(DownloadOptions.of(arguments))
         arguments["name"] = SAMPLE_NAME if sources == ["sample"] else NAME
     paths = ("image_dir", "url_list", "imagenet", "weights", "cache_dir")
     for name in (*paths, "earlier_ledger", "decisions"):
@@ -167,10 +141,8 @@ def checked(options: argparse.Namespace) -> dict[str, Any]:
     if arguments["earlier_ledger"]:
         ledger.read(arguments["earlier_ledger"])
     parse_architecture(arguments["architecture"])
-    _fields(Division, arguments).check()
-    _fields(Recipe, arguments).check()
-    _fields(Distortions, arguments).check()
-    _fields(FineTuning, arguments).check(arguments["checkpoint_path"])
+    for kind in KINDS:
+        kind.of(arguments).check()
     if not arguments["demo_per_class"] and not arguments["testing_percentage"]:
         raise InputError(
             "--demo_per_class and --testing_percentage are both 0: no photo would be left to "
@@ -178,20 +150,20 @@ def checked(options: argparse.Namespace) -> dict[str, Any]:
         )
     places.check_name(arguments["name"])
     places.check_place(arguments["publish_dir"])
-    check_share("min_accuracy", arguments["min_accuracy"])
-    check_share("max_regression", arguments["max_regression"])
-    return arguments | _classes(_fields(Options, arguments), options.species)
+    return arguments | _classes(DownloadOptions.of(arguments), asked.species)
 
 
-def request(options: argparse.Namespace) -> Request:
+def request(asked: argparse.Namespace) -> Request:
     """The run on this machine that was asked for, checked as `checked` does.
 
     Raises:
         InputError: an option makes no sense, or the photos are not there.
     """
-    _check_runs_dir(str(options.runs_dir))
-    arguments = checked(options)
-    runs = options.runs_dir.resolve()
+    how = RunOptions.of(asked)
+    how.check()
+    _check_runs_dir(how.runs_dir)
+    arguments = checked(asked)
+    runs = Path(how.runs_dir).resolve()
     if not storage.is_uri(arguments["publish_dir"]):
         arguments["publish_dir"] = str(
             Path(arguments["publish_dir"] or runs / "published").expanduser().resolve()
@@ -199,21 +171,21 @@ def request(options: argparse.Namespace) -> Request:
     # Now, and not when everything else is done.
     places.check_reachable(arguments["publish_dir"], arguments["name"])
     # The limits of the sources count for each client: one class after another there.
-    own = set(check_options(_fields(Options, arguments))) <= {*WHOLE, "storage"}
+    own = set(check_options(DownloadOptions.of(arguments))) <= {*WHOLE, "storage"}
     parallelism = LOCAL_PARALLELISM if own else 1
-    return Request(_new_run_dir(runs), arguments, parallelism, options.runner)
+    return Request(_new_run_dir(runs), arguments, parallelism, how.runner)
 
 
 def _check_runs_dir(runs_dir: str) -> None:
     """Raise `InputError` for object storage: kfp.local would make a folder named "gs:" of it."""
-    if re.match(r"[a-z0-9]+:/", runs_dir):  # as a Path the address has lost one of its slashes
+    if re.match(r"[a-z0-9]+:/", runs_dir):
         raise InputError(
             f"--runs_dir is {runs_dir}: expected a folder, since a run on this machine hands its "
             "artifacts over as files; to publish into a bucket, set --publish_dir"
         )
 
 
-def _classes(options: Options, species_file: Path) -> dict[str, Any]:
+def _classes(options: DownloadOptions, species_file: Path) -> dict[str, Any]:
     """The parameters `classes` and `species`: from the photos' own labels, or a species file.
 
     Raises:
@@ -231,10 +203,6 @@ def _classes(options: Options, species_file: Path) -> dict[str, Any]:
                 "look for the species (make run SOURCE=inaturalist)"
             )
     return {"classes": classes, "species": species}
-
-
-def _fields(kind: type[Any], arguments: dict[str, Any]) -> Any:
-    return kind(**{field.name: arguments[field.name] for field in dataclasses.fields(kind)})
 
 
 def _new_run_dir(runs: Path) -> Path:

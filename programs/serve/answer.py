@@ -10,7 +10,7 @@ from components.common.model import activation
 from components.common.model.description import ModelDescription
 from components.common.model.model import Model, Prediction, top_k
 from components.common.model.references import Reference, References
-from components.common.pages import report
+from components.common.pages import text
 from components.common.photos import images
 from programs.serve.figures import Figures
 
@@ -155,7 +155,7 @@ def answer(model: Model, references: References | None, photo: bytes, wish: Wish
             classes=list(model.classes),
             rendered=description.rendered,
         ),
-        warning=report.WARNING,
+        warning=text.WARNING,
     )
 
 
@@ -181,13 +181,13 @@ def describe(description: ModelDescription, figures: Figures | None) -> ModelInf
         photos={part: dict(counts) for part, counts in description.photos.items()},
         measured=measured,
         rendered=description.rendered,
-        warning=report.WARNING,
+        warning=text.WARNING,
     )
 
 
 def _spotlight(model: Model, photo: bytes, found: Prediction, label: str) -> str:
     shown = activation.spotlight(photo, model.activation_map(found, label), SPOTLIGHT_SIDE)
-    return report.data_uri(shown)
+    return text.data_uri(shown)
 
 
 def _similar(one: Reference) -> SimilarPhoto:
@@ -197,12 +197,12 @@ def _similar(one: Reference) -> SimilarPhoto:
     return SimilarPhoto(
         label=photo.label,
         similarity=max(-1.0, min(1.0, one.similarity)),
-        title=photo.title[: report.MAX_TEXT],
-        author=photo.author[: report.MAX_TEXT],
-        licence=(licence.name if licence else photo.licence)[: report.MAX_TEXT],
+        title=photo.title[: text.MAX_TEXT],
+        author=photo.author[: text.MAX_TEXT],
+        licence=(licence.name if licence else photo.licence)[: text.MAX_TEXT],
         licence_url=licence.url if licence else "",
-        source_page=page if report.is_web_address(page) else "",
-        thumbnail=report.data_uri(one.thumbnail),
+        source_page=page if text.host(page) else "",
+        thumbnail=text.data_uri(one.thumbnail),
     )
 
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from components.common.model.description import ModelDescription
 from components.common.model.model import Model
 from components.common.model.references import References
-from components.common.pages import report
+from components.common.pages.text import WARNING
 from components.common.photos.images import BadPhoto
 from programs.serve import answer, page, upload
 from programs.serve.answer import Answer, ModelInfo, Problem, State, Wish
@@ -132,7 +132,7 @@ def make_app(
     app = FastAPI(
         title="Wild mushrooms",
         summary="Which mushroom is on this photo?",
-        description=report.WARNING,
+        description=WARNING,
         version=service.description.version,
         docs_url=None,
         redoc_url=None,
@@ -184,7 +184,7 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         "/v1/predict",
         summary="Which class a photo shows",
         description="Takes a photo as the field `image` of a form, or as the body itself. It is "
-        f"not kept. Photos may be {upload.KINDS}. {report.WARNING}",
+        f"not kept. Photos may be {upload.KINDS}. {WARNING}",
         responses=responses,
         openapi_extra={"requestBody": _BODY},
     )

@@ -8,7 +8,6 @@ from components import settings
 from components.common.base.wording import counted
 from components.download.candidate import FETCHED_PER_CLASS, SAMPLES_PER_CLASS
 from components.settings import ClusterOptions
-from programs.compile import scheduling
 
 # Measured on two cores (README.md, docs/training.md): photos of 240 to 1,024 pixels from files to
 # vectors, a step of fine-tuning on 32 photos, and all that TensorFlow starts, trains and exports.
@@ -30,8 +29,8 @@ def describe(
         gpu: the pipeline has a GPU.
         photos: how many there are; 0 where it is not known.
     """
-    biggest = max(settings.RESOURCES.values(), key=lambda one: scheduling.amount(one.memory))
-    cpu = max(scheduling.amount(one.cpu) for one in settings.RESOURCES.values())
+    biggest = max(settings.RESOURCES.values(), key=lambda one: settings.amount(one.memory))
+    cpu = max(settings.amount(one.cpu) for one in settings.RESOURCES.values())
     share = f" and {cluster.gpus} {cluster.accelerator} (retrain)" if gpu else ", no GPU"
     lines = [f"needs   pods of up to {cpu:g} CPU and {biggest.memory} of memory{share}"]
     names = (_without_long_digest(name) for name in images(gpu=gpu).values())

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from components.common.base import options
 from components.common.base.errors import InputError
-from programs.compile import scheduling
+from components.common.base.options import Options, option
 
 DEFAULT_NAMESPACE = "kubeflow"  # of a standalone installation
 TOKEN_VARIABLE, COOKIE_VARIABLE = "MUSHROOM_KFP_TOKEN", "MUSHROOM_KFP_COOKIE"
@@ -19,60 +20,44 @@ SECRET_MAX_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where to submit to. Secrets are not among the fields: they never reach a repr.
+class Place(Options):
+    """Where to submit to. Secrets are not among the fields: they never reach a repr."""
 
-    Attributes:
-        host: address of the API or of the KFP page; empty: in the cluster, or by kubeconfig.
-        namespace: of KFP, or, in a multi-user installation, of the user's profile.
-        kube_context: of kubeconfig; empty: the current one.
-        token_file, cookie_file: files of secrets; empty: the environment is looked at.
-        ca_file: certificates to trust, PEM.
-    """
-
-    host: str = ""
-    namespace: str = DEFAULT_NAMESPACE
-    kube_context: str = ""
-    token_file: str = ""
-    cookie_file: str = ""
-    ca_file: str = ""
+    host: str = option(
+        "",
+        "address of Kubeflow Pipelines or of its page, such as http://localhost:8080 of a "
+        f"port-forward (default: ${HOST_VARIABLE}, the cluster that this runs in, or kubeconfig)",
+    )
+    namespace: str = option(
+        DEFAULT_NAMESPACE,
+        "where KFP runs; in a multi-user installation that of your profile",
+        pattern=r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+        form="a name of Kubernetes: up to 63 of a-z, 0-9 and -",
+    )
+    kube_context: str = option(
+        "", "context of kubeconfig, where no --host is given; empty: the current one"
+    )
+    token_file: str = option(
+        "", f"file of a bearer token (default: ${TOKEN_VARIABLE}, ${TOKEN_PATH_VARIABLE})"
+    )
+    cookie_file: str = option("", f"file of a session cookie (default: ${COOKIE_VARIABLE})")
+    ca_file: str = option("", "certificates that sign the server's, PEM")
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the options of the connection."""
     group = parser.add_argument_group("connection")
-    group.add_argument(
-        "--host",
-        default=os.environ.get(HOST_VARIABLE, ""),
-        help="address of Kubeflow Pipelines, such as http://localhost:8080 of a port-forward "
-        f"(default: ${HOST_VARIABLE}, the cluster that this runs in, or kubeconfig)",
-    )
-    group.add_argument(
-        "--namespace",
-        default=DEFAULT_NAMESPACE,
-        help="where KFP runs; in a multi-user installation that of your profile "
-        f"(default: {DEFAULT_NAMESPACE})",
-    )
-    group.add_argument("--kube_context", default="", help="of kubeconfig, where no --host is given")
-    group.add_argument(
-        "--token_file",
-        default="",
-        help=f"file of a bearer token (default: ${TOKEN_VARIABLE}, ${TOKEN_PATH_VARIABLE})",
-    )
-    group.add_argument(
-        "--cookie_file", default="", help=f"file of a session cookie (default: ${COOKIE_VARIABLE})"
-    )
-    group.add_argument("--ca_file", default="", help="certificates that sign the server's, PEM")
+    options.add_to(group, Place)
+    parser.set_defaults(host=os.environ.get(HOST_VARIABLE, ""))
 
 
-def place_of(options: argparse.Namespace) -> Place:
+def place_of(arguments: argparse.Namespace) -> Place:
     """The options as a place, checked: nothing is sent.
 
     Raises:
         InputError: a file is missing, or a secret would travel in the open.
     """
-    fields = {name: getattr(options, name) for name in Place.__dataclass_fields__}
-    place = Place(**fields)
+    place = Place.of(arguments)
     if place.host and "://" not in place.host:
         raise InputError(f"--host is {place.host!r}: expected http://… or https://…")
     parts = urlsplit(place.host)
@@ -83,7 +68,7 @@ def place_of(options: argparse.Namespace) -> Place:
         raise InputError("--host must hold no user, password, query or fragment")
     if place.ca_file and not Path(place.ca_file).is_file():
         raise InputError(f"--ca_file: there is no file at {place.ca_file}")
-    scheduling.check_label("namespace", place.namespace)
+    place.check()
     if place.token_file and not place.host:
         raise InputError("--token_file is for --host; kubeconfig and pods have their own tokens")
     secret = token(place) or cookie(place)

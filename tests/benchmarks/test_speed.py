@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.speed import frame, growth, materials, plot
+from benchmarks.speed import frame, growth, materials
 from benchmarks.speed.__main__ import ROWS, measure, measures
 from benchmarks.speed.frame import LIMIT, OURS, Check, Row, Series, Turns, Way
 from benchmarks.speed.materials import Bench
@@ -141,6 +141,6 @@ def test_numbered_photos_have_other_bytes_and_nearly_the_same_pixels() -> None:
 def test_growth_is_told_from_points() -> None:
     points = [growth.Point(1_000, 2.0, 100), growth.Point(100_000, 200.0, 110)]
     assert growth.exponent(points) == pytest.approx(1.0)
-    drawn = plot.growth({"clean": [(1_000, 2.0), (100_000, 200.0)]}, "seconds")
+    drawn = growth.picture({"clean": [(1_000, 2.0), (100_000, 200.0)]}, "seconds")
     assert drawn.startswith("<svg")
     assert "100,000" in drawn

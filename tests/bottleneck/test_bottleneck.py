@@ -9,6 +9,7 @@ import pytest
 from conftest import SMALL_ARCHITECTURE, run_captured
 
 from components.bottleneck.bottleneck import bottleneck
+from components.bottleneck.options import BottleneckOptions
 from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.photo import Photo
@@ -50,8 +51,7 @@ def test_same_input_gives_the_same_bits_with_and_without_the_cache(
         bottleneck(
             [dataset],
             tmp_path / name,
-            architecture=SMALL_ARCHITECTURE,
-            cache_dir=str(backbone_cache),
+            BottleneckOptions(architecture=SMALL_ARCHITECTURE, cache_dir=str(backbone_cache)),
         )
     for file in ("bottlenecks.npy", "imagenet.npy", "index.parquet", "backbone.json"):
         first, again = (tmp_path / name / file for name in ("first", "again"))
@@ -68,10 +68,12 @@ def test_weights_file_must_have_the_hash_that_it_is_said_to_have(
         bottleneck(
             [dataset],
             tmp_path / name,
-            architecture=SMALL_ARCHITECTURE,
-            weights=weights,
-            weights_sha256=sha256,
-            cache_dir=str(backbone_cache),
+            BottleneckOptions(
+                architecture=SMALL_ARCHITECTURE,
+                weights=weights,
+                weights_sha256=sha256,
+                cache_dir=str(backbone_cache),
+            ),
         )
 
     compute("right", str(weights), right.upper())
@@ -89,12 +91,11 @@ def test_unknown_architecture_and_missing_dataset_leave_nothing(
     dataset: Path, backbone_cache: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="unknown architecture"):
-        bottleneck([dataset], tmp_path / "out", architecture="inception_v9")
+        bottleneck([dataset], tmp_path / "out", BottleneckOptions(architecture="inception_v9"))
     with pytest.raises(InputError, match="no dataset"):
         bottleneck(
             [tmp_path / "nowhere"],
             tmp_path / "out",
-            architecture=SMALL_ARCHITECTURE,
-            cache_dir=str(backbone_cache),
+            BottleneckOptions(architecture=SMALL_ARCHITECTURE, cache_dir=str(backbone_cache)),
         )
     assert not (tmp_path / "out").exists()

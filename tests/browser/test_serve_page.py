@@ -14,7 +14,7 @@ from serve_process import ServeProcess, serving
 
 from components.common.dataset.dataset import Dataset
 from components.common.model.model import Model
-from components.common.pages import report
+from components.common.pages import text
 from components.common.photos import images
 
 PHONE = {"width": 360, "height": 740}
@@ -138,8 +138,8 @@ def test_photo_gets_its_species_and_the_reasons(desk: Visit, photo: Path, title:
     desk.expect_answer(title)
     page = desk.page
     assert desk.said == []
-    assert report.WARNING in page.inner_text("main")
-    assert report.RENDERED in page.inner_text("main")
+    assert text.WARNING in page.inner_text("main")
+    assert text.RENDERED in page.inner_text("main")
     bars = page.locator("#result .bars li")
     assert bars.count() == 5
     assert "%" in bars.first.inner_text()

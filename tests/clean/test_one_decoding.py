@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from components.clean import clean as clean_module
 from components.clean import quality
 from components.clean.clean import is_placeholder, judge
+from components.clean.options import CleanOptions
+from components.common.dataset import vocabulary
 from components.common.photos import images
 from components.common.photos.images import CleanPhoto
 from components.common.photos.perceptual_hash import phash_of
@@ -42,7 +44,7 @@ def test_good_photo_is_decoded_once(size: tuple[int, int], monkeypatch: pytest.M
         return pixels
 
     monkeypatch.setattr(images.simplejpeg, "decode_jpeg", counted)
-    photo = judge(data, min_bytes=0, suspicious_bytes=0)
+    photo = judge(data, CleanOptions(min_bytes=0, suspicious_bytes=0))
     assert quality.flags(photo) == ()
     phash_of(photo.small)
     assert len(decoded) == 1
@@ -98,7 +100,7 @@ def test_coarse_look_misses_no_flag(shared_photos: Path, monkeypatch: pytest.Mon
     looked = [quality.flags(photo) for photo in photos]
     monkeypatch.setattr(quality, "COARSE_SIDE", 0)
     assert looked == [quality.flags(photo) for photo in photos]
-    assert {flag for flags in looked for flag in flags} >= {*quality.FLAGS[2:]}
+    assert {flag for flags in looked for flag in flags} >= {*vocabulary.QUALITY_FLAGS[2:]}
     assert () in looked
 
 

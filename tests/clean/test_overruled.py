@@ -11,9 +11,11 @@ from PIL import Image
 
 from components.clean import clean as clean_module
 from components.clean.clean import clean, judge
+from components.clean.options import CleanOptions
 from components.common.dataset import decisions
 from components.common.dataset.dataset import Dataset, DatasetWriter
-from components.common.dataset.photo import KEPT_BY_HAND, TRUNCATED, Photo
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import KEPT_BY_HAND, TRUNCATED
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 
@@ -47,9 +49,7 @@ def run(folder: Path, *files: bytes, keep: tuple[bytes, ...] = (), strict: bool 
         folder / "found",
         folder / "good",
         folder / "bad",
-        min_bytes=0,
-        strict=strict,
-        decisions_file=str(place),
+        CleanOptions(min_bytes=0, strict=strict, decisions=str(place)),
     )
     return folder
 
@@ -58,13 +58,13 @@ def test_what_pillow_shows_and_the_strict_decoder_refuses_is_quarantined() -> No
     with Image.open(io.BytesIO(HOLED)) as image:
         image.load()
     with pytest.raises(BadPhoto) as raised:
-        judge(HOLED, min_bytes=0, suspicious_bytes=0)
+        judge(HOLED, CleanOptions(min_bytes=0, suspicious_bytes=0))
     assert raised.value.reason == "quarantined"
 
 
 def test_what_no_decoder_shows_is_damaged() -> None:
     with pytest.raises(BadPhoto) as raised:
-        judge(CUT, min_bytes=0, suspicious_bytes=0)
+        judge(CUT, CleanOptions(min_bytes=0, suspicious_bytes=0))
     assert raised.value.reason == "damaged"
 
 

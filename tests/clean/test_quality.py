@@ -10,7 +10,9 @@ import pytest
 
 from components.clean import quality
 from components.clean.clean import clean
+from components.clean.options import CleanOptions
 from components.common.base.errors import InputError
+from components.common.dataset import vocabulary
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.photo import Photo
 from components.common.photos import images
@@ -39,11 +41,11 @@ def degraded(pixels: np.ndarray) -> dict[str, np.ndarray]:
     noise = np.random.default_rng(0).normal(0, 2, pixels.shape)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return {
-        quality.DARK: (light * 0.25).astype(np.uint8),
-        quality.BRIGHT: (255 - (255 - light) * 0.2).astype(np.uint8),
-        quality.BLURRED: cv2.GaussianBlur(pixels, (0, 0), max(pixels.shape) / 50),
-        quality.GREY: np.repeat(grey[..., None], 3, axis=2),
-        quality.BLANK: np.clip(128 + noise, 0, 255).astype(np.uint8),
+        vocabulary.DARK: (light * 0.25).astype(np.uint8),
+        vocabulary.BRIGHT: (255 - (255 - light) * 0.2).astype(np.uint8),
+        vocabulary.BLURRED: cv2.GaussianBlur(pixels, (0, 0), max(pixels.shape) / 50),
+        vocabulary.GREY: np.repeat(grey[..., None], 3, axis=2),
+        vocabulary.BLANK: np.clip(128 + noise, 0, 255).astype(np.uint8),
     }
 
 
@@ -59,9 +61,9 @@ def test_damaged_photo_has_its_flag(flag: str) -> None:
 @pytest.mark.parametrize(
     ("width", "height", "flag"),
     [
-        (127, 127, quality.SMALL),
-        (400, 130, quality.ODD_ASPECT_RATIO),
-        (130, 500, quality.ODD_ASPECT_RATIO),
+        (127, 127, vocabulary.SMALL),
+        (400, 130, vocabulary.ODD_ASPECT_RATIO),
+        (130, 500, vocabulary.ODD_ASPECT_RATIO),
     ],
 )
 def test_shape_is_judged(width: int, height: int, flag: str) -> None:
@@ -79,16 +81,16 @@ def test_flagged_photo_is_kept_with_a_warning_and_dropped_when_strict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
-    good, grey = as_photo(scene()).data, as_photo(degraded(scene())[quality.GREY]).data
+    good, grey = as_photo(scene()).data, as_photo(degraded(scene())[vocabulary.GREY]).data
     source = dataset(tmp_path / "in", good, grey)
-    clean(source, tmp_path / "out", tmp_path / "rejects", min_bytes=0)
+    clean(source, tmp_path / "out", tmp_path / "rejects", CleanOptions(min_bytes=0))
     found = [photo.flags for photo in Dataset(tmp_path / "out").photos]
     assert found == [("rendered",), ("rendered", "grey")]
     assert (
         "daisy: 1 photo kept although flagged (1 grey); --strict drops them"
         in (tmp_path / "events").read_text()
     )
-    clean(source, tmp_path / "out", tmp_path / "rejects", min_bytes=0, strict=True)
+    clean(source, tmp_path / "out", tmp_path / "rejects", CleanOptions(min_bytes=0, strict=True))
     assert [photo.flags for photo in Dataset(tmp_path / "out").photos] == [("rendered",)]
     (reject,) = Dataset(tmp_path / "rejects").photos
     assert reject.reason == "grey"
@@ -99,10 +101,10 @@ def test_photo_of_two_flags_is_one_photo_in_the_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
-    both = as_photo(degraded(scene(400, 130))[quality.GREY]).data
-    grey = as_photo(degraded(scene())[quality.GREY]).data
+    both = as_photo(degraded(scene(400, 130))[vocabulary.GREY]).data
+    grey = as_photo(degraded(scene())[vocabulary.GREY]).data
     source = dataset(tmp_path / "in", both, grey)
-    clean(source, tmp_path / "out", tmp_path / "rejects", min_bytes=0)
+    clean(source, tmp_path / "out", tmp_path / "rejects", CleanOptions(min_bytes=0))
     (said,) = [
         event["message"]
         for line in (tmp_path / "events").read_text().splitlines()
@@ -114,10 +116,10 @@ def test_photo_of_two_flags_is_one_photo_in_the_warning(
 
 
 def test_cleaning_twice_gives_the_same_flags(tmp_path: Path) -> None:
-    grey = as_photo(degraded(scene())[quality.GREY]).data
+    grey = as_photo(degraded(scene())[vocabulary.GREY]).data
     source = dataset(tmp_path / "in", grey)
-    clean(source, tmp_path / "once", tmp_path / "r1", min_bytes=0)
-    clean(tmp_path / "once", tmp_path / "twice", tmp_path / "r2", min_bytes=0)
+    clean(source, tmp_path / "once", tmp_path / "r1", CleanOptions(min_bytes=0))
+    clean(tmp_path / "once", tmp_path / "twice", tmp_path / "r2", CleanOptions(min_bytes=0))
     (photo,) = Dataset(tmp_path / "twice").photos
     assert photo.flags == ("rendered", "grey")
 
@@ -126,7 +128,7 @@ def test_cleaning_twice_gives_the_same_flags(tmp_path: Path) -> None:
 def test_dataset_is_not_cleaned_onto_itself(tmp_path: Path, same: str) -> None:
     source = dataset(tmp_path / same, as_photo(scene()).data)
     with pytest.raises(InputError, match="would be replaced by its own result"):
-        clean(source, tmp_path / "out", tmp_path / "rejects", min_bytes=0)
+        clean(source, tmp_path / "out", tmp_path / "rejects", CleanOptions(min_bytes=0))
     assert len(Dataset(source).photos) == 1
 
 
@@ -145,5 +147,11 @@ def test_real_photos_pass_and_damaged_copies_do_not(shared_photos: Path, kind: s
         for flag, pixels in degraded(images.decode(photo.data)).items():
             found[flag] += flag in quality.flags(as_photo(pixels))
     assert flagged.total() <= 0.02 * count, flagged
-    for flag in (quality.DARK, quality.BRIGHT, quality.BLURRED, quality.GREY, quality.BLANK):
+    for flag in (
+        vocabulary.DARK,
+        vocabulary.BRIGHT,
+        vocabulary.BLURRED,
+        vocabulary.GREY,
+        vocabulary.BLANK,
+    ):
         assert found[flag] >= 0.95 * count, flag

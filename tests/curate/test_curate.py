@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 from curation_items import SMALL, Item, items, places, prepare
 
 from components.clean.clean import clean
+from components.clean.options import CleanOptions
 from components.common.base.errors import InputError
 from components.common.base.step import log
 from components.common.dataset.dataset import Dataset, DatasetWriter
@@ -24,7 +26,7 @@ from components.common.network import bottlenecks
 from components.common.network.backbone import load_backbone
 from components.common.photos import images
 from components.curate.curate import curate
-from components.curate.selection import Division
+from components.curate.options import CurateOptions, Division
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ def run(
     earlier: Path | None = None,
 ) -> Curated:
     outputs = places(out)
-    curate(
-        sources, vectors, outputs, division=division, earlier_ledger=str(earlier) if earlier else ""
-    )
+    ledger = str(earlier) if earlier else ""
+    options = CurateOptions(**dataclasses.asdict(division), earlier_ledger=ledger)
+    curate(sources, vectors, outputs, options=options)
     written = (Dataset(place) for place in (outputs.training, outputs.demo, outputs.rejects))
     return Curated(*written, ledger=outputs.ledger)
 
@@ -227,7 +229,7 @@ def test_numbers_that_make_no_sense_are_refused(
     tmp_path: Path, division: tuple[int, int, int, int]
 ) -> None:
     sources, vectors = prepare(tmp_path, items("daisy", 9) + items("roses", 9))
-    with pytest.raises(InputError, match="received"):
+    with pytest.raises(InputError, match="expected"):
         run(tmp_path / "out", sources, vectors, Division(*division))
 
 
@@ -369,7 +371,7 @@ def test_real_photo_resized_and_recompressed_is_kept_once(
                 writer.add(Photo(label, source_url=f"copy of {file.name}"), copy)
         sources.append(tmp_path / "clean" / label)
         found = tmp_path / "found" / label
-        clean(found, sources[-1], tmp_path / "bad" / label, min_bytes=0)
+        clean(found, sources[-1], tmp_path / "bad" / label, CleanOptions(min_bytes=0))
     photos = [row for source in sources for row in Dataset(source).stream()]
     backbone = load_backbone("mobilenet_1.0_128", backbone_cache)
     vectors = bottlenecks.compute(backbone, photos)

@@ -4,11 +4,13 @@ import json
 import re
 
 import numpy as np
+import pytest
 from html_page import Page
 
-from components.common.dataset import reasons
+from components.common.dataset import vocabulary
 from components.common.dataset.decisions import DROP, KEEP, Decisions
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import DOUBTFUL_SUBJECT, OTHER_CLASS
 from components.common.photos import images
 from components.curate import facts, review
 from components.curate.facts import CLEAN, CURATE, Entry
@@ -156,8 +158,8 @@ def test_funnel_adds_up_and_is_a_table() -> None:
 
 
 def test_page_says_in_which_folder_its_files_are() -> None:
-    said = "photos.parquet, these counts in curation.json: both are in facts/ of the run's folder"
-    assert said in " ".join(Page(rendered(entry(1))).text.split())
+    said = "Details: facts/photos.parquet and facts/curation.json."
+    assert said in Page(rendered(entry(1))).text
 
 
 def test_command_with_the_decisions_cannot_be_typed_without_its_photos() -> None:
@@ -170,4 +172,23 @@ def test_photos_in_two_classes_are_said_to_be_nearly_the_same_too() -> None:
     """Copies are found by what they look like: plainly different things can be grouped."""
     page = Page(rendered(entry(6, reason="in_two_classes", group="g")))
     assert "The same or nearly the same picture, or photos of one observation" in page.text
-    assert "the same or nearly the same picture" in reasons.meaning("in_two_classes")
+    assert "the same or nearly the same picture" in vocabulary.meaning("in_two_classes")
+
+
+@pytest.mark.parametrize("flag", sorted(vocabulary.DOUBTS))
+def test_photo_with_a_doubt_is_where_a_person_looks_and_the_doubt_beside_it(flag: str) -> None:
+    doubtful = entry(1, flags=(flag,), nearest="rose", margin=-0.1)
+    (section,) = sections(doubtful)
+    assert section != "used"
+    beside = "looks like rose" if flag == OTHER_CLASS else vocabulary.short(flag)
+    assert beside in Page(rendered(doubtful)).text
+
+
+@pytest.mark.parametrize("word", vocabulary.WORDS.values(), ids=vocabulary.WORDS)
+def test_only_final_reasons_leave_a_person_no_choice(word: vocabulary.Word) -> None:
+    step = CLEAN if word.quality else CURATE
+    if not word.reason or word.name in ("exact_duplicate", "surplus"):  # these are not shown
+        return
+    page = Page(rendered(entry(1, step, reason=word.name, best="daisy/x.jpg", group="g")))
+    kept = KEEP in [button["value"] for button in page.all("button")]
+    assert kept is not word.final or not sections(entry(1, step, reason=word.name))

@@ -1,5 +1,6 @@
 """Decisions and suspects in the whole step: who leaves, who takes the place, what is told."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,12 +13,18 @@ from curation_items import SMALL, Item, items, places, prepare
 
 from components.common.dataset import decisions
 from components.common.dataset.dataset import Dataset, DatasetWriter
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, KEPT_BY_HAND, OTHER_CLASS, Photo
-from components.common.dataset.vocabulary import DEMO, TRAINING
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import (
+    DEMO,
+    DOUBTFUL_SUBJECT,
+    KEPT_BY_HAND,
+    OTHER_CLASS,
+    TRAINING,
+)
 from components.common.network import bottlenecks
 from components.curate import facts
 from components.curate.curate import curate
-from components.curate.selection import Division
+from components.curate.options import CurateOptions, Division
 
 
 def decide(root: Path, sources: Sequence[Path], **names: str) -> str:
@@ -42,7 +49,8 @@ def outcome(
 ) -> dict[str, Photo]:
     """The row of each photo by its name, after a run of the step."""
     outputs = places(root / f"out-{len(list(root.glob('out-*')))}")
-    curate(sources, vectors, outputs, division=division, decisions_file=decided)
+    options = CurateOptions(**dataclasses.asdict(division), decisions=decided)
+    curate(sources, vectors, outputs, options=options)
     written = (Dataset(place) for place in (outputs.training, outputs.demo, outputs.rejects))
     return {photo.source_url: photo for dataset in written for photo in dataset.photos}
 
@@ -217,7 +225,8 @@ def test_facts_count_every_photo_and_list_it(tmp_path: Path) -> None:
         writer.add(Photo("daisy", reason="damaged", source_url="broken"), b"broken")
         writer.add(Photo("roses", reason="exact_duplicate"), b"again")
     outputs = places(tmp_path / "out")
-    content = curate(sources, vectors, outputs, clean_rejects=[tmp_path / "bad"], division=SMALL)
+    options = CurateOptions(**dataclasses.asdict(SMALL))
+    content = curate(sources, vectors, outputs, clean_rejects=[tmp_path / "bad"], options=options)
     assert content == json.loads((outputs.facts / facts.SUMMARY).read_text())
     assert content["total"] == {
         "found": 30,

@@ -18,7 +18,8 @@ from components.common.network.backbone import BackboneKey
 from components.common.network.bottlenecks import Bottlenecks
 from components.curate import facts
 from components.curate.facts import CURATE, Entry
-from components.curate.selection import Division, Judged, Selection, select
+from components.curate.options import Division
+from components.curate.selection import Judged, Selection, select
 
 KEY = BackboneKey("mobilenet_1.0_224", 224, "0" * 64)
 DIVISION = Division(train_per_class=12, demo_per_class=3)

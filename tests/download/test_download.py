@@ -9,14 +9,14 @@ from services import photo
 
 from components.common.base.errors import InputError, WorkError
 from components.common.dataset.dataset import Dataset
-from components.download.candidate import Options
 from components.download.download import check_options, class_names, download
+from components.download.options import DownloadOptions
 
 
-def listed(tmp_path: Path, server: str, count: int, **more: object) -> Options:
+def listed(tmp_path: Path, server: str, count: int, **more: object) -> DownloadOptions:
     path = tmp_path / "list.txt"
     path.write_text("".join(f"{server}/{n}.jpg daisy\n" for n in range(count)))
-    return Options(
+    return DownloadOptions(
         source="urls",
         url_list=str(path),
         cache_dir=str(tmp_path / "cache"),
@@ -107,7 +107,7 @@ def test_when_no_source_answers_all_are_told(
 ) -> None:
     for name in ("gbif", "inaturalist"):
         monkeypatch.setattr(f"components.download.sources.{name}.API", f"http://{name}.invalid")
-    options = Options(source="inaturalist,gbif", cache_dir=str(tmp_path / "cache"))
+    options = DownloadOptions(source="inaturalist,gbif", cache_dir=str(tmp_path / "cache"))
     with pytest.raises(WorkError) as caught:
         download("daisy", tmp_path / "out", options)
     for text in ("inaturalist.invalid", "gbif.invalid", "SOURCE=sample", "IMAGES=", "URLS="):
@@ -139,4 +139,4 @@ def test_when_no_source_answers_all_are_told(
 )
 def test_senseless_options_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        check_options(Options(**options))  # type: ignore[arg-type]
+        check_options(DownloadOptions(**options))  # type: ignore[arg-type]

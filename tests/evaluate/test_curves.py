@@ -5,7 +5,8 @@ import pytest
 from evaluation_items import measured, plain_outcomes, random_outcomes
 from sklearn.metrics import auc
 
-from components.evaluate import charts, curves
+from components.common.pages.chart import stairs
+from components.evaluate import curves
 from components.evaluate.measure import Outcomes
 
 
@@ -29,7 +30,7 @@ def test_roc_is_finite_and_spans_the_square() -> None:
 def test_area_under_the_precision_steps_is_the_average_precision() -> None:
     found = random_outcomes()
     for one in curves.class_curves(found):
-        steps = charts.stairs(list(zip(one.recall, one.precision, strict=True)))
+        steps = stairs(list(zip(one.recall, one.precision, strict=True)))
         across, up = zip(*steps, strict=True)
         expected = measured(found).classes[one.index].average_precision
         assert np.trapezoid(up, across) == pytest.approx(expected)

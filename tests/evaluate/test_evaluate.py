@@ -16,7 +16,8 @@ from html_page import Page
 
 from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset, DatasetWriter
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import DOUBTFUL_SUBJECT, OTHER_CLASS
 from components.common.model.model import Model, Prediction
 from components.common.photos import images
 from components.evaluate.evaluate import cautions, evaluate, figures

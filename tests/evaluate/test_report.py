@@ -10,9 +10,9 @@ from evaluation_items import CLASSES, RULE, answer, description, evaluation, jpe
 from html_page import Page
 
 from components.common.dataset.photo import Photo
-from components.common.pages.report import RENDERED, WARNING
+from components.common.pages.text import RENDERED, WARNING
 from components.common.photos import images
-from components.evaluate import report, report_model, report_probabilities
+from components.evaluate import report, report_charts
 from components.evaluate.answers import MAX_MISTAKES, outcomes
 from components.evaluate.evaluation import FOLDER, Evaluation, Unusable
 from components.evaluate.measure import measure_part
@@ -297,7 +297,7 @@ def test_of_many_classes_only_the_hardest_are_drawn() -> None:
         for label, row in zip(classes, rows.tolist(), strict=True)
     ]
     text = text_of(evaluation(answers, description(classes)))
-    assert f"The {report_probabilities.MAX_CLASSES_DRAWN} hardest of 30 classes" in text
+    assert f"The {report_charts.MAX_CLASSES_DRAWN} hardest of 30 classes" in text
 
 
 def test_folder_is_not_called_held_out() -> None:
@@ -314,7 +314,7 @@ def test_files_that_were_left_out_are_named_and_counted() -> None:
     files = tuple(Unusable(f"daisy/{place}.jpg", "damaged") for place in range(150))
     found = text_of(dataclasses.replace(evaluation(), unusable=files))
     assert "Left out 150 files" in found
-    assert f"The first {report_model.MAX_NAMED} are named." in found
+    assert f"The first {report.MAX_NAMED} are named." in found
     assert "daisy/99.jpgdamaged" in found
     assert "daisy/100.jpg" not in found
 

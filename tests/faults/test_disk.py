@@ -23,7 +23,8 @@ from faults.steps import (
 
 from components.common.base.errors import DiskFull
 from components.common.network.convert import quiet_tensorflow
-from components.retrain.head import Examples, Recipe
+from components.retrain.head import Examples
+from components.retrain.options import Recipe
 
 ROUNDS = cases(1, 5)
 MB = 1024**2

@@ -17,9 +17,10 @@ from components.common.dataset.attribution import render
 from components.common.dataset.dataset import SCHEMA
 from components.common.dataset.species import Species
 from components.common.web.fetch import Fetcher
-from components.download.candidate import Candidate, Options, Query
+from components.download.candidate import Candidate, Query
 from components.download.download import _row
 from components.download.gather import Admission, Tally
+from components.download.options import DownloadOptions
 from components.download.sources import commons, gbif, inaturalist, urls
 
 SPECIES = Species("fly agaric", latin="Amanita muscaria", taxa=("Amanita muscaria",))
@@ -160,7 +161,7 @@ def check_candidate(candidate: Candidate) -> None:
 
 def ask(source: str, answer: Any, taxon: Any) -> int:
     service = Service(answer, taxon)
-    options = Options(contact="me@example.org")
+    options = DownloadOptions(contact="me@example.org")
     query = Query(SPECIES, options, cast(Fetcher, service))
     found = 0
     try:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ from playwright.sync_api import Browser
 
 from components.common.dataset import attribution
 from components.common.dataset.decisions import KEEP, Decisions
-from components.common.dataset.photo import OTHER_CLASS, Photo
-from components.common.dataset.vocabulary import PARTS
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import OTHER_CLASS, PARTS
 from components.common.model.description import ModelDescription
 from components.common.model.model import Model
 from components.common.photos import images
@@ -350,7 +351,12 @@ def test_policy_by_header_holds_where_escaping_would_not(
 
     with serve(lambda *_: AnswerOfServer(b"")) as listener:
         injected = "".join(INJECTED).replace(ELSEWHERE, f"{listener.address}/stolen")
-        monkeypatch.setattr(page, "_PROGRAMS", injected)
+        render = page.render
+
+        def broken(*values: Any) -> str:
+            return render(*values).replace("</main>", f"{injected}</main>")
+
+        monkeypatch.setattr(page, "render", broken)
         with served() as address:
             visit = Visit(chromium, address)
             visit.page.wait_for_timeout(100)

@@ -17,8 +17,9 @@ from components.common.dataset.species import Species
 from components.common.photos import images
 from components.common.untrusted import tables
 from components.common.web.fetch import Fetcher
-from components.download.candidate import Candidate, Options, Query
+from components.download.candidate import Candidate, Query
 from components.download.download import _row, download
+from components.download.options import DownloadOptions
 from components.download.sources import commons, inaturalist, urls
 
 SPECIES = Species("fly agaric", latin="Amanita muscaria", taxa=("Amanita muscaria",))
@@ -42,7 +43,7 @@ class Answers:
 
 def asked(observations: list[Any], **options: Any) -> tuple[list[Candidate], int]:
     answers = Answers(observations)
-    query = Query(SPECIES, Options(**options), cast(Fetcher, answers))
+    query = Query(SPECIES, DownloadOptions(**options), cast(Fetcher, answers))
     found = list(itertools.islice(inaturalist.candidates(query), 100_000))
     return found, answers.asked
 
@@ -74,7 +75,7 @@ def test_text_of_megabytes_is_cut_so_that_the_dataset_can_be_read(tmp_path: Path
     row = _row("daisy", "urls", Candidate(long, long, long, long, long, long))
     for name in ("source_url", "source_page", "title", "author", "licence", "observation"):
         assert 1000 < len(getattr(row, name).encode()) < tables.MAX_TEXT_BYTES
-    options = Options(
+    options = DownloadOptions(
         source="folder",
         image_dir=str(tmp_path / "photos"),
         min_per_class=1,

@@ -8,7 +8,7 @@ from html_page import Page
 
 from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription
-from components.common.pages.report import RENDERED, WARNING
+from components.common.pages.text import RENDERED, WARNING
 from components.common.photos import images
 from components.common.photos.thumbnails import MAX_BYTES
 from components.label_image import gallery
@@ -96,9 +96,9 @@ def test_none_of_these_is_a_state_of_its_own_whatever_class_is_likeliest() -> No
     page = Page(gallery.render(Gallery(description(), photos)))
     cards = [one["class"] for one in page.all("li") if "card" in (one.get("class") or "")]
     assert cards == ["card unknown", "card unknown", "card right"]
-    assert page.text.count("None of theseStranger than 98 % of their photos.") == 2
+    assert page.text.count("None of these Stranger than 98 % of their photos.") == 2
     assert "rose 1 of 3 right, 2 none of these" in page.text
-    assert "Right: 1Wrong: 0None of these: 2" in page.text
+    assert "Right: 1 Wrong: 0 None of these: 2" in page.text
     # The accuracy of the report knows no "none of these".
     assert "2 of 3 demo photos right: 67 %" in page.text
     assert (

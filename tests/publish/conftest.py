@@ -9,8 +9,8 @@ from conftest import Run
 
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.vocabulary import TRAINING
-from components.retrain.head import Recipe
-from components.retrain.retrain import Extras, retrain
+from components.retrain.options import Extras, Recipe, RetrainOptions
+from components.retrain.retrain import retrain
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +32,6 @@ def shuffled_model(
         folder / "logs",
         recipe=Recipe(how_many_training_steps=300),
         extras=Extras(int8=False),
-        cache_dir=str(backbone_cache),
+        options=RetrainOptions(cache_dir=str(backbone_cache)),
     )
     return folder / "model"

@@ -17,7 +17,13 @@ from components.common.model.model import Model, head_sha256, write_head
 from components.common.model.model_place import version_of
 from components.publish.compare import compare
 from components.publish.decision import HOLD, PUBLISH, Decision
+from components.publish.options import PublishOptions
 from components.publish.publish import publish
+
+
+def to(folder: Path) -> PublishOptions:
+    """Options of publishing into a folder as "m"."""
+    return PublishOptions(publish_dir=str(folder), name="m")
 
 
 def publish_model(run: Run, model_dir: Path, folder: Path) -> Path:
@@ -79,7 +85,7 @@ def test_figures_of_a_folder_publish_nothing(sample_run: Run, tmp_path: Path) ->
     # As `evaluate --folder` alone writes them.
     reseal(path, held_out_photos=None, folder_photos=140)
     with pytest.raises(InputError, match="no figures of held-out photos"):
-        compare(model, sample_run.directory / "demo", path, tmp_path / "published", name="m")
+        compare(model, sample_run.directory / "demo", path, to(tmp_path / "published"))
 
 
 def test_better_model_takes_the_place_of_a_worse_one(
@@ -121,7 +127,7 @@ def test_photos_that_one_of_them_was_made_of_are_not_asked_about(
                 writer.add(photo, dataset.read(photo))
     model = sample_run.directory / "model"
     metrics = write_metrics(tmp_path / "metrics", model)
-    taken = compare(model, tmp_path / "mixed", metrics, tmp_path / "published", name="m")
+    taken = compare(model, tmp_path / "mixed", metrics, to(tmp_path / "published"))
     assert taken.comparison is not None
     assert (taken.comparison.photos, taken.comparison.left_out) == (4, 3)
     assert "3 that one of them was made of were left out" in taken.reason
@@ -129,7 +135,7 @@ def test_photos_that_one_of_them_was_made_of_are_not_asked_about(
     with DatasetWriter(tmp_path / "seen") as writer:
         for photo in seen:
             writer.add(photo, learned.read(photo))
-    taken = compare(model, tmp_path / "seen", metrics, tmp_path / "published", name="m")
+    taken = compare(model, tmp_path / "seen", metrics, to(tmp_path / "published"))
     assert taken.decision == HOLD
     assert "no demo photo is left to compare the models on" in taken.reason
 
@@ -238,7 +244,7 @@ def test_damaged_demo_photos_are_not_blamed_on_the_published_model(
     model = sample_run.directory / "model"
     metrics = write_metrics(tmp_path / "metrics", model)
     with pytest.raises(InputError, match="make the dataset again"):
-        compare(model, tmp_path / "demo", metrics, tmp_path / "published", name="m")
+        compare(model, tmp_path / "demo", metrics, to(tmp_path / "published"))
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"accuracy": 0.9}', '{"accuracy": "x"}', "[]"])
@@ -247,8 +253,7 @@ def test_file_that_is_no_metrics_is_refused(sample_run: Run, tmp_path: Path, con
     with pytest.raises(InputError, match=r"no metrics file|cannot be read"):
         compare(
             *(sample_run.directory / "model", sample_run.directory / "demo"),
-            *(tmp_path / "metrics", tmp_path / "out"),
-            name="m",
+            *(tmp_path / "metrics", to(tmp_path / "out")),
         )
 
 
@@ -256,7 +261,7 @@ def test_figures_that_make_no_sense_are_refused(sample_run: Run, tmp_path: Path)
     model = sample_run.directory / "model"
     metrics = write_metrics(tmp_path / "metrics", model, 0.9, 0.2)
     with pytest.raises(InputError, match="make no sense"):
-        compare(model, sample_run.directory / "demo", metrics, tmp_path / "out", name="m")
+        compare(model, sample_run.directory / "demo", metrics, to(tmp_path / "out"))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from components.common.dataset.licences import IMAGENET_TERMS
 from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription, read_description
 from components.common.model.unknown import UnknownRule
-from components.common.pages.report import WARNING
+from components.common.pages.text import WARNING
 from components.publish.decision import PUBLISH, Decision
 from components.publish.model_card import render
 from components.publish.paired import Comparison

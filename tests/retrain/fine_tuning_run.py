@@ -12,10 +12,10 @@ from components.common.network import weights_sources
 from components.common.network.architecture import parse_architecture
 from components.common.network.convert import quiet_tensorflow
 from components.retrain import finetune
-from components.retrain.distort import Distortions
 from components.retrain.export import KerasModels, build
-from components.retrain.finetune import FineTuning, TunedLook, fine_tune
+from components.retrain.finetune import TunedLook, fine_tune
 from components.retrain.head import Head
+from components.retrain.options import Distortions, FineTuning
 
 ARCHITECTURE = parse_architecture("mobilenet_1.0_128")
 

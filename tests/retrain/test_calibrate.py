@@ -13,7 +13,8 @@ from components.retrain.calibrate import (
     folds,
     out_of_fold,
 )
-from components.retrain.head import Examples, Recipe, cross_entropy, train
+from components.retrain.head import Examples, cross_entropy, train
+from components.retrain.options import Recipe
 
 RECIPE = Recipe(how_many_training_steps=200)
 

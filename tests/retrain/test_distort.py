@@ -11,7 +11,8 @@ from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
 from components.common.network import backbone
 from components.common.photos import images
-from components.retrain.distort import Distortions, distorted_bottlenecks, distorted_input
+from components.retrain.distort import distorted_bottlenecks, distorted_input
+from components.retrain.options import Distortions
 
 SIZE = 64
 GRADIENT = np.stack(

@@ -16,11 +16,12 @@ from retrain.fine_tuning_run import ARCHITECTURE, tune
 
 from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
+from components.common.base.options import Options
 from components.common.dataset.dataset import Dataset
 from components.common.network import weights_sources
 from components.retrain.checkpoints import FILE, Checkpoint, Checkpoints
-from components.retrain.distort import Distortions
-from components.retrain.finetune import FineTuning, check_gpu
+from components.retrain.finetune import check_gpu
+from components.retrain.options import Distortions, FineTuning, RetrainOptions
 
 SCRIPT = ROOT / "tests" / "retrain" / "fine_tuning_run.py"
 SHORT = FineTuning(
@@ -215,19 +216,19 @@ def test_checkpoints_are_kept_in_object_storage(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "place", "message"),
+    ("options", "message"),
     [
-        ({"fine_tune_steps": -1}, "", "--fine_tune_steps"),
-        ({"fine_tune_layers": 0}, "", "--fine_tune_layers"),
-        ({"fine_tune_learning_rate": 0}, "", "--fine_tune_learning_rate"),
-        ({"fine_tune_batch_size": 0}, "", "--fine_tune_batch_size"),
-        ({"checkpoint_interval": 0}, "", "--checkpoint_interval"),
-        ({}, "ftp://bucket/x", "--checkpoint_path"),
+        (FineTuning(fine_tune_steps=-1), "--fine_tune_steps"),
+        (FineTuning(fine_tune_layers=0), "--fine_tune_layers"),
+        (FineTuning(fine_tune_learning_rate=0), "--fine_tune_learning_rate"),
+        (FineTuning(fine_tune_batch_size=0), "--fine_tune_batch_size"),
+        (FineTuning(checkpoint_interval=0), "--checkpoint_interval"),
+        (RetrainOptions(checkpoint_path="ftp://bucket/x"), "--checkpoint_path"),
     ],
 )
-def test_senseless_option_is_named(options: dict[str, int], place: str, message: str) -> None:
+def test_senseless_option_is_named(options: Options, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        FineTuning(**options).check(place)  # type: ignore[arg-type]
+        options.check()
 
 
 def test_required_gpu_that_is_not_there_is_told_at_once() -> None:

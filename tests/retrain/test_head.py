@@ -6,7 +6,8 @@ from retrain_items import clusters
 from sklearn.linear_model import LogisticRegression
 
 from components.common.model.model import softmax
-from components.retrain.head import Examples, Look, Recipe, draw_batch, score, train
+from components.retrain.head import Examples, Look, draw_batch, score, train
+from components.retrain.options import Recipe
 
 
 def fit(training: Examples, validation: Examples, **options: float) -> tuple[object, list]:

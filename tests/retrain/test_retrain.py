@@ -20,10 +20,8 @@ from components.common.network import bottlenecks
 from components.common.photos import images
 from components.retrain import quantize
 from components.retrain.checkpoints import FILE
-from components.retrain.distort import Distortions
-from components.retrain.finetune import FineTuning
-from components.retrain.head import Recipe
-from components.retrain.retrain import Extras, retrain
+from components.retrain.options import Distortions, Extras, FineTuning, Recipe, RetrainOptions
+from components.retrain.retrain import retrain
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +97,7 @@ def test_int8_model_that_loses_too_much_is_left_out(
         tmp_path / "model",
         tmp_path / "logs",
         recipe=Recipe(how_many_training_steps=20),
-        cache_dir=str(backbone_cache),
+        options=RetrainOptions(cache_dir=str(backbone_cache)),
     )
     assert not (tmp_path / "model" / "model-int8.tflite").exists()
     assert Model(tmp_path / "model").description.int8["shipped"] is False  # type: ignore[index]
@@ -122,7 +120,7 @@ def test_fault_in_the_references_leaves_no_model(
             tmp_path / "logs",
             recipe=Recipe(how_many_training_steps=20),
             extras=Extras(int8=False),
-            cache_dir=str(backbone_cache),
+            options=RetrainOptions(cache_dir=str(backbone_cache)),
         )
     assert not (tmp_path / "model").exists()
 
@@ -139,9 +137,8 @@ def test_sweep_trains_with_the_best_and_shows_all(
         tmp_path / "model",
         tmp_path / "logs",
         recipe=recipe,
-        sweep=True,
         extras=Extras(int8=False),
-        cache_dir=str(backbone_cache),
+        options=RetrainOptions(sweep=True, cache_dir=str(backbone_cache)),
     )
     chosen = Model(tmp_path / "model").description.recipe
     multiplexer = EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "logs"))
@@ -175,8 +172,9 @@ def test_fine_tuned_model_is_whole_and_says_so(
         recipe=Recipe(how_many_training_steps=50),
         distortions=Distortions(flip_left_right=True, distorted_copies=1),
         fine_tuning=options,
-        checkpoint_path=str(tmp_path / "checkpoints"),
-        cache_dir=str(backbone_cache),
+        options=RetrainOptions(
+            checkpoint_path=str(tmp_path / "checkpoints"), cache_dir=str(backbone_cache)
+        ),
     )
     model = Model(tmp_path / "model")
     assert model.description.fine_tuning is not None
@@ -355,7 +353,7 @@ def test_logs_of_another_run_are_not_written_over(
             vectors,
             tmp_path / "model",
             tmp_path / "logs",
-            cache_dir=str(backbone_cache),
+            options=RetrainOptions(cache_dir=str(backbone_cache)),
         )
     assert not (tmp_path / "model").exists()
 

@@ -9,7 +9,8 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.util import tensor_util
 
 from components.common.network.convert import load_tensorflow
-from components.retrain.head import Look, Recipe, train
+from components.retrain.head import Look, train
+from components.retrain.options import Recipe
 
 CLASSES = ("a", "b", "c")
 

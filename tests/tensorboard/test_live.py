@@ -27,8 +27,8 @@ RETRAIN = """
 import sys
 from pathlib import Path
 from components.retrain import mirror, summaries
-from components.retrain.head import Recipe
-from components.retrain.retrain import Extras, retrain
+from components.retrain.options import Extras, Recipe, RetrainOptions
+from components.retrain.retrain import retrain
 training, bottlenecks, output, place, cache = sys.argv[1:]
 add = summaries.TensorBoardSummaries.add
 def add_and_wait(self, look):
@@ -43,7 +43,7 @@ mirror.LogMirror.__init__.__kwdefaults__["interval_s"] = 0.2
 retrain(
     Path(training), Path(bottlenecks), Path(output) / "model", Path(output) / "logs",
     recipe=Recipe(how_many_training_steps=100), extras=Extras(int8=False), logs_place=place,
-    cache_dir=cache,
+    options=RetrainOptions(cache_dir=cache),
 )
 """
 

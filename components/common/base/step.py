@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.files import is_disk_full
@@ -244,17 +244,3 @@ class Progress:
         if self.total is None:
             return f"{counted(self.done, self.unit)} {self.verb}"
         return f"{self.done} of {counted(self.total, self.unit)} {self.verb}"
-
-
-def add_options(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup, *options: tuple[str, Any, str]
-) -> None:
-    """Add `(name, default, help)` options; the type is the default's, and the help shows it."""
-    for name, default, text in options:
-        if isinstance(default, bool):
-            parser.add_argument(
-                f"--{name}", action=argparse.BooleanOptionalAction, default=default, help=text
-            )
-            continue
-        shown = f"{text} (default: {default!r})" if default not in ("", None) else text
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=shown)

@@ -4,12 +4,14 @@ A decision names a photo by its class and the SHA-256 of its bytes as fetched, s
 same photo in every later run, whatever its file is called and wherever it lies.
 """
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components.common.base.errors import InputError
+from components.common.base.options import option
 from components.common.dataset.photo import Photo, check_label
 from components.common.store import storage
 
@@ -20,6 +22,13 @@ MAX_BYTES = 16 * 1024**2  # 100,000 decisions
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Key = tuple[str, str]
+# The option of every step that heeds them.
+decisions_option = functools.partial(
+    option,
+    "",
+    "file of decisions by hand, as curation.html exports it; a path, gs://… or s3://…; empty for "
+    "none",
+)
 
 
 class Decisions:

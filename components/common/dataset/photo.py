@@ -4,15 +4,6 @@ from dataclasses import dataclass
 
 from components.common.base.errors import InputError
 
-# Flags of the manifest.
-RENDERED = "rendered"  # a drawing, not a photograph
-IMAGENET = "imagenet"  # under ImageNet's terms
-SEEN_BY_BACKBONE = "seen_by_backbone"  # the pretrained network was trained on such photos
-KEPT_BY_HAND = "kept_by_hand"  # a person overruled a reject
-TRUNCATED = "truncated"  # a reject of which only the first bytes, or none, are stored
-DOUBTFUL_SUBJECT = "doubtful_subject"  # perhaps no mushroom
-OTHER_CLASS = "other_class"  # looks like another of the classes; also a reason
-
 
 @dataclass(frozen=True, slots=True)
 class Photo:

@@ -1,4 +1,155 @@
-"""The words of a manifest: parts."""
+"""The words of a manifest: parts, reasons and flags, in one place.
+
+A reason says why a photo was left out; a flag says something of a photo, used or not. What each
+means in words, who gives it and what a person may overrule stands in `WORDS` and nowhere else: to
+add one is to add an entry there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 TRAINING, VALIDATION, TEST, DEMO, SURPLUS = "training", "validation", "test", "demo", "surplus"
 PARTS = (TRAINING, VALIDATION, TEST, DEMO)
+
+# Reasons of `clean`, beside those of the decoder (photos/images.py).
+EXACT_DUPLICATE, QUARANTINED = "exact_duplicate", "quarantined"
+# Reasons of `curate`.
+IN_TWO_CLASSES, NEAR_DUPLICATE = "in_two_classes", "near_duplicate"
+NO_MUSHROOM, OTHER_CLASS, DROPPED = "no_mushroom", "other_class", "dropped"
+# Flags of `clean`.
+SMALL, ODD_ASPECT_RATIO, BLANK, DARK = "small", "odd_aspect_ratio", "blank", "dark"
+BRIGHT, BLURRED, GREY = "bright", "blurred", "grey"
+KEPT_BY_HAND, TRUNCATED = "kept_by_hand", "truncated"
+# A flag of `curate`, beside `OTHER_CLASS`.
+DOUBTFUL_SUBJECT = "doubtful_subject"
+# Flags of `download`.
+RENDERED, IMAGENET, SEEN_BY_BACKBONE = "rendered", "imagenet", "seen_by_backbone"
+
+
+@dataclass(frozen=True)
+class Word:
+    """A reason or flag, or both.
+
+    Attributes:
+        name: in the manifest.
+        short: a few words, for headings and beside pictures.
+        meaning: what it says of the photo.
+        reason: photos are left out for it.
+        flag: photos are flagged with it.
+        quality: a flag of `clean` that --strict makes a reason of.
+        final: a reason that no person can overrule: there is no picture, or no need.
+        origin: a flag that says where a photo comes from or what was done to it, and nothing
+            against it.
+    """
+
+    name: str
+    short: str
+    meaning: str
+    reason: bool = False
+    flag: bool = False
+    quality: bool = False
+    final: bool = False
+    origin: bool = False
+
+
+def _reason(
+    name: str, short: str, meaning: str, *, final: bool = False, flag: bool = False
+) -> Word:
+    return Word(name, short, meaning, reason=True, final=final, flag=flag)
+
+
+def _quality(name: str, short: str, meaning: str) -> Word:
+    return Word(name, short, meaning, reason=True, flag=True, quality=True)
+
+
+def _origin(name: str, short: str, meaning: str) -> Word:
+    return Word(name, short, meaning, flag=True, origin=True)
+
+
+_WORDS = (
+    _reason(
+        "placeholder",
+        "placeholder",
+        "a notice in place of a photo that is gone, or a blank picture",
+    ),
+    _reason("suspicious_size", "suspicious size", "too small a file to be a photo at all"),
+    _reason(
+        "too_few_bytes",
+        "too few bytes",
+        "a smaller file than was asked for (--min_bytes): it shows too little",
+    ),
+    _reason(EXACT_DUPLICATE, "exact duplicate", "the very same photo is there already", final=True),
+    _reason("html", "a web page", "a web page, saved under the name of a photo", final=True),
+    _reason("unknown_type", "unknown type", "no picture of a known type", final=True),
+    _reason(
+        "damaged_header",
+        "damaged header",
+        "damaged: its beginning describes no picture",
+        final=True,
+    ),
+    _reason("damaged", "damaged", "damaged: cut off, or with data that is no picture", final=True),
+    _reason("too_many_pixels", "too many pixels", "more than 100 megapixels", final=True),
+    _reason("too_many_scans", "too many scans", "more scans than any camera writes", final=True),
+    _reason("too_few_pixels", "too few pixels", "a side below 32 pixels", final=True),
+    _reason(
+        QUARANTINED,
+        "quarantined",
+        "it can be shown, but its data has holes: a part may be grey or shifted",
+    ),
+    _reason(
+        IN_TWO_CLASSES,
+        "in two classes",
+        "the same or nearly the same picture, or one of the same observation, is in another class "
+        "too",
+    ),
+    _reason(NEAR_DUPLICATE, "near duplicate", "a copy of another photo, which is used instead"),
+    _reason(NO_MUSHROOM, "no mushroom", "the pretrained network sees no mushroom in it"),
+    _reason(OTHER_CLASS, "other class", "it looks more like another of the classes", flag=True),
+    _reason(DROPPED, "dropped by hand", "a person decided to drop it"),
+    _reason(SURPLUS, "surplus", "good, but there were enough photos of its class", final=True),
+    _quality(SMALL, "small", "a side below 128 pixels"),
+    _quality(
+        ODD_ASPECT_RATIO,
+        "odd aspect ratio",
+        "more than three times as long as wide: squeezing distorts it",
+    ),
+    _quality(BLANK, "blank", "nearly the same tone everywhere"),
+    _quality(DARK, "dark", "even its brightest parts are dark"),
+    _quality(BRIGHT, "bright", "even its darkest parts are bright"),
+    _quality(BLURRED, "blurred", "blurred all over"),
+    _quality(GREY, "grey", "without colours"),
+    Word(
+        DOUBTFUL_SUBJECT,
+        "perhaps no mushroom",
+        "the pretrained network doubts that a mushroom is in it",
+        flag=True,
+    ),
+    _origin(KEPT_BY_HAND, "kept by hand", "a person decided to keep it"),
+    _origin(TRUNCATED, "truncated", "only its first bytes, or none, are stored"),
+    _origin(RENDERED, "rendered", "a drawing, no photograph"),
+    _origin(IMAGENET, "from ImageNet", "under the terms of ImageNet"),
+    _origin(
+        SEEN_BY_BACKBONE, "seen by the backbone", "the pretrained network learned from such photos"
+    ),
+)
+WORDS: Mapping[str, Word] = {word.name: word for word in _WORDS}
+# In this order a photo's flags of quality are listed, and --strict takes the first as the reason.
+QUALITY_FLAGS = tuple(word.name for word in _WORDS if word.quality)
+FINAL_REASONS = frozenset(word.name for word in _WORDS if word.final)
+# What flags of a photo that is used give a person to decide.
+DOUBTS = frozenset(word.name for word in _WORDS if word.flag and not word.origin)
+
+
+def short(name: str) -> str:
+    """A reason, flag or other name of the manifest in a few words."""
+    return WORDS[name].short if name in WORDS else name.replace("_", " ")
+
+
+def meaning(name: str) -> str:
+    """What a reason or flag says of a photo."""
+    return WORDS[name].meaning if name in WORDS else short(name)
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """How many photos have which reason or flag, in the order of `counts`: "2 dark, 1 damaged"."""
+    return ", ".join(f"{count} {short(name)}" for name, count in counts.items())

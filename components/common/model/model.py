@@ -28,6 +28,8 @@ from components.common.photos import images
 from components.common.photos.images import BadPhoto
 
 BATCH = 16
+# Of how many likeliest classes reports, cards and galleries speak.
+TOP_K, TOP_K_IN_WORDS = 3, "three"
 
 
 @dataclass(frozen=True)

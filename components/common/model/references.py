@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from components.common.base.batches import in_turn
 from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
-from components.common.dataset.photo import IMAGENET, Photo
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import IMAGENET
 from components.common.model.unknown import unit_length
 from components.common.photos import images
 from components.common.untrusted import tables

@@ -1,16 +1,31 @@
 """The networks that can be retrained: names, sizes, and what Keras calls their parts."""
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.common.base.errors import InputError
+from components.common.base.options import option
 
 if TYPE_CHECKING:
     import keras
 
 DEFAULT_ARCHITECTURE = "mobilenet_1.0_224"
+# Options of the steps that take a network.
+architecture_option = functools.partial(
+    option,
+    DEFAULT_ARCHITECTURE,
+    "pretrained network: mobilenet_WIDTH_SIZE, mobilenet_v2_WIDTH_SIZE or inception_v3",
+)
+weights_option = functools.partial(
+    option,
+    "",
+    "pretrained weights file; empty: the usual ones, which are found by themselves",
+    on_cluster="pretrained weights file on the volume of --cache_claim; that of the images by "
+    "default",
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +97,6 @@ FAMILIES = (
     ),
 )
 ARCHITECTURES = tuple(name for family in FAMILIES for name in family.architectures)
-# For the help of commands.
-NAMES = "mobilenet_WIDTH_SIZE, mobilenet_v2_WIDTH_SIZE or inception_v3"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.common.base.errors import InputError
 from components.common.dataset.licences import IMAGENET_TERMS
-from components.common.dataset.photo import IMAGENET, SEEN_BY_BACKBONE
+from components.common.dataset.vocabulary import IMAGENET, SEEN_BY_BACKBONE
 from components.common.untrusted import archive
 from components.common.web.fetch_outcome import FetchError
 from components.download.candidate import Candidate, Query, expanded

@@ -16,7 +16,7 @@ import numpy as np
 import simplejpeg
 
 from components.common.base.errors import InputError
-from components.common.dataset.photo import RENDERED
+from components.common.dataset.vocabulary import RENDERED
 from components.download.candidate import SAMPLES_PER_CLASS, Candidate, Query
 from components.download.sources.sample_scenery import (
     Array,

@@ -1,6 +1,5 @@
 """How a step ends: its exit status, what it prints, and the events for whoever watches."""
 
-import argparse
 import json
 import os
 import subprocess
@@ -12,7 +11,7 @@ import pytest
 
 from components.common.base import step as step_module
 from components.common.base.errors import InputError, WorkError
-from components.common.base.step import Progress, add_options, emit, explain, step, warn
+from components.common.base.step import Progress, emit, explain, step, warn
 
 ROOT = Path(__file__).parents[3]
 
@@ -287,14 +286,6 @@ def test_progress_says_what_it_has_counted(
 )
 def test_error_is_explained(error: Exception, kind: type) -> None:
     assert type(explain(error)) is kind
-
-
-def test_option_has_type_and_default_of_its_example() -> None:
-    parser = argparse.ArgumentParser()
-    add_options(parser, ("min_bytes", 20, "smallest file"), ("label", "", "the class"))
-    assert parser.parse_args([]) == argparse.Namespace(min_bytes=20, label="")
-    assert parser.parse_args(["--min_bytes", "7"]).min_bytes == 7
-    assert "smallest file (default: 20)" in parser.format_help()
 
 
 def test_warning_about_a_file_whose_name_is_no_text_can_be_written_into_a_page(

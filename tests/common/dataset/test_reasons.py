@@ -2,22 +2,16 @@
 
 import csv
 import io
-import re
 from pathlib import Path
 
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from sealing import reseal
 
-from components.clean import quality
 from components.common.dataset import reasons
 from components.common.dataset.dataset import DESCRIPTION, DESCRIPTION_KIND, Dataset, DatasetWriter
-from components.common.dataset.photo import DOUBTFUL_SUBJECT, OTHER_CLASS, Photo
-from components.common.dataset.vocabulary import SURPLUS
-from components.common.photos import images
+from components.common.dataset.photo import Photo
 from components.common.untrusted import sealed
-from components.curate import facts, selection
 
 FORMULAS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 
@@ -95,55 +89,6 @@ def test_formula_is_shown_as_it_is_behind_a_mark() -> None:
 def test_what_a_decoder_says_is_shown_without_type_and_address() -> None:
     said = "UnidentifiedImageError: cannot identify image file <_io.BytesIO object at 0x7f03>"
     assert reasons.cell(said) == "cannot identify image file the file"
-
-
-def codes() -> set[str]:
-    """Every reason and flag that a step can give."""
-    found = {SURPLUS, OTHER_CLASS, facts.EXACT_DUPLICATE, *quality.FLAGS}
-    found |= {selection.IN_TWO_CLASSES, selection.NEAR_DUPLICATE}
-    found |= {selection.NO_MUSHROOM, selection.DROPPED, DOUBTFUL_SUBJECT}
-    for name in ("common/photos/images.py", "clean/clean.py"):
-        source = (ROOT / "components" / name).read_text()
-        found |= set(re.findall(r'(?:BadPhoto|_bad)\("([a-z_]+)"', source))
-        found |= set(re.findall(r'reason="([a-z_]+)"', source))
-    return found | {"html", "unknown_type"}
-
-
-def test_every_reason_has_words_and_every_word_a_reason() -> None:
-    assert codes() == set(reasons.WORDING)
-    listed = (ROOT / "docs" / "artifacts.md").read_text()
-    assert [code for code in codes() if f"`{code}`" not in listed] == []
-
-
-def test_no_reason_is_listed_by_its_code() -> None:
-    counts = {**dict.fromkeys(sorted(codes()), 2), "no_mushroom": 1}
-    said = reasons.listed(counts)
-    assert said.startswith("2 blank, 2 blurred, 2 bright, 2 damaged, 2 damaged header")
-    assert "1 no mushroom, 2 odd aspect ratio, 2 other class" in said
-    assert "2 perhaps no mushroom" in said
-    assert "_" not in said
-    assert reasons.listed({}) == ""
-
-
-def test_limits_in_words_are_those_that_hold() -> None:
-    assert f"below {images.MIN_SIDE} pixels" in reasons.meaning("too_few_pixels")
-    assert f"{images.MAX_PIXELS // 1_000_000} megapixels" in reasons.meaning("too_many_pixels")
-    assert f"below {quality.MIN_SIDE} pixels" in reasons.meaning("small")
-    assert quality.MAX_ASPECT_RATIO == 3
-    assert "three times" in reasons.meaning("odd_aspect_ratio")
-
-
-def test_words_of_reasons_stand_in_one_place() -> None:
-    """Nobody else spells a reason out: a change here is seen everywhere."""
-    words = [wording.meaning for wording in reasons.WORDING.values()]
-    for path in sorted([*ROOT.glob("components/**/*.py"), *ROOT.glob("programs/**/*.py")]):
-        if path.name != "reasons.py":
-            text = path.read_text()
-            assert [one for one in words if f'"{one}"' in text] == [], path
-
-
-def test_unknown_name_is_shown_without_its_underscores() -> None:
-    assert (reasons.short("a_new_one"), reasons.meaning("a_new_one")) == ("a new one",) * 2
 
 
 def written(path: Path, *, rejects: bool = True) -> Dataset:

@@ -8,7 +8,8 @@ import pytest
 
 from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset, DatasetWriter
-from components.common.dataset.photo import IMAGENET, Photo
+from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import IMAGENET
 from components.common.model import references
 from components.common.model.references import References
 from components.common.photos import images

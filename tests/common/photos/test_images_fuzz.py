@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from components.clean import quality
+from components.common.dataset import vocabulary
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 
@@ -71,7 +72,7 @@ def test_damaged_file_is_a_photo_or_has_its_reason(kind: str, variant: int, seed
         return
     pixels = images.decode(photo.data)
     assert pixels.shape == (photo.height, photo.width, 3)
-    assert set(quality.flags(photo)) <= set(quality.FLAGS)
+    assert set(quality.flags(photo)) <= set(vocabulary.QUALITY_FLAGS)
     images.has_end(data)
 
 

@@ -12,14 +12,14 @@ from components.common.base.errors import InputError
 from components.common.dataset import class_folders
 from components.common.dataset.dataset import Dataset
 from components.common.photos import images
-from components.download.candidate import Options
 from components.download.download import download
+from components.download.options import DownloadOptions
 
 DATA = images.encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
 
 
-def from_folder(path: Path) -> Options:
-    return Options(source="folder", image_dir=str(path))
+def from_folder(path: Path) -> DownloadOptions:
+    return DownloadOptions(source="folder", image_dir=str(path))
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -86,7 +86,7 @@ def test_download_stores_bytes_as_they_were_under_their_true_type(tmp_path: Path
 def test_home_folder_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     tree(tmp_path, "photos/daisy/1.jpg")
-    download("daisy", tmp_path / "out", Options(source="folder", image_dir="~/photos"))
+    download("daisy", tmp_path / "out", DownloadOptions(source="folder", image_dir="~/photos"))
     assert len(Dataset(tmp_path / "out").photos) == 1
 
 
@@ -102,7 +102,7 @@ def test_download_that_cannot_be_done_is_refused(
     tmp_path: Path, options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        download("daisy", tmp_path / "out", Options(**options))
+        download("daisy", tmp_path / "out", DownloadOptions(**options))
     assert list(tmp_path.iterdir()) == []
 
 

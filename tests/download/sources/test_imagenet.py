@@ -13,8 +13,8 @@ from components.common.dataset.dataset import Dataset
 from components.common.dataset.licences import IMAGENET_TERMS
 from components.common.dataset.photo import Photo
 from components.common.dataset.species import Species, as_parameter
-from components.download.candidate import Options
 from components.download.download import download
+from components.download.options import DownloadOptions
 from components.evaluate.evaluate import cautions
 
 AGARIC, EARTHSTAR, STINKHORN = "n13003061", "n13044778", "n13040629"
@@ -40,7 +40,7 @@ def make_archive(path: Path, synset: str = AGARIC, mode: str = "w") -> Path:
 
 
 def rows(tmp_path: Path, place: str, label: str = "fly agaric") -> list[Photo]:
-    options = Options(
+    options = DownloadOptions(
         source="imagenet",
         imagenet=place,
         min_per_class=1,
@@ -171,6 +171,8 @@ def test_member_name_that_is_no_text_is_kept_readable(tmp_path: Path) -> None:
 def test_archive_that_was_cut_is_named_in_the_failure(tmp_path: Path) -> None:
     path = make_archive(tmp_path / "in" / f"{AGARIC}.tar")
     path.write_bytes(path.read_bytes()[:-12_000])
-    options = Options(source="imagenet", imagenet=str(path), cache_dir=str(tmp_path / "cache"))
+    options = DownloadOptions(
+        source="imagenet", imagenet=str(path), cache_dir=str(tmp_path / "cache")
+    )
     with pytest.raises(WorkError, match=r"only \d photos of (.|\n)*n13003061.tar is damaged"):
         download("fly agaric", tmp_path / "out", options, SPECIES)

@@ -12,8 +12,8 @@ from components.common.base.errors import InputError, WorkError
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
 from components.common.dataset.species import Species, as_parameter
-from components.download.candidate import Options
 from components.download.download import download
+from components.download.options import DownloadOptions
 from components.download.sources import inaturalist
 from programs.check_sources import __main__ as check_sources
 
@@ -24,7 +24,7 @@ SPECIES = as_parameter([Species("fly agaric", latin=NAME, taxa=(NAME,))])
 def fetched(tmp_path: Path, source: str, **options: object) -> list[Photo]:
     """Download and return the manifest; every photo's bytes are compared with the server's."""
     asked = {"min_per_class": 1, "contact": "me@example.org", "cache_dir": str(tmp_path / "cache")}
-    settings = Options(
+    settings = DownloadOptions(
         source=source,
         allow_private_hosts="localhost",
         **(asked | options),  # type: ignore[arg-type]
@@ -169,7 +169,7 @@ def test_unknown_name_is_an_input_error(
         download(
             "x",
             tmp_path / "out",
-            Options(
+            DownloadOptions(
                 source=source, allow_private_hosts="localhost", cache_dir=str(tmp_path / "cache")
             ),
             as_parameter([Species("x", latin="Nonexistus")]),

@@ -12,8 +12,9 @@ from components.common.dataset.dataset import Dataset
 from components.common.dataset.species import Species
 from components.common.web.fetch import Fetcher
 from components.common.web.fetch_outcome import FetchError
-from components.download.candidate import Options, Query
+from components.download.candidate import Query
 from components.download.download import class_names, download
+from components.download.options import DownloadOptions
 from components.download.sources import storage
 
 
@@ -33,8 +34,8 @@ def store(
         yield made
 
 
-def options(store: Store, tmp_path: Path, folder: str = "set") -> Options:
-    return Options(
+def options(store: Store, tmp_path: Path, folder: str = "set") -> DownloadOptions:
+    return DownloadOptions(
         source="storage",
         image_dir=f"{store.prefix}/{folder}",
         cache_dir=str(tmp_path / "cache"),
@@ -100,7 +101,7 @@ def test_local_folder_is_a_storage_too(tmp_path: Path) -> None:
     for label in ("daisy", "rose"):
         (tmp_path / "photos" / label).mkdir(parents=True)
         (tmp_path / "photos" / label / "1.jpg").write_bytes(photo(1))
-    local = Options(source="storage", image_dir=str(tmp_path / "photos"), min_per_class=1)
+    local = DownloadOptions(source="storage", image_dir=str(tmp_path / "photos"), min_per_class=1)
     assert class_names(local) == ["daisy", "rose"]
     download("rose", tmp_path / "out", local)
     assert len(Dataset(tmp_path / "out").photos) == 1

@@ -13,8 +13,8 @@ from services import photo
 from components.common.base.errors import InputError, WorkError
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
-from components.download.candidate import Options
 from components.download.download import class_names, download
+from components.download.options import DownloadOptions
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def server() -> Iterator[PhotoServer]:
         yield running
 
 
-def options(tmp_path: Path, url_list: object, **more: object) -> Options:
+def options(tmp_path: Path, url_list: object, **more: object) -> DownloadOptions:
     settings = {"min_per_class": 1, "allow_private_hosts": "localhost"} | more
-    return Options(
+    return DownloadOptions(
         source="urls",
         url_list=str(url_list),
         cache_dir=str(tmp_path / "cache"),

@@ -18,7 +18,8 @@ from retrain_items import clusters
 from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
 from components.download.sources import sample
-from components.retrain.head import PIPELINE, Examples
+from components.retrain.head import Examples
+from components.retrain.options import PIPELINE
 from programs.learning_curve import points as curve
 from programs.learning_curve.points import Material, Point
 from programs.learning_curve.report import Curve, files, lasting_name, run_page, text

@@ -7,7 +7,7 @@ from evaluation_items import description
 from html_page import Page
 
 from components.common.dataset.vocabulary import PARTS
-from components.common.pages import report
+from components.common.pages.text import RENDERED
 from programs.run import run_pages
 from programs.run.run_pages import Outcome
 
@@ -43,13 +43,14 @@ def test_index_says_how_good_the_model_is_and_what_became_of_it(outcome: Outcome
 def test_rendered_pictures_are_called_so(outcome: Outcome) -> None:
     drawn = dataclasses.replace(outcome.model, rendered=True)
     told = run_pages.index(dataclasses.replace(outcome, model=drawn))
-    assert report.RENDERED in Page(told).text
+    assert RENDERED in Page(told).text
     real = dataclasses.replace(outcome.model, rendered=False)
-    assert report.RENDERED not in run_pages.index(dataclasses.replace(outcome, model=real))
+    assert RENDERED not in run_pages.index(dataclasses.replace(outcome, model=real))
 
 
-def test_links_are_all_that_is_added_to_a_page() -> None:
-    source = report.page("Title", "", "<p>&lt;body&gt;</p>", script="'<body>\\n'").encode()
+def test_links_are_all_that_is_added_to_a_page(outcome: Outcome) -> None:
+    script = "<script>'<body>\n'</script></main>"
+    source = run_pages.index(outcome).replace("</main>", script).encode()
     found = run_pages.linked(source, "gallery")
     bar = found[found.index(b"<nav") : found.index(b"</nav>") + len(b"</nav>\n")]
     assert found.replace(bar, b"") == source

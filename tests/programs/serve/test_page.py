@@ -10,7 +10,7 @@ from html_page import VOID, Page
 
 from components.common.base.errors import InputError
 from components.common.model.description import ModelDescription, read_description
-from components.common.pages import report
+from components.common.pages import text
 from programs.serve import figures, page
 from programs.serve.figures import Figures
 from programs.serve.upload import Limits
@@ -30,10 +30,10 @@ def test_page_warns_and_says_that_the_model_is_of_rendered_pictures(
     description: ModelDescription,
 ) -> None:
     found = Page(page.render(description, Limits()))
-    assert report.WARNING in found.text
-    assert report.RENDERED in found.text
+    assert text.WARNING in found.text
+    assert text.RENDERED in found.text
     real = Page(page.render(replace(description, rendered=False), Limits()))
-    assert report.RENDERED not in real.text
+    assert text.RENDERED not in real.text
     assert page.NO_RULE not in real.text
 
 

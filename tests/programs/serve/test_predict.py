@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from components.common.dataset.photo import Photo
 from components.common.model.model import Model
 from components.common.model.references import Reference
-from components.common.pages import report
+from components.common.pages import text
 from components.common.photos import images
 from programs.serve import answer, upload
 from programs.serve.answer import Wish
@@ -55,7 +55,7 @@ def test_photo_gets_the_answer_of_the_model(
         assert shares == pytest.approx(
             dict(zip(model.classes, expected.probabilities.tolist(), strict=True)), abs=1e-5
         )
-        assert found["warning"] == report.WARNING
+        assert found["warning"] == text.WARNING
         assert found["activation_map"] is None
         assert found["similar"] == []
 
@@ -121,7 +121,7 @@ def test_addresses_that_are_no_web_pages_are_left_out(model_dir: Path, photo: by
     )
     one = found.similar[0]
     assert one.source_page == ""
-    assert len(one.author) == report.MAX_TEXT
+    assert len(one.author) == text.MAX_TEXT
     assert (one.licence, one.licence_url) == (
         "CC BY 4.0",
         "https://creativecommons.org/licenses/by/4.0/",

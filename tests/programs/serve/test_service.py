@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from components.common.base.step import log
 from components.common.model.model import Model
-from components.common.pages import report
+from components.common.pages import text
 from programs.serve import app as app_module
 from programs.serve.app import Service, make_app
 from programs.serve.pool import Pool
@@ -139,7 +139,7 @@ def test_model_is_described(client: TestClient, model_dir: Path) -> None:
     assert found["classes"] == list(description.classes)
     assert found["head_sha256"] == description.head_sha256
     assert found["rendered"] is True
-    assert found["warning"] == report.WARNING
+    assert found["warning"] == text.WARNING
     assert found["measured"] is None
 
 

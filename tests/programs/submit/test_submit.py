@@ -311,7 +311,7 @@ def test_help_is_of_a_cluster() -> None:
         (("--weights", "/cache/weights.h5"), "give --cache_claim too"),
         (("--publish_dir", "published"), "give gs://… or s3://…"),
         (("--upload_to", "folder"), "--upload_to is folder"),
-        (("--pipeline_root", "folder"), "--pipeline_root is folder"),
+        (("--pipeline_root", "folder"), "--pipeline_root is 'folder'"),
         (("--experiment", " "), "--experiment is empty"),
         (("--poll_s", "0"), "--poll_s is 0"),
         (("--store_prefix", ""), "--publish_dir: give"),

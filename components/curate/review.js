@@ -1,45 +1,3 @@
-"""Style and script of the review page."""
-
-CSS = """
-.photo h4 { margin: 0; font-size: .9rem; line-height: 1.25; overflow-wrap: anywhere; }
-.photo p { margin: .25rem 0; font-size: .8rem; line-height: 1.35; }
-.photo b { font-weight: 600; }
-.photo.used { border-top: 4px solid var(--right); }
-.photo.drop { border: 2px solid var(--wrong); }
-.photo.drop img { opacity: .35; }
-.photo.keep { border: 2px solid var(--right); }
-.group { margin: 0 0 1rem; }
-.group + .group { border-top: 1px solid var(--line); padding-top: .75rem; }
-.choice { display: flex; gap: .4rem; }
-.choice button {
-  flex: 1; min-height: 2rem; padding: .2rem .5rem; font: inherit; cursor: pointer;
-  color: var(--ink); background: var(--card); border: 1px solid var(--muted); border-radius: 8px;
-}
-.choice button[aria-pressed=true] { color: var(--card); font-weight: 600; }
-.choice button[value=keep][aria-pressed=true] { background: var(--right); }
-.choice button[value=drop][aria-pressed=true] { background: var(--wrong); }
-.decide { position: sticky; top: auto; bottom: .5rem; box-shadow: 0 2px 12px rgb(0 0 0 / .2); }
-.decide output { margin-left: 0; }
-.export { font-weight: 600; }
-.export[aria-disabled=true] { color: var(--muted); pointer-events: none; text-decoration: none; }
-.decide details[open] { flex-basis: 100%; }
-.decide textarea { width: 100%; font: .8rem ui-monospace, monospace; background: var(--page); }
-.decide textarea { color: var(--ink); border: 1px solid var(--line); }
-@media (max-width: 30rem) {
-  .decide { position: sticky; flex-wrap: nowrap; gap: .6rem; padding: .3rem .7rem; }
-  .decide { font-size: .85rem; line-height: 1.25; }
-  .decide:has(details[open]) { flex-wrap: wrap; }
-  .decide label { flex: 1 1 0; min-width: 4.5rem; min-height: 2.5rem; }
-  .decide select { width: 100%; min-height: 2.2rem; }
-  .decide output { flex: 0 1 5.4rem; }
-  .decide .spare { display: none; }
-  .decide summary { padding-block: .6rem; white-space: nowrap; }
-}
-"""
-
-# Decisions are kept by class and hash, so that a photo that is shown twice is decided once, and
-# those about photos that this page does not show are exported with the others.
-SCRIPT = """
 const bar = document.getElementById("bar");
 const link = bar.querySelector("a");
 const earlier = JSON.parse(document.getElementById("earlier").textContent);
@@ -72,7 +30,7 @@ function show() {
   bar.querySelector("textarea").value = text;
   link.setAttribute("aria-disabled", decided.size === 0 && earlier.decisions.length === 0);
   URL.revokeObjectURL(address);
-  address = URL.createObjectURL(new Blob([text + "\\n"], { type: "application/json" }));
+  address = URL.createObjectURL(new Blob([text + "\n"], { type: "application/json" }));
   link.href = address;
 }
 
@@ -90,7 +48,9 @@ document.addEventListener("click", (event) => {
   exported = false;
   show();
 });
-link.addEventListener("click", () => { exported = true; });
+link.addEventListener("click", () => {
+  exported = true;
+});
 bar.querySelector("select").addEventListener("change", (event) => {
   for (const photo of photos) {
     photo.hidden = event.target.value !== "" && photo.dataset.class !== event.target.value;
@@ -99,8 +59,9 @@ bar.querySelector("select").addEventListener("change", (event) => {
     group.hidden = !group.querySelector(".photo:not([hidden])");
   }
 });
-window.addEventListener("beforeunload", (event) => { if (!exported) event.preventDefault(); });
+addEventListener("beforeunload", (event) => {
+  if (!exported) event.preventDefault();
+});
 for (const choice of document.querySelectorAll(".choice")) choice.hidden = false;
 bar.hidden = false;
 show();
-"""

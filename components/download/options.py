@@ -1,0 +1,66 @@
+"""Options of the step `download`: where photos come from, and which of them may be taken."""
+
+from dataclasses import dataclass
+
+from components.common.base.options import Options, cache_dir_option, option, seed_option
+from components.common.dataset.licences import DEFAULT_LICENCES
+
+MIN_PER_CLASS = 20  # the original retrain.py warned below this
+IMAGENET_ARCHIVE = "https://image-net.org/data/winter21_whole/{wordnet_id}.tar"
+MAX_WORKERS = 64
+
+
+@dataclass(frozen=True)
+class DownloadOptions(Options):
+    """How photos are gathered."""
+
+    source: str = option(
+        "sample",
+        "where photos come from: sample, folder, storage, urls, inaturalist, gbif, commons or "
+        "imagenet; several with commas, each tops up those before it",
+    )
+    image_dir: str = option(
+        "",
+        "folder with one subfolder of photos per class, or a gs:// or s3:// prefix of such",
+        on_cluster="folder with one subfolder of photos per class, which is packed and uploaded "
+        "(--upload_to); or a gs:// or s3:// prefix of such",
+    )
+    url_list: str = option(
+        "", "txt, csv or parquet file of addresses with their labels, for the source urls"
+    )
+    imagenet: str = option(
+        IMAGENET_ARCHIVE,
+        "archive or URL list for the source imagenet; {wordnet_id} stands for the class's id",
+    )
+    per_class: int = option(
+        0,
+        "photos per class; 0: 60 of the sample, all of a folder, 350 of other sources",
+        minimum=0,
+    )
+    min_per_class: int = option(
+        MIN_PER_CLASS, "with fewer photos fetched than this, the download fails", minimum=0
+    )
+    licences: str = option(
+        DEFAULT_LICENCES,
+        "licences that are taken, with commas: cc0, cc-by, cc-by-sa, cc-by-nc, cc-by-nc-sa",
+    )
+    per_observer: int = option(
+        5,
+        "photos taken from one author of inaturalist, gbif and commons; 0: any number",
+        minimum=0,
+    )
+    contact: str = option(
+        "", "e-mail address or page of whoever runs this, told to the hosts of the photos"
+    )
+    allow_private_hosts: str = option(
+        "", "hosts, with commas, that may be fetched from although they are not public"
+    )
+    workers: int = option(8, "photos fetched at once", minimum=1, maximum=MAX_WORKERS)
+    # Part of KFP's cache key, which is all that it is for.
+    photos_as_of: str = option(
+        "",
+        "any text, such as a date; with another one photos are looked for anew",
+        in_commands=False,
+    )
+    cache_dir: str = cache_dir_option()
+    seed: int = seed_option()

@@ -1,0 +1,129 @@
+"""The charts of the report: reliability, risk by coverage, and the curves of each class."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common.pages import plot
+from components.common.pages.chart import SQUARE, Chart, Line, Point, quarters_axis, stairs
+from components.common.pages.text import percent
+from components.evaluate.curves import ClassCurves, RiskCoverage, class_curves
+from components.evaluate.evaluation import Evaluation
+from components.evaluate.measure import ClassFigures, Outcomes, PartFigures, Quality, reliability
+
+MAX_CLASSES_DRAWN = 12  # with a ROC and a precision-recall curve each: bounds the page's size
+TALLEST = 0.25  # of a reliability diagram, for the bin with the most photos
+DIAGONAL = ((0.0, 0.0), (1.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """A reliability diagram and what it is of."""
+
+    title: str
+    quality: Quality
+    drawing: str
+
+
+@dataclass(frozen=True)
+class ClassCharts:
+    """The ROC and the precision-recall curve of a class."""
+
+    figures: ClassFigures
+    roc: str
+    precision: str
+
+
+def reliability_diagrams(evaluation: Evaluation) -> list[Diagram]:
+    """Before and after the temperature; one alone where there is none, and none without photos."""
+    part, outcomes = evaluation.overall, evaluation.outcomes
+    if part.calibrated is None or part.uncalibrated is None:
+        return []
+    after = outcomes.probabilities
+    if evaluation.model.temperature in (None, 1):
+        return [_reliability("As the network gives them", part.calibrated, outcomes, after)]
+    return [
+        _reliability("Before the temperature", part.uncalibrated, outcomes, outcomes.uncalibrated),
+        _reliability("After the temperature", part.calibrated, outcomes, after),
+    ]
+
+
+def _reliability(
+    title: str, quality: Quality, outcomes: Outcomes, scores: NDArray[np.float64]
+) -> Diagram:
+    bins = reliability(scores.max(axis=1), scores.argmax(axis=1) == outcomes.true)
+    most = max(one.right.total for one in bins)
+    spoken = "; ".join(
+        f"stated {percent(one.confidence)}, right {percent(one.right.value)} of {one.right.total}"
+        for one in bins
+    )
+    dots = Line(
+        points=(),
+        whiskers=[(one.confidence, one.right.low, one.right.high) for one in bins],
+        dots=[(one.confidence, one.right.value) for one in bins],
+    )
+    drawing = Chart(
+        f"{title}: {spoken}",
+        quarters_axis("stated, %"),
+        quarters_axis("right, %"),
+        [dots],
+        columns=[(one.low, one.high, TALLEST * one.right.total / most) for one in bins],
+        reference=DIAGONAL,
+        size=SQUARE,
+    )
+    return Diagram(title, quality, plot.svg(drawing))
+
+
+def risk_by_coverage(found: RiskCoverage) -> str:
+    """Wrong answers among the surest, by how many are answered."""
+    overall, half = float(found.risk[-1]), float(found.risk[(len(found.risk) - 1) // 2])
+    points = list(zip(found.coverage.tolist(), found.risk.tolist(), strict=True))
+    drawing = Chart(
+        f"Wrong answers among the surest: {percent(half)} of the surest half, "
+        f"{percent(overall)} of all",
+        quarters_axis("answered, surest first, %"),
+        quarters_axis("wrong among them, %"),
+        [Line(points, area=True)],
+        reference=_level(overall),
+        size=SQUARE,
+    )
+    return plot.svg(drawing)
+
+
+def hardest_first(evaluation: Evaluation) -> list[ClassCurves]:
+    """The curves of the classes that have any, by their average precision."""
+    figures = evaluation.overall.classes
+    curves = class_curves(evaluation.outcomes)
+    return sorted(curves, key=lambda one: (figures[one.index].average_precision, one.index))
+
+
+def class_charts(curves: ClassCurves, part: PartFigures) -> ClassCharts:
+    """A class against all others."""
+    figures = part.classes[curves.index]
+    auroc, precision = figures.auroc or 0.0, figures.average_precision or 0.0
+    roc = list(
+        zip(curves.roc.false_positive_rate.tolist(), curves.roc.recall.tolist(), strict=True)
+    )
+    steps = stairs(list(zip(curves.recall.tolist(), curves.precision.tolist(), strict=True)))
+    left = Chart(
+        f"ROC curve of {figures.label}, area {auroc:.3f}",
+        quarters_axis("others taken for it, %"),
+        quarters_axis("found, %"),
+        [Line(roc, area=True)],
+        reference=DIAGONAL,
+        size=SQUARE,
+    )
+    right = Chart(
+        f"Precision by recall of {figures.label}, average precision {precision:.3f}",
+        quarters_axis("found (recall), %"),
+        quarters_axis("precision, %"),
+        [Line(steps, area=True)],
+        reference=_level(figures.photos / part.accuracy.total),
+        size=SQUARE,
+    )
+    return ClassCharts(figures, plot.svg(left), plot.svg(right))
+
+
+def _level(value: float) -> tuple[Point, Point]:
+    return ((0.0, value), (1.0, value))

@@ -1,0 +1,44 @@
+"""Options of the step `publish`: where to, as what, and what is asked of a model."""
+
+from dataclasses import dataclass
+
+from components.common.base.options import Options, option
+
+NAME, SAMPLE_NAME = "mushrooms", "sample"
+MIN_ACCURACY = 0.6
+# Not worse means not one photo worse. More than 0 by default would let every publication give that
+# much away, and ten of them add up; and of 28 photos one is 3.6 points, so that there any smaller
+# allowance is 0 anyway. Holding back costs nothing: what is published stays, and whoever prefers
+# the new model says so with this option.
+MAX_REGRESSION = 0.0
+ANY_REGRESSION = 1.0  # nothing is asked of the comparison, not even that there is one
+
+
+@dataclass(frozen=True)
+class PublishOptions(Options):
+    """What is asked of a model before it is published, and where it is published."""
+
+    min_accuracy: float = option(
+        MIN_ACCURACY,
+        "what the lower bound of the 95 % interval of the accuracy must reach for publishing",
+        minimum=0,
+        maximum=1,
+    )
+    max_regression: float = option(
+        MAX_REGRESSION,
+        "how much accuracy on the demo photos may be lost against the published model; 1 to ask "
+        "nothing of the comparison",
+        minimum=0,
+        maximum=1,
+    )
+    publish_dir: str = option(
+        "",
+        "folder of published models, gs://… or s3://…; empty in a run on this machine: published/ "
+        "beside the runs",
+        on_cluster="gs:// or s3:// place of published models (default: published below "
+        "--store_prefix)",
+    )
+    # A model of drawings must never replace one of photos.
+    name: str = option(
+        "", f"what the model is published as (default: {NAME}; of the sample, {SAMPLE_NAME})"
+    )

@@ -1,0 +1,184 @@
+"""Options of the step `retrain`; those of retrain.py have its names and defaults."""
+
+import math
+from dataclasses import dataclass, replace
+
+from components.common.base.errors import InputError
+from components.common.base.options import Options, cache_dir_option, option, seed_option
+from components.common.model import layout
+from components.common.network.architecture import weights_option
+from components.retrain.checkpoints import check_place
+
+
+@dataclass(frozen=True)
+class Recipe(Options):
+    """How the head is trained; the first seven options are retrain.py's.
+
+    Cosine is the schedule of Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts; label
+    smoothing that of Szegedy et al. 2015, arXiv:1512.00567.
+    """
+
+    how_many_training_steps: int = option(4000, "steps of training", minimum=1)
+    learning_rate: float = option(0.01, "learning rate of the first step", above=0)
+    train_batch_size: int = option(
+        100, "photos of a training step, drawn with replacement", minimum=1
+    )
+    validation_batch_size: int = option(
+        100, "photos of an evaluation on the validation part; -1 for all"
+    )
+    test_batch_size: int = option(-1, "photos tested at the end of training; -1 for all")
+    eval_step_interval: int = option(
+        10, "steps between two evaluations; the last step is always evaluated", minimum=1
+    )
+    seed: int = seed_option()
+    optimizer: str = option(
+        "sgd", "sgd is plain gradient descent", choices=("sgd", "momentum", "adam")
+    )
+    learning_rate_schedule: str = option(
+        "constant", "cosine falls to 0 at the last step", choices=("constant", "cosine")
+    )
+    l2: float = option(
+        0.0,
+        "penalty: l2 / 2 times the sum of the squared weights, without the biases, is added to the "
+        "mean cross entropy",
+        minimum=0,
+    )
+    label_smoothing: float = option(
+        0.0, "share of each label that is spread over all classes", minimum=0, below=1
+    )
+    class_weights: str = option(
+        "balanced",
+        "balanced draws every class equally often, as retrain.py does, none every photo",
+        choices=("balanced", "none"),
+    )
+    early_stopping_patience: int = option(
+        0,
+        "evaluations without a better cross entropy of the validation part, after which training "
+        "ends with the best weights; 0 for never",
+        minimum=0,
+    )
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        if self.learning_rate_schedule == "constant":
+            return self.learning_rate
+        progress = step / self.how_many_training_steps
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+# What the pipeline trains with: chosen on photos of flowers (benchmarks/accuracy.py). The penalty
+# makes the optimum finite, and Adam with a falling rate is there in 1,000 steps.
+PIPELINE = replace(
+    Recipe(),
+    how_many_training_steps=1000,
+    learning_rate=0.001,
+    optimizer="adam",
+    learning_rate_schedule="cosine",
+    l2=0.03,
+)
+
+
+@dataclass(frozen=True)
+class Distortions(Options):
+    """How copies of the training photos are distorted; but for their number, as in retrain.py."""
+
+    flip_left_right: bool = option(False, "also learn from mirrored photos")
+    random_crop: int = option(
+        0, "also learn from photos cut by this margin at a random side, in percent", minimum=0
+    )
+    random_scale: int = option(
+        0, "also learn from photos up to this much larger, in percent", minimum=0
+    )
+    random_brightness: int = option(
+        0,
+        "also learn from photos up to this much brighter or darker, in percent",
+        minimum=0,
+        maximum=99,
+    )
+    distorted_copies: int = option(
+        4, "distorted copies of each photo, beside the photo as it is", minimum=1, maximum=100
+    )
+
+    def __bool__(self) -> bool:
+        amounts = (self.random_crop, self.random_scale, self.random_brightness)
+        return self.flip_left_right or any(amounts)
+
+
+@dataclass(frozen=True)
+class FineTuning(Options):
+    """How the top of the backbone is trained after the head."""
+
+    fine_tune_steps: int = option(
+        0, "steps in which the top of the backbone learns too, after the head; 0: none", minimum=0
+    )
+    fine_tune_layers: int = option(
+        10,
+        "layers of the backbone that learn then, counted from its top; BatchNorm stays frozen",
+        minimum=1,
+    )
+    fine_tune_learning_rate: float = option(
+        1e-5,
+        "learning rate of Adam in fine-tuning; low, since the weights are nearly right",
+        above=0,
+    )
+    fine_tune_batch_size: int = option(32, "photos of a fine-tuning step", minimum=1)
+    checkpoint_interval: int = option(50, "fine-tuning steps between two checkpoints", minimum=1)
+    require_gpu: bool = option(False, "fail at once where TensorFlow sees no GPU")
+
+    def __bool__(self) -> bool:
+        return self.fine_tune_steps > 0
+
+
+@dataclass(frozen=True)
+class RetrainOptions(Options):
+    """What else a training is told, in the pipeline and without it."""
+
+    sweep: bool = option(
+        False,
+        "train with the best of twelve pairs of learning rate and penalty, by cross-validation",
+    )
+    checkpoint_path: str = option(
+        "",
+        "folder, gs://… or s3://… for checkpoints of fine-tuning, from which the same command goes "
+        "on; empty: the cache folder, for python -m components.retrain OUTPUT_DIR",
+        on_cluster="gs:// or s3:// place for checkpoints of fine-tuning (default: on the volume of "
+        "--cache_claim, else below --store_prefix)",
+    )
+    weights: str = weights_option()
+    cache_dir: str = cache_dir_option()
+
+    def check(self) -> None:
+        """Raise `InputError` where checkpoints cannot be where they should."""
+        super().check()
+        check_place(self.checkpoint_path)
+
+
+@dataclass(frozen=True)
+class Extras(Options):
+    """What else is written or printed: options of retrain.py that the pipeline does not have."""
+
+    final_tensor_name: str = option(layout.SCORES, "name of the frozen graph's output")
+    intermediate_output_graphs_dir: str = option(
+        "",
+        "folder of the frozen graphs that are written while training goes on (default: "
+        "OUTPUT_DIR/intermediate_graph)",
+    )
+    intermediate_store_frequency: int = option(
+        0, "steps between two intermediate graphs; 0 for none", minimum=0
+    )
+    print_misclassified_test_images: bool = option(
+        False, "list the test photos that the model gets wrong"
+    )
+    int8: bool = option(True, "also make and measure an int8 model")
+
+    def check(self) -> None:
+        """Raise `InputError` where an option makes no sense."""
+        super().check()
+        if not self.final_tensor_name.replace("_", "").isalnum():
+            raise InputError(
+                f"--final_tensor_name is {self.final_tensor_name!r}: expected letters, digits and _"
+            )
+
+
+# What a component is told.
+KINDS = (Recipe, Distortions, FineTuning, RetrainOptions)

@@ -1,0 +1,313 @@
+const $ = (id) => document.getElementById(id);
+const ask = $("ask"), status = $("status"), problem = $("problem"), result = $("result");
+let running = null;
+
+function make(tag, attributes, ...children) {
+  const spaces = { svg: "http://www.w3.org/2000/svg", rect: "http://www.w3.org/2000/svg" };
+  const made = spaces[tag]
+    ? document.createElementNS(spaces[tag], tag)
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+// A class's name as it is in files, with a place to break after each "_".
+function named(label) {
+  return label.split(/(_)/).flatMap((part) => part === "_" ? ["_", make("wbr", {})] : [part]);
+}
+function percent(share) {
+  const whole = Math.round(100 * share);
+  if (whole === 0 && share > 1e-9) return "under 1\u00a0%";
+  if (whole === 100 && share < 1 - 1e-9) return "over 99\u00a0%";
+  return whole + "\u00a0%";
+}
+
+function read(file) {
+  return new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(file.size ? reader.result : "");
+    reader.onerror = () => resolve("");
+    reader.readAsDataURL(file);
+  });
+}
+
+function complain(message, again) {
+  status.replaceChildren();
+  problem.replaceChildren(make("p", {}, message));
+  if (again) {
+    const button = make("button", { type: "button" }, "Try again");
+    button.addEventListener("click", () => look(again));
+    problem.append(button);
+  }
+}
+
+async function look(file) {
+  if (running) running.abort();
+  const mine = running = new AbortController();
+  problem.replaceChildren();
+  result.hidden = true;
+  const limits = ask.dataset;
+  if (file.size > Number(limits.maxBytes)) {
+    complain(
+      `This file has ${(file.size / 1048576).toFixed(1)} MB. At most ${limits.maxMb} MB ` +
+        "are taken: send a smaller copy of the photo.",
+    );
+    return;
+  }
+  status.replaceChildren(make("span", { class: "wheel" }), "Looking at your photo…");
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    mine.abort();
+  }, 1000 * Number(limits.timeoutS));
+  try {
+    const address = await read(file);
+    if (mine !== running) return;
+    if (address) {
+      const small = make("img", { src: address, alt: "" });
+      small.addEventListener("error", () => small.remove());
+      status.append(small);
+    }
+    const form = new FormData();
+    form.append("image", file, "photo");
+    const response = await fetch("v1/predict?top_k=5&activation=true&similar=6", {
+      method: "POST",
+      body: form,
+      signal: mine.signal,
+    });
+    const answer = await response.json().catch(() => null);
+    if (mine !== running) return;
+    if (response.ok && answer) show(answer, address);
+    else {
+      const told = answer && answer.message;
+      complain(
+        told || `The service answered with an error (${response.status}).`,
+        response.status >= 500 && file,
+      );
+    }
+  } catch {
+    if (mine !== running) return;
+    complain(
+      late
+        ? "The answer takes too long. Is the connection slow?"
+        : "The service cannot be reached. Is it still running?",
+      file,
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function show(answer, address) {
+  status.replaceChildren();
+  const top = answer.probabilities[0];
+  const closest = answer.closest;
+  const unsure = !answer.unknown && top.probability < 0.5;
+  const kinds = answer.model.classes.length;
+  const kicker = answer.unknown
+    ? "Probably"
+    : unsure
+    ? "Not sure, perhaps"
+    : "The program takes it for";
+  const title = make(
+    "h2",
+    { id: "species", tabindex: "-1" },
+    ...(answer.unknown ? ["None of these"] : named(closest)),
+  );
+  const share = percent(top.probability);
+  const lead = answer.unknown
+    ? [
+      `It looks like none of the ${kinds} kinds that the program knows. It would be closest to `,
+      ...named(closest),
+      ".",
+    ]
+    : unsure
+    ? [`Only ${share} probable: it could well be another of the ${kinds} kinds.`]
+    : [
+      share[0].toUpperCase(),
+      `${share.slice(1)} probable among the ${kinds} kinds that it knows.`,
+    ];
+  const words = make(
+    "div",
+    {},
+    make("p", { class: "kicker" }, kicker),
+    title,
+    make("p", {}, ...lead),
+    bars(answer),
+    ...familiarity(answer),
+    make(
+      "p",
+      { class: "notice alarm", role: "note" },
+      "Do not eat it because of this answer. Deadly mushrooms look like good ones.",
+    ),
+  );
+  const pictures = make("div", { class: "pictures" });
+  if (answer.activation_map) {
+    pictures.append(
+      figure(
+        answer.activation_map,
+        `Your photo, dimmed where it does not speak for ${closest}`,
+        "Where it looked: what is bright, within the yellow line, speaks for ",
+        ...named(closest),
+        ".",
+      ),
+    );
+  }
+  if (address) pictures.append(figure(address, "Your photo", "Your photo."));
+  const first = pictures.querySelector("img");
+  first?.addEventListener("load", () => {
+    pictures.classList.toggle("narrow", first.naturalWidth < 1.2 * first.naturalHeight);
+  });
+  result.replaceChildren(
+    make("div", { class: answer.unknown ? "panel answer none" : "panel answer" }, pictures, words),
+  );
+  if (answer.similar.length) result.append(...alike(answer.similar));
+  result.hidden = false;
+  title.focus({ preventScroll: true });
+  result.scrollIntoView({ block: "start" });
+}
+
+function figure(source, alt, ...caption) {
+  const picture = make("img", { src: source, alt: alt });
+  const made = make(
+    "figure",
+    {},
+    make("div", { class: "frame" }, picture),
+    make("figcaption", {}, ...caption),
+  );
+  // A photo that this browser cannot show, but the service can read: TIFF, for one.
+  picture.addEventListener("error", () => made.remove());
+  return made;
+}
+
+function bars(answer) {
+  const list = make("ul", {
+    class: "bars",
+    "aria-label": answer.unknown
+      ? "Probabilities, if it were one of these after all"
+      : "Probabilities",
+  });
+  for (const one of answer.probabilities) {
+    const bar = make(
+      "svg",
+      { "aria-hidden": "true" },
+      make("rect", { width: (100 * one.probability).toFixed(1) + "%", height: "9" }),
+    );
+    list.append(
+      make(
+        "li",
+        {},
+        make("span", { class: "label" }, ...named(one.label)),
+        make("b", {}, percent(one.probability)),
+        bar,
+      ),
+    );
+  }
+  if (!answer.unknown) return list;
+  return make("div", {}, make("p", { class: "kicker" }, "If it were one of them after all:"), list);
+}
+
+function familiarity(answer) {
+  const share = answer.familiarity;
+  if (share === null) return [];
+  const stranger = percent(1 - share);
+  if (answer.unknown) {
+    const whom = share ? `${stranger} of the photos of these kinds` : "every photo of these kinds";
+    return [make("p", {}, `It looks stranger than ${whom} that it was compared with.`)];
+  }
+  if (share >= 0.99) {
+    return [make("p", {}, "The photo looks as familiar as the most typical ones of these kinds.")];
+  }
+  return [
+    make(
+      "p",
+      {},
+      share < 0.25
+        ? `The photo looks unusual for these kinds: ${stranger} of their photos look more familiar.`
+        : `The photo looks familiar: ${percent(share)} of the photos of these kinds look stranger.`,
+    ),
+  ];
+}
+
+function alike(photos) {
+  const list = make("ul", { class: "cards tiles dense alike" });
+  for (const one of photos) {
+    const source = make("p", { class: "source" });
+    const known = [];
+    if (one.author) known.push(["by ", make("bdi", {}, one.author)]);
+    if (one.licence) known.push([link(one.licence_url, one.licence)]);
+    if (one.source_page) known.push([link(one.source_page, hostOf(one.source_page))]);
+    known.forEach((parts, place) => source.append(...(place ? [" · "] : []), ...parts));
+    source.hidden = !known.length;
+    list.append(
+      make(
+        "li",
+        { class: "card" },
+        make("img", { src: one.thumbnail, alt: `A photo of the class ${one.label}` }),
+        make("div", {}, make("strong", { class: "label" }, ...named(one.label)), source),
+      ),
+    );
+  }
+  return [
+    make(
+      "h2",
+      {},
+      "Photos that look like it ",
+      make("small", {}, "of those that the program learned from, most alike first"),
+    ),
+    list,
+  ];
+}
+
+function hostOf(address) {
+  try {
+    return new URL(address).hostname;
+  } catch {
+    return address;
+  }
+}
+
+function link(address, text) {
+  if (!/^https?:/.test(address)) return text;
+  return make("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, text);
+}
+
+for (const [button, input] of [["choose", "file"], ["take", "camera"]]) {
+  $(button).addEventListener("click", () => $(input).click());
+  $(input).addEventListener("change", (event) => {
+    const file = event.target.files[0];
+    if (file) look(file);
+    event.target.value = ""; // the same photo can be chosen again
+  });
+}
+document.addEventListener("paste", (event) => {
+  const files = Array.from(event.clipboardData.files);
+  const file = files.find((one) => one.type.startsWith("image/")) || files[0];
+  if (file) look(file);
+  else complain("There is no photo in what was pasted. Copy the picture itself, not its address.");
+});
+let inside = 0;
+const mark = () => document.body.classList.toggle("dragging", inside > 0);
+document.addEventListener("dragenter", (event) => {
+  event.preventDefault();
+  inside += 1;
+  mark();
+});
+document.addEventListener("dragleave", () => {
+  inside -= 1;
+  mark();
+});
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  inside = 0;
+  mark();
+  const file = event.dataTransfer.files[0];
+  if (file) look(file);
+  else complain("That was no photo file. Save the picture first, then drop the file here.");
+});
+if (navigator.maxTouchPoints) {
+  $("take").hidden = false;
+  $("lead").textContent = "Take a photo of a mushroom, or choose one";
+}
+$("origin").textContent = location.href.replace(/[/#?]*$/, "");
