@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from gate import Gate
 
-from components.common.store import google, s3
+from components.common.store import google, s3, storage
 
 START_S = 30.0
 S3_VARIABLES = {
@@ -43,6 +43,19 @@ class Store:
     put: Callable[[str, bytes], None]
     delete: Callable[[str], None]
     environment: dict[str, str]
+
+
+def upload_folder(folder: Path, uri: str) -> None:
+    """Upload the files of a folder, as `storage.upload_files` does."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    storage.upload_files({path.relative_to(folder).as_posix(): path for path in paths}, uri)
+
+
+def download_folder(uri: str, folder: Path) -> None:
+    """Download all objects below a prefix into a folder, as `storage.download` does."""
+    prefix = f"{storage.canonical(uri).rstrip('/')}/"
+    for entry in storage.list_objects(uri):
+        storage.download(entry.uri, folder / entry.uri.removeprefix(prefix))
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ from retrain_items import clusters
 from components.common.base.errors import InputError, WorkError
 from components.common.pages.plot import svg_file
 from components.retrain.options import Recipe
-from programs.learning_curve.points import Material
+from programs.learning_curve.points import CurvePhotos
 
 
 @pytest.fixture
@@ -31,15 +31,15 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def material() -> Material:
+def material() -> CurvePhotos:
     pool = clusters(20, seed=1, spread=3.0)
     groups = [str(row) for row in range(len(pool))]
-    return Material(["a", "b", "c"], pool, groups, clusters(10, seed=2, spread=3.0), False)
+    return CurvePhotos(["a", "b", "c"], pool, groups, clusters(10, seed=2, spread=3.0), False)
 
 
 @pytest.mark.parametrize("name", ["learning_rates", "how_many_steps", "good_and_bad"])
 def test_charts_are_drawn_and_say_what_they_show(
-    name: str, figures: ModuleType, material: Material, monkeypatch: pytest.MonkeyPatch
+    name: str, figures: ModuleType, material: CurvePhotos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(figures, "STEPS", 1000)
     root = ET.fromstring(svg_file(getattr(figures, name)(material)))
@@ -47,7 +47,7 @@ def test_charts_are_drawn_and_say_what_they_show(
     assert len(root.get("aria-label") or "") > 60
 
 
-def test_curves_are_of_all_photos_of_both_parts(figures: ModuleType, material: Material) -> None:
+def test_curves_are_of_all_photos_of_both_parts(figures: ModuleType, material: CurvePhotos) -> None:
     seen = figures.curves(material, Recipe(how_many_training_steps=100, learning_rate=0.003))
     assert [step for step, _ in seen["validation accuracy"]][:3] == [1, 10, 19]
     assert seen["train cross entropy"][0][1] > seen["train cross entropy"][-1][1]

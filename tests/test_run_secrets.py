@@ -19,11 +19,10 @@ from canaries import canary, found_in_files, found_in_text, watched_arguments
 from conftest import ROOT, SMALL_ARCHITECTURE, Run, run_captured, run_pipeline
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from object_stores import S3_VARIABLES, google_emulator, seaweedfs
+from object_stores import S3_VARIABLES, download_folder, google_emulator, seaweedfs
 from photo_server import Answer, PhotoServer, redirect, serve
 
 from components.common.dataset.dataset import Dataset
-from components.common.store import storage
 from components.download.sources import sample
 
 LABELS = ("earthstar", "fly agaric")
@@ -130,7 +129,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory, backbone_cache: Path) -> P
                 compiled = run_captured(sys.executable, str(ROOT / "pipeline.py"), *compiling)
             assert run.returncode == 0, run.stdout + run.stderr
             assert compiled.returncode == 0, compiled.stderr
-            storage.download_folder(run.summary["published"], left / "published")
+            download_folder(run.summary["published"], left / "published")
     said = run.stdout + run.stderr + compiled.stdout + compiled.stderr
     return Planted(run, canaries, left, arguments, server, said)
 

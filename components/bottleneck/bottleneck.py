@@ -62,8 +62,8 @@ def _check_weights(weights: str, sha256: str) -> None:
     path = Path(weights).expanduser()
     if not path.is_file():
         raise InputError(f"no weights file at {path}")
-    found = hash_file(path)
-    if found != sha256.lower():
+    digest = hash_file(path)
+    if digest != sha256.lower():
         raise InputError(
-            f"{path} has the SHA-256 {found}: expected {sha256}, as --weights_sha256 says"
+            f"{path} has the SHA-256 {digest}: expected {sha256}, as --weights_sha256 says"
         )

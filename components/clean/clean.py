@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import hashlib
 from collections.abc import Collection, Generator
-from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from components.clean.options import CleanOptions
 from components.common.base.errors import InputError
 from components.common.base.step import Progress, step, warn
 from components.common.base.wording import counted
-from components.common.base.worker_threads import worker_threads
+from components.common.base.worker_threads import map_in_threads
 from components.common.dataset import decisions, vocabulary
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.decisions import Decisions
@@ -105,9 +104,9 @@ def clean(
                 room -= _add_reject(bad, verdict, min(room, REJECT_MAX_BYTES))
             else:
                 kept[verdict.photo.label] += 1
-                found = [flag for flag in verdict.photo.flags if flag in QUALITY_FLAGS]
-                flags.update(found)
-                flagged += bool(found)
+                remarks = [flag for flag in verdict.photo.flags if flag in QUALITY_FLAGS]
+                flags.update(remarks)
+                flagged += bool(remarks)
                 row = _row(verdict.photo, verdict.clean)
                 good.add(row, verdict.clean.data, sha256=verdict.sha256)
         # Inside the block: an error here leaves neither dataset behind.
@@ -187,34 +186,29 @@ def _judge_all(
 ) -> Generator[Verdict, None, None]:
     """Verdicts in the order of the dataset, judged by threads a little ahead."""
 
-    def verdict(photo: Photo, data: bytes) -> Verdict:
+    def verdict(row: tuple[Photo, bytes]) -> Verdict:
+        photo, data = row
         # An earlier clean may have been at it: its flags are found again, others stay.
         earlier = (*QUALITY_FLAGS, KEPT_BY_HAND)
-        others = tuple(flag for flag in photo.flags if flag not in earlier)
+        flags = [flag for flag in photo.flags if flag not in earlier]
         try:
             if by_hand.keeps(photo):
                 good = _shown_somehow(data)
-                others = (*others, KEPT_BY_HAND)
+                flags.append(KEPT_BY_HAND)
             else:
                 good = judge(data, options)
         except BadPhoto as bad:
             return Verdict(photo, data, reason=bad.reason, measured=bad.detail)
-        remarks = (*others, *quality.flags(good))
+        flags += quality.flags(good)
         code = perceptual_hash.phash_of(good.small)
-        hashed = dataclasses.replace(photo, phash=code, flags=remarks)
+        hashed = dataclasses.replace(photo, phash=code, flags=tuple(flags))
         # Without the pixels: many verdicts wait to be written.
         stored = CleanPhoto(good.data, good.width, good.height)
         same = good.data == data and photo.sha256
         return Verdict(hashed, data, stored, same or hashlib.sha256(good.data).hexdigest())
 
-    with worker_threads(THREADS) as pool, closing(dataset.stream()) as stored:
-        waiting: collections.deque[Future[Verdict]] = collections.deque()
-        for photo, data in stored:
-            waiting.append(pool.submit(verdict, photo, data))
-            if len(waiting) >= AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    with closing(dataset.stream()) as rows:
+        yield from map_in_threads(verdict, rows, threads=THREADS, ahead=AHEAD)
 
 
 def _strictly(verdict: Verdict) -> Verdict:
@@ -268,7 +262,9 @@ def _check_every_class(
 ) -> None:
     for label in dataset.labels:
         if not kept[label]:
-            listed = "; ".join(f"{one}: {vocabulary.meaning(one)}" for one in sorted(set(rejected)))
+            listed = "; ".join(
+                f"{reason}: {vocabulary.meaning(reason)}" for reason in sorted(set(rejected))
+            )
             lower = ", or lower --min_bytes" if "too_few_bytes" in rejected else ""
             raise InputError(
                 f"the class {label!r} has no usable photo: all of its files were rejected "

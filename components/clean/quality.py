@@ -30,7 +30,7 @@ MAX_ASPECT_RATIO = 3.0  # photos are squeezed into a square
 
 
 @dataclass(frozen=True)
-class Limits:
+class Thresholds:
     """Beyond what a photo is flagged.
 
     Attributes:
@@ -51,23 +51,23 @@ class Limits:
 
 # Good photos: deviation 22 and more, chroma 35 and more; in 99 of 100 brightest 133 and more,
 # darkest 135 and less, sharpness 0.032 and more. Blurred by 1 % of their side: 0.019 and less.
-LIMITS = Limits(blank=4.0, dark=90.0, bright=180.0, blurred=0.02, grey=5.0)
+LIMITS = Thresholds(blank=4.0, dark=90.0, bright=180.0, blurred=0.02, grey=5.0)
 # What keeps clear of these on the coarse pixels that checking has decoded keeps clear of `LIMITS`
 # at `SIDE`: nearly all photos, which then need no second decoding. At half the size the Laplacian
 # of smooth tones is four times as large, its variance sixteen times: `_light` allows for that.
-DOUBTFUL = Limits(blank=8.0, dark=110.0, bright=160.0, blurred=0.06, grey=12.0)
+DOUBTFUL = Thresholds(blank=8.0, dark=110.0, bright=160.0, blurred=0.06, grey=12.0)
 COARSE_SIDE = 384  # pixels of the longer side up to which coarse pixels tell that
 
 
 def flags(photo: CleanPhoto) -> tuple[str, ...]:
     """The remarks on a photo, in the order of `QUALITY_FLAGS`."""
     sides = sorted((photo.width, photo.height))
-    found = _light(photo)
+    remarks = _light(photo)
     if sides[0] < MIN_SIDE:
-        found.add(SMALL)
+        remarks.add(SMALL)
     if sides[1] > MAX_ASPECT_RATIO * sides[0]:
-        found.add(ODD_ASPECT_RATIO)
-    return tuple(flag for flag in QUALITY_FLAGS if flag in found)
+        remarks.add(ODD_ASPECT_RATIO)
+    return tuple(flag for flag in QUALITY_FLAGS if flag in remarks)
 
 
 def _light(photo: CleanPhoto) -> set[str]:
@@ -84,7 +84,7 @@ def _light(photo: CleanPhoto) -> set[str]:
     return _beyond(LIMITS, small.astype(np.uint8, copy=False))
 
 
-def _beyond(limits: Limits, pixels: NDArray[np.uint8]) -> set[str]:
+def _beyond(limits: Thresholds, pixels: NDArray[np.uint8]) -> set[str]:
     """The limits that RGB pixels, uint8 (height, width, 3), are beyond."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     darkest, brightest = percentiles(grey, 5, 99)
@@ -95,14 +95,14 @@ def _beyond(limits: Limits, pixels: NDArray[np.uint8]) -> set[str]:
     least = cv2.min(cv2.min(red, green), blue)
     (chroma,) = percentiles(cv2.subtract(most, least), 95)
     blank = variance < limits.blank**2
-    found = {
+    exceeded = {
         BLANK: blank,
         DARK: brightest < limits.dark,
         BRIGHT: darkest > limits.bright,
         BLURRED: not blank and sharpness < limits.blurred,
         GREY: not blank and chroma < limits.grey,
     }
-    return {flag for flag, is_so in found.items() if is_so}
+    return {flag for flag, is_so in exceeded.items() if is_so}
 
 
 def _variance(values: MatLike) -> float:
@@ -114,10 +114,10 @@ def percentiles(levels: MatLike, *wanted: float) -> list[float]:
     """What `numpy.percentile` gives for bytes, from their histogram: a tenth of its time."""
     counts = cv2.calcHist([levels], [0], None, [256], [0, 256]).ravel()
     below = np.cumsum(counts.astype(np.int64))
-    found = []
+    values = []
     for percent in wanted:
         place = percent / 100 * (int(below[-1]) - 1)
         whole = int(place)
         low, high = np.searchsorted(below, (whole, min(whole + 1, int(below[-1]) - 1)), "right")
-        found.append(float(low + (high - low) * (place - whole)))
-    return found
+        values.append(float(low + (high - low) * (place - whole)))
+    return values

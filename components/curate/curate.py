@@ -108,10 +108,10 @@ def curate(
     _tell(entries, selected, options, by_hand)
     if options.earlier_ledger:
         _tell_of_ledger(selected)
-    shown = review.choose(entries)
-    _write(datasets, rejected, entries, shown, outputs)
+    review_photos = review.choose(entries)
+    _write(datasets, rejected, entries, review_photos, outputs)
     facts.write(outputs.facts, entries, content)
-    page = review.render(shown, content, by_hand)
+    page = review.render(review_photos, content, by_hand)
     write_file(outputs.page, page, what="the review page")
     return content
 
@@ -142,7 +142,7 @@ def _write(
     datasets: Sequence[Dataset],
     rejected: Sequence[Dataset],
     entries: Sequence[Entry],
-    shown: review.Shown,
+    review_photos: review.Shown,
     outputs: Outputs,
 ) -> None:
     """Write the datasets and the ledger, and make the review's thumbnails on the way."""
@@ -156,7 +156,7 @@ def _write(
         )
         judged = [entry for entry in entries if entry.step == CURATE]
         for entry, (_, data) in zip(judged, stream_all(datasets), strict=True):
-            shown.add_thumbnail(entry, data)
+            review_photos.add_thumbnail(entry, data)
             row = entry.photo
             if row.reason:
                 rejects.add(row, data, measured=_measured(entry.judged))
@@ -172,8 +172,8 @@ def _write(
     cleaned_out = iter(entry for entry in entries if entry.step == CLEAN)
     for dataset in rejected:
         for photo, entry in zip(dataset.photos, cleaned_out, strict=False):
-            if shown.wants(entry):
-                shown.add_thumbnail(entry, dataset.read(photo))
+            if review_photos.wants(entry):
+                review_photos.add_thumbnail(entry, dataset.read(photo))
             progress.advance()
     used = sum(not entry.photo.reason for entry in entries)
     progress.finish(f"{used} of {counted(len(entries), 'photo')} used")

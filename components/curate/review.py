@@ -99,13 +99,13 @@ def choose(entries: Sequence[Entry]) -> Shown:
         entry for entry in entries if entry.step == CLEAN and entry.photo.reason != EXACT_DUPLICATE
     ]
     other = sorted(
-        _marked(curated, OTHER_CLASS), key=lambda one: (one.judged.margin or 0, _name(one))
+        _marked(curated, OTHER_CLASS), key=lambda entry: (entry.judged.margin or 0, _name(entry))
     )
     foreign = sorted(
         _marked(curated, NO_MUSHROOM, DOUBTFUL_SUBJECT),
-        key=lambda one: (one.judged.odds or 0, _name(one)),
+        key=lambda entry: (entry.judged.odds or 0, _name(entry)),
     )
-    in_two = [one for one in curated if one.photo.reason == IN_TWO_CLASSES]
+    in_two = [entry for entry in curated if entry.photo.reason == IN_TWO_CLASSES]
     sections = [
         _section(OTHER_CLASS, [("", other)]),
         _section(NO_MUSHROOM, [("", foreign)]),
@@ -115,8 +115,12 @@ def choose(entries: Sequence[Entry]) -> Shown:
         _section("remarks", _by_remark(curated)),
         _section("by-hand", _by_decision(curated)),
     ]
-    shown = {_name(one) for section in sections for _, group in section.groups for one in group}
-    rest = [one for one in curated if not one.photo.reason and _name(one) not in shown]
+    in_sections = {
+        _name(entry) for section in sections for _, group in section.groups for entry in group
+    }
+    rest = [
+        entry for entry in curated if not entry.photo.reason and _name(entry) not in in_sections
+    ]
     sections.append(_section(USED, _by_class(rest), most=MAX_USED_SHOWN))
     return Shown(tuple(section for section in sections if section.count))
 
@@ -131,7 +135,9 @@ def render(shown: Shown, content: Mapping[str, Any], by_hand: Decisions) -> str:
     """
     small = dict(zip(shown.small, thumbnails.fit(list(shown.small.values())), strict=True))
     places = {label: place for place, label in enumerate(content["classes"])}
-    entries = [one for section in shown.sections for _, group in section.groups for one in group]
+    entries = [
+        entry for section in shown.sections for _, group in section.groups for entry in group
+    ]
     columns = [name for name in FUNNEL if name == USED or totals(content["classes"])[name]]
     return page.render(
         __file__,
@@ -153,7 +159,7 @@ def _funnel(classes: Mapping[str, Mapping[str, int]], columns: Sequence[str]) ->
     counts = list(classes.items())
     if len(counts) > 1:
         counts.append(("all classes", totals(classes)))
-    return [[label, one["found"], *(one[name] for name in columns)] for label, one in counts]
+    return [[label, row["found"], *(row[name] for name in columns)] for label, row in counts]
 
 
 def _card(entry: Entry, small: Mapping[Name, bytes], places: Mapping[str, int]) -> _Card:
@@ -216,21 +222,22 @@ def _section(
 def _marked(entries: Iterable[Entry], *words: str) -> list[Entry]:
     """Photos left out for such a reason, or used with such a flag."""
     return [
-        one
-        for one in entries
-        if one.photo.reason in words or (not one.photo.reason and set(words) & set(one.photo.flags))
+        entry
+        for entry in entries
+        if entry.photo.reason in words
+        or (not entry.photo.reason and set(words) & set(entry.photo.flags))
     ]
 
 
 def _copies(entries: Sequence[Entry]) -> list[Entry]:
     """Copies that were left out or kept by hand, after the photo they are copies of."""
     copied = {
-        (one.photo.label, one.judged.best)
-        for one in entries
-        if one.judged.best and one.judged.best != one.photo.path
+        (entry.photo.label, entry.judged.best)
+        for entry in entries
+        if entry.judged.best and entry.judged.best != entry.photo.path
     }
-    found = [one for one in entries if (one.photo.label, one.judged.best) in copied]
-    return sorted(found, key=lambda one: one.judged.best != one.photo.path)
+    copies = [entry for entry in entries if (entry.photo.label, entry.judged.best) in copied]
+    return sorted(copies, key=lambda entry: entry.judged.best != entry.photo.path)
 
 
 def _grouped(
@@ -243,25 +250,27 @@ def _grouped(
 
 
 def _by_group(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    found = _grouped(entries, lambda one: one.judged.best or one.photo.group)
-    return [("", members) for _, members in found]
+    groups = _grouped(entries, lambda entry: entry.judged.best or entry.photo.group)
+    return [("", members) for _, members in groups]
 
 
 def _by_reason(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    return _grouped(entries, lambda one: vocabulary.short(one.photo.reason))
+    return _grouped(entries, lambda entry: vocabulary.short(entry.photo.reason))
 
 
 def _by_remark(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    found = [one for one in entries if not one.photo.reason and QUALITY & set(one.photo.flags)]
-    return _grouped(found, lambda one: ", ".join(sorted(QUALITY & set(one.photo.flags))))
+    flagged = [
+        entry for entry in entries if not entry.photo.reason and QUALITY & set(entry.photo.flags)
+    ]
+    return _grouped(flagged, lambda entry: ", ".join(sorted(QUALITY & set(entry.photo.flags))))
 
 
 def _by_decision(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    return _grouped((one for one in entries if one.decision), lambda one: one.decision)
+    return _grouped((entry for entry in entries if entry.decision), lambda entry: entry.decision)
 
 
 def _by_class(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    return _grouped(entries, lambda one: one.photo.label)
+    return _grouped(entries, lambda entry: entry.photo.label)
 
 
 def _name(entry: Entry) -> Name:

@@ -302,12 +302,12 @@ def _across_classes(
     photos: Sequence[Photo], pairs: Iterable[tuple[int, int]]
 ) -> dict[int, list[int]]:
     """The copies of each photo that are in another class than it."""
-    found: dict[int, list[int]] = collections.defaultdict(list)
+    across: dict[int, list[int]] = collections.defaultdict(list)
     for left, right in pairs:
         if photos[left].label != photos[right].label:
-            found[left].append(right)
-            found[right].append(left)
-    return found
+            across[left].append(right)
+            across[right].append(left)
+    return across
 
 
 def _elsewhere(
@@ -328,16 +328,16 @@ def _elsewhere(
         label, path = photos[row].label, photos[row].path
         for name in {"", photos[row].observation}:
             first[name][label] = min(first[name].get(label, path), path)
-    said = {}
+    words = {}
     for row in members:
-        mine = photos[row]
+        photo = photos[row]
         copies = [photos[other] for other in across.get(row, ())]
         if copies:
-            best = min(copies, key=lambda one: (one.sha256 != mine.sha256, one.path))
-            said[row] = f"also in {best.path}"
+            best = min(copies, key=lambda copy: (copy.sha256 != photo.sha256, copy.path))
+            words[row] = f"also in {best.path}"
             continue
-        shots = [path for label, path in first[mine.observation].items() if label != mine.label]
-        relation = "of one observation with" if mine.observation and shots else "also in"
-        others = shots or [path for label, path in first[""].items() if label != mine.label]
-        said[row] = f"{relation} {min(others)}"
-    return said
+        shots = [path for label, path in first[photo.observation].items() if label != photo.label]
+        relation = "of one observation with" if photo.observation and shots else "also in"
+        others = shots or [path for label, path in first[""].items() if label != photo.label]
+        words[row] = f"{relation} {min(others)}"
+    return words

@@ -62,13 +62,13 @@ def entries(answer: Any, name: str, where: str) -> list[Mapping[str, Any]]:
     Raises:
         ChangedAnswer: it is not there.
     """
-    found = answer.get(name) if isinstance(answer, Mapping) else None
-    if not isinstance(found, list) or not all(isinstance(entry, Mapping) for entry in found):
+    listed = answer.get(name) if isinstance(answer, Mapping) else None
+    if not isinstance(listed, list) or not all(isinstance(entry, Mapping) for entry in listed):
         raise ChangedAnswer(
             f"the answer of {where} has no list {name!r} of objects: the service may have changed; "
             "make check-sources shows which"
         )
-    return found
+    return listed
 
 
 def text(entry: Any, *path: str) -> str:

@@ -81,10 +81,10 @@ def download(
         fetcher = stack.enter_context(_fetcher(options))
         writer = stack.enter_context(DatasetWriter(output))
         query = Query(find_species(species or {}, label), options, fetcher)
-        found = stack.enter_context(contextlib.closing(_from_all(names, query, tally, failures)))
+        photos = stack.enter_context(contextlib.closing(_from_all(names, query, tally, failures)))
         progress = Progress(f"download {label}", _expected(names, options), verb="taken")
         unlicensed = 0
-        for source, candidate, data in progress.over(found):
+        for source, candidate, data in progress.over(photos):
             writer.add(_row(label, source, candidate), data, extension=file_types.extension(data))
             unlicensed += source == "urls" and not candidate.licence
         # Inside the block: an error here leaves no dataset behind.
@@ -176,10 +176,10 @@ def _from_all(
         whole = name == "sample" or (name == "folder" and not query.options.per_class)
         if taken >= wanted and not whole:
             break
-        found = admission.admit(SOURCES[name](query), capped=name in SEARCHED)
+        admitted = admission.admit(SOURCES[name](query), capped=name in SEARCHED)
         try:
             left = 0 if whole else wanted - taken
-            photos = gather(found, left, query.fetcher, tally, seen)
+            photos = gather(admitted, left, query.fetcher, tally, seen)
             with _telling_unreachable(), contextlib.closing(photos):
                 for candidate, data in photos:
                     taken += 1

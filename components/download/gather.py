@@ -135,14 +135,14 @@ def gather(
                 break
             candidate, future = waiting.popleft()
             try:
-                found = future.result()
+                obtained = future.result()
             except FetchError as error:
                 tally.add(error.reason, candidate.url)
                 continue
-            if isinstance(found, bytes):
-                data, sha256 = found, hashlib.sha256(found).hexdigest()
+            if isinstance(obtained, bytes):
+                data, sha256 = obtained, hashlib.sha256(obtained).hexdigest()
             else:
-                data, sha256 = found.read(), found.about.sha256
+                data, sha256 = obtained.read(), obtained.about.sha256
             if candidate.read is None and sha256 in seen:
                 tally.add("same photo", candidate.url)
                 continue

@@ -63,7 +63,9 @@ def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Un
         InputError: no such folder, no class folder, or one of a class that the model does not know.
     """
     check_folder(folder)
-    entries = [one for one in sorted(folder.iterdir()) if not one.name.startswith((".", "__"))]
+    entries = [
+        entry for entry in sorted(folder.iterdir()) if not entry.name.startswith((".", "__"))
+    ]
     folders = [entry for entry in entries if entry.is_dir()]
     if not folders:
         raise InputError(
@@ -73,20 +75,20 @@ def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Un
     _check_known({check_label(entry.name) for entry in folders}, classes, folder)
     photos: list[Photo] = []
     unusable = [Unusable(entry.name, "in no class folder") for entry in entries if entry.is_file()]
-    for one in folders:
-        files = photo_files(one)
+    for entry in folders:
+        files = photo_files(entry)
         named = set(files)
         unusable += [
-            Unusable(f"{one.name}/{path.name}", "not named like a photo")
-            for path in sorted(one.iterdir())
+            Unusable(f"{entry.name}/{path.name}", "not named like a photo")
+            for path in sorted(entry.iterdir())
             if path not in named and not path.name.startswith(".")
         ]
         for path in files:
-            name, size = f"{one.name}/{path.name}", path.stat().st_size
+            name, size = f"{entry.name}/{path.name}", path.stat().st_size
             if size > MAX_FILE_BYTES:
                 unusable.append(Unusable(name, f"larger than {MAX_FILE_BYTES} bytes"))
             else:
-                photos.append(Photo(one.name, path=name, size=size))
+                photos.append(Photo(entry.name, path=name, size=size))
     return Source(FOLDER, tuple(photos), _reader(folder), strict=False), unusable
 
 
@@ -128,8 +130,8 @@ def ask(model: Model, source: Source) -> tuple[list[Answer], list[Unusable]]:
                 yield b""
 
     progress = Progress(f"evaluate {source.part}", len(source.photos), verb="answered")
-    found = progress.over(model.predict_each(encoded()))
-    for place, (photo, answer) in enumerate(zip(source.photos, found, strict=True)):
+    predictions = progress.over(model.predict_each(encoded()))
+    for place, (photo, answer) in enumerate(zip(source.photos, predictions, strict=True)):
         if isinstance(answer, Prediction):
             answers.append(_answer(model, source.part, photo, answer))
             continue
@@ -143,29 +145,29 @@ def ask(model: Model, source: Source) -> tuple[list[Answer], list[Unusable]]:
 def warn_of(unusable: Sequence[Unusable]) -> None:
     """Say which files are left out, if any."""
     if unusable:
-        named = ", ".join(f"{one.name} ({one.reason})" for one in unusable[:NAMED_UNUSABLE])
+        named = ", ".join(f"{file.name} ({file.reason})" for file in unusable[:NAMED_UNUSABLE])
         more = len(unusable) - NAMED_UNUSABLE
         rest = f" and {more} more, which the report names" if more > 0 else ""
         files = counted(len(unusable), "file was", "files were")
         warn(f"{files} left out of the folder: {named}{rest}")
 
 
-def _answer(model: Model, part: str, photo: Photo, found: Prediction) -> Answer:
-    predicted = model.classes[int(found.probabilities.argmax())]
+def _answer(model: Model, part: str, photo: Photo, prediction: Prediction) -> Answer:
+    predicted = model.classes[int(prediction.probabilities.argmax())]
     maps = None
     if predicted != photo.label:  # small, unlike the feature map that they are made from
         maps = (
-            model.activation_map(found, predicted).copy(),
-            model.activation_map(found, photo.label).copy(),
+            model.activation_map(prediction, predicted).copy(),
+            model.activation_map(prediction, photo.label).copy(),
         )
     return Answer(
         photo,
         part,
         predicted,
-        tuple(map(float, found.probabilities)),
-        tuple(map(float, found.uncalibrated)),
-        found.familiarity,
-        found.unknown,
+        tuple(map(float, prediction.probabilities)),
+        tuple(map(float, prediction.uncalibrated)),
+        prediction.familiarity,
+        prediction.unknown,
         maps,
     )
 
@@ -181,10 +183,10 @@ def outcomes(answers: Sequence[Answer], classes: Sequence[str], *, rule: bool) -
     places = {label: place for place, label in enumerate(classes)}
     shape = (len(answers), len(classes))
     return Outcomes(
-        np.array([places[one.photo.label] for one in answers], np.int64),
-        _shares([one.probabilities for one in answers], shape),
-        _shares([one.uncalibrated for one in answers], shape),
-        np.array([one.unknown for one in answers], bool) if rule else None,
+        np.array([places[answer.photo.label] for answer in answers], np.int64),
+        _shares([answer.probabilities for answer in answers], shape),
+        _shares([answer.uncalibrated for answer in answers], shape),
+        np.array([answer.unknown for answer in answers], bool) if rule else None,
     )
 
 
@@ -204,14 +206,14 @@ def mistakes(
     places = {label: place for place, label in enumerate(classes)}
     wrong = sorted(
         (answer for answer in answers if not answer.right),
-        key=lambda one: (
-            one.probabilities[places[one.photo.label]],
-            -max(one.probabilities),
-            one.photo.path,
+        key=lambda answer: (
+            answer.probabilities[places[answer.photo.label]],
+            -max(answer.probabilities),
+            answer.photo.path,
         ),
     )
     read = {source.part: source.read for source in sources}
-    return tuple(_mistake(one, read[one.part]) for one in wrong[:MAX_MISTAKES])
+    return tuple(_mistake(answer, read[answer.part]) for answer in wrong[:MAX_MISTAKES])
 
 
 def _mistake(answer: Answer, read: Callable[[Photo], bytes]) -> Mistake:
@@ -231,12 +233,12 @@ def _mistake(answer: Answer, read: Callable[[Photo], bytes]) -> Mistake:
 
 def known_photos(source: Source, known: frozenset[str]) -> frozenset[str]:
     """The paths of a source's photos that are among `known`, SHA-256 as datasets store them."""
-    found = set()
+    paths = set()
     for photo in source.photos:
         try:
             stored = images.to_clean_jpeg(source.read(photo)).data
         except BadPhoto:
             continue
         if hashlib.sha256(stored).hexdigest() in known:
-            found.add(photo.path)
-    return frozenset(found)
+            paths.add(photo.path)
+    return frozenset(paths)

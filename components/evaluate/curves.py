@@ -82,7 +82,7 @@ def class_curves(outcomes: Outcomes) -> tuple[ClassCurves, ...]:
     """The curves of each class that has photos and is not the only one that has."""
     from sklearn.metrics import precision_recall_curve
 
-    found = []
+    curves = []
     for index in range(outcomes.probabilities.shape[1]):
         belongs, scores = outcomes.true == index, outcomes.probabilities[:, index]
         if belongs.any() and not belongs.all():
@@ -92,8 +92,8 @@ def class_curves(outcomes: Outcomes) -> tuple[ClassCurves, ...]:
             steps, places = np.unique(recall, return_inverse=True)
             best = np.zeros(len(steps))
             np.maximum.at(best, places, precision)
-            found.append(ClassCurves(index, roc(belongs, scores), steps[1:], best[1:]))
-    return tuple(found)
+            curves.append(ClassCurves(index, roc(belongs, scores), steps[1:], best[1:]))
+    return tuple(curves)
 
 
 def micro_roc(outcomes: Outcomes) -> Roc:

@@ -104,8 +104,8 @@ def _ask_all(model: Model, sources: Iterable[Source]) -> tuple[list[Answer], lis
     answers: list[Answer] = []
     unusable: list[Unusable] = []
     for source in sources:
-        found, bad = ask(model, source)
-        answers += found
+        answered, bad = ask(model, source)
+        answers += answered
         unusable += bad
     return answers, unusable
 
@@ -139,18 +139,18 @@ def _evaluation(
         return outcomes(answers, model.classes, rule=model.description.unknown is not None)
 
     parts = [
-        measured(source.part, [one for one in held_out if one.part == source.part])
+        measured(source.part, [answer for answer in held_out if answer.part == source.part])
         for source in sources
         if source.part != FOLDER
     ]
     if held_out:
         parts.append(measured(HELD_OUT, held_out))
-    new = [one for one in own if one.photo.path not in seen]
-    learned = [one for one in own if one.photo.path in seen]
+    new = [answer for answer in own if answer.photo.path not in seen]
+    learned = [answer for answer in own if answer.photo.path in seen]
     parts += [measured(name, rows) for name, rows in ((FOLDER, new), (LEARNED, learned)) if rows]
     main = held_out or new or learned
     name = HELD_OUT if held_out else FOLDER if new else LEARNED
-    unflagged = [one for one in main if not FLAGGED & set(one.photo.flags)]
+    unflagged = [answer for answer in main if not FLAGGED & set(answer.photo.flags)]
     return Evaluation(
         model=model.description,
         parts=tuple(parts),
@@ -174,11 +174,11 @@ def _nothing_to_measure(
         )
     if folder is None:
         return "there are no test photos and no demo photos to measure the model on"
-    found = f"there are no usable photos in the class folders of {folder}"
+    problem = f"there are no usable photos in the class folders of {folder}"
     if not unusable:
-        return found
+        return problem
     first = unusable[0]
-    return f"{found}: left out {len(unusable)}, such as {first.name} ({first.reason})"
+    return f"{problem}: left out {len(unusable)}, such as {first.name} ({first.reason})"
 
 
 def _seen_before(model: Model, source: Source) -> frozenset[str]:
@@ -209,32 +209,32 @@ def _told_of(seen: int, photos: int) -> list[str]:
 def cautions(photos: Iterable[Photo]) -> tuple[str, ...]:
     """What a reader must know of the photos that were measured on."""
     measured = list(photos)
-    said = []
+    lines = []
     bound = sum(licences.is_non_commercial(photo.licence) for photo in measured)
     if bound:
         which = "All" if bound == len(measured) else bound
-        said.append(
+        lines.append(
             f"{which} of these {len(measured)} photos may be used for non-commercial purposes only."
         )
     seen = sorted({photo.label for photo in measured if SEEN_BY_BACKBONE in photo.flags})
     if seen:
-        said.append(
+        lines.append(
             f"The pretrained network was itself trained on ImageNet photos of {', '.join(seen)}: "
             "the figures of these classes are better than they would be on photos that are new "
             "to it."
         )
     among = f"of these {len(measured)} photos"
-    for flag, one, many in (
+    for flag, singular, plural in (
         (OTHER_CLASS, "looks like another of the classes", "look like another of the classes"),
         (DOUBTFUL_SUBJECT, "perhaps shows no mushroom", "perhaps show no mushroom"),
     ):
         count = sum(flag in photo.flags for photo in measured)
         if count:
-            said.append(
-                f"{counted(count, f'{among} {one}', f'{among} {many}')}, by the review page "
+            lines.append(
+                f"{counted(count, f'{among} {singular}', f'{among} {plural}')}, by the review page "
                 "curation.html: the figures count them as they are labelled."
             )
-    return tuple(said)
+    return tuple(lines)
 
 
 def figures(evaluation: Evaluation) -> dict[str, Any]:

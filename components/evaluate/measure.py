@@ -48,20 +48,20 @@ class Outcomes:
     @property
     def predicted(self) -> NDArray[np.int64]:
         """The likeliest class of each photo, int64 (N,)."""
-        found: NDArray[np.int64] = self.probabilities.argmax(axis=1)
-        return found
+        likeliest: NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return likeliest
 
     @property
     def right(self) -> NDArray[np.bool_]:
         """Whether that is the true class, bool (N,)."""
-        found: NDArray[np.bool_] = self.predicted == self.true
-        return found
+        is_right: NDArray[np.bool_] = self.predicted == self.true
+        return is_right
 
     @property
     def confidence(self) -> NDArray[np.float64]:
         """The calibrated probability of the likeliest class, float64 (N,)."""
-        found: NDArray[np.float64] = self.probabilities.max(axis=1)
-        return found
+        highest: NDArray[np.float64] = self.probabilities.max(axis=1)
+        return highest
 
 
 @dataclass(frozen=True)
@@ -151,22 +151,22 @@ class PartFigures:
     @property
     def macro_recall(self) -> float:
         """Mean recall of the classes that have photos."""
-        return mean(one.recall.value for one in self.classes if one.photos) or 0.0
+        return mean(figures.recall.value for figures in self.classes if figures.photos) or 0.0
 
     @property
     def macro_f1(self) -> float:
         """Mean F1 of the classes that have photos."""
-        return mean(one.f1 for one in self.classes if one.photos) or 0.0
+        return mean(figures.f1 for figures in self.classes if figures.photos) or 0.0
 
     @property
     def macro_auroc(self) -> float | None:
         """Mean area under the ROC curves, of the classes that have one."""
-        return mean(one.auroc for one in self.classes)
+        return mean(figures.auroc for figures in self.classes)
 
     @property
     def macro_average_precision(self) -> float | None:
         """Mean average precision, of the classes that have one."""
-        return mean(one.average_precision for one in self.classes)
+        return mean(figures.average_precision for figures in self.classes)
 
 
 def mean(values: Iterable[float | None]) -> float | None:
@@ -246,7 +246,7 @@ def quality(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Qual
         log_loss=float(losses(true, probabilities).mean()),
         brier=float(((probabilities - truth) ** 2).sum(axis=1).mean()),
         calibration_error=sum(
-            one.right.total * abs(one.right.value - one.confidence) for one in bins
+            group.right.total * abs(group.right.value - group.confidence) for group in bins
         )
         / len(true),
     )
@@ -254,9 +254,9 @@ def quality(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Qual
 
 def losses(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log loss of each photo, float64 (N,), nats."""
-    given = probabilities[np.arange(len(true)), true]
-    found: NDArray[np.float64] = -np.log(np.maximum(given, LEAST_PROBABILITY))
-    return found
+    of_truth = probabilities[np.arange(len(true)), true]
+    nats: NDArray[np.float64] = -np.log(np.maximum(of_truth, LEAST_PROBABILITY))
+    return nats
 
 
 def mean_interval(values: NDArray[np.float64]) -> tuple[float, float, float] | None:

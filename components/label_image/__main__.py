@@ -119,7 +119,7 @@ def _command(options: argparse.Namespace) -> int:
 
 
 def _model(options: argparse.Namespace) -> Model | Graph:
-    given = {
+    of_graph = {
         name: getattr(options, name)
         for name in (
             *("labels", "input_height", "input_width", "input_mean", "input_std"),
@@ -130,9 +130,9 @@ def _model(options: argparse.Namespace) -> Model | Graph:
     if bool(options.graph) == bool(options.model_dir):
         raise InputError("give either --model_dir, or --graph with --labels")
     if options.model_dir:
-        if given:
+        if of_graph:
             raise InputError(
-                f"--{next(iter(given))} is for --graph: a model directory says it itself"
+                f"--{next(iter(of_graph))} is for --graph: a model directory says it itself"
             )
         folder = local_model(options.model_dir, options.cache_dir)
         return Model(folder, threads=all_cores(), int8=options.int8)
@@ -140,11 +140,11 @@ def _model(options: argparse.Namespace) -> Model | Graph:
         raise InputError("--int8 is for --model_dir: a graph is what it is")
     return Graph(
         options.graph,
-        given.pop("labels", None),
-        input_layer=given.pop("input_layer", INPUT_LAYER),
-        output_layer=given.pop("output_layer", OUTPUT_LAYER),
+        of_graph.pop("labels", None),
+        input_layer=of_graph.pop("input_layer", INPUT_LAYER),
+        output_layer=of_graph.pop("output_layer", OUTPUT_LAYER),
         preprocessing=Preprocessing(
-            **{name.removeprefix("input_"): value for name, value in given.items()}
+            **{name.removeprefix("input_"): value for name, value in of_graph.items()}
         ),
         threads=all_cores(),
     )

@@ -17,10 +17,10 @@ ONE_TOP_K = 5  # classes that are named of one photo, as label_image.py did
 NONE_OF_THESE = "none of these"
 MAX_COLUMN = 32  # characters of a class name in the lines of many photos
 
-Write = Callable[["Answer"], None]
+Write = Callable[["PhotoAnswer"], None]
 
 
-class Found(Protocol):
+class Predicted(Protocol):
     """What a model says of a photo: `model.Prediction`, or `graph.Guess`."""
 
     @property
@@ -37,7 +37,7 @@ class Found(Protocol):
 
 
 @dataclass(frozen=True)
-class Answer:
+class PhotoAnswer:
     """The answer to one photo.
 
     Attributes:
@@ -60,15 +60,15 @@ class Answer:
         return None if self.unknown or not self.top else self.top[0][0]
 
 
-def answer(file: str, found: Found, classes: Sequence[str], count: int) -> Answer:
+def answer(file: str, prediction: Predicted, classes: Sequence[str], count: int) -> PhotoAnswer:
     """The answer with its `count` likeliest classes."""
-    if not np.isfinite(found.probabilities).all():
-        return Answer(file, error="the model gives no finite probabilities for it")
-    top = top_k(found.probabilities, classes, count)
-    return Answer(file, tuple(top), found.unknown, found.familiarity)
+    if not np.isfinite(prediction.probabilities).all():
+        return PhotoAnswer(file, error="the model gives no finite probabilities for it")
+    top = top_k(prediction.probabilities, classes, count)
+    return PhotoAnswer(file, tuple(top), prediction.unknown, prediction.familiarity)
 
 
-def as_label_image_py(given: Answer, seconds: float) -> list[str]:
+def as_label_image_py(answer: PhotoAnswer, seconds: float) -> list[str]:
     """The lines that label_image.py printed: `label (score=0.89511)`, likeliest first.
 
     Where the photo is probably none of the classes, a line before the labels says so.
@@ -76,15 +76,15 @@ def as_label_image_py(given: Answer, seconds: float) -> list[str]:
     return [
         f"Evaluation time (1-image): {seconds:.3f}s",
         "",
-        *_unknown(given),
-        *(f"{printable(label)} (score={score:0.5f})" for label, score in given.top),
+        *_unknown(answer),
+        *(f"{printable(label)} (score={score:0.5f})" for label, score in answer.top),
     ]
 
 
-def _unknown(given: Answer) -> list[str]:
-    if not given.unknown or given.familiarity is None:
+def _unknown(answer: PhotoAnswer) -> list[str]:
+    if not answer.unknown or answer.familiarity is None:
         return []
-    share = f"{100 * (1 - given.familiarity):.0f} %"
+    share = f"{100 * (1 - answer.familiarity):.0f} %"
     return [f"{NONE_OF_THESE} (stranger than {share} of their photos); if one of them after all:"]
 
 
@@ -103,7 +103,7 @@ def writer(form: str, classes: Sequence[str], count: int | None, stream: TextIO)
     if form == "text":
         return _text_writer(classes, stream, alternatives=count is not None)
     if form == "json":
-        return lambda given: _write(stream, json.dumps(_fields(given)))
+        return lambda answer: _write(stream, json.dumps(_fields(answer)))
     if form == "csv":
         return _csv_writer(min(count or ONE_TOP_K, len(classes)), stream)
     raise InputError(f"--format is {form!r}: expected one of {', '.join(FORMATS)}")
@@ -118,15 +118,15 @@ def _text_writer(classes: Sequence[str], stream: TextIO, *, alternatives: bool) 
     names = [NONE_OF_THESE, *map(_column, classes)]
     width = max(map(len, names))
 
-    def write(given: Answer) -> None:
-        if given.error:  # named on standard error
+    def write(answer: PhotoAnswer) -> None:
+        if answer.error:  # named on standard error
             return
-        lines = [(f"{100 * share:5.1f} %", _column(label)) for label, share in given.top]
-        if given.unknown:
+        lines = [(f"{100 * share:5.1f} %", _column(label)) for label, share in answer.top]
+        if answer.unknown:
             lines = [(f"{'-':>5}  ", NONE_OF_THESE), *lines]
-        shown = lines if alternatives else lines[:1]
-        name = printable(given.file)
-        for place, (share, label) in enumerate(shown):
+        written = lines if alternatives else lines[:1]
+        name = printable(answer.file)
+        for place, (share, label) in enumerate(written):
             _write(stream, f"{share}  {label:<{width}}  {'' if place else name}".rstrip())
 
     return write
@@ -137,15 +137,15 @@ def _column(label: str) -> str:
     return text if len(text) <= MAX_COLUMN else f"{text[: MAX_COLUMN - 1]}…"
 
 
-def _fields(given: Answer) -> dict[str, object]:
+def _fields(answer: PhotoAnswer) -> dict[str, object]:
     """The object of the JSON form; json writes all but ASCII as escapes, whatever a name holds."""
     return {
-        "file": given.file,
-        "predicted": given.predicted,
-        "unknown": None if given.error else given.unknown,
-        "familiarity": given.familiarity,
-        "probabilities": {label: round(share, 6) for label, share in given.top} or None,
-        "error": given.error or None,
+        "file": answer.file,
+        "predicted": answer.predicted,
+        "unknown": None if answer.error else answer.unknown,
+        "familiarity": answer.familiarity,
+        "probabilities": {label: round(share, 6) for label, share in answer.top} or None,
+        "error": answer.error or None,
     }
 
 
@@ -156,11 +156,11 @@ def _csv_writer(columns: int, stream: TextIO) -> Write:
     ]
     rows.writerow(["file", "predicted", "unknown", "familiarity", "error", *ranked])
 
-    def write(given: Answer) -> None:
-        top = [value for label, share in given.top for value in (label, f"{share:.6f}")]
-        unknown = "" if given.error else str(given.unknown).lower()
-        familiarity = "" if given.familiarity is None else f"{given.familiarity:.2f}"
-        row = [given.file, given.predicted or "", unknown, familiarity, given.error, *top]
+    def write(answer: PhotoAnswer) -> None:
+        top = [value for label, share in answer.top for value in (label, f"{share:.6f}")]
+        unknown = "" if answer.error else str(answer.unknown).lower()
+        familiarity = "" if answer.familiarity is None else f"{answer.familiarity:.2f}"
+        row = [answer.file, answer.predicted or "", unknown, familiarity, answer.error, *top]
         rows.writerow([_writable(value) for value in row] + [""] * (2 * columns - len(top)))
 
     return write
@@ -173,4 +173,4 @@ def _writable(text: str) -> str:
 
 def printable(text: str) -> str:
     """A stranger's text for a terminal: control characters would move the cursor."""
-    return "".join(one if one.isprintable() else "\ufffd" for one in text)
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

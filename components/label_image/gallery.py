@@ -140,13 +140,13 @@ def _states(photos: Iterable[Labelled]) -> dict[str, int]:
 def _fitted(photos: Sequence[Labelled]) -> tuple[list[_Card], bool]:
     """The photos with pictures that fit a page, and whether the cards shall be small."""
     with_maps = len(photos) <= MAX_WITH_MAPS
-    given = [photo.thumbnail for photo in photos]
+    pictures = [photo.thumbnail for photo in photos]
     if with_maps:
-        given += [photo.why for photo in photos]
-        fitted = page_thumbnails.fit(given, PICTURES_MAX_BYTES)
+        pictures += [photo.why for photo in photos]
+        fitted = page_thumbnails.fit(pictures, PICTURES_MAX_BYTES)
     else:
-        fitted = page_thumbnails.fit(given)
+        fitted = page_thumbnails.fit(pictures)
     thumbnails = fitted[: len(photos)]
     maps = fitted[len(photos) :] if with_maps else [b""] * len(photos)
     cards = [_Card(*one) for one in zip(photos, thumbnails, maps, strict=True)]
-    return cards, fitted is not given and len(photos) > MAX_WIDE
+    return cards, fitted is not pictures and len(photos) > MAX_WIDE

@@ -41,7 +41,7 @@ Squeeze StopGradient StridedSlice Sub Sum Tanh Tile Transpose Unpack
 """
 HARMLESS = frozenset(_OPERATIONS.split())
 
-Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Run = Callable[[NDArray[np.float32]], Any]
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,15 @@ class Graph:
 
     def __call__(self, batch: NDArray[np.float32]) -> Guess:
         """The answer to one photo, float32 of shape (1, height, width, 3)."""
-        scores = np.asarray(self._run(batch))
+        try:
+            scores = np.asarray(self._run(batch))
+        except Exception as error:  # of many types, LiteRT's and TensorFlow's
+            height, width = batch.shape[1:3]
+            short = str(error).strip().partition("\n")[0][:MESSAGE_MAX]
+            raise InputError(
+                f"{self._name} does not take {height} x {width} pixels (--input_height, "
+                f"--input_width): {short}"
+            ) from error
         if scores.size != len(self.classes) or scores.dtype.kind != "f":
             raise InputError(
                 f"{self._name} gives {scores.size} numbers of type {scores.dtype} for a photo, and "
@@ -220,15 +228,7 @@ def _litert(
             f"--input_width {width}"
         )
 
-    def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        try:
-            found: NDArray[np.float32] = runner(**{input_layer: batch})[output_layer]
-        except (ValueError, RuntimeError, TypeError) as error:
-            short = str(error)[:MESSAGE_MAX]
-            raise InputError(f"{path} does not take {_shape(batch)}: {short}") from error
-        return found
-
-    return run
+    return lambda batch: runner(**{input_layer: batch})[output_layer]
 
 
 def _frozen(path: Path, input_layer: str, output_layer: str) -> Run:
@@ -260,16 +260,7 @@ def _frozen(path: Path, input_layer: str, output_layer: str) -> Run:
             f"{path} is no graph that can be loaded: {str(error)[:MESSAGE_MAX]}"
         ) from error
     _check_sizes(path, graph)
-
-    def run(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        try:
-            found: NDArray[np.float32] = session.run(f"{names[1]}:0", {f"{names[0]}:0": batch})
-        except (ValueError, TypeError, tf.errors.OpError) as error:
-            short = str(error).strip().partition("\n")[0][:MESSAGE_MAX]
-            raise InputError(f"{path} does not take {_shape(batch)}: {short}") from error
-        return found
-
-    return run
+    return lambda batch: session.run(f"{names[1]}:0", {f"{names[0]}:0": batch})
 
 
 def _tensorflow() -> Any:
@@ -299,7 +290,7 @@ def _needed(nodes: dict[str, Any], output: str) -> set[str]:
         if name in needed or name not in nodes:
             continue
         needed.add(name)
-        waiting += [one.removeprefix("^").partition(":")[0] for one in nodes[name].input]
+        waiting += [source.removeprefix("^").partition(":")[0] for source in nodes[name].input]
     return needed
 
 
@@ -333,8 +324,3 @@ def _some(names: Iterable[str]) -> str:
     listed = [f"{name!r:.80}" for name in names]
     more = f" and {len(listed) - SHOWN_NAMES} more" if len(listed) > SHOWN_NAMES else ""
     return (", ".join(listed[:SHOWN_NAMES]) or "none") + more
-
-
-def _shape(batch: NDArray[np.float32]) -> str:
-    _, height, width, _ = batch.shape
-    return f"{height} x {width} pixels (--input_height, --input_width)"

@@ -17,8 +17,8 @@ from components.common.photos import images
 from components.common.photos.images import BadPhoto
 from components.label_image.answers import (
     ONE_TOP_K,
-    Answer,
-    Found,
+    PhotoAnswer,
+    Predicted,
     answer,
     as_label_image_py,
     printable,
@@ -82,12 +82,12 @@ def label_photos(
         many = Crew(model.directory, all_cores(), int8=model.int8)
     else:
         many = model
-    for given in answers(many, model.classes, read_ahead(names, reader), count or ONE_TOP_K):
-        write(given)
+    for labelled in answers(many, model.classes, read_ahead(names, reader), count or ONE_TOP_K):
+        write(labelled)
         done += 1
-        if given.error:
+        if labelled.error:
             failed += 1
-            _tell_failure(given)
+            _tell_failure(labelled)
         if progress:
             progress.advance()
     stream.flush()
@@ -103,7 +103,7 @@ def answers(
     classes: Sequence[str],
     photos: Iterable[tuple[str, bytes | Unreadable]],
     count: int,
-) -> Iterator[Answer]:
+) -> Iterator[PhotoAnswer]:
     """The answer to each photo in order, with its `count` likeliest classes.
 
     Args:
@@ -120,40 +120,40 @@ def answers(
             waiting.append((name, str(data) if failed else ""))
             yield b"" if isinstance(data, Unreadable) else data
 
-    for found in model.predict_each(readable()):
+    for prediction in model.predict_each(readable()):
         name, unread = waiting.popleft()
-        if isinstance(found, BadPhoto):
-            yield Answer(name, error=unread or _explained(found))
+        if isinstance(prediction, BadPhoto):
+            yield PhotoAnswer(name, error=unread or _explained(prediction))
         else:
-            yield answer(name, found, classes, count)
+            yield answer(name, prediction, classes, count)
 
 
 def _explained(bad: BadPhoto) -> str:
     return f"no usable photo ({bad})"
 
 
-def _tell_failure(given: Answer) -> None:
-    name = "standard input" if given.file == STANDARD_INPUT else given.file
-    log.error("label_image: %s: %s", printable(name), printable(given.error))
+def _tell_failure(failed: PhotoAnswer) -> None:
+    name = "standard input" if failed.file == STANDARD_INPUT else failed.file
+    log.error("label_image: %s: %s", printable(name), printable(failed.error))
 
 
 def _label_one(model: Model | Graph, place: str, reader: Reader, count: int, stream: TextIO) -> int:
     """Answer one photo as label_image.py did; returns 1 where it fails."""
     try:
-        found, seconds = _timed(model, reader.read(place))
+        prediction, seconds = _timed(model, reader.read(place))
     except (Unreadable, BadPhoto) as error:
         why = str(error) if isinstance(error, Unreadable) else _explained(error)
-        _tell_failure(Answer(place, error=why))
+        _tell_failure(PhotoAnswer(place, error=why))
         return 1
-    given = answer(place, found, model.classes, count)
-    if given.error:
-        _tell_failure(given)
+    labelled = answer(place, prediction, model.classes, count)
+    if labelled.error:
+        _tell_failure(labelled)
         return 1
-    stream.write("\n".join(as_label_image_py(given, seconds)) + "\n")
+    stream.write("\n".join(as_label_image_py(labelled, seconds)) + "\n")
     return 0
 
 
-def _timed(model: Model | Graph, data: bytes) -> tuple[Found, float]:
+def _timed(model: Model | Graph, data: bytes) -> tuple[Predicted, float]:
     """The answer to one photo, and how many seconds the network took.
 
     Raises:
@@ -202,24 +202,24 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> "G
     progress = Progress("label demo photos", len(dataset.photos), verb="answered")
     results = model.predict_each(dataset.read(photo) for photo in dataset.photos)
     labelled = []
-    for photo, found in zip(dataset.photos, progress.over(results), strict=True):
-        if isinstance(found, BadPhoto):
-            raise InputError(f"{demo}: {photo.path!r} is no usable photo ({found})")
-        top = tuple(top_k(found.probabilities, model.classes, ONE_TOP_K))
+    for photo, prediction in zip(dataset.photos, progress.over(results), strict=True):
+        if isinstance(prediction, BadPhoto):
+            raise InputError(f"{demo}: {photo.path!r} is no usable photo ({prediction})")
+        top = tuple(top_k(prediction.probabilities, model.classes, ONE_TOP_K))
         data = dataset.read(photo)
         why = b""
         if with_maps:
-            shown = model.activation_map(found, top[0][0])
-            why = activation.spotlight(data, shown, THUMBNAIL_SIDE)
+            where = model.activation_map(prediction, top[0][0])
+            why = activation.spotlight(data, where, THUMBNAIL_SIDE)
         labelled.append(
             Labelled(
                 photo,
                 top,
                 images.thumbnail(data, THUMBNAIL_SIDE),
                 why,
-                found.unknown,
-                found.familiarity,
-                tuple(map(float, found.probabilities)),
+                prediction.unknown,
+                prediction.familiarity,
+                tuple(map(float, prediction.probabilities)),
             )
         )
     result = Gallery(model.description, tuple(labelled))
@@ -238,14 +238,14 @@ def _write_predictions(gallery: "Gallery", path: Path, manifest_sha256: str) -> 
 
     photos = gallery.photos
     columns: dict[str, Sequence[object]] = {
-        "path": [one.photo.path for one in photos],
-        "label": [one.label for one in photos],
-        "predicted": [one.predicted for one in photos],
-        "unknown": [one.unknown for one in photos],
-        "probability": [one.top[0][1] for one in photos],
-        "familiarity": [one.familiarity for one in photos],
-        "right": [one.right for one in photos],
-        "probabilities": [one.probabilities for one in photos],
+        "path": [row.photo.path for row in photos],
+        "label": [row.label for row in photos],
+        "predicted": [row.predicted for row in photos],
+        "unknown": [row.unknown for row in photos],
+        "probability": [row.top[0][1] for row in photos],
+        "familiarity": [row.familiarity for row in photos],
+        "right": [row.right for row in photos],
+        "probabilities": [row.probabilities for row in photos],
     }
     metadata = {
         # Whose probabilities they are, in their order.

@@ -5,17 +5,14 @@ import itertools
 import os
 import sys
 import threading
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.step import warn
-from components.common.base.worker_threads import worker_threads
+from components.common.base.worker_threads import map_in_threads
 from components.common.dataset.class_folders import MAX_FILE_BYTES, SUFFIXES
 
 if TYPE_CHECKING:
@@ -54,7 +51,7 @@ def find(places: Sequence[str]) -> Iterator[str]:
     if list(places).count(STANDARD_INPUT) > 1:
         raise InputError("standard input (-) holds one photo, and was named more than once")
     files = [place for place in places if _is_file_name(place)]
-    if len(files) == len(places) and not any(Path(one).expanduser().exists() for one in files):
+    if len(files) == len(places) and not any(Path(file).expanduser().exists() for file in files):
         raise InputError(f"there is no photo at {', '.join(files[:MAX_NAMED])}")
     for place in places:
         if not is_one(place) and next(_expanded(place), None) is None:
@@ -89,12 +86,12 @@ def _expanded(place: str) -> Iterator[str]:
     elif Path(place).expanduser().is_dir():
         yield from _below(str(Path(place).expanduser()))
     else:
-        for found in sorted(_fitting(place)):
-            if not Path(found).is_dir():
-                yield found
+        for path in sorted(_fitting(place)):
+            if not Path(path).is_dir():
+                yield path
             # Whatever "**" matches, it matches each file below on its own.
             elif "**" not in place:
-                yield from _below(found)
+                yield from _below(path)
 
 
 def _fitting(pattern: str) -> Iterator[str]:
@@ -105,10 +102,10 @@ def _fitting(pattern: str) -> Iterator[str]:
     if parts[-1] == "**":
         rest += "/*"
     try:
-        for found in base.glob(rest):
-            hidden = any(part.startswith(".") for part in found.relative_to(base).parts)
-            if not hidden and (found.is_dir() or _is_photo(str(found))):
-                yield str(found)
+        for path in base.glob(rest):
+            hidden = any(part.startswith(".") for part in path.relative_to(base).parts)
+            if not hidden and (path.is_dir() or _is_photo(str(path))):
+                yield str(path)
     except ValueError as error:
         raise InputError(f"{pattern} is no pattern: {error}") from error
 
@@ -147,14 +144,9 @@ class Reader(AbstractContextManager["Reader"]):
         self._fetcher: Fetcher | None = None
         self._lock = threading.Lock()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         if self._fetcher is not None:
-            self._fetcher.__exit__(kind, error, traceback)
+            self._fetcher.__exit__(*error)
 
     def read(self, name: str) -> bytes:
         """The bytes of one photo.
@@ -211,18 +203,10 @@ def read_ahead(names: Iterable[str], reader: Reader) -> Iterator[tuple[str, byte
     Several are read at once, and never more than `AHEAD` before they are asked for.
     """
 
-    def attempt(name: str) -> bytes | Unreadable:
+    def attempt(name: str) -> tuple[str, bytes | Unreadable]:
         try:
-            return reader.read(name)
+            return name, reader.read(name)
         except Unreadable as failure:
-            return failure
+            return name, failure
 
-    waiting: deque[tuple[str, Future[bytes | Unreadable]]] = deque()
-    with worker_threads(READERS) as pool:
-        for name in names:
-            waiting.append((name, pool.submit(attempt, name)))
-            if len(waiting) > AHEAD:
-                name, read = waiting.popleft()
-                yield name, read.result()
-        for name, read in waiting:
-            yield name, read.result()
+    return map_in_threads(attempt, names, threads=READERS, ahead=AHEAD)

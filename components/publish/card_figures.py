@@ -89,28 +89,28 @@ def calibration(description: ModelDescription, figures: Mapping[str, Any]) -> li
 
 def _temperature(description: ModelDescription) -> str:
     facts = description.calibration or {}
-    said = f"The program divides the scores by the temperature {description.temperature:.3f}"
+    sentence = f"The program divides the scores by the temperature {description.temperature:.3f}"
     if photos := _number(facts, "photos"):
-        said += f", fitted on {photos:.0f} photos by heads that had not seen them"
+        sentence += f", fitted on {photos:.0f} photos by heads that had not seen them"
     losses = facts.get("log_loss")
     if isinstance(losses, list) and len(losses) == 2:
-        said += f"; their log loss is {losses[1]:.3f} nats with it, and {losses[0]:.3f} without"
-    return f"{said}. The files of the network give probabilities without it."
+        sentence += f"; their log loss is {losses[1]:.3f} nats with it, and {losses[0]:.3f} without"
+    return f"{sentence}. The files of the network give probabilities without it."
 
 
 def confusions(description: ModelDescription, figures: Mapping[str, Any]) -> list[str]:
     """The pairs of classes that are taken for each other most often, as list items."""
     matrix, classes = _confusion(description, figures), description.classes
     pairs = [
-        (-count, true, given)
+        (-count, true, predicted)
         for true, row in enumerate(matrix)
-        for given, count in enumerate(row)
-        if true != given and count
+        for predicted, count in enumerate(row)
+        if true != predicted and count
     ]
     return [
-        f"- {escape(classes[true])} taken for {escape(classes[given])}: {-less} of "
+        f"- {escape(classes[true])} taken for {escape(classes[predicted])}: {-less} of "
         f"{sum(matrix[true])} photos"
-        for less, true, given in sorted(pairs)[:MAX_CONFUSIONS]
+        for less, true, predicted in sorted(pairs)[:MAX_CONFUSIONS]
     ]
 
 

@@ -139,10 +139,10 @@ def _beside_champion(decision: Decision, *, enough: bool) -> tuple[bool, list[st
         why = f"one of the models was made of all {left}" if left else "there are none"
         return any_will_do, [f"no demo photo is left to compare the models on: {why}" + way_out]
     not_worse = compared.difference >= -decision.max_regression - TOLERANCE
-    said = [_figures_in_words(decision.champion, compared)]
+    reasons = [_figures_in_words(decision.champion, compared)]
     if not not_worse:
-        said.append(f"at most {decision.max_regression:g} may be lost (--max_regression)")
-    return not_worse, said + _remarks(compared)
+        reasons.append(f"at most {decision.max_regression:g} may be lost (--max_regression)")
+    return not_worse, reasons + _remarks(compared)
 
 
 def _figures_in_words(champion: str, compared: Comparison) -> str:
@@ -157,14 +157,14 @@ def _figures_in_words(champion: str, compared: Comparison) -> str:
 
 def _remarks(compared: Comparison) -> list[str]:
     """What else the reader of a comparison must know."""
-    said = []
+    remarks = []
     if compared.left_out:
-        said.append(f"{compared.left_out} that one of them was made of were left out")
+        remarks.append(f"{compared.left_out} that one of them was made of were left out")
     if compared.champion_lacks:
-        said.append(f"the published model does not know {_named(compared.champion_lacks)}")
+        remarks.append(f"the published model does not know {_named(compared.champion_lacks)}")
     if compared.challenger_lacks:
-        said.append(f"the new one no longer knows {_named(compared.challenger_lacks)}")
-    return said
+        remarks.append(f"the new one no longer knows {_named(compared.challenger_lacks)}")
+    return remarks
 
 
 def _named(labels: Iterable[str]) -> str:
@@ -175,8 +175,13 @@ def _named(labels: Iterable[str]) -> str:
 def _comparison(content: dict[str, Any]) -> Comparison:
     lacks = {key: tuple(content[key]) for key in ("champion_lacks", "challenger_lacks")}
     fields = {field.name: content[field.name] for field in dataclasses.fields(Comparison)}
-    found = Comparison(**{**fields, **lacks})
-    counts = (found.photos, found.both, found.only_champion, found.only_challenger)
+    comparison = Comparison(**{**fields, **lacks})
+    counts = (
+        comparison.photos,
+        comparison.both,
+        comparison.only_champion,
+        comparison.only_challenger,
+    )
     if not all(isinstance(count, int) and count >= 0 for count in counts):
         raise ValueError(f"the counts {counts} make no sense")
-    return found
+    return comparison

@@ -35,15 +35,17 @@ def put(
         WorkError: the store cannot be reached, or holds an object of the version that is another.
     """
     place = f"{root}/{LATEST}"
-    found = storage.find(place, max_bytes=POINTER_MAX_BYTES)
-    if places.pointed_at(found[0] if found else None) not in (champion, version):
+    pointed = storage.find(place, max_bytes=POINTER_MAX_BYTES)
+    if places.pointed_at(pointed[0] if pointed else None) not in (champion, version):
         return False
     _upload(f"{root}/{version}", model_dir, papers)
     content = pointer.encode()
-    if found and found[0] == content:
+    if pointed and pointed[0] == content:
         return True
     moved = (
-        storage.replace_if(place, content, found[1]) if found else storage.create(place, content)
+        storage.replace_if(place, content, pointed[1])
+        if pointed
+        else storage.create(place, content)
     )
     return moved or places.published_version(root) == version
 

@@ -156,9 +156,9 @@ def _licences(photos: Sequence[Photo]) -> list[str]:
 
 
 def _licence(text: str) -> str:
-    found = licences.parse(text)
-    if found:
-        return f"[{found.name}]({found.url})" if found.url else found.name
+    licence = licences.parse(text)
+    if licence:
+        return f"[{licence.name}]({licence.url})" if licence.url else licence.name
     return escape(text) or "no licence is known"
 
 

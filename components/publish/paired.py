@@ -107,10 +107,11 @@ def answers(model: Model, dataset: Dataset, photos: Sequence[Photo], what: str) 
         InputError: the dataset or the model is damaged.
     """
     progress = Progress(what, len(photos), verb="answered")
-    found = progress.over(model.predict_each(dataset.read(photo) for photo in photos))
+    predictions = progress.over(model.predict_each(dataset.read(photo) for photo in photos))
     return [
-        not isinstance(one, BadPhoto) and model.classes[int(one.probabilities.argmax())] == label
-        for one, label in zip(found, (photo.label for photo in photos), strict=True)
+        not isinstance(prediction, BadPhoto)
+        and model.classes[int(prediction.probabilities.argmax())] == label
+        for prediction, label in zip(predictions, (photo.label for photo in photos), strict=True)
     ]
 
 

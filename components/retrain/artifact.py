@@ -67,10 +67,12 @@ def write(
     # Thumbnails are made outside Python, and writing the model's forms is one thread's work.
     with ThreadPoolExecutor(1) as beside:
         seen = material.learned, material.learned_vectors
-        shown = beside.submit(references.write, folder / layout.REFERENCES, dataset, *seen)
+        references_written = beside.submit(
+            references.write, folder / layout.REFERENCES, dataset, *seen
+        )
         export.write(models, size, folder, final_tensor_name=final_tensor_name)
         measured = _write_int8(folder, dataset, trained, size) if int8 else None
-    shown.result()
+    references_written.result()
     description = describe(material, trained, measured)
     model.write_head(folder, trained.head.weights, trained.head.biases)
     if trained.calibration:

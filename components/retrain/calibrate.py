@@ -132,34 +132,34 @@ def held_out(examples: Examples, head: Head) -> OutOfFold:
     return OutOfFold(examples, fold, (head,), head.logits(examples.vectors))
 
 
-def calibrate(found: OutOfFold, references: Examples | None = None) -> Calibration:
+def calibrate(scored: OutOfFold, references: Examples | None = None) -> Calibration:
     """Fit temperature and rule.
 
     Args:
-        found: the scores.
-        references: photos that the distances are fitted to; by default those of `found`, and each
+        scored: the scores.
+        references: photos that the distances are fitted to; by default those of `scored`, and each
             is then measured by distances that were fitted to the other folds.
     """
-    examples, labels = found.examples, found.examples.labels
-    temperature = careful_temperature(found.logits, labels)
+    examples, labels = scored.examples, scored.examples.labels
+    temperature = careful_temperature(scored.logits, labels)
     known = references or examples
     distances = ClassDistances.fit(known.vectors, known.labels)
     if references is None:
         away = np.empty(len(labels), np.float32)
-        for number in range(len(found.heads)):
-            rest, held = found.fold != number, found.fold == number
+        for number in range(len(scored.heads)):
+            rest, held = scored.fold != number, scored.fold == number
             away[held] = ClassDistances.fit(examples.vectors[rest], labels[rest])(
                 examples.vectors[held]
             )
     else:
         away = distances(examples.vectors)
-    rule, rejected = UnknownRule.fit(away, found.logits.max(axis=1))
+    rule, rejected = UnknownRule.fit(away, scored.logits.max(axis=1))
     return Calibration(
         temperature,
         rule,
         distances,
         len(labels),
-        (cross_entropy(found.logits, labels), cross_entropy(found.logits / temperature, labels)),
+        (cross_entropy(scored.logits, labels), cross_entropy(scored.logits / temperature, labels)),
         rejected,
     )
 

@@ -174,10 +174,10 @@ def _photos(
             testing_percentage=command.testing_percentage,
         )
     read = Dataset(dataset)
-    found = bottlenecks.compute(network, read.stream(), kept_in)
+    computed = bottlenecks.compute(network, read.stream(), kept_in)
     labels = {photo.sha256: photo.label for photo in read.photos}
     vectors = base / "dataset_bottlenecks"
-    bottlenecks.save(found, vectors, [labels[sha256] for sha256 in found.sha256])
+    bottlenecks.save(computed, vectors, [labels[sha256] for sha256 in computed.sha256])
     return dataset, vectors
 
 

@@ -77,7 +77,7 @@ def distorted_bottlenecks(
         del kind["distorted_copies"]  # the first copies are the same however many there are
         variant = hashlib.sha256(json.dumps(kind, sort_keys=True).encode()).hexdigest()
         prepare = functools.partial(_prepare, distortions=distortions, variant=variant)
-        found = bottlenecks.compute(
+        computed = bottlenecks.compute(
             backbone,
             _with_bytes(dataset, photos),
             kept_in,
@@ -85,7 +85,7 @@ def distorted_bottlenecks(
             variant=variant,
             what=f"bottlenecks of distorted copies {number + 1}/{distortions.distorted_copies}",
         )
-        copies.append(found.vectors[found.rows(photos)])
+        copies.append(computed.vectors[computed.rows(photos)])
     return copies
 
 

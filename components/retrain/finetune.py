@@ -10,25 +10,22 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.base.batches import batched
 from components.common.base.errors import InputError
 from components.common.base.step import log, warn
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import TRAINING
-from components.common.photos import images
 from components.retrain.checkpoints import Checkpoint, Checkpoints
 from components.retrain.export import KerasModels
 from components.retrain.head import Head
 from components.retrain.options import Distortions, FineTuning
-from components.retrain.photo_batches import DECODE_THREADS, PREDICT_BATCH, PhotoBatches
+from components.retrain.photo_batches import PREDICT_BATCH, PhotoBatches, inputs
 
 if TYPE_CHECKING:
     import keras
@@ -63,21 +60,21 @@ def check_gpu(*, required: bool) -> bool:
     if name == "tensorflow":
         import tensorflow as tf
 
-        found = bool(tf.config.list_physical_devices("GPU"))
+        has_gpu = bool(tf.config.list_physical_devices("GPU"))
     elif name == "jax":
         import jax
 
-        found = any(device.platform == "gpu" for device in jax.devices())
+        has_gpu = any(device.platform == "gpu" for device in jax.devices())
     else:
         import torch
 
-        found = torch.cuda.is_available()
-    if required and not found:
+        has_gpu = torch.cuda.is_available()
+    if required and not has_gpu:
         raise InputError(
             f"--require_gpu was given, and {name} sees no GPU on this machine: check the driver "
             "and the accelerator that the task asks for, or leave the option out"
         )
-    return found
+    return has_gpu
 
 
 def fine_tune(
@@ -156,7 +153,9 @@ def unfreeze(classifier: "keras.Model", layers: int) -> None:
     import keras
 
     with_weights = [layer for layer in classifier.layers if layer.weights]
-    able = [one for one in with_weights if not isinstance(one, keras.layers.BatchNormalization)]
+    able = [
+        layer for layer in with_weights if not isinstance(layer, keras.layers.BatchNormalization)
+    ]
     learning = {layer.name for layer in able[-layers - 1 :]}
     for layer in with_weights:
         layer.trainable = layer.name in learning
@@ -169,15 +168,12 @@ def predict(
     from components.common.model import layout
 
     size = models.classifier.input_shape[1]
-    found = []
-    with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        for chunk in batched(photos, PREDICT_BATCH):
-            data = [dataset.read(photo) for photo in chunk]
-            inputs = pool.map(lambda one: images.model_input(one, size), data)
-            outputs = models.inspectable.predict_on_batch(np.stack(list(inputs)))
-            found.append(np.asarray(outputs[layout.BOTTLENECK], np.float32))
+    vectors = [
+        np.asarray(models.inspectable.predict_on_batch(batch)[layout.BOTTLENECK], np.float32)
+        for batch in inputs(dataset, photos, size, PREDICT_BATCH)
+    ]
     weights, biases = models.classifier.get_layer(layout.SCORES).get_weights()
-    return np.concatenate(found), Head(np.asarray(weights), np.asarray(biases))
+    return np.concatenate(vectors), Head(np.asarray(weights), np.asarray(biases))
 
 
 def _run(
@@ -196,12 +192,12 @@ def _run(
         end = min(end, steps)
         fed = _feed(classifier, photos, done, end)
         steps_now = end - done
-        found = classifier.fit(fed, steps_per_epoch=steps_now, epochs=1, shuffle=False, verbose=0)
+        fitted = classifier.fit(fed, steps_per_epoch=steps_now, epochs=1, shuffle=False, verbose=0)
         done = end
         kept = done % interval == 0 or done == steps
         if kept:
             checkpoints.save(_snapshot(classifier, done))
-        seen = float(found.history["loss"][0]), float(found.history["accuracy"][0])
+        seen = float(fitted.history["loss"][0]), float(fitted.history["accuracy"][0])
         look = TunedLook(done, seen, photos.validate(classifier) if kept else None)
         _log(look, len(photos.validation))
         report(look)
@@ -233,25 +229,25 @@ def _snapshot(classifier: "keras.Model", step: int) -> Checkpoint:
 
 def _restore(classifier: "keras.Model", checkpoints: Checkpoints, steps: int) -> int:
     """Set the model to the last checkpoint; returns how many steps are done."""
-    found = checkpoints.load()
+    checkpoint = checkpoints.load()
     variables = (*classifier.trainable_variables, *classifier.optimizer.variables)
-    if found is None:
+    if checkpoint is None:
         return 0
-    if found.step > steps:
+    if checkpoint.step > steps:
         checkpoints.keep_the_last()
         warn(
-            f"the checkpoint has {found.step} steps and {steps} are wanted: fine-tuning starts "
-            "anew, and keeps no checkpoints so as not to lose the longer one"
+            f"the checkpoint has {checkpoint.step} steps and {steps} are wanted: fine-tuning "
+            "starts anew, and keeps no checkpoints so as not to lose the longer one"
         )
         return 0
-    arrays = (*found.weights, *found.optimizer)
-    if [tuple(one.shape) for one in variables] != [array.shape for array in arrays]:
+    arrays = (*checkpoint.weights, *checkpoint.optimizer)
+    if [tuple(variable.shape) for variable in variables] != [array.shape for array in arrays]:
         warn("the checkpoint is of another version of the network: fine-tuning starts anew")
         return 0
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-    log.info("Fine-tuning goes on after step %d", found.step)
-    return found.step
+    log.info("Fine-tuning goes on after step %d", checkpoint.step)
+    return checkpoint.step
 
 
 def _fingerprint(

@@ -107,7 +107,7 @@ def divide(
     near = near_copies([photo.phash for photo in photos], vectors)
     groups = group_photos(photos, near)
     by_class: dict[str, dict[str, list[int]]] = collections.defaultdict(dict)
-    found: list[dict[str, Any]] = [{"group": "", "split": SURPLUS} for _ in photos]
+    columns: list[dict[str, Any]] = [{"group": "", "split": SURPLUS} for _ in photos]
     twice = []
     for rows in groups:
         label = photos[rows[0]].label
@@ -133,8 +133,8 @@ def divide(
         sizes = {key: len(rows) for key, rows in members.items()}
         for key, part in quotas.assign(label, sizes, quota).items():
             for row in members[key]:
-                found[row] = {"group": key, "split": part}
-    return found
+                columns[row] = {"group": key, "split": part}
+    return columns
 
 
 def _clean(
@@ -163,8 +163,8 @@ def _clean(
             count += 1
             yield writer.add(photo, good.data), good.data
         if bad:
-            found = counted(len(bad), f"file of {label!r} is no", f"files of {label!r} are no")
-            warn(f"{found} usable photo{'s' if len(bad) > 1 else ''}, such as {bad[0]}")
+            unusable = counted(len(bad), f"file of {label!r} is no", f"files of {label!r} are no")
+            warn(f"{unusable} usable photo{'s' if len(bad) > 1 else ''}, such as {bad[0]}")
         if not count:
             raise InputError(f"no file of {image_dir / label} is a usable photo: {bad[0]}")
         log.info("%s: %s", label, counted(count, "photo"))

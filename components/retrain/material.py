@@ -19,6 +19,8 @@ from components.retrain.distort import distorted_bottlenecks
 from components.retrain.head import Examples, Head
 from components.retrain.options import Distortions
 
+MEASURED = (TRAINING, VALIDATION, TEST)
+
 
 @dataclass(frozen=True)
 class Material:
@@ -111,20 +113,26 @@ def learned_photos(photos: Sequence[Photo]) -> list[Photo]:
     return [photo for part in (TRAINING, VALIDATION) for photo in photos if photo.split == part]
 
 
+def labelled(photos: Sequence[Photo], classes: Sequence[str], vectors: Bottlenecks) -> Examples:
+    """The bottlenecks of photos with their class numbers.
+
+    Raises:
+        InputError: a photo has no bottleneck.
+    """
+    number = {label: index for index, label in enumerate(classes)}
+    labels = np.array([number[photo.label] for photo in photos], dtype=np.int64)
+    return Examples(vectors.vectors[vectors.rows(photos)], labels)
+
+
 def examples(photos: list[Photo], classes: list[str], vectors: Bottlenecks) -> dict[str, Examples]:
     """The bottlenecks of the training, validation and test parts.
 
     Raises:
         InputError: a photo has no bottleneck, or a class has no training photo.
     """
-    number = {label: index for index, label in enumerate(classes)}
-    parts = {}
-    for part in (TRAINING, VALIDATION, TEST):
-        members = [photo for photo in photos if photo.split == part]
-        labels = np.array([number[photo.label] for photo in members], dtype=np.int64)
-        parts[part] = Examples(vectors.vectors[vectors.rows(members)], labels)
-    present = set(parts[TRAINING].labels.tolist())
-    missing = [label for label in classes if number[label] not in present]
+    members = {part: [photo for photo in photos if photo.split == part] for part in MEASURED}
+    parts = {part: labelled(members[part], classes, vectors) for part in members}
+    missing = sorted(set(classes) - {photo.label for photo in members[TRAINING]})
     if missing or len(classes) < 2:
         raise InputError(
             f"no training photos of {missing}" if missing else f"only one class: {classes}"
@@ -139,8 +147,8 @@ def misclassified(head: Head, material: Material, part: str) -> list[tuple[Photo
     if not photos:
         return []
     probabilities = softmax(head.logits(held_out.vectors))
-    found = probabilities.argmax(axis=1)
+    predicted = probabilities.argmax(axis=1)
     right = probabilities[np.arange(len(photos)), held_out.labels]
     order = np.argsort(right, kind="stable")
-    wrong = order[found[order] != held_out.labels[order]]
-    return [(photos[row], classes[found[row]]) for row in wrong.tolist()]
+    wrong = order[predicted[order] != held_out.labels[order]]
+    return [(photos[row], classes[predicted[row]]) for row in wrong.tolist()]

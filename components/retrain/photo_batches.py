@@ -1,6 +1,6 @@
 """Photos of the training part as batches for a network, drawn and decoded ahead of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common.base.batches import batched
-from components.common.base.worker_threads import worker_threads
+from components.common.base.worker_threads import map_in_threads, worker_threads
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import TRAINING, VALIDATION
@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 DECODE_THREADS = 4
 PREDICT_BATCH = 32
+
+
+def inputs(
+    dataset: Dataset, photos: Iterable[Photo], size: int, batch_size: int
+) -> Iterator[NDArray[np.float32]]:
+    """Photos as a network takes them, float32 (n, size, size, 3), so many at a time."""
+
+    def decoded(photo: Photo) -> NDArray[np.float32]:
+        return images.model_input(dataset.read(photo), size)
+
+    pixels = map_in_threads(decoded, photos, threads=DECODE_THREADS, ahead=batch_size)
+    return (np.stack(batch) for batch in batched(pixels, batch_size))
 
 
 class PhotoBatches:
@@ -76,16 +88,14 @@ class PhotoBatches:
         """Cross entropy and accuracy of the validation part; None where there is none."""
         if not self.validation:
             return None
-        right = []
-        losses = []
-        for chunk in batched(self.validation, PREDICT_BATCH):
-            inputs = [images.model_input(self._dataset.read(photo), self._size) for photo in chunk]
-            found = classifier.predict(np.stack(inputs), batch_size=PREDICT_BATCH, verbose=0)
-            found = np.asarray(found, np.float64)
-            labels = [self._number[photo.label] for photo in chunk]
-            right += (found.argmax(axis=1) == labels).tolist()
-            losses += (-np.log(found[np.arange(len(chunk)), labels] + 1e-12)).tolist()
-        return float(np.mean(losses)), float(np.mean(right))
+        answers = [
+            classifier.predict(batch, batch_size=PREDICT_BATCH, verbose=0)
+            for batch in inputs(self._dataset, self.validation, self._size, PREDICT_BATCH)
+        ]
+        probabilities = np.concatenate(answers).astype(np.float64)
+        labels = [self._number[photo.label] for photo in self.validation]
+        losses = -np.log(probabilities[np.arange(len(labels)), labels] + 1e-12)
+        return float(losses.mean()), float((probabilities.argmax(axis=1) == labels).mean())
 
     def _batch(
         self, step: int, pool: ThreadPoolExecutor

@@ -1,8 +1,7 @@
 """The int8 form: made, measured on photos that the scoring head had not seen, and judged."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.base.batches import batched, in_turn
+from components.common.base.batches import in_turn
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import TRAINING
@@ -20,6 +19,7 @@ from components.common.network.convert import INPUT
 from components.common.photos import images
 from components.retrain import export
 from components.retrain.calibrate import OutOfFold
+from components.retrain.photo_batches import inputs
 
 CALIBRATION_PHOTOS = 50
 MEASURED_PHOTOS = 1000
@@ -79,33 +79,35 @@ def to_int8(float_model: bytes, samples: Iterable[NDArray[np.float32]]) -> bytes
     from tensorflow.lite.python.convert import mlir_quantize
     from tensorflow.lite.python.optimize.calibrator import Calibrator, add_intermediate_tensors
 
-    shown = ((export.INSPECT, {INPUT: sample}) for sample in samples)
-    calibrated = Calibrator(add_intermediate_tensors(float_model)).calibrate(lambda: shown)
+    fed = ((export.INSPECT, {INPUT: sample}) for sample in samples)
+    calibrated = Calibrator(add_intermediate_tensors(float_model)).calibrate(lambda: fed)
     with backbone.without_notice(b"fully_quantize"):
         quantized: bytes = mlir_quantize(calibrated)
     return quantized
 
 
 def measure(
-    path: Path, dataset: Dataset, photos: Sequence[Photo], found: OutOfFold, size: int
+    path: Path, dataset: Dataset, photos: Sequence[Photo], scored: OutOfFold, size: int
 ) -> Int8:
     """Compare the int8 model's bottlenecks with the float32 ones, under the same heads.
 
     Args:
         path: the int8 model.
         dataset: where the photos are.
-        photos: in the order of `found`.
-        found: scores of the photos from their float32 bottlenecks.
+        photos: in the order of `scored`.
+        scored: scores of the photos from their float32 bottlenecks.
         size: pixels of the model's input.
     """
     rows = np.arange(len(photos))
     if len(rows) > MEASURED_PHOTOS:
         rows = np.sort(np.random.default_rng(0).permutation(rows)[:MEASURED_PHOTOS])
-    vectors = np.zeros_like(found.examples.vectors)
-    vectors[rows] = _bottlenecks(path, dataset, [photos[row] for row in rows.tolist()], size)
-    labels = found.examples.labels[rows]
-    exact = found.logits[rows].argmax(axis=1)
-    coarse = found.logits_of(vectors)[rows].argmax(axis=1)
+    vectors = np.zeros_like(scored.examples.vectors)
+    run = backbone.make_interpreter(path)
+    batches = inputs(dataset, [photos[row] for row in rows.tolist()], size, BATCH)
+    vectors[rows] = np.concatenate([run(input=batch)[layout.BOTTLENECK] for batch in batches])
+    labels = scored.examples.labels[rows]
+    exact = scored.logits[rows].argmax(axis=1)
+    coarse = scored.logits_of(vectors)[rows].argmax(axis=1)
     lost = (exact == labels).astype(np.float64) - (coarse == labels)
     half = Z * float(lost.std()) / math.sqrt(len(lost))
     loss = float(lost.mean())
@@ -118,21 +120,6 @@ def measure(
         loss=loss,
         interval=(loss - half, loss + half),
     )
-
-
-def _bottlenecks(
-    path: Path, dataset: Dataset, photos: Sequence[Photo], size: int
-) -> NDArray[np.float32]:
-    run = backbone.make_interpreter(path)
-
-    def vectors() -> Iterator[NDArray[np.float32]]:
-        with ThreadPoolExecutor(backbone.THREADS) as pool:
-            for chunk in batched(photos, BATCH):
-                data = [dataset.read(photo) for photo in chunk]
-                inputs = pool.map(lambda one: images.model_input(one, size), data)
-                yield run(input=np.stack(list(inputs)))[layout.BOTTLENECK]
-
-    return np.concatenate(list(vectors()))
 
 
 def _from_every_class(photos: Sequence[Photo]) -> list[Photo]:

@@ -2,8 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,22 +17,16 @@ from components.common.network.architecture import parse_architecture
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.network.convert import freeze, load_tensorflow, quiet_tensorflow
 from components.common.network.weights import Weights
-from components.common.photos import images
 from components.retrain import artifact, calibrate, export, finetune
 from components.retrain import sweep as sweeping
 from components.retrain.artifact import Trained
 from components.retrain.calibrate import Calibration
 from components.retrain.export import KerasModels
 from components.retrain.head import Examples, Head, Look, draw_batch, score, train
+from components.retrain.listener import Listener
+from components.retrain.live_logs import LiveLogs
 from components.retrain.material import Material, gather, misclassified
-from components.retrain.mirror import LogMirror
 from components.retrain.options import Distortions, Extras, FineTuning, Recipe, RetrainOptions
-
-if TYPE_CHECKING:
-    from components.retrain.summaries import TensorBoardSummaries
-
-MISCLASSIFIED_SHOWN = 12
-THUMBNAIL_SIDE = 224
 
 
 @step("retrain")
@@ -83,7 +77,7 @@ def retrain(
     classes, validation = material.dataset.labels, material.parts[VALIDATION]
     with (
         atomic_directory(output, what="the model", marker=layout.DESCRIPTION) as model_folder,
-        LogMirror(summaries_dir, logs_place),
+        LiveLogs(summaries_dir, logs_place),
         TensorBoardSummaries(summaries_dir, classes, recipe, validation) as summaries,
     ):
         summaries.add_trials(trials)
@@ -92,16 +86,9 @@ def retrain(
         models = export.build(material.architecture, pretrained, last.head)
         if fine_tuning:
             place = options.checkpoint_path or str(cache / "checkpoints")
-            models = _fine_tuned(
-                material,
-                pretrained,
-                last.head,
-                recipe.seed,
-                fine_tuning,
-                place,
-                summaries,
+            models, material, head = _tuned(
+                material, pretrained, last.head, recipe.seed, fine_tuning, place, summaries
             )
-            material, head = _through(models, material)
             last = dataclasses.replace(last, head=head)
             trained = _calibrated_after_tuning(material, recipe, head, fine_tuning)
         else:
@@ -117,7 +104,7 @@ def retrain(
             final_tensor_name=extras.final_tensor_name,
             int8=extras.int8,
         )
-        _finish(summaries, last, material, (model_folder / layout.FROZEN).read_bytes())
+        summaries.finish(last, material, (model_folder / layout.FROZEN).read_bytes())
 
 
 class _IntermediateGraphs:
@@ -177,43 +164,39 @@ def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
         return Trained(last.head, recipe, material.learned, None, None)
     same = dataclasses.replace(recipe, how_many_training_steps=last.step + 1)
     classes = len(material.dataset.labels)
-    found = calibrate.out_of_fold(both, fold, classes, same, material.copies)
-    fitted = calibrate.calibrate(found)
+    scored = calibrate.out_of_fold(both, fold, classes, same, material.copies)
+    fitted = calibrate.calibrate(scored)
     _log_calibration(fitted)
-    return Trained(last.head, recipe, material.learned, found, fitted)
+    return Trained(last.head, recipe, material.learned, scored, fitted)
 
 
-def _fine_tuned(
+def _tuned(
     material: Material,
     pretrained: Weights,
     head: Head,
     seed: int,
     fine_tuning: FineTuning,
     checkpoint_path: str,
-    summaries: "TensorBoardSummaries",
-) -> KerasModels:
-    architecture = material.architecture
-    return finetune.fine_tune(
-        lambda head: export.build(architecture, pretrained, head),
+    listener: Listener,
+) -> tuple[KerasModels, Material, Head]:
+    """The tuned network, the photos as it sees them, and its tuned head."""
+    models = finetune.fine_tune(
+        partial(export.build, material.architecture, pretrained),
         head,
         material.dataset,
         fine_tuning,
         checkpoint_path=checkpoint_path,
-        origin=f"{architecture.name} {pretrained.sha256}",
+        origin=f"{material.architecture.name} {pretrained.sha256}",
         seed=seed,
         distortions=material.distortions,
-        report=summaries.add_tuned,
+        report=listener.add_tuned,
     )
-
-
-def _through(models: KerasModels, material: Material) -> tuple[Material, Head]:
-    """The photos as the tuned network sees them, and its tuned head."""
     photos = [photo for photo in material.dataset.photos if photo.split in material.parts]
-    features, head = finetune.predict(models, material.dataset, photos)
+    features, tuned = finetune.predict(models, material.dataset, photos)
     vectors = dataclasses.replace(
         material.vectors, sha256=tuple(photo.sha256 for photo in photos), vectors=features
     )
-    return material.seen_by(vectors), head
+    return models, material.seen_by(vectors), tuned
 
 
 def _calibrated_after_tuning(
@@ -230,10 +213,10 @@ def _calibrated_after_tuning(
             calibrate.MIN_HELD_OUT,
         )
         return Trained(head, recipe, photos, None, None, fine_tuning)
-    found = calibrate.held_out(validation, head)
-    fitted = calibrate.calibrate(found, material.parts[TRAINING])
+    scored = calibrate.held_out(validation, head)
+    fitted = calibrate.calibrate(scored, material.parts[TRAINING])
     _log_calibration(fitted)
-    return Trained(head, recipe, photos, found, fitted, fine_tuning)
+    return Trained(head, recipe, photos, scored, fitted, fine_tuning)
 
 
 def _log_calibration(fitted: Calibration) -> None:
@@ -257,36 +240,18 @@ def _report_test(head: Head, test: Examples, recipe: Recipe) -> None:
 
 def _print_misclassified(head: Head, material: Material) -> None:
     log.info("=== MISCLASSIFIED TEST IMAGES ===")
-    for photo, given in misclassified(head, material, TEST):
-        log.info("%70s  %s", photo.source_url or photo.path, given)
-
-
-def _finish(
-    summaries: "TensorBoardSummaries", last: Look, material: Material, frozen: bytes
-) -> None:
-    """What TensorBoard shows of the finished model."""
-    from components.retrain import projector
-    from components.retrain.summaries import TRAIN
-
-    summaries.finish(last)
-    summaries.add_graph(frozen, last.step)
-    wrong = misclassified(last.head, material, VALIDATION)[:MISCLASSIFIED_SHOWN]
-    for number, (photo, given) in enumerate(wrong):
-        pixels = images.decode(images.thumbnail(material.dataset.read(photo), THUMBNAIL_SIDE))
-        summaries.add_photo(number, f"{photo.label} taken for {given}", pixels, last.step)
-    # The plugin looks in the folders of runs, not in the one above them.
-    folder = summaries.directory / TRAIN
-    projector.write(folder, material.dataset, material.learned, material.learned_vectors)
+    for photo, predicted in misclassified(head, material, TEST):
+        log.info("%70s  %s", photo.source_url or photo.path, predicted)
 
 
 def _pretrained(vectors: Bottlenecks, cache: Path, weights: str) -> Weights:
     architecture = parse_architecture(vectors.key.architecture)
     quiet_tensorflow()
-    found = weights_sources.obtain(architecture, cache, weights)
-    if found.sha256 != vectors.key.weights_sha256:
+    pretrained = weights_sources.obtain(architecture, cache, weights)
+    if pretrained.sha256 != vectors.key.weights_sha256:
         raise InputError(
             "the bottlenecks were computed with other pretrained weights than those found now "
-            f"({vectors.key.weights_sha256[:12]} and {found.sha256[:12]}): compute the "
+            f"({vectors.key.weights_sha256[:12]} and {pretrained.sha256[:12]}): compute the "
             "bottlenecks again, or pass the same --weights"
         )
-    return found
+    return pretrained

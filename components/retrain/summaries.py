@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import tensorflow as tf
@@ -19,8 +18,11 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from components.common.base.errors import InputError
 from components.common.base.files import naming_full_disk
 from components.common.model.model import softmax
+from components.common.photos import images
+from components.retrain import projector
 from components.retrain.finetune import TunedLook
 from components.retrain.head import Examples, Look
+from components.retrain.material import Material, misclassified
 from components.retrain.options import Recipe
 from components.retrain.sweep import Trial
 
@@ -32,6 +34,8 @@ PROBE_BYTES = 16 * 1024  # a few pages, less than any look's
 # Histograms take a millisecond each, a training step a tenth of that.
 HISTOGRAMS = 40
 PR_THRESHOLDS = 101
+MISCLASSIFIED_SHOWN = 12
+THUMBNAIL_SIDE = 224  # pixels
 LAYER = "final_training_ops"
 
 
@@ -93,8 +97,22 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
             seen += self._recalls(look.head.logits(self._validation.vectors))
         self._write(VALIDATION, look.step, seen)
 
-    def finish(self, look: Look) -> None:
-        """Write what is shown of the trained head: precision-recall curves and hyperparameters."""
+    def finish(self, look: Look, material: Material, graph: bytes) -> None:
+        """Write what is shown of the finished model, as `Listener` describes it."""
+        self._add_curves(look)
+        self._add_graph(graph, look.step)
+        wrong = misclassified(look.head, material, VALIDATION)[:MISCLASSIFIED_SHOWN]
+        for number, (photo, predicted) in enumerate(wrong):
+            pixels = images.decode(images.thumbnail(material.dataset.read(photo), THUMBNAIL_SIDE))
+            with self._writers[VALIDATION].as_default(step=look.step):
+                caption = f"{photo.label} taken for {predicted}"
+                tf.summary.image(f"misclassified/{number} {caption}", pixels[None])
+        # The projector looks in the folders of runs, not in the one above them.
+        folder = self.directory / TRAIN
+        projector.write(folder, material.dataset, material.learned, material.learned_vectors)
+
+    def _add_curves(self, look: Look) -> None:
+        """Write precision-recall curves and hyperparameters."""
         options = _options(self._recipe)
         metrics = [
             hparams_api.Metric("accuracy_1", display_name="accuracy"),
@@ -114,7 +132,7 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
                     )
                     tf.summary.experimental.write_raw_pb(curve.SerializeToString())
 
-    def add_graph(self, graph: bytes, step: int) -> None:
+    def _add_graph(self, graph: bytes, step: int) -> None:
         """Write a serialized GraphDef, without its weights."""
         definition = tf.compat.v1.GraphDef.FromString(graph)
         for node in definition.node:
@@ -139,20 +157,10 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
                     tf.summary.scalar("fine_tuning/cross_entropy", seen[0])
                     tf.summary.scalar("fine_tuning/accuracy", seen[1])
 
-    def add_photo(self, number: int, caption: str, pixels: NDArray[np.uint8], step: int) -> None:
-        """Write a misclassified photo, uint8 (height, width, 3), RGB."""
-        with self._writers[VALIDATION].as_default(step=step):
-            tf.summary.image(f"misclassified/{number} {caption}", pixels[None])
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for writer in self._writers.values():
             writer.close()
-        if error is None:
+        if kind is None:
             # TensorFlow says nothing of what it could not write.
             with (
                 naming_full_disk("the TensorBoard logs", self.directory),
@@ -198,17 +206,17 @@ def _scalars(**values: float) -> list[Summary]:
 
 def _layer(look: Look) -> list[Summary]:
     """retrain.py's variable_summaries of the last layer."""
-    found = []
+    summaries = []
     for name, values in (("weights", look.head.weights), ("biases", look.head.biases)):
         place = f"{LAYER}/{name}/summaries"
-        found += [
+        summaries += [
             scalar_pb(f"{place}/mean", float(values.mean())),
             scalar_pb(f"{place}/stddev_1", float(values.std())),
             scalar_pb(f"{place}/max", float(values.max())),
             scalar_pb(f"{place}/min", float(values.min())),
             histogram_pb(f"{place}/histogram", values),
         ]
-    return found
+    return summaries
 
 
 def _activations(logits: NDArray[np.float32]) -> list[Summary]:

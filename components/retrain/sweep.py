@@ -55,9 +55,9 @@ def run(material: Material, recipe: Recipe) -> list[Trial]:
             )
             # A rate that is too high overflows; its cross entropy then says so.
             with np.errstate(over="ignore", invalid="ignore"):
-                found = calibrate.out_of_fold(examples, fold, classes, tried, material.copies)
-                loss = cross_entropy(found.logits, labels)
-            right = float((found.logits.argmax(axis=1) == labels).mean())
+                scored = calibrate.out_of_fold(examples, fold, classes, tried, material.copies)
+                loss = cross_entropy(scored.logits, labels)
+            right = float((scored.logits.argmax(axis=1) == labels).mean())
             trials.append(Trial(tried, right, loss if np.isfinite(loss) else float("inf")))
     trials.sort(key=lambda trial: trial.cross_entropy)
     for trial in trials:

@@ -106,8 +106,8 @@ def _find(place: str, task: str, artifact: str, kind: Kind) -> dict[str, Any]:
     KFP's places are <root>/<pipeline>/<run>/<task>/<execution>/<artifact>; on this machine they
     lack the execution.
     """
-    run, found, _ = place.rpartition(f"/{STEP}/")
-    if not found:
+    run, separator, _ = place.rpartition(f"/{STEP}/")
+    if not separator:
         return {}
     if storage.is_uri(place):
         below = [entry.uri for entry in storage.list_objects(f"{run}/{task}")]

@@ -22,6 +22,7 @@ from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import DEFAULT_ARCHITECTURE
 from components.retrain import from_folder
 from components.retrain.head import Examples, score, train
+from components.retrain.material import labelled
 from components.retrain.options import PIPELINE, Recipe
 
 SIZES = "5,10,20,50,100,200"
@@ -31,7 +32,7 @@ FEW_TEST_PHOTOS = 30
 
 
 @dataclass(frozen=True)
-class Material:
+class CurvePhotos:
     """Photos that may be learned from, and photos that are only measured on.
 
     Attributes:
@@ -94,7 +95,7 @@ def read(
     weights: str = "",
     cache: Path,
     testing_percentage: int = TESTING_PERCENTAGE,
-) -> Material:
+) -> CurvePhotos:
     """The photos as `make run` divided them, or those of a folder, cleaned and divided here.
 
     Args:
@@ -135,17 +136,17 @@ def read(
     }
     pool, held_out = parts.values()
     _check_parts(image_dir, dataset.labels, pool, held_out)
-    return Material(
+    return CurvePhotos(
         dataset.labels,
-        _examples(pool, dataset.labels, vectors),
+        labelled(pool, dataset.labels, vectors),
         [photo.group or photo.sha256 for photo in pool],
-        _examples(held_out, dataset.labels, vectors),
+        labelled(held_out, dataset.labels, vectors),
         any(RENDERED in photo.flags for photo in dataset.photos),
     )
 
 
 def measure(
-    material: Material, sizes: Sequence[int], draws: int = DRAWS, recipe: Recipe = PIPELINE
+    material: CurvePhotos, sizes: Sequence[int], draws: int = DRAWS, recipe: Recipe = PIPELINE
 ) -> list[Point]:
     """Train on growing parts of the pool, and measure each head on the held-out photos.
 
@@ -226,16 +227,8 @@ def _check_parts(
         warn(f"only {counted(len(held_out), 'photo')} to measure on: the intervals are wide")
 
 
-def _examples(
-    photos: list[Photo], classes: list[str], vectors: bottlenecks.Bottlenecks
-) -> Examples:
-    number = {label: index for index, label in enumerate(classes)}
-    labels = np.array([number[photo.label] for photo in photos], dtype=np.int64)
-    return Examples(vectors.vectors[vectors.rows(photos)], labels)
-
-
 def _ranked_groups(
-    material: Material, generator: np.random.Generator
+    material: CurvePhotos, generator: np.random.Generator
 ) -> list[list[NDArray[np.intp]]]:
     """For each class the rows of its groups, in an order drawn anew."""
     members: list[dict[str, list[int]]] = [{} for _ in material.classes]
@@ -262,7 +255,7 @@ def _first(ranked: list[list[NDArray[np.intp]]], size: int) -> NDArray[np.intp]:
     return np.sort(np.concatenate(taken))
 
 
-def _right(material: Material, rows: NDArray[np.intp], recipe: Recipe) -> int:
+def _right(material: CurvePhotos, rows: NDArray[np.intp], recipe: Recipe) -> int:
     """Held-out photos that a head trained on these rows of the pool gets right."""
     learned = Examples(material.pool.vectors[rows], material.pool.labels[rows])
     nothing = Examples(material.held_out.vectors[:0], material.held_out.labels[:0])

@@ -90,8 +90,8 @@ def text(curve: Curve) -> str:
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    said = [*([RENDERED] if curve.rendered else []), *remarks(curve)]
-    return "\n".join([*lines, "", *(textwrap.fill(remark, 100) for remark in said)])
+    texts = [*([RENDERED] if curve.rendered else []), *remarks(curve)]
+    return "\n".join([*lines, "", *(textwrap.fill(remark, 100) for remark in texts)])
 
 
 def remarks(curve: Curve) -> list[str]:
@@ -120,10 +120,10 @@ def _step(curve: Curve) -> float:
 def _changed(photos: float, measured: int) -> str:
     if photos == 0:
         return f"as many of the {measured} photos were right"
-    one = abs(photos) == 1
+    single = abs(photos) == 1
     return (
-        f"{abs(photos):g} {'photo' if one else 'photos'} of {measured} "
-        f"{'more' if photos > 0 else 'fewer'} {'was' if one else 'were'} right"
+        f"{abs(photos):g} {'photo' if single else 'photos'} of {measured} "
+        f"{'more' if photos > 0 else 'fewer'} {'was' if single else 'were'} right"
     )
 
 

@@ -83,7 +83,7 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
     reader = EventReader(events)
     full_log = request.run_dir / run_log.FULL
     with open(full_log, "wb") as log:
-        said = run_log.LogWriter(full_log, log_file)
+        log_writer = run_log.LogWriter(full_log, log_file)
         child = subprocess.Popen(
             [sys.executable, str(pipeline_file), EXECUTE_COMMAND, str(request_file)],
             stdin=subprocess.DEVNULL,
@@ -101,14 +101,14 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
                     _stop(child, request)
                     break
                 display.tick()
-                said.advance()
+                log_writer.advance()
                 time.sleep(POLL_S)
         except BaseException:
             _stop(child, request)
             raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            said.advance(last=True)
+            log_writer.advance(last=True)
     for event in reader.read():
         display.show(event)
     return child.wait()

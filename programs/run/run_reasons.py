@@ -17,13 +17,15 @@ def join(artifacts: Path, target: Path) -> None:
         target: the file to write.
     """
     paths = (
-        path for one in REJECTS for path in sorted(artifacts.glob(f"{one}/{reasons.FILE_NAME}"))
+        path
+        for pattern in REJECTS
+        for path in sorted(artifacts.glob(f"{pattern}/{reasons.FILE_NAME}"))
     )
-    found = [row for path in paths for row in _rows(path)]
-    whole = [row for row in found if len(row) == len(reasons.COLUMNS)]
+    rows = [row for path in paths for row in _rows(path)]
+    whole = [row for row in rows if len(row) == len(reasons.COLUMNS)]
     whole.sort(key=_class_and_name)
     # The other rows say how many the files themselves left out.
-    left_out = sum(int(row[0].split()[0]) for row in found if len(row) != len(reasons.COLUMNS))
+    left_out = sum(int(row[0].split()[0]) for row in rows if len(row) != len(reasons.COLUMNS))
     # With the mark by which spreadsheets know UTF-8.
     with open(target, "w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

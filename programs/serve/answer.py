@@ -135,20 +135,20 @@ def answer(model: Model, references: References | None, photo: bytes, wish: Wish
     """
     description = model.description
     pixels = images.model_input(photo, description.input_size)
-    found = model.judge(model(pixels[None]))[0]
-    top = top_k(found.probabilities, model.classes, wish.top_k)
+    prediction = model.judge(model(pixels[None]))[0]
+    top = top_k(prediction.probabilities, model.classes, wish.top_k)
     closest = top[0][0]
-    alike = references.nearest(found.bottleneck, wish.similar) if references else []
+    alike = references.nearest(prediction.bottleneck, wish.similar) if references else []
     return Answer(
-        predicted=None if found.unknown else closest,
-        unknown=found.unknown,
+        predicted=None if prediction.unknown else closest,
+        unknown=prediction.unknown,
         closest=closest,
-        familiarity=found.familiarity,
+        familiarity=prediction.familiarity,
         probabilities=[
             ClassProbability(label=label, probability=_share(value)) for label, value in top
         ],
-        activation_map=_spotlight(model, photo, found, closest) if wish.activation else None,
-        similar=[_similar(one) for one in alike],
+        activation_map=_spotlight(model, photo, prediction, closest) if wish.activation else None,
+        similar=[_similar(reference) for reference in alike],
         model=ModelName(
             head_sha256=description.head_sha256,
             version=description.version,
@@ -185,24 +185,24 @@ def describe(description: ModelDescription, figures: Figures | None) -> ModelInf
     )
 
 
-def _spotlight(model: Model, photo: bytes, found: Prediction, label: str) -> str:
-    shown = activation.spotlight(photo, model.activation_map(found, label), SPOTLIGHT_SIDE)
-    return text.data_uri(shown)
+def _spotlight(model: Model, photo: bytes, prediction: Prediction, label: str) -> str:
+    picture = activation.spotlight(photo, model.activation_map(prediction, label), SPOTLIGHT_SIDE)
+    return text.data_uri(picture)
 
 
-def _similar(one: Reference) -> SimilarPhoto:
-    photo = one.photo
+def _similar(reference: Reference) -> SimilarPhoto:
+    photo = reference.photo
     licence = licences.parse(photo.licence)
     page = photo.source_page or photo.source_url
     return SimilarPhoto(
         label=photo.label,
-        similarity=max(-1.0, min(1.0, one.similarity)),
+        similarity=max(-1.0, min(1.0, reference.similarity)),
         title=photo.title[: text.MAX_TEXT],
         author=photo.author[: text.MAX_TEXT],
         licence=(licence.name if licence else photo.licence)[: text.MAX_TEXT],
         licence_url=licence.url if licence else "",
         source_page=page if text.host(page) else "",
-        thumbnail=text.data_uri(one.thumbnail),
+        thumbnail=text.data_uri(reference.thumbnail),
     )
 
 

@@ -212,7 +212,7 @@ def _add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def wrong_parameter(_: Request, error: RequestValidationError) -> Response:
-        told = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
+        told = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
         return _problem(422, "bad_parameter", "; ".join(told))
 
     @app.exception_handler(HTTPException)

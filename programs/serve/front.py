@@ -48,9 +48,9 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                given = list(message.get("headers", ()))
-                names = {name.lower() for name, _ in given}
-                message["headers"] = given + [
+                sent = list(message.get("headers", ()))
+                names = {name.lower() for name, _ in sent}
+                message["headers"] = sent + [
                     (name.lower().encode(), value.encode())
                     for name, value in HEADERS.items()
                     if name.lower().encode() not in names

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
+from components.common.base.worker_threads import OnePerThread
+
 M = TypeVar("M")
 R = TypeVar("R")
 
@@ -27,11 +29,10 @@ class Pool(Generic[M]):
     """
 
     def __init__(self, make: Callable[[], M], *, workers: int, waiting: int) -> None:
-        self._make = make
-        self._missing = workers
+        self._tool = OnePerThread(make)
         self._jobs: queue.Queue[tuple[Future[Any], Callable[[M], Any]]] = queue.Queue(waiting)
-        self._loading = threading.Lock()
         self.failure: Exception | None = None
+        self._equipped: list[threading.Thread] = []
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
 
     def start(self) -> None:
@@ -43,7 +44,7 @@ class Pool(Generic[M]):
     @property
     def ready(self) -> bool:
         """Whether every thread has what it works with."""
-        return not self._missing
+        return len(self._equipped) == len(self._threads)
 
     @property
     def full(self) -> bool:
@@ -69,12 +70,11 @@ class Pool(Generic[M]):
 
     def _work(self) -> None:
         try:
-            with self._loading:
-                tool = self._make()
-                self._missing -= 1
+            tool = self._tool()
         except Exception as error:  # told to whoever looks at `failure`
             self.failure = error
             return
+        self._equipped.append(threading.current_thread())
         while True:
             future, work = self._jobs.get()
             if future.set_running_or_notify_cancel():

@@ -186,7 +186,7 @@ def _asked_pause(error: ApiException) -> float:
 
 def _of_answer(what: str, error: ApiException, address: str) -> InputError | WorkError:
     """An answer that is no success, as an error that a person can use."""
-    said = _said(error)
+    words = _said(error)
     if error.status == UNAUTHORIZED or 300 <= (error.status or 0) < 400:
         return InputError(
             f"could not {what}: {address} asks who you are (HTTP {error.status}): the token or "
@@ -195,28 +195,28 @@ def _of_answer(what: str, error: ApiException, address: str) -> InputError | Wor
         )
     if error.status == FORBIDDEN:
         return InputError(
-            f"could not {what}: {address} forbids it (HTTP 403){said}: is --namespace yours, and "
+            f"could not {what}: {address} forbids it (HTTP 403){words}: is --namespace yours, and "
             "may this account use pipelines there?"
         )
     if error.status == NOT_FOUND:
-        return Missing(f"could not {what}: {address} has no such thing (HTTP 404){said}")
+        return Missing(f"could not {what}: {address} has no such thing (HTTP 404){words}")
     if error.status == CONFLICT:
-        return Conflict(f"could not {what}: there is one of that name already{said}")
+        return Conflict(f"could not {what}: there is one of that name already{words}")
     if error.status == TOO_MANY or (error.status or 0) >= SERVER_ERROR:
-        return WorkError(f"could not {what}: {address} answers HTTP {error.status}{said}")
+        return WorkError(f"could not {what}: {address} answers HTTP {error.status}{words}")
     if not error.status:  # kfp's client has no number for a failure of TLS
         return WorkError(
             f"could not {what}: no safe connection to {address} ({plain(str(error.reason))}): if "
             "the certificate is your own, name its authority by --ca_file"
         )
-    return InputError(f"could not {what}: {address} refuses it (HTTP {error.status}){said}")
+    return InputError(f"could not {what}: {address} refuses it (HTTP {error.status}){words}")
 
 
 def _said(error: ApiException) -> str:
     """The server's own words, in short; none of a page of HTML."""
     body = error.body if isinstance(error.body, str) else ""
-    found = re.search(r'"(?:message|error)"\s*:\s*"((?:[^"\\]|\\.)*)"', body)
-    return f": {plain(found[1])}" if found else ""
+    match = re.search(r'"(?:message|error)"\s*:\s*"((?:[^"\\]|\\.)*)"', body)
+    return f": {plain(match[1])}" if match else ""
 
 
 def plain(text: str) -> str:

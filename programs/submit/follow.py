@@ -140,8 +140,8 @@ def _children(task: Any) -> str:
 
 def _ending(connection: Connection, run: Any) -> str:
     """How a run ended that did not succeed, and why, as far as it can be known."""
-    said = run.error.message if run.error and run.error.message else ""
-    reason = f": {said}" if said else ""
+    message = run.error.message if run.error and run.error.message else ""
+    reason = f": {message}" if message else ""
     if run.state != "FAILED":
         return f"the run ended as {run.state}{reason}"
     failed = _failed(run)

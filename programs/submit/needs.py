@@ -29,8 +29,10 @@ def describe(
         gpu: the pipeline has a GPU.
         photos: how many there are; 0 where it is not known.
     """
-    biggest = max(settings.RESOURCES.values(), key=lambda one: settings.amount(one.memory))
-    cpu = max(settings.amount(one.cpu) for one in settings.RESOURCES.values())
+    biggest = max(
+        settings.RESOURCES.values(), key=lambda resources: settings.amount(resources.memory)
+    )
+    cpu = max(settings.amount(resources.cpu) for resources in settings.RESOURCES.values())
     share = f" and {cluster.gpus} {cluster.accelerator} (retrain)" if gpu else ", no GPU"
     lines = [f"needs   pods of up to {cpu:g} CPU and {biggest.memory} of memory{share}"]
     names = (_without_long_digest(name) for name in images(gpu=gpu).values())
@@ -59,8 +61,8 @@ def describe(
 
 def images(*, gpu: bool) -> dict[str, str]:
     """The images that a cluster pulls for the pods of a run, by kind."""
-    found = {"data": settings.DATA_IMAGE, "train": settings.TRAIN_IMAGE}
-    return found | ({"train-cuda": settings.TRAIN_CUDA_IMAGE} if gpu else {})
+    names = {"data": settings.DATA_IMAGE, "train": settings.TRAIN_IMAGE}
+    return names | ({"train-cuda": settings.TRAIN_CUDA_IMAGE} if gpu else {})
 
 
 def without_registry(*, gpu: bool) -> list[str]:

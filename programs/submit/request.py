@@ -68,18 +68,18 @@ def check_arguments(options: argparse.Namespace, cluster: ClusterOptions) -> dic
     Raises:
         InputError: an option makes no sense, or names a place on this machine that no pod sees.
     """
-    given = argparse.Namespace(**vars(options))
+    checked = argparse.Namespace(**vars(options))
     own = scheduling.parameter_defaults(cluster, gpu=options.gpu)
     for name in {*settings.GPU_DEFAULTS, *own}:  # those that submit's parser leaves open
-        if getattr(given, name) in (None, ""):
-            setattr(given, name, own.get(name, run_options.DEFAULTS[name]))
+        if getattr(checked, name) in (None, ""):
+            setattr(checked, name, own.get(name, run_options.DEFAULTS[name]))
     # What is on the volume cannot be looked at from here.
-    on_volume = {name: getattr(given, name) for name in ON_VOLUME if _is_on_volume(given, name)}
+    on_volume = {name: getattr(checked, name) for name in ON_VOLUME if _is_on_volume(checked, name)}
     for name, value in on_volume.items():
         if not cluster.cache_claim:
             raise InputError(f"--{name} is {value}, a place on the volume: give --cache_claim too")
-        setattr(given, name, run_options.DEFAULTS[name])
-    arguments = run_options.checked(given) | on_volume
+        setattr(checked, name, run_options.DEFAULTS[name])
+    arguments = run_options.checked(checked) | on_volume
     for name, instead in _INSTEAD.items():
         if name not in on_volume and _is_local(arguments[name]):
             raise InputError(f"--{name} is {arguments[name]}: {_NOT_SEEN}; {instead}")
@@ -140,8 +140,8 @@ def compile_for(
         file.write_text(yaml.safe_dump_all(documents))
     # Not of the bytes: the comments that kfp writes are in another order each time.
     digest = hashlib.sha256(json.dumps(documents, sort_keys=True).encode()).hexdigest()
-    found = documents[0]["root"].get("inputDefinitions", {}).get("parameters", {})
-    return Compiled(file, f"{_revision()}-{digest[:FILE_DIGITS]}", found)
+    parameters = documents[0]["root"].get("inputDefinitions", {}).get("parameters", {})
+    return Compiled(file, f"{_revision()}-{digest[:FILE_DIGITS]}", parameters)
 
 
 def parameters_of(compiled: Compiled, arguments: Mapping[str, Any]) -> dict[str, Any]:

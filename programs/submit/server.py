@@ -7,6 +7,7 @@ first, and after such a request it is looked for again, by a name that is unique
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,47 +30,31 @@ MAKING_ATTEMPTS = 4
 
 def experiment(connection: Connection, name: str) -> V2beta1Experiment:
     """The experiment of that name, made if need be."""
-
-    def find() -> V2beta1Experiment | None:
-        found = connection.call(
-            "list experiments",
-            connection.api.experiments.experiment_service_list_experiments,
-            filter=_named(name),
-            **_namespace(connection),
-        )
-        return _first(found.experiments)
-
-    def make() -> V2beta1Experiment:
-        return connection.call(
-            f"create the experiment {name}",
-            connection.api.experiments.experiment_service_create_experiment,
-            again=False,
-            experiment=V2beta1Experiment(display_name=name, namespace=connection.namespace),
-        )
-
+    api, where = connection.api.experiments, _namespace(connection)
+    make = partial(
+        connection.call,
+        f"create the experiment {name}",
+        api.experiment_service_create_experiment,
+        again=False,
+        experiment=V2beta1Experiment(display_name=name, namespace=connection.namespace),
+    )
+    find = _finder(
+        connection, "experiments", api.experiment_service_list_experiments, name, **where
+    )
     return _find_or_make(connection, find, make, "experiment_id")
 
 
 def pipeline(connection: Connection, name: str) -> V2beta1Pipeline:
     """The pipeline of that name, made without a version if need be."""
-
-    def find() -> V2beta1Pipeline | None:
-        found = connection.call(
-            "list pipelines",
-            connection.api.pipelines.pipeline_service_list_pipelines,
-            filter=_named(name),
-            **_namespace(connection),
-        )
-        return _first(found.pipelines)
-
-    def make() -> V2beta1Pipeline:
-        return connection.call(
-            f"create the pipeline {name}",
-            connection.api.pipelines.pipeline_service_create_pipeline,
-            again=False,
-            pipeline=V2beta1Pipeline(display_name=name, name=name, namespace=connection.namespace),
-        )
-
+    api, where = connection.api.pipelines, _namespace(connection)
+    make = partial(
+        connection.call,
+        f"create the pipeline {name}",
+        api.pipeline_service_create_pipeline,
+        again=False,
+        pipeline=V2beta1Pipeline(display_name=name, name=name, namespace=connection.namespace),
+    )
+    find = _finder(connection, "pipelines", api.pipeline_service_list_pipelines, name, **where)
     return _find_or_make(connection, find, make, "pipeline_id")
 
 
@@ -77,26 +62,17 @@ def version(
     connection: Connection, pipeline_id: str, name: str, file: Path
 ) -> V2beta1PipelineVersion:
     """The version of that name, uploaded if it is not there."""
-
-    def find() -> V2beta1PipelineVersion | None:
-        found = connection.call(
-            "list the pipeline's versions",
-            connection.api.pipelines.pipeline_service_list_pipeline_versions,
-            pipeline_id=pipeline_id,
-            filter=_named(name),
-        )
-        return _first(found.pipeline_versions)
-
-    def make() -> V2beta1PipelineVersion:
-        return connection.call(
-            f"upload the pipeline as version {name}",
-            connection.api.pipeline_uploads.upload_pipeline_version,
-            again=False,
-            uploadfile=str(file),
-            name=name,
-            pipelineid=pipeline_id,
-        )
-
+    make = partial(
+        connection.call,
+        f"upload the pipeline as version {name}",
+        connection.api.pipeline_uploads.upload_pipeline_version,
+        again=False,
+        uploadfile=str(file),
+        name=name,
+        pipelineid=pipeline_id,
+    )
+    listing = connection.api.pipelines.pipeline_service_list_pipeline_versions
+    find = _finder(connection, "pipeline_versions", listing, name, pipeline_id=pipeline_id)
     return _find_or_make(connection, find, make, "pipeline_version_id")
 
 
@@ -133,23 +109,36 @@ def run(
         service_account=service_account or None,
     )
 
-    def find() -> V2beta1Run | None:
-        found = connection.call(
-            "look for the run",
-            connection.api.runs.run_service_list_runs,
-            experiment_id=experiment_id,
-            filter=_named(name),
-            **_namespace(connection),
-        )
-        return _first(found.runs)
-
-    def make() -> V2beta1Run:
-        return connection.call(
-            "create the run", connection.api.runs.run_service_create_run, again=False, run=body
-        )
-
+    api = connection.api.runs
+    make = partial(
+        connection.call, "create the run", api.run_service_create_run, again=False, run=body
+    )
+    where = {"experiment_id": experiment_id, **_namespace(connection)}
+    find = _finder(connection, "runs", api.run_service_list_runs, name, **where)
     # The name is new: there is nothing to look for before the first try.
     return _find_or_make(connection, find, make, "run_id", look_first=False)
+
+
+def _finder(
+    connection: Connection, kind: str, listing: Callable[..., Any], name: str, **where: Any
+) -> Callable[[], Any]:
+    """A function that looks for what has this display name, and gives None where nothing has.
+
+    Args:
+        connection: to the server.
+        kind: what is listed: the field of the answer that holds the list.
+        listing: the request that lists them.
+        name: to look for.
+        where: further arguments of the request.
+    """
+    predicate = {"operation": EQUALS, "key": "display_name", "stringValue": name}
+    where["filter"] = json.dumps({"predicates": [predicate]})
+
+    def find() -> Any:
+        answer = connection.call(f"list {kind.replace('_', ' ')}", listing, **where)
+        return next(iter(getattr(answer, kind) or ()), None)
+
+    return find
 
 
 def _find_or_make(
@@ -161,35 +150,26 @@ def _find_or_make(
     look_first: bool = True,
 ) -> Any:
     """What `find` finds, or else what `make` makes, and never two of them."""
-    found = find() if look_first else None
+    existing = find() if look_first else None
     failure: WorkError | None = None
     for attempt in range(1, MAKING_ATTEMPTS + 1):
-        if found is not None:
+        if existing is not None:
             break
         try:
-            found = make()
+            existing = make()
         except (Unsettled, Conflict) as error:
             log.info("%s; looking whether it was done", error)
             failure = error
             time.sleep(pause_before(attempt))
-            found = find()
-    if found is None:
+            existing = find()
+    if existing is None:
         assert failure is not None
         raise failure
-    if not getattr(found, identifier):
+    if not getattr(existing, identifier):
         raise connection.not_kfp()
-    return found
-
-
-def _named(name: str) -> str:
-    predicate = {"operation": EQUALS, "key": "display_name", "stringValue": name}
-    return json.dumps({"predicates": [predicate]})
+    return existing
 
 
 def _namespace(connection: Connection) -> dict[str, Any]:
     """A single-user installation refuses to be asked for one."""
     return {"namespace": connection.namespace} if connection.namespace else {}
-
-
-def _first(found: list[Any] | None) -> Any:
-    return found[0] if found else None

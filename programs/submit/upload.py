@@ -5,7 +5,6 @@ Names are made of the content: what is there already is not sent again, and noth
 
 import hashlib
 import itertools
-import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -29,14 +28,12 @@ from components.common.dataset.dataset import (
 )
 from components.common.dataset.photo import Photo
 from components.common.photos import file_types
-from components.common.store import s3, storage
-from components.common.store.client_errors import explained
+from components.common.store import storage
 from components.common.untrusted import tables
 from components.settings import ClusterOptions
 from programs.submit.request import UPLOADED
 
 NAME_DIGITS = 32  # of a SHA-256
-GOOGLE = "https://storage.googleapis.com"
 FILE_MAX_BYTES = 256 * 1024 * 1024
 
 
@@ -52,12 +49,7 @@ def endpoint_of(uri: str) -> str:
     Raises:
         InputError: the environment names no usable one.
     """
-    if uri.startswith("gs://"):
-        found = os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE
-    else:
-        with explained(uri, "written"):  # the client knows variables and profiles
-            found = s3.client().meta.endpoint_url
-    return re.sub(r"//[^/]*@", "//", found)  # a password may stand before the host
+    return re.sub(r"//[^/]*@", "//", storage.endpoint(uri))  # a password may stand before the host
 
 
 def check_store(upload_to: str, cluster: ClusterOptions) -> None:
@@ -160,7 +152,7 @@ def upload_inputs(inputs: Mapping[str, tuple[Path, str]]) -> None:
 
 def local_inputs(arguments: Mapping[str, Any], upload_to: str) -> dict[str, tuple[Path, str]]:
     """By argument, the files of this machine, and the addresses that they have or get."""
-    found = {}
+    inputs = {}
     for name in UPLOADED:
         if not arguments[name] or "://" in arguments[name]:
             continue
@@ -170,8 +162,8 @@ def local_inputs(arguments: Mapping[str, Any], upload_to: str) -> dict[str, tupl
         if not path.is_file() or path.stat().st_size > FILE_MAX_BYTES:
             raise InputError(f"--{name}: expected a file of up to {FILE_MAX_BYTES} bytes at {path}")
         digest = hash_file(path)[:NAME_DIGITS]
-        found[name] = (path, f"{upload_to.rstrip('/')}/inputs/{digest}/{path.name}")
-    return found
+        inputs[name] = (path, f"{upload_to.rstrip('/')}/inputs/{digest}/{path.name}")
+    return inputs
 
 
 def _is_amazon(address: str) -> bool:

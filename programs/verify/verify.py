@@ -51,7 +51,7 @@ class Finding:
 
 
 class Run:
-    """The folder of a finished run, and what was read of it so far.
+    """The folder of a finished run, and the places of its artifacts.
 
     Args:
         folder: such as runs/latest.
@@ -69,51 +69,15 @@ class Run:
                 f"{SUMMARY} and one run's {ARTIFACTS}/ in it, such as runs/latest"
             )
         self.root = roots[0]
-
-    @property
-    def training(self) -> Path:
-        """Dataset of the training, validation and test parts."""
-        return self.root / "curate" / "training"
-
-    @property
-    def demo(self) -> Path:
-        """Dataset of the demo photos."""
-        return self.root / "curate" / "demo"
-
-    @property
-    def rejects(self) -> Path:
-        """Dataset of what curation left out."""
-        return self.root / "curate" / "rejects"
-
-    @property
-    def ledger(self) -> Path:
-        """The part of every group."""
-        return self.root / "curate" / "ledger" / ledger.FILE_NAME
-
-    @property
-    def bottlenecks(self) -> Path:
-        """The vectors."""
-        return self.root / "bottleneck" / "bottlenecks"
-
-    @property
-    def model(self) -> Path:
-        """The model."""
-        return self.root / "retrain" / "model"
-
-    @property
-    def metrics(self) -> Path:
-        """Figures of the model."""
-        return self.root / "evaluate" / "metrics"
-
-    @property
-    def decision(self) -> Path:
-        """Whether it was to be published."""
-        return self.root / "compare" / "comparison"
-
-    @property
-    def predictions(self) -> Path:
-        """Answers on the demo photos."""
-        return self.root / "label-image" / "predictions"
+        self.training = self.root / "curate" / "training"  # and validation and test parts
+        self.demo = self.root / "curate" / "demo"
+        self.rejects = self.root / "curate" / "rejects"
+        self.ledger = self.root / "curate" / "ledger" / ledger.FILE_NAME
+        self.bottlenecks = self.root / "bottleneck" / "bottlenecks"
+        self.model = self.root / "retrain" / "model"
+        self.metrics = self.root / "evaluate" / "metrics"
+        self.decision = self.root / "compare" / "comparison"
+        self.predictions = self.root / "label-image" / "predictions"
 
     def datasets(self) -> list[Path]:
         """Every dataset: the three of curation, and those before it that are still there."""
@@ -199,16 +163,16 @@ def _check_parts(photos: list[Photo], run: Run) -> None:
 
 def _bottlenecks(run: Run) -> str:
     """A row for every photo that was clean, and no other."""
-    found = bottlenecks.load(run.bottlenecks)
+    loaded = bottlenecks.load(run.bottlenecks)
     described = sealed.read(run.bottlenecks / DESCRIPTION_FILE, bottlenecks.KIND)
     used = (run.training, run.demo, run.rejects)
     expected = {photo.sha256 for path in used for photo in Dataset(path).photos}
-    for sha256 in sorted(set(found.sha256) ^ expected):
+    for sha256 in sorted(set(loaded.sha256) ^ expected):
         what = "has no row for the photo" if sha256 in expected else "has a row for no photo, with"
         raise InputError(f"{run.bottlenecks} {what} SHA-256 {sha256}: it is of other datasets")
     return (
-        f"{counted(len(found.sha256), 'row')}, one for each photo; {found.key.architecture} with "
-        f"weights {found.key.weights_sha256[:PREFIX_DIGITS]}"
+        f"{counted(len(loaded.sha256), 'row')}, one for each photo; {loaded.key.architecture} with "
+        f"weights {loaded.key.weights_sha256[:PREFIX_DIGITS]}"
         f"{_age(sealed_=sealed.SEAL in described)}"
     )
 

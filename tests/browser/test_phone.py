@@ -161,7 +161,7 @@ def test_page_of_the_service_shows_long_names_as_they_are(
     dataset = Dataset(long_names_run.directory / "demo")
     model = Model(long_names_run.directory / "model")
     named = [one for one in dataset.photos if one.label == "common_stinkhorn_of_the_northern_woods"]
-    found = next(model.predict([dataset.read(named[0])]))
+    found = next(model.predict_each([dataset.read(named[0])]))
     (tmp_path / "photo.jpg").write_bytes(dataset.read(named[0]))
     with serving(long_names_run.directory / "model") as service:
         phone.goto(service.url)

@@ -95,7 +95,7 @@ def photo(sample_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def title(sample_run: Run, photo: Path) -> str:
     """The page's title for the photo."""
     model = Model(sample_run.directory / "model")
-    found = next(model.predict([photo.read_bytes()]))
+    found = next(model.predict_each([photo.read_bytes()]))
     assert not found.unknown
     return model.classes[int(found.probabilities.argmax())]
 

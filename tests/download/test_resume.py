@@ -22,12 +22,12 @@ KILLS = 20
 # The command, led to the local server: only a process of its own can be killed.
 PROGRAM = """
 import importlib, json, pathlib, sys
-from components.download.candidate import Options
+from components.download.options import DownloadOptions
 from components.download.download import download
 constants, output, options, species = json.loads(sys.argv[1])
 for module, name, value in constants:
     setattr(importlib.import_module(module), name, value)
-download("fly agaric", pathlib.Path(output), Options(**options), species)
+download("fly agaric", pathlib.Path(output), DownloadOptions(**options), species)
 """
 
 

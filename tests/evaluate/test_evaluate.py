@@ -31,7 +31,7 @@ def answers_by_hand(run: Run) -> list[tuple[Photo, Prediction]]:
     for name, part in (("training", "test"), ("demo", "demo")):
         dataset = Dataset(run.directory / name)
         photos = [photo for photo in dataset.photos if photo.split == part]
-        predictions = model.predict(dataset.read(photo) for photo in photos)
+        predictions = model.predict_each(dataset.read(photo) for photo in photos)
         found += list(zip(photos, predictions, strict=True))
     return found
 

@@ -6,14 +6,14 @@ import json
 
 import numpy as np
 
-from components.label_image.answers import Answer, answer, printable, writer
+from components.label_image.answers import PhotoAnswer, answer, printable, writer
 from components.label_image.graph import Guess
 
 CLASSES = ("daisy", "rose")
 HOSTILE = 'a\x1b[2J\n"b",\udcff.jpg'
 
 
-def written(form: str, *given: Answer, count: int | None = None) -> str:
+def written(form: str, *given: PhotoAnswer, count: int | None = None) -> str:
     stream = io.StringIO()
     write = writer(form, CLASSES, count, stream)
     for one in given:
@@ -23,19 +23,19 @@ def written(form: str, *given: Answer, count: int | None = None) -> str:
 
 
 def test_hostile_name_stays_on_its_line_as_text() -> None:
-    line = written("text", Answer(HOSTILE, (("daisy", 0.9),)))
+    line = written("text", PhotoAnswer(HOSTILE, (("daisy", 0.9),)))
     assert line == ' 90.0 %  daisy          a\ufffd[2J\ufffd"b",\ufffd.jpg\n'
 
 
 def test_hostile_name_comes_back_whole_from_json() -> None:
-    text = written("json", Answer(HOSTILE, (("daisy", 0.9),)))
+    text = written("json", PhotoAnswer(HOSTILE, (("daisy", 0.9),)))
     assert text.isascii()
     assert text.count("\n") == 1
     assert json.loads(text)["file"] == HOSTILE
 
 
 def test_hostile_name_is_one_field_of_csv() -> None:
-    text = written("csv", Answer(HOSTILE, (("daisy", 0.9), ("rose", 0.1))))
+    text = written("csv", PhotoAnswer(HOSTILE, (("daisy", 0.9), ("rose", 0.1))))
     row = next(csv.DictReader(io.StringIO(text)))
     assert row["file"] == HOSTILE.replace("\udcff", "?")
     assert (row["label_2"], row["probability_2"], row["error"]) == ("rose", "0.100000", "")
@@ -46,7 +46,7 @@ def test_hostile_class_name_cannot_move_the_cursor() -> None:
 
 
 def test_failure_is_a_row_with_its_reason() -> None:
-    failed = Answer("1.jpg", error="it is empty")
+    failed = PhotoAnswer("1.jpg", error="it is empty")
     assert json.loads(written("json", failed)) == {
         **{"file": "1.jpg", "predicted": None, "unknown": None, "familiarity": None},
         **{"probabilities": None, "error": "it is empty"},
@@ -69,8 +69,8 @@ def test_probabilities_that_are_no_numbers_are_a_failure() -> None:
 def test_columns_of_text_stay_in_line() -> None:
     lines = written(
         "text",
-        Answer("1.jpg", (("daisy", 1.0), ("rose", 0.0))),
-        Answer("2.jpg", (("daisy", 0.6), ("rose", 0.4)), unknown=True, familiarity=0.01),
+        PhotoAnswer("1.jpg", (("daisy", 1.0), ("rose", 0.0))),
+        PhotoAnswer("2.jpg", (("daisy", 0.6), ("rose", 0.4)), unknown=True, familiarity=0.01),
         count=2,
     ).splitlines()
     assert lines == [

@@ -67,7 +67,7 @@ def test_answer_of_a_graph_is_the_model_s_without_temperature(
     assert re.fullmatch(r"Evaluation time \(1-image\): \d+\.\d{3}s", first)
     assert blank == ""
     known = Model(model)
-    expected = next(known.predict([photo.read_bytes()])).uncalibrated
+    expected = next(known.predict_each([photo.read_bytes()])).uncalibrated
     scores = dict(re.fullmatch(r"([\w ]+) \(score=([\d.]+)\)", line).groups() for line in answers)
     assert set(scores) == set(known.classes)
     for name, score in zip(known.classes, expected, strict=True):

@@ -353,7 +353,7 @@ def test_many_photos_get_the_answers_of_single_ones(
             assert isinstance(found, BadPhoto)
             continue
         assert not isinstance(found, BadPhoto)
-        expected = next(model.predict([one]))
+        expected = next(model.predict_each([one]))
         np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
         assert found.unknown == expected.unknown
 

@@ -38,7 +38,7 @@ def own_accuracy(model_dir: Path, dataset: Dataset) -> float:
     model = Model(model_dir)
     right = 0
     for photo in dataset.photos:
-        (found,) = model.predict([dataset.read(photo)])
+        (found,) = model.predict_each([dataset.read(photo)])
         right += model.classes[int(found.probabilities.argmax())] == photo.label
     return right / len(dataset.photos)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Run, run_captured
-from object_stores import Store, using
+from object_stores import Store, upload_folder, using
 from publish_items import decided, publish_command, write_metrics
 
 from components.common.base.errors import InputError, WorkError
@@ -249,7 +249,7 @@ def test_wrong_secret_is_exit_2_and_is_not_repeated(
     with using({**store.environment, "AWS_SECRET_ACCESS_KEY": "not-my-secret"}):
         done = publish_command(sample_run, model, metrics, place)
         with pytest.raises(InputError, match="cannot be written"):
-            storage.upload_folder(model, place)
+            upload_folder(model, place)
     assert done.returncode == 2
     assert "SignatureDoesNotMatch" in done.stderr
     assert "not-my-secret" not in done.stderr

@@ -34,7 +34,7 @@ def tune(
     generator = np.random.default_rng(0)
     classes = len(dataset.labels)
     head = Head(
-        generator.normal(0, 0.01, (ARCHITECTURE.bottleneck_size, classes)).astype(np.float32),
+        generator.normal(0, 0.01, (1024, classes)).astype(np.float32),
         np.zeros(classes, np.float32),
     )
     looks: list[TunedLook] = []

@@ -19,7 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All forms of the smallest network with random weights, and how often Keras ran it."""
     convert.quiet_tensorflow()
     architecture = parse_architecture(f"mobilenet_0.25_{SIZE}")
-    kernel = np.random.default_rng(0).normal(0, 0.1, (architecture.bottleneck_size, 3))
+    kernel = np.random.default_rng(0).normal(0, 0.1, (256, 3))
     head = Head(kernel.astype(np.float32), np.zeros(3, np.float32))
     models = export.build(architecture, weights.from_keras(architecture.build()), head)
     first = models.classifier.get_layer("conv1")

@@ -26,7 +26,7 @@ TENSORBOARD = (
 RETRAIN = """
 import sys
 from pathlib import Path
-from components.retrain import mirror, summaries
+from components.retrain import live_logs, summaries
 from components.retrain.options import Extras, Recipe, RetrainOptions
 from components.retrain.retrain import retrain
 training, bottlenecks, output, place, cache = sys.argv[1:]
@@ -39,7 +39,7 @@ def add_and_wait(self, look):
         print("waiting", flush=True)
         input()
 summaries.TensorBoardSummaries.add = add_and_wait
-mirror.LogMirror.__init__.__kwdefaults__["interval_s"] = 0.2
+live_logs.LiveLogs.__init__.__kwdefaults__["interval_s"] = 0.2
 retrain(
     Path(training), Path(bottlenecks), Path(output) / "model", Path(output) / "logs",
     recipe=Recipe(how_many_training_steps=100), extras=Extras(int8=False), logs_place=place,

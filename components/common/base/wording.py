@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def counted(number: int, singular: str, plural: str = "") -> str:
     """A number with what it counts.
 
     Args:
         number: how many.
-        one: what follows where it is 1, such as "photo" or "file was".
-        many: what follows any other number; empty for `one` with an s.
+        singular: what follows where it is 1, such as "photo" or "file was".
+        plural: what follows any other number; empty for `singular` with an s.
 
     Example:
         >>> counted(1, "photo"), counted(0, "class", "classes")
         ('1 photo', '0 classes')
     """
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
+    return f"{number} {singular if number == 1 else plural or f'{singular}s'}"
 
 
 def named(names: Sequence[str], *, most: int, longest: int) -> str:
@@ -26,6 +26,6 @@ def named(names: Sequence[str], *, most: int, longest: int) -> str:
         most: that are shown.
         longest: characters of each.
     """
-    shown = ["".join(filter(str.isprintable, name))[:longest] for name in names[:most]]
+    first = ["".join(filter(str.isprintable, name))[:longest] for name in names[:most]]
     more = len(names) - most
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(first) + (f" and {more} more" if more > 0 else "")

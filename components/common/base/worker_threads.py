@@ -1,9 +1,14 @@
-"""Threads for generators, which may be closed in any thread."""
+"""Threads that work for a generator: what they find comes in order, and a little ahead."""
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @contextmanager
@@ -23,3 +28,47 @@ def worker_threads(count: int, name: str = "") -> Iterator[ThreadPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(wait=threading.get_ident() not in own, cancel_futures=True)
+
+
+def map_in_threads(
+    work: Callable[[T], R], items: Iterable[T], *, threads: int, ahead: int, name: str = ""
+) -> Generator[R, None, None]:
+    """The result of `work` for each item, in the order of the items.
+
+    Args:
+        work: called in the threads; what it raises is raised here in its turn.
+        items: taken in the caller's thread, as they are needed.
+        threads: how many work at once.
+        ahead: items whose result the caller has not had yet, at most; bounds memory.
+        name: that the threads' names begin with.
+    """
+    waiting: deque[Future[R]] = deque()
+    with worker_threads(threads, name) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+class OnePerThread(Generic[T]):
+    """Gives each thread that asks an object of its own, such as a network.
+
+    Args:
+        make: makes one. It never runs in two threads at once: while LiteRT loads a network,
+            standard error is held back for the whole process.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._making = threading.Lock()
+        self._own = threading.local()
+
+    def __call__(self) -> T:
+        """The object of the calling thread, made at its first call."""
+        if not hasattr(self._own, "made"):
+            with self._making:
+                self._own.made = self._make()
+        made: T = self._own.made
+        return made

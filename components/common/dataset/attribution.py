@@ -25,9 +25,9 @@ def render(photos: Iterable[Photo]) -> str:
     lines = ["# Attribution", "", *_overview(listed)]
     for label in sorted({photo.label for photo in listed}):
         lines += ["", f"## {escape(label)}", ""]
-        mine = [photo for photo in listed if photo.label == label]
-        lines += [_line(photo) for photo in mine if _page(photo)]
-        lines += _counted([photo for photo in mine if not _page(photo)])
+        of_class = [photo for photo in listed if photo.label == label]
+        lines += [_line(photo) for photo in of_class if _page(photo)]
+        lines += _counted([photo for photo in of_class if not _page(photo)])
     return "\n".join(lines) + "\n"
 
 

@@ -24,9 +24,9 @@ def list_classes(image_dir: Path) -> list[str]:
     folders = [entry for entry in sorted(image_dir.iterdir()) if _is_class_folder(entry)]
     labels = [check_label(folder.name) for folder in folders]
     if len(labels) < 2:
-        found = f"only the class {labels[0]!r}" if labels else "no class folders"
+        contents = f"only the class {labels[0]!r}" if labels else "no class folders"
         raise InputError(
-            f"{image_dir} holds {found}: a classifier needs at least two folders of photos, one "
+            f"{image_dir} holds {contents}: a classifier needs at least two folders of photos, one "
             "per class, such as photos/daisy/*.jpg and photos/roses/*.jpg"
         )
     empty = [folder for folder in folders if not photo_files(folder)]

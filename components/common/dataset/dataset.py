@@ -10,9 +10,9 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -87,35 +87,31 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
         self._shard_bytes = shard_bytes
         self._photos: list[Photo] = []
         self._names: set[str] = set()
-        self._directory = atomic_directory(self.path, what="the dataset", marker=MANIFEST)
 
     def __enter__(self) -> "DatasetWriter":
-        self._temporary = self._directory.__enter__()
-        self._shards = ShardWriter(self._temporary, shard_bytes=self._shard_bytes)
+        self._writing = self._write()
+        self._writing.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            if error is None:
+    def __exit__(self, *error: Any) -> None:
+        self._writing.__exit__(*error)
+
+    @contextmanager
+    def _write(self) -> Iterator[None]:
+        """The shards while the block lasts, and after it what is said of them."""
+        with atomic_directory(self.path, what="the dataset", marker=MANIFEST) as folder:
+            self._shards = ShardWriter(folder, shard_bytes=self._shard_bytes)
+            try:
+                yield
                 self._shards.close()
-                written = attribution.render(self._photos)
-                (self._temporary / attribution.FILE_NAME).write_text(written, encoding="utf-8")
-                if self._rejects:
-                    written = reasons.render(self._photos, self._measured)
-                    # With the mark by which spreadsheets know UTF-8.
-                    (self._temporary / reasons.FILE_NAME).write_text(written, "utf-8-sig")
-                write_manifest(self._photos, self._temporary / MANIFEST)
-            else:
+            finally:
                 self._shards.abandon()
-        except BaseException as late:
-            self._directory.__exit__(type(late), late, late.__traceback__)
-            raise
-        self._directory.__exit__(kind, error, traceback)
+            (folder / attribution.FILE_NAME).write_text(attribution.render(self._photos), "utf-8")
+            if self._rejects:
+                # With the mark by which spreadsheets know UTF-8.
+                rows = reasons.render(self._photos, self._measured)
+                (folder / reasons.FILE_NAME).write_text(rows, "utf-8-sig")
+            write_manifest(self._photos, folder / MANIFEST)
 
     def add(
         self,
@@ -176,10 +172,10 @@ def parse_part(text: str) -> tuple[int, int]:
     Raises:
         InputError: it names no part.
     """
-    found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
-    if not found or int(found[1]) > int(found[2]):
+    match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
+    if not match or int(match[1]) > int(match[2]):
         raise InputError(f"the part is {text!r}: expected such as 2/4, the second of four")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def write_manifest(photos: Sequence[Photo], path: Path) -> None:
@@ -234,8 +230,6 @@ class Dataset:
     def stream(self) -> Generator[tuple[Photo, bytes], None, None]:
         """Every photo with its bytes, in the order of the shards.
 
-        They are read and checked a little ahead, at most 16 MB of them or one larger photo.
-
         Raises:
             InputError: a shard holds anything but the photos that the manifest lists.
         """
@@ -246,9 +240,8 @@ class Dataset:
         for photo in _in_order(self._listed):
             if photo.shard in wanted:
                 by_shard.setdefault(photo.shard, {})[photo.offset] = photo
-        with shards.reader_pool() as pool:
-            for shard, expected in by_shard.items():
-                yield from shards.stream(self.path / shard, expected, wanted[shard], pool)
+        for shard, expected in by_shard.items():
+            yield from shards.stream(self.path / shard, expected, wanted[shard])
 
     def in_order(self) -> list[Photo]:
         """The photos in the order of `stream`."""

@@ -63,8 +63,8 @@ def near_copies(phashes: Sequence[str], vectors: NDArray[np.float32]) -> list[tu
     same = np.zeros(len(pairs), dtype=bool)
     for most_bits, least in (*NEAR_RULES, (ALIKE_BITS, ALIKE_COSINE)):
         same |= (bits <= most_bits) & (cosines >= least)
-    found: list[list[int]] = pairs[same].tolist()
-    return [(left, right) for left, right in found]
+    copies: list[list[int]] = pairs[same].tolist()
+    return [(left, right) for left, right in copies]
 
 
 def _alike(directions: NDArray[np.float32], hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -78,13 +78,13 @@ def _alike(directions: NDArray[np.float32], hashes: NDArray[np.uint64]) -> NDArr
     """
     count = len(directions)
     most = ALIKE_MOST * count * (count - 1) / 2 if count >= ALIKE_FROM_PHOTOS else math.inf
-    found, total = [np.empty((0, 2), np.int64)], 0
+    pieces, total = [np.empty((0, 2), np.int64)], 0
     for pairs in _pairs_above(_bounding(directions), ALIKE_COSINE - BOUND_MARGIN):
         total += len(pairs)
         if total > most:  # by the bounds, not yet by the cosines themselves
             return _alike_unless_most(directions, hashes, most)
-        found.append(pairs[_bits(hashes, pairs) <= ALIKE_BITS])
-    near = np.concatenate(found)
+        pieces.append(pairs[_bits(hashes, pairs) <= ALIKE_BITS])
+    near = np.concatenate(pieces)
     return near[_cosines(directions, near) >= ALIKE_COSINE - ROUNDING]
 
 
@@ -92,14 +92,14 @@ def _alike_unless_most(
     directions: NDArray[np.float32], hashes: NDArray[np.uint64], most: float
 ) -> NDArray[np.int64]:
     """What `_alike` finds, by all cosines; none where over `most` pairs are alike by them."""
-    found, total = [np.empty((0, 2), np.int64)], 0
+    pieces, total = [np.empty((0, 2), np.int64)], 0
     for pairs in _pairs_above(directions, ALIKE_COSINE - ROUNDING):
         total += len(pairs)
         if total > most:
             log.info("the network hardly tells these photos apart: copies are found by hash alone")
-            return found[0]
-        found.append(pairs[_bits(hashes, pairs) <= ALIKE_BITS])
-    return np.concatenate(found)
+            return pieces[0]
+        pieces.append(pairs[_bits(hashes, pairs) <= ALIKE_BITS])
+    return np.concatenate(pieces)
 
 
 def _pairs_above(points: NDArray[np.float32], least: float) -> Iterator[NDArray[np.int64]]:
@@ -136,20 +136,20 @@ def _bounding(directions: NDArray[np.float32]) -> NDArray[np.float32]:
 def _bits(hashes: NDArray[np.uint64], pairs: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Bits in which the hashes of each pair differ, straight or mirrored: uint8 (P,)."""
     differing = hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]]
-    found: NDArray[np.uint8] = np.minimum(
+    bits: NDArray[np.uint8] = np.minimum(
         np.bitwise_count(differing), np.bitwise_count(differing ^ hash_index.MIRROR)
     )
-    return found
+    return bits
 
 
 def _cosines(directions: NDArray[np.float32], pairs: NDArray[np.int64]) -> NDArray[np.float32]:
     """Cosines of pairs of rows of length 1: float32 (P,)."""
-    found = np.empty(len(pairs), np.float32)
+    cosines = np.empty(len(pairs), np.float32)
     for start in range(0, len(pairs), BLOCK_ROWS):
         some = pairs[start : start + BLOCK_ROWS]
         left, right = directions[some[:, 0]], directions[some[:, 1]]
-        found[start : start + BLOCK_ROWS] = np.einsum("nd,nd->n", left, right)
-    return found
+        cosines[start : start + BLOCK_ROWS] = np.einsum("nd,nd->n", left, right)
+    return cosines
 
 
 def group_photos(photos: Sequence[Photo], pairs: Iterable[tuple[int, int]]) -> list[list[int]]:

@@ -119,5 +119,5 @@ def _of_deed(deed: re.Match[str]) -> Licence | None:
 
 def _family(terms: str) -> str:
     """The family of "-nc-sa" or "_nd", whatever separates the words and in whatever order."""
-    found = re.findall("nc|sa|nd", terms)
-    return "-".join(["cc-by", *(term for term in ("nc", "sa", "nd") if term in found)])
+    words = re.findall("nc|sa|nd", terms)
+    return "-".join(["cc-by", *(term for term in ("nc", "sa", "nd") if term in words)])

@@ -45,13 +45,13 @@ def more(count: int) -> str:
     return f"{count} more: see manifest.parquet"
 
 
-def plain(shown: str) -> str:
+def plain(text: str) -> str:
     """What a cell shows, without the apostrophe that keeps a spreadsheet from running it."""
-    return shown[1:] if shown.startswith("'") and shown[1:].startswith(_FORMULA) else shown
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
 def cell(text: str) -> str:
     """A stranger's text as one cell that shows it and does nothing else."""
     named = _ADDRESS.sub("the file", _ERROR.sub("", text[:MAX_TEXT]))
-    plain = "".join(one if one.isprintable() else " " for one in named).strip()
+    plain = "".join(character if character.isprintable() else " " for character in named).strip()
     return f"'{plain}" if plain.startswith(_FORMULA) else plain

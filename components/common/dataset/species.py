@@ -25,7 +25,7 @@ class _Loader(yaml.SafeLoader):
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way of configuring a loader
-        start: [one for one in resolvers if one[0] == "tag:yaml.org,2002:null"]
+        start: [resolver for resolver in resolvers if resolver[0] == "tag:yaml.org,2002:null"]
         for start, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -70,7 +70,7 @@ def read_species(path: Path) -> list[Species]:
             raise InputError(f"{path} is larger than {MAX_BYTES} bytes")
         # A SafeLoader: tags make no objects.
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
-        found = [parse_species(entry) for entry in content["species"]]
+        listed = [parse_species(entry) for entry in content["species"]]
     except (TypeError, KeyError) as error:
         raise InputError(
             f"{path} is no species file: expected `species:` and a list of entries with a label"
@@ -79,13 +79,13 @@ def read_species(path: Path) -> list[Species]:
         raise InputError(f"{path} is no species file: {str(error)[:MAX_MESSAGE]}") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    labels = [species.label for species in found]
+    labels = [species.label for species in listed]
     if len(labels) < 2 or len(set(labels)) < len(labels):
         raise InputError(
             f"{path} must list at least two species, each once; it lists "
             f"{', '.join(labels)[:MAX_MESSAGE] or 'none'}"
         )
-    return found
+    return listed
 
 
 def parse_species(entry: Mapping[str, Any]) -> Species:

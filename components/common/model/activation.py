@@ -31,8 +31,8 @@ def spotlight(data: bytes, activation: NDArray[np.float32], side: int) -> bytes:
     strength = np.clip(cv2.resize(shares, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
     lit = strength[..., None]
-    shown = grey * DIM * (1 - lit) + pixels.astype(np.float32) * lit
-    drawn = np.ascontiguousarray(np.clip(shown, 0, 255).astype(np.uint8))
+    blended = grey * DIM * (1 - lit) + pixels.astype(np.float32) * lit
+    drawn = np.ascontiguousarray(np.clip(blended, 0, 255).astype(np.uint8))
     inside = (strength >= OUTLINED).astype(np.uint8)
     outlines, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(drawn, outlines, -1, LINE, thickness=max(2, side // 120), lineType=cv2.LINE_AA)

@@ -113,19 +113,19 @@ class Model:
         network = self.directory / (INT8 if self.int8 else LITERT)
         try:
             outputs = self._run(input=batch)
-            found = Scores(outputs[SCORES], outputs[BOTTLENECK], outputs[FEATURES])
+            scores = Scores(outputs[SCORES], outputs[BOTTLENECK], outputs[FEATURES])
         except (ValueError, RuntimeError, TypeError, KeyError) as error:
             raise InputError(
                 f"{network} is not the network of this model: {str(error)[:MESSAGE_MAX]}"
             ) from error
         length = len(self._weights)
         if (
-            found.probabilities.shape != (len(batch), len(self.classes))
-            or found.bottlenecks.shape != (len(batch), length)
-            or found.features.shape[::3] != (len(batch), length)
+            scores.probabilities.shape != (len(batch), len(self.classes))
+            or scores.bottlenecks.shape != (len(batch), length)
+            or scores.features.shape[::3] != (len(batch), length)
         ):
             raise InputError(f"{network} is not the network of this model: other shapes")
-        return found
+        return scores
 
     def judge(self, scores: Scores) -> list[Prediction]:
         """Calibrated probabilities of a batch, and whether each photo is none of the classes."""
@@ -168,21 +168,10 @@ class Model:
         with worker_threads(self._threads) as pool:
             for chunk in batched(photos, BATCH):
                 inputs = list(pool.map(decoded, chunk))
-                good = [one for one in inputs if not isinstance(one, BadPhoto)]
-                found = iter(self.judge(self(np.stack(good))) if good else ())
-                for one in inputs:
-                    yield one if isinstance(one, BadPhoto) else next(found)
-
-    def predict(self, photos: Iterable[bytes]) -> Iterator[Prediction]:
-        """The answer to each encoded photo in order.
-
-        Raises:
-            BadPhoto: one of them is no usable photo.
-        """
-        for found in self.predict_each(photos):
-            if isinstance(found, BadPhoto):
-                raise found
-            yield found
+                good = [pixels for pixels in inputs if not isinstance(pixels, BadPhoto)]
+                predictions = iter(self.judge(self(np.stack(good))) if good else ())
+                for pixels in inputs:
+                    yield pixels if isinstance(pixels, BadPhoto) else next(predictions)
 
     def activation_map(self, prediction: Prediction, label: str) -> NDArray[np.float32]:
         """Where the photo speaks for a class: the class activation map (Zhou et al. 2016).
@@ -193,17 +182,17 @@ class Model:
         Returns:
             float32, shape (h, w), over the whole photo.
         """
-        found: NDArray[np.float32] = (
+        activation: NDArray[np.float32] = (
             prediction.features @ self._weights[:, self.classes.index(label)]
         )
-        return found
+        return activation
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities, float32 (N, classes), of logits (N, classes)."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found: NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
-    return found
+    probabilities: NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def write_head(directory: Path, weights: NDArray[np.float32], biases: NDArray[np.float32]) -> None:

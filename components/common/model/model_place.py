@@ -97,18 +97,20 @@ def version_of(description: ModelDescription) -> str:
 
 def _fetched(root: str, cache_dir: Path) -> Path:
     names = {f"{root}/{name}": name for name in WANTED}
-    objects = {names[one.uri]: one for one in storage.list_objects(root) if one.uri in names}
+    objects = {
+        names[stored.uri]: stored for stored in storage.list_objects(root) if stored.uri in names
+    }
     missing = [name for name in NEEDED if name not in objects]
     if missing:
         raise InputError(f"{root} is no model directory: there is no {missing[0]} in it")
-    for one in objects.values():
-        if one.size > FILE_MAX_BYTES:
-            raise InputError(f"{one.uri} is larger than {FILE_MAX_BYTES} bytes")
-    described = [(root, name, one.version) for name, one in sorted(objects.items())]
+    for stored in objects.values():
+        if stored.size > FILE_MAX_BYTES:
+            raise InputError(f"{stored.uri} is larger than {FILE_MAX_BYTES} bytes")
+    described = [(root, name, stored.version) for name, stored in sorted(objects.items())]
     digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()
     target = cache_dir / "models" / digest[:32]
     if not (target / layout.DESCRIPTION).is_file():
         with atomic_directory(target, what="the model", marker=layout.DESCRIPTION) as new:
-            for name, one in objects.items():
-                storage.download(one.uri, new / name)
+            for name, stored in objects.items():
+                storage.download(stored.uri, new / name)
     return target

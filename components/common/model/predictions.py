@@ -32,10 +32,10 @@ def read_about(path: Path) -> dict[str, str]:
         InputError: the file is missing or damaged.
     """
     with _checked(path):
-        found = tables.metadata(path)
+        metadata = tables.metadata(path)
     return {
         name.decode(errors="replace"): value.decode(errors="replace")
-        for name, value in found.items()
+        for name, value in metadata.items()
     }
 
 

@@ -63,16 +63,16 @@ def write(
         photos: that the model was made of, N of them.
         bottlenecks: float32, shape (N, D), theirs.
     """
-    shown = set(_chosen(photos))
+    chosen = set(_chosen(photos))
     directions = unit_length(bottlenecks).astype(np.float16)
     columns: dict[str, list[object]] = {
         name: [getattr(photo, name) for photo in photos] for name in _TEXTS
     }
     columns["thumbnail"] = [
-        images.thumbnail(dataset.read(photo), THUMBNAIL_SIDE) if row in shown else b""
+        images.thumbnail(dataset.read(photo), THUMBNAIL_SIDE) if row in chosen else b""
         for row, photo in enumerate(photos)
     ]
-    columns["vector"] = [directions[row] if row in shown else [] for row in range(len(photos))]
+    columns["vector"] = [directions[row] if row in chosen else [] for row in range(len(photos))]
     arrays = [pa.array(columns[field.name], field.type) for field in SCHEMA]
     pq.write_table(pa.table(arrays, schema=SCHEMA), path, compression="zstd")
 

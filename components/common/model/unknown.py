@@ -177,7 +177,7 @@ class UnknownRule:
             *(rule.distance_deviation, rule.score_deviation, rule.score_weight),
             *(*rule.quantiles, rule.false_rejection_rate),
         )
-        if not all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
+        if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
             raise ValueError("its unknown rule holds what is no finite number")
         if len(rule.quantiles) != 101 or list(rule.quantiles) != sorted(rule.quantiles):
             raise ValueError("its unknown rule needs 101 quantiles in ascending order")

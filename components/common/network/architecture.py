@@ -1,7 +1,6 @@
 """The networks that can be retrained: names, sizes, and what Keras calls their parts."""
 
 import functools
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,8 +37,6 @@ class Family:
         widths: width multipliers with published ImageNet weights; empty where there is one width.
         sizes: pixels of the square input, for which there are weights.
         feature_layer: last layer before pooling.
-        head_layer: the ImageNet classifier.
-        feature_size: channels of the feature layer at a width multiplier.
         weights_file: name of the published file, from width and size.
     """
 
@@ -48,8 +45,6 @@ class Family:
     widths: tuple[str, ...]
     sizes: tuple[int, ...]
     feature_layer: str
-    head_layer: str
-    feature_size: Callable[[float], int]
     weights_file: Callable[[str, int], str]
 
     @property
@@ -68,8 +63,6 @@ FAMILIES = (
         widths=("1.0", "0.75", "0.50", "0.25"),
         sizes=(224, 192, 160, 128),
         feature_layer="conv_pw_13_relu",
-        head_layer="conv_preds",
-        feature_size=lambda width: int(1024 * width),
         weights_file=lambda width, size: f"mobilenet_{_V1_FILES[width]}_{size}_tf.h5",
     ),
     Family(  # Sandler et al. 2018, arXiv:1801.04381
@@ -78,9 +71,6 @@ FAMILIES = (
         widths=("1.4", "1.3", "1.0", "0.75", "0.5", "0.35"),
         sizes=(224, 192, 160, 128, 96),
         feature_layer="out_relu",
-        head_layer="predictions",
-        # Rounded to a multiple of 8; narrow ones keep 1280.
-        feature_size=lambda width: int(1280 * max(width, 1.0) + 4) // 8 * 8,
         weights_file=lambda width, size: (
             f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_{size}.h5"
         ),
@@ -91,8 +81,6 @@ FAMILIES = (
         widths=(),
         sizes=(299,),
         feature_layer="mixed10",
-        head_layer="predictions",
-        feature_size=lambda _: 2048,
         weights_file=lambda _, __: "inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
     ),
 )
@@ -109,16 +97,6 @@ class Architecture:
     size: int  # pixels of the square input
 
     @property
-    def alpha(self) -> float:
-        """The width multiplier as a number."""
-        return float(self.width or 1)
-
-    @property
-    def bottleneck_size(self) -> int:
-        """Length of the pooled feature vector."""
-        return self.family.feature_size(self.alpha)
-
-    @property
     def weights_file(self) -> str:
         """The name under which keras.applications publishes the weights."""
         return self.family.weights_file(self.width, self.size)
@@ -127,7 +105,7 @@ class Architecture:
         """The network of keras.applications; `head` adds the ImageNet classifier."""
         import keras
 
-        options = {"alpha": self.alpha} if self.width else {}
+        options = {"alpha": float(self.width)} if self.width else {}
         model: keras.Model = getattr(keras.applications, self.family.keras)(
             input_shape=(self.size, self.size, 3),
             weights=weights,
@@ -145,11 +123,11 @@ def parse_architecture(name: str) -> Architecture:
         InputError: there is none of that name; the message lists the families.
     """
     if name in ARCHITECTURES:
-        family = next(one for one in FAMILIES if name in one.architectures)
-        found = re.fullmatch(rf"{family.name}_(.+)_(\d+)", name) if family.widths else None
-        if found:
-            return Architecture(name, family, found[1], int(found[2]))
-        return Architecture(name, family, "", family.sizes[0])
+        family = next(family for family in FAMILIES if name in family.architectures)
+        if not family.widths:
+            return Architecture(name, family, "", family.sizes[0])
+        width, _, size = name.removeprefix(f"{family.name}_").partition("_")
+        return Architecture(name, family, width, int(size))
     if name.endswith("_quantized"):
         raise InputError(
             f"unknown architecture {name!r}: leave out _quantized (every model is also written as "

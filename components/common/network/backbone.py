@@ -79,7 +79,7 @@ def make_key(fields: Mapping[str, object], name: str) -> BackboneKey:
     """
     key = BackboneKey(**fields)  # type: ignore[arg-type]
     texts = {field: value for field, value in asdict(key).items() if field != "input_size"}
-    if type(key.input_size) is not int or not all(isinstance(one, str) for one in texts.values()):
+    if type(key.input_size) is not int or not all(isinstance(text, str) for text in texts.values()):
         raise ValueError(f"{name} holds values of the wrong type")
     return key
 
@@ -216,14 +216,14 @@ def _converted(architecture: Architecture, cache_dir: Path, given_weights: str) 
     if cached is None:
         return None
     key = key_of(architecture, weights.read_weights(cached).sha256)
-    found = (key_directory(key, folder) for folder in weights.caches(cache_dir))
-    return next((directory for directory in found if directory.is_dir()), None)
+    folders = (key_directory(key, folder) for folder in weights.caches(cache_dir))
+    return next((directory for directory in folders if directory.is_dir()), None)
 
 
 def _convert_in_another_process(architecture: str, cache_dir: Path, given_weights: str) -> None:
     command = [sys.executable, "-m", "components.common.network.convert", architecture]
-    given = str(Path(given_weights).expanduser().resolve()) if given_weights else ""
-    command += ["--cache_dir", str(cache_dir.resolve()), "--weights", given]
+    weights_path = str(Path(given_weights).expanduser().resolve()) if given_weights else ""
+    command += ["--cache_dir", str(cache_dir.resolve()), "--weights", weights_path]
     done = subprocess.run(
         command,
         cwd=Path(__file__).parents[3],
@@ -239,7 +239,7 @@ def _convert_in_another_process(architecture: str, cache_dir: Path, given_weight
 
 def _error_message(stderr: str) -> str:
     """The message after "convert: error:", or the last lines of whatever went wrong."""
-    _, found, message = stderr.rpartition("convert: error: ")
-    if found:
+    _, separator, message = stderr.rpartition("convert: error: ")
+    if separator:
         return message.strip()
     return "the backbone could not be converted:\n" + "\n".join(stderr.strip().splitlines()[-8:])

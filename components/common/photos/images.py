@@ -7,7 +7,8 @@ is decoded before its header said how large it is.
 import io
 import threading
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -44,7 +45,7 @@ JPEG_QUALITY = 95
 EXIF_ORIENTATION = 0x0112
 ODD_SUBSAMPLING = "odd subsampling"
 
-CONVERTIBLE = ("PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
 class BadPhoto(Exception):
@@ -111,21 +112,24 @@ def _bad(reason: str, error: Exception) -> BadPhoto:
     return BadPhoto(reason, f"{type(error).__name__}: {error}")
 
 
-def has_end(data: bytes) -> bool:
-    """False for a file that was cut: a JPEG or PNG without its end marker.
+@contextmanager
+def _opened(data: bytes, reason: str = "damaged") -> Iterator[Image.Image]:
+    """A photo as Pillow opens it; what Pillow raises in the block becomes `BadPhoto`."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            yield image
+    except BadPhoto:
+        raise
+    except Exception as error:  # Pillow raises a dozen types on damaged files
+        raise _bad(reason, error) from error
 
-    Whether what comes before the marker is sound, only decoding shows (`to_clean_jpeg`).
-    """
+
+def _check_type(data: bytes) -> str:
+    """The type of a photo by its content; raises `BadPhoto` for anything else."""
     kind = sniff(data)
-    if kind == "jpeg":
-        if data.endswith(b"\xff\xd9"):  # as nearly all do; never within the picture's own data
-            return True
-        try:
-            strip_metadata(data)
-        except BadPhoto:
-            return False
-        return True
-    return kind != "png" or b"IEND" in data
+    if kind in ("", "html"):
+        raise BadPhoto(kind or "unknown_type")
+    return kind
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:
@@ -150,26 +154,17 @@ def check_scans(data: bytes) -> None:
         raise BadPhoto("too_many_scans", f"more than {jpeg_markers.MAX_SCANS}")
 
 
-def check_jpeg(data: bytes) -> None:
-    """Decode strictly at 1/8 in grey: every byte is read, few pixels are made.
+def _checked(data: bytes) -> NDArray[np.uint8] | None:
+    """Decode a JPEG strictly, which reads every byte; returns its pixels at `CHECKED_SIDE`.
+
+    None where it has no RGB: few grey pixels are made of it.
 
     Raises:
         BadPhoto: the data is cut, has holes, or was otherwise damaged.
     """
-    width, height = jpeg_size(data)
-    try:
-        simplejpeg.decode_jpeg(
-            data, "GRAY", min_height=-(-height // 8), min_width=-(-width // 8), strict=True
-        )
-    except ValueError as error:
-        raise _bad("damaged", error) from error
-
-
-def _checked(data: bytes) -> NDArray[np.uint8] | None:
-    """Check a JPEG as `check_jpeg` does; returns its pixels at `CHECKED_SIDE` where it has RGB."""
     if is_scalable(data):
         return _decode_jpeg(data, CHECKED_SIDE)
-    check_jpeg(data)
+    _decode_jpeg(data, 1, "GRAY")
     return None
 
 
@@ -195,13 +190,17 @@ def decode(data: bytes, min_side: int = 0) -> NDArray[np.uint8]:
     return _as_shown(pixels, data) if needs_conversion(data) else pixels
 
 
-def _decode_jpeg(data: bytes, min_side: int) -> NDArray[np.uint8]:
+def _decode_jpeg(data: bytes, min_side: int, colours: str = "RGB") -> NDArray[np.uint8]:
     """The pixels of a JPEG as they are stored, at the smallest scale that suffices."""
     width, height = jpeg_size(data)
     factor = scale_factor(width, height, min_side)
     try:
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
-            data, "RGB", min_height=-(-height // factor), min_width=-(-width // factor), strict=True
+            data,
+            colours,
+            min_height=-(-height // factor),
+            min_width=-(-width // factor),
+            strict=True,
         )
     except ValueError as error:
         raise _bad("damaged", error) from error
@@ -225,14 +224,11 @@ def is_scalable(data: bytes) -> bool:
 
 def _as_shown(pixels: NDArray[np.uint8], data: bytes) -> NDArray[np.uint8]:
     """The pixels of a JPEG, turned as its EXIF says, in sRGB if its profile is another."""
-    try:
-        with Image.open(io.BytesIO(data), formats=("JPEG",)) as header:
-            shown = Image.fromarray(pixels[..., 0] if header.mode == "L" else pixels)
-            shown.info["icc_profile"] = header.info.get("icc_profile")
-            shown.getexif()[EXIF_ORIENTATION] = header.getexif().get(EXIF_ORIENTATION, 1)
-        return np.array(to_srgb(ImageOps.exif_transpose(shown)))
-    except Exception as error:  # as in `to_clean_jpeg`
-        raise _bad("damaged", error) from error
+    with _opened(data) as header:
+        image = Image.fromarray(pixels[..., 0] if header.mode == "L" else pixels)
+        image.info["icc_profile"] = header.info.get("icc_profile")
+        image.getexif()[EXIF_ORIENTATION] = header.getexif().get(EXIF_ORIENTATION, 1)
+        return np.array(to_srgb(ImageOps.exif_transpose(image)))
 
 
 def model_input(data: bytes, size: int) -> NDArray[np.float32]:
@@ -296,7 +292,10 @@ def to_clean_jpeg(data: bytes, *, strict: bool = True) -> CleanPhoto:
     if strict and sniff(data) == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
         coarse = _checked(data)
         if not needs_conversion(data):
-            stripped = strip_metadata(data)
+            try:
+                stripped = jpeg_markers.strip_metadata(data)
+            except ValueError as error:
+                raise BadPhoto("damaged", str(error)) from error
             return CleanPhoto(stripped, *jpeg_size(stripped), coarse)
     upright = shown(data)
     with _turn(*upright.size):
@@ -309,21 +308,13 @@ def shown(data: bytes) -> Image.Image:
     Raises:
         BadPhoto: as `to_clean_jpeg`.
     """
-    kind = sniff(data)
-    if kind in ("", "html"):
-        raise BadPhoto("html" if kind else "unknown_type")
-    if kind == "jpeg":
+    if _check_type(data) == "jpeg":
         check_scans(data)
-    try:
-        with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
-            _check_size(*image.size)
-            with _turn(*image.size):
-                ImageOps.exif_transpose(image, in_place=True)
-                return to_srgb(image)
-    except BadPhoto:
-        raise
-    except Exception as error:  # Pillow raises a dozen types on damaged files
-        raise _bad("damaged", error) from error
+    with _opened(data) as image:
+        _check_size(*image.size)
+        with _turn(*image.size):
+            ImageOps.exif_transpose(image, in_place=True)
+            return to_srgb(image)
 
 
 def _turn(width: int, height: int) -> AbstractContextManager[object]:
@@ -337,18 +328,15 @@ def probe(data: bytes) -> tuple[int, int]:
     Raises:
         BadPhoto: unknown type, or a damaged header.
     """
-    kind = sniff(data)
-    if kind in ("", "html"):
-        raise BadPhoto("html" if kind else "unknown_type")
-    try:
-        # Pillow takes seconds over a JPEG of a million empty segments.
-        if kind == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
+    # Pillow takes seconds over a JPEG of a million empty segments.
+    if _check_type(data) == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
+        try:
             height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-            return width, height
-        with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
-            return image.size
-    except Exception as error:  # Pillow raises a dozen types on damaged files
-        raise _bad("damaged_header", error) from error
+        except (ValueError, KeyError) as error:
+            raise _bad("damaged_header", error) from error
+        return width, height
+    with _opened(data, "damaged_header") as image:
+        return image.size
 
 
 def enlarged(data: bytes) -> bytes:
@@ -360,13 +348,10 @@ def enlarged(data: bytes) -> bytes:
         BadPhoto: it is damaged, or has too many pixels.
     """
     _check_size(*(max(side, MIN_SIDE) for side in probe(data)))
-    try:
-        with Image.open(io.BytesIO(data), formats=(*CONVERTIBLE, "JPEG")) as image:
-            upright = to_srgb(ImageOps.exif_transpose(image))
-            width, height = (max(side, MIN_SIDE) for side in upright.size)
-            return encode(np.asarray(upright.resize((width, height), Image.Resampling.BICUBIC)))
-    except Exception as error:  # Pillow raises a dozen types on damaged files
-        raise _bad("damaged", error) from error
+    with _opened(data) as image:
+        upright = to_srgb(ImageOps.exif_transpose(image))
+        width, height = (max(side, MIN_SIDE) for side in upright.size)
+        return encode(np.asarray(upright.resize((width, height), Image.Resampling.BICUBIC)))
 
 
 def needs_conversion(data: bytes) -> bool:
@@ -378,11 +363,11 @@ def needs_conversion(data: bytes) -> bool:
     if data.find(b"Exif\0", 0, end) < 0 and data.find(b"ICC_PROFILE\0", 0, end) < 0:
         return colours in ("CMYK", "YCCK")
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        with _opened(data) as image:
             turned = image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
             profile = image.info.get("icc_profile")
             return turned or image.mode == "CMYK" or bool(profile and not is_srgb(profile))
-    except Exception:  # unreadable metadata is cut out; the pixels were checked already
+    except BadPhoto:  # unreadable metadata is cut out; the pixels were checked already
         return False
 
 
@@ -397,18 +382,6 @@ def _colour_space(data: bytes) -> str:
         return ""
     except ValueError as error:
         return ODD_SUBSAMPLING if "subsampling level" in str(error) else ""
-
-
-def strip_metadata(data: bytes) -> bytes:
-    """Cut out of a JPEG what is neither pixels nor needed to show them, as `jpeg_markers` does.
-
-    Raises:
-        BadPhoto: the marker structure is broken.
-    """
-    try:
-        return jpeg_markers.strip_metadata(data)
-    except ValueError as error:
-        raise BadPhoto("damaged", str(error)) from error
 
 
 def _check_size(width: int, height: int) -> None:

@@ -85,14 +85,25 @@ def strip_metadata(data: bytes) -> bytes:
     return b"".join(kept)
 
 
+def has_end(data: bytes) -> bool:
+    """False for a JPEG that was cut. Whether the picture is sound, only decoding shows."""
+    if data.endswith(b"\xff\xd9"):  # as nearly all do; never within the picture's own data
+        return True
+    try:
+        strip_metadata(data)
+    except ValueError:
+        return False
+    return True
+
+
 def _pieces(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Code, start and end of each segment, and of the data between, whose code is 0."""
     position = 2
     while True:
-        found = _MARKER.search(data, position)
-        if not found:
+        marker = _MARKER.search(data, position)
+        if not marker:
             raise ValueError("no end-of-image marker")
-        start, code = found.start(), data[found.start() + 1]
+        start, code = marker.start(), data[marker.start() + 1]
         if start > position:  # entropy-coded data of the scan before
             yield 0, position, start
         if code == EOI:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import cv2
-
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 
@@ -13,22 +11,18 @@ MAX_BYTES = 2_600_000
 SMALLER = ((192, 75), (160, 72), (128, 70), (96, 60), (80, 55), (64, 50), (48, 40))
 
 
-def fit(given: Sequence[bytes], max_bytes: int = MAX_BYTES) -> Sequence[bytes]:
+def fit(originals: Sequence[bytes], max_bytes: int = MAX_BYTES) -> Sequence[bytes]:
     """The thumbnails as given, or all of them smaller where together they are too large."""
-    thumbnails = given
+    thumbnails = originals
     for side, quality in SMALLER:
         if sum(map(len, thumbnails)) <= max_bytes:
             break
-        thumbnails = [_smaller(thumbnail, side, quality) for thumbnail in given]
+        thumbnails = [_smaller(thumbnail, side, quality) for thumbnail in originals]
     return thumbnails
 
 
 def _smaller(thumbnail: bytes, side: int, quality: int) -> bytes:
     try:
-        pixels = images.decode(thumbnail)
+        return images.encode(images.small(thumbnail, side), quality)
     except BadPhoto:  # none, or a strip of a few pixels: small as it is
         return thumbnail
-    scale = min(1.0, side / max(pixels.shape[:2]))
-    width, height = (max(1, round(pixels.shape[axis] * scale)) for axis in (1, 0))
-    resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return images.encode(resized, quality)  # type: ignore[arg-type]

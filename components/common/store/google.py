@@ -1,4 +1,4 @@
-"""What storage.py asks of Google's object storage. Errors are the client's own."""
+"""Google's object storage, as `kind.Store` describes it."""
 
 import functools
 import os
@@ -6,6 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from components.common.store.kind import Failure
+
+CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
+ENDPOINT = "https://storage.googleapis.com"
 CONNECT_S = 3.0
 READ_S = 60.0
 RETRY_S = 15.0  # of one call; Google's client would try for two minutes
@@ -23,13 +27,12 @@ def client() -> Any:
     try:
         return storage.Client(project=None)  # reading needs none, and credentials may name none
     except DefaultCredentialsError:
-        if "GOOGLE_APPLICATION_CREDENTIALS" in os.environ:  # named, but of no use: to be told
+        if CREDENTIALS in os.environ:  # named, but of no use: to be told
             raise
         return storage.Client.create_anonymous_client()
 
 
 def folders(bucket: str, prefix: str) -> list[str]:
-    """Prefixes directly below one."""
     listing = client().list_blobs(bucket, prefix=prefix, delimiter="/", **_patience())
     for _ in listing:  # the prefixes are known when all pages were read
         pass
@@ -37,13 +40,11 @@ def folders(bucket: str, prefix: str) -> list[str]:
 
 
 def objects(bucket: str, prefix: str) -> Iterator[tuple[str, int, str]]:
-    """Key, size in bytes and version of each object below a prefix."""
     for blob in client().list_blobs(bucket, prefix=prefix, **_patience()):
         yield blob.name, blob.size, str(blob.generation)
 
 
 def find(bucket: str, key: str, most: int) -> tuple[bytes, str] | None:
-    """The first `most` bytes of an object and its version; None where there is none."""
     from google.api_core.exceptions import NotFound, RequestRangeNotSatisfiable
 
     blob = client().bucket(bucket).blob(key)
@@ -59,7 +60,6 @@ def find(bucket: str, key: str, most: int) -> tuple[bytes, str] | None:
 
 
 def stat(bucket: str, key: str) -> tuple[int, str, str] | None:
-    """Size, version and our own SHA-256 of an object; None where there is none."""
     blob = client().bucket(bucket).get_blob(key, **_patience())
     if blob is None:
         return None
@@ -67,13 +67,11 @@ def stat(bucket: str, key: str) -> tuple[int, str, str] | None:
 
 
 def write(bucket: str, key: str, data: bytes) -> None:
-    """Store an object; what is there is replaced."""
     blob = client().bucket(bucket).blob(key)
     blob.upload_from_string(data, checksum="crc32c", **_patience(TRANSFER_RETRY_S))
 
 
 def write_if(bucket: str, key: str, data: bytes, version: str | None) -> bool:
-    """Store an object where this version of it is (None: where none is); False elsewhere."""
     from google.api_core.exceptions import PreconditionFailed
 
     blob = client().bucket(bucket).blob(key)
@@ -90,7 +88,6 @@ def write_if(bucket: str, key: str, data: bytes, version: str | None) -> bool:
 
 
 def upload(bucket: str, files: Mapping[str, tuple[Path, str]]) -> None:
-    """Store files, each by its key and with its SHA-256, where no object is yet."""
     from google.api_core.exceptions import PreconditionFailed
     from google.cloud.storage import transfer_manager
 
@@ -114,9 +111,27 @@ def upload(bucket: str, files: Mapping[str, tuple[Path, str]]) -> None:
 
 
 def download(bucket: str, key: str, file: IO[bytes]) -> None:
-    """Write an object to a file; after a cut connection from where it was cut."""
     blob = client().bucket(bucket).blob(key)
     blob.download_to_file(file, checksum="crc32c", **_patience(TRANSFER_RETRY_S))
+
+
+def endpoint() -> str:
+    return os.environ.get("STORAGE_EMULATOR_HOST") or ENDPOINT
+
+
+def problem(error: Exception) -> Failure | None:
+    from google.api_core.exceptions import ClientError, GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+    from google.cloud.storage.exceptions import DataCorruption
+    from requests.exceptions import RequestException
+
+    if isinstance(error, ClientError):
+        return Failure.REFUSED
+    if isinstance(error, GoogleAuthError):
+        return Failure.NO_CREDENTIALS
+    if isinstance(error, DataCorruption):
+        return Failure.DAMAGED
+    return Failure.UNREACHABLE if isinstance(error, GoogleAPIError | RequestException) else None
 
 
 def _check_bucket(bucket: str) -> None:

@@ -1,4 +1,4 @@
-"""What storage.py asks of S3: AWS, SeaweedFS, MinIO. Errors are boto3's own."""
+"""S3 of AWS, SeaweedFS and MinIO, as `kind.Store` describes it."""
 
 import contextlib
 import functools
@@ -8,6 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
+from components.common.store.kind import Failure
+
+CREDENTIALS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500  # HTTP status
 CONNECT_S = 3.0
 ATTEMPTS = 5  # at one request
 BODY_ATTEMPTS = 3  # at an object whose bytes stop coming; the client retries only its head
@@ -30,7 +34,6 @@ def client() -> Any:
 
 
 def folders(bucket: str, prefix: str) -> list[str]:
-    """Prefixes directly below one."""
     pages = client().get_paginator("list_objects_v2")
     return [
         entry["Prefix"]
@@ -40,14 +43,12 @@ def folders(bucket: str, prefix: str) -> list[str]:
 
 
 def objects(bucket: str, prefix: str) -> Iterator[tuple[str, int, str]]:
-    """Key, size in bytes and version of each object below a prefix."""
     for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", ()):
             yield entry["Key"], entry["Size"], entry["ETag"].strip('"')
 
 
 def find(bucket: str, key: str, most: int) -> tuple[bytes, str] | None:
-    """The first `most` bytes of an object and its version; None where there is none."""
     from botocore.exceptions import ClientError
 
     for attempt in range(1, BODY_ATTEMPTS + 1):
@@ -70,7 +71,6 @@ def find(bucket: str, key: str, most: int) -> tuple[bytes, str] | None:
 
 
 def stat(bucket: str, key: str) -> tuple[int, str, str] | None:
-    """Size, version and our own SHA-256 of an object; None where there is none."""
     from botocore.exceptions import ClientError
 
     try:
@@ -83,12 +83,10 @@ def stat(bucket: str, key: str) -> tuple[int, str, str] | None:
 
 
 def write(bucket: str, key: str, data: bytes) -> None:
-    """Store an object; what is there is replaced."""
     client().put_object(Bucket=bucket, Key=key, Body=data)
 
 
 def write_if(bucket: str, key: str, data: bytes, version: str | None) -> bool:
-    """Store an object where this version of it is (None: where none is); False elsewhere."""
     condition = {"IfMatch": f'"{version}"'} if version else {"IfNoneMatch": "*"}
     client().head_bucket(Bucket=bucket)  # SeaweedFS would make one that is not there
     for attempt in range(1, CONFLICT_ATTEMPTS + 1):
@@ -101,7 +99,6 @@ def write_if(bucket: str, key: str, data: bytes, version: str | None) -> bool:
 
 
 def upload(bucket: str, files: Mapping[str, tuple[Path, str]]) -> None:
-    """Store files, each by its key and with its SHA-256, where no object is yet."""
     client().head_bucket(Bucket=bucket)
     with ThreadPoolExecutor(THREADS) as pool:
         futures = [
@@ -154,7 +151,6 @@ def _parts(file: IO[bytes], part_bytes: int, about: dict[str, str]) -> Iterator[
 
 
 def download(bucket: str, key: str, file: IO[bytes]) -> None:
-    """Write an object to a file; after a cut connection from where it was cut."""
     failures = 0
     rest: dict[str, str] = {}
     while True:
@@ -172,6 +168,30 @@ def download(bucket: str, key: str, file: IO[bytes]) -> None:
                 raise
             if file.tell():
                 rest = {"Range": f"bytes={file.tell()}-", "IfMatch": version}
+
+
+def endpoint() -> str:
+    return str(client().meta.endpoint_url)  # the client knows variables and profiles
+
+
+def problem(error: Exception) -> Failure | None:
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        NoCredentialsError,
+        ParamValidationError,
+        ProfileNotFound,
+    )
+
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        in_trouble = status == TOO_MANY_REQUESTS or status >= SERVER_ERROR
+        return Failure.UNREACHABLE if in_trouble else Failure.REFUSED
+    if isinstance(error, ParamValidationError | ProfileNotFound):
+        return Failure.REFUSED
+    if isinstance(error, NoCredentialsError):
+        return Failure.NO_CREDENTIALS
+    return Failure.UNREACHABLE if isinstance(error, BotoCoreError) else None
 
 
 @contextlib.contextmanager

@@ -4,19 +4,25 @@ Credentials come from the environment alone: Google's application default creden
 variables, profile or role. AWS_ENDPOINT_URL leads to another S3 store (SeaweedFS, MinIO),
 STORAGE_EMULATOR_HOST to an emulator of Google's. `minio://` is what Kubeflow Pipelines calls the S3
 store of its own: the same as s3://.
+
+Every function that asks a store raises `InputError` where there is no such bucket, no permission or
+no credentials, and `WorkError` where the store cannot be reached or the bytes came damaged. The
+docstrings name what they raise besides.
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.files import atomic_file, hash_file, write_file
 from components.common.store import google, s3
-from components.common.store.client_errors import explained
+from components.common.store.kind import Failure, Store
 
-SCHEMES = ("gs://", "s3://", "minio://")
+STORES: Mapping[str, Store] = {"gs": google, "s3": s3, "minio": s3}
+SCHEMES = tuple(f"{scheme}://" for scheme in STORES)
 
 
 @dataclass(frozen=True)
@@ -44,30 +50,26 @@ def canonical(place: str) -> str:
     return f"s3://{place.removeprefix('minio://')}" if place.startswith("minio://") else place
 
 
-def list_folders(prefix: str) -> list[str]:
-    """Names of the "folders" directly below a prefix, sorted.
+def endpoint(uri: str) -> str:
+    """The address of the server that requests for this place go to."""
+    with _explained(uri, "written"):
+        return _store(uri).endpoint()
 
-    Raises:
-        InputError: no such bucket, or no permission.
-        WorkError: the store cannot be reached.
-    """
+
+def list_folders(prefix: str) -> list[str]:
+    """Names of the "folders" directly below a prefix, sorted."""
     bucket, key = _split(prefix)
-    with explained(prefix):
-        found = _service(prefix).folders(bucket, key)
-    return sorted(name[len(key) :].strip("/") for name in found)
+    with _explained(prefix):
+        folders = _store(prefix).folders(bucket, key)
+    return sorted(name[len(key) :].strip("/") for name in folders)
 
 
 def list_objects(prefix: str) -> Iterator[StoredObject]:
-    """All objects below a prefix, sorted by name.
-
-    Raises:
-        InputError: no such bucket, or no permission.
-        WorkError: the store cannot be reached.
-    """
+    """All objects below a prefix, sorted by name."""
     bucket, key = _split(prefix)
     scheme = canonical(prefix).partition("://")[0]
-    with explained(prefix):
-        for name, size, version in _service(prefix).objects(bucket, key):
+    with _explained(prefix):
+        for name, size, version in _store(prefix).objects(bucket, key):
             yield StoredObject(f"{scheme}://{bucket}/{name}", size, version)
 
 
@@ -75,29 +77,27 @@ def find(uri: str, *, max_bytes: int) -> tuple[bytes, str] | None:
     """The content of one object, and its version as `replace_if` takes it; None without one.
 
     Raises:
-        InputError: the object is larger than `max_bytes`, no such bucket, or no permission.
-        WorkError: the store cannot be reached, or the bytes came damaged.
+        InputError: the object is larger than `max_bytes`.
     """
     bucket, key = _object(uri)
-    with explained(uri):
+    with _explained(uri):
         # One byte more than allowed shows that there is more; it is never the whole.
-        found: tuple[bytes, str] | None = _service(uri).find(bucket, key, max_bytes + 1)
-    if found and len(found[0]) > max_bytes:
+        content = _store(uri).find(bucket, key, max_bytes + 1)
+    if content and len(content[0]) > max_bytes:
         raise InputError(f"{uri} is larger than {max_bytes} bytes")
-    return found
+    return content
 
 
 def read(uri: str, *, max_bytes: int) -> bytes:
     """The content of one object.
 
     Raises:
-        InputError: there is no such object, it is larger than `max_bytes`, or no permission.
-        WorkError: the store cannot be reached, or the bytes came damaged.
+        InputError: there is no such object, or it is larger than `max_bytes`.
     """
-    found = find(uri, max_bytes=max_bytes)
-    if found is None:
+    content = find(uri, max_bytes=max_bytes)
+    if content is None:
         raise InputError(f"{uri} cannot be read: there is no such object")
-    return found[0]
+    return content[0]
 
 
 def read_place(place: str, *, max_bytes: int) -> bytes:
@@ -105,7 +105,6 @@ def read_place(place: str, *, max_bytes: int) -> bytes:
 
     Raises:
         InputError: there is none, or it is larger than `max_bytes`.
-        WorkError: the store cannot be reached.
     """
     if is_uri(place):
         return read(place, max_bytes=max_bytes)
@@ -122,8 +121,8 @@ def read_place(place: str, *, max_bytes: int) -> bytes:
 def find_place(place: str, *, max_bytes: int) -> bytes | None:
     """As `read_place`, but None where there is no such file or object."""
     if is_uri(place):
-        found = find(place, max_bytes=max_bytes)
-        return found[0] if found else None
+        content = find(place, max_bytes=max_bytes)
+        return content[0] if content else None
     if not Path(place).expanduser().is_file():
         return None
     return read_place(place, max_bytes=max_bytes)
@@ -138,15 +137,14 @@ def write_place(place: str, data: bytes, *, what: str) -> None:
         what: is written, for messages, such as "a checkpoint".
 
     Raises:
-        InputError: no such bucket, or no permission.
-        WorkError: the store cannot be reached, or the disk is full.
+        WorkError: the disk is full.
     """
     if not is_uri(place):
         write_file(Path(place).expanduser(), data, what=what)
         return
     bucket, key = _object(place)
-    with explained(place, "written"):
-        _service(place).write(bucket, key, data)
+    with _explained(place, "written"):
+        _store(place).write(bucket, key, data)
 
 
 def create(uri: str, data: bytes) -> bool:
@@ -154,10 +152,6 @@ def create(uri: str, data: bytes) -> bool:
 
     Of two processes that do so at once, one gets True: the store decides (`ifGenerationMatch=0` on
     Google's, `If-None-Match: *` on S3; AWS, SeaweedFS and MinIO honour it).
-
-    Raises:
-        InputError: no such bucket, or no permission.
-        WorkError: the store cannot be reached.
     """
     return _write_if(uri, data, None)
 
@@ -166,29 +160,18 @@ def replace_if(uri: str, data: bytes, version: str) -> bool:
     """Write an object where it still is what `find` read; False where it is another by now.
 
     As in `create`, the store decides (`ifGenerationMatch`, `If-Match`).
-
-    Raises:
-        InputError: no such bucket, or no permission.
-        WorkError: the store cannot be reached.
     """
     return _write_if(uri, data, version)
 
 
 def _write_if(uri: str, data: bytes, version: str | None) -> bool:
     bucket, key = _object(uri)
-    with explained(uri, "written"):
-        done: bool = _service(uri).write_if(bucket, key, data, version)
-    if done:
-        return True
+    with _explained(uri, "written"):
+        if _store(uri).write_if(bucket, key, data, version):
+            return True
     # An answer may be lost on its way, and the client then asks again for what it has done.
-    found = find(uri, max_bytes=len(data) + 1)
-    return found is not None and found[0] == data
-
-
-def upload_folder(folder: Path, uri: str) -> None:
-    """Upload the files of a folder, as `upload_files` does."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    upload_files({path.relative_to(folder).as_posix(): path for path in paths}, uri)
+    content = find(uri, max_bytes=len(data) + 1)
+    return content is not None and content[0] == data
 
 
 def upload_files(files: Mapping[str, Path], uri: str) -> None:
@@ -203,17 +186,16 @@ def upload_files(files: Mapping[str, Path], uri: str) -> None:
         uri: gs://bucket/folder or s3://bucket/folder.
 
     Raises:
-        InputError: no such bucket, or no permission.
-        WorkError: the store cannot be reached, or holds an object of this name with other content.
+        WorkError: the store holds an object of this name with other content.
     """
     bucket, prefix = _split(uri)
-    service = _service(uri)
+    store = _store(uri)
     content = {f"{prefix}{name}": (path, hash_file(path)) for name, path in files.items()}
-    with explained(uri, "written"):
-        there = {key for key, _, _ in service.objects(bucket, prefix)} & set(content)
+    with _explained(uri, "written"):
+        there = {key for key, _, _ in store.objects(bucket, prefix)} & set(content)
         _check_content(uri, there, content)
         missing = {key: content[key] for key in content if key not in there}
-        service.upload(bucket, missing)
+        store.upload(bucket, missing)
         _check_content(uri, set(missing), content)
 
 
@@ -222,8 +204,8 @@ def _check_content(uri: str, keys: set[str], content: Mapping[str, tuple[Path, s
     bucket, _ = _split(uri)
     for key in sorted(keys):
         path, sha256 = content[key]
-        found = _service(uri).stat(bucket, key)
-        if found is None or (found[0], found[2]) != (path.stat().st_size, sha256):
+        stat = _store(uri).stat(bucket, key)
+        if stat is None or (stat[0], stat[2]) != (path.stat().st_size, sha256):
             name = f"{canonical(uri).partition('://')[0]}://{bucket}/{key}"
             raise WorkError(
                 f"{name} is there already, with other content, and nothing is ever overwritten: "
@@ -238,45 +220,62 @@ def download(uri: str, path: Path) -> None:
     SHA-256.
 
     Raises:
-        InputError: no such object, or no permission.
-        WorkError: the store cannot be reached, the bytes came damaged, or the disk is full.
+        InputError: there is no such object.
+        WorkError: the disk is full.
     """
     bucket, key = _object(uri)
-    with explained(uri):
-        found = _service(uri).stat(bucket, key)
-        if found is None:
+    with _explained(uri):
+        stat = _store(uri).stat(bucket, key)
+        if stat is None:
             raise InputError(f"{uri} cannot be read: there is no such object")
         with atomic_file(path, what=uri) as new:
             with new.open("wb") as file:
-                _service(uri).download(bucket, key, file)
-            if found[2] and found[2] != hash_file(new):
+                _store(uri).download(bucket, key, file)
+            if stat[2] and stat[2] != hash_file(new):
                 raise WorkError(f"{uri} came damaged: its SHA-256 is another than when it was sent")
 
 
-def download_folder(uri: str, folder: Path) -> None:
-    """Download all objects below a prefix into a folder, as `download` does.
+def _store(uri: str) -> Store:
+    return STORES[uri.partition("://")[0]]
 
-    Raises:
-        InputError: there are none, a name that leads out of the folder, or no permission.
-        WorkError: the store cannot be reached, the bytes came damaged, or the disk is full.
+
+@contextmanager
+def _explained(place: str, done: str = "read") -> Iterator[None]:
+    """Turn the clients' errors into ones that name the place and what to do.
+
+    Args:
+        place: what the block works on.
+        done: what is done with it, for messages: "read" or "written".
     """
-    _, prefix = _split(uri)
-    empty = True
-    for entry in list_objects(uri):
-        name = entry.uri.split("/", 3)[3][len(prefix) :]
-        if name.endswith("/"):  # how some tools show an empty folder
-            continue
-        if ".." in PurePosixPath(name).parts or name.startswith("/"):
-            raise InputError(f"{entry.uri} is refused: its name leads out of the folder")
-        download(entry.uri, folder / name)
-        empty = False
-    if empty:
-        raise InputError(f"there is nothing at {uri}")
+    try:
+        yield
+    except (InputError, WorkError):
+        raise
+    except Exception as error:
+        problem = _store(place).problem(error)
+        if problem is Failure.NO_CREDENTIALS:
+            raise InputError(
+                f"{place}: no credentials were found in the environment ({error}): set "
+                f"{_store(place).CREDENTIALS}"
+            ) from error
+        if problem is Failure.DAMAGED:
+            raise WorkError(f"{place} came damaged: {error}") from error
+        if problem is Failure.UNREACHABLE:
+            raise WorkError(f"{place} cannot be reached: {_in_short(error)}") from error
+        # A ValueError: a bucket or an endpoint that cannot be one.
+        if problem is Failure.REFUSED or isinstance(error, ValueError):
+            raise InputError(f"{place} cannot be {done}: {error}") from error
+        raise
 
 
-def _service(uri: str) -> Any:
-    """The module that speaks to the store of an address."""
-    return google if uri.startswith("gs://") else s3
+def _in_short(error: Exception) -> str:
+    """What the clients' nested texts are about, where it is that a host does not answer."""
+    text = str(error)
+    unknown = re.search(r"Failed to resolve '([^']+)'", text)
+    host = re.search(r"host='([^']+)', port=(\d+)", text)
+    if unknown:
+        return f"the name {unknown[1]} is not known"
+    return f"no connection to {host[1]}:{host[2]}" if host else text
 
 
 def _object(uri: str) -> tuple[str, str]:

@@ -1,12 +1,11 @@
 """Reading a stranger's tar archive, member by member, within limits. Nothing is ever unpacked."""
 
 import gzip
-import io
 import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from components.common.base.errors import InputError
 
@@ -41,10 +40,22 @@ def read_members(path: Path) -> Iterator[tuple[str, bytes]]:
         packed.seek(0)
         unpacked = gzip.GzipFile(fileobj=packed) if compressed else packed
         try:
-            with tarfile.open(fileobj=Bounded(unpacked, limit, path), mode="r:") as tar:
+            with opened(unpacked, limit, path) as tar:
                 yield from _regular(tar, path)
         except (*DAMAGE, tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"the archive {path} is damaged: {error}") from error
+
+
+def opened(stream: "BinaryIO | gzip.GzipFile", limit: int, path: Path) -> tarfile.TarFile:
+    """A tar archive that refuses to be read further than an honest one goes.
+
+    Args:
+        stream: the archive, unpacked.
+        limit: position behind which nothing is read.
+        path: of the archive, for messages.
+    """
+    bounded: Any = _Bounded(stream, limit, path)  # all that tarfile asks of a file to read
+    return tarfile.open(fileobj=bounded, mode="r:")
 
 
 def _regular(tar: tarfile.TarFile, path: Path) -> Iterator[tuple[str, bytes]]:
@@ -70,21 +81,15 @@ def _regular(tar: tarfile.TarFile, path: Path) -> Iterator[tuple[str, bytes]]:
         raise tarfile.ReadError("it has no end, so it was cut")  # tarfile itself does not mind
 
 
-class Bounded(io.RawIOBase):
-    """A stream that refuses to be read further than an honest archive goes.
-
-    Args:
-        inner: the stream.
-        limit: position behind which nothing is read.
-        path: of the archive, for messages.
-    """
+class _Bounded:
+    """The stream of an archive, for tarfile; see `opened`."""
 
     def __init__(self, inner: "BinaryIO | gzip.GzipFile", limit: int, path: Path) -> None:
         self._inner = inner
         self._limit = limit
         self._path = path
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> bytes:
         """As many bytes, if an honest header could ask for so many."""
         # A header may claim any length, and tarfile asks for it at once.
         if not 0 <= size <= MAX_MEMBER_BYTES:
@@ -96,10 +101,8 @@ class Bounded(io.RawIOBase):
         """The position."""
         return self._inner.tell()
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+    def seek(self, offset: int) -> int:
         """Go to a position, counted from the start."""
-        if whence != io.SEEK_SET:
-            raise io.UnsupportedOperation("only from the start")
         self._check(offset)
         return self._inner.seek(offset)
 
@@ -111,11 +114,3 @@ class Bounded(io.RawIOBase):
                 f"the archive {self._path} unpacks to more than {self._limit} bytes, far more than "
                 "an archive of photos would: it is refused"
             )
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def readable(self) -> bool:
-        """True."""
-        return True

@@ -53,7 +53,9 @@ def read_npz(source: Path | IO[bytes], wanted: tuple[str, ...] = ()) -> dict[str
     size = source.stat().st_size if isinstance(source, Path) else source.seek(0, os.SEEK_END)
     try:
         with zipfile.ZipFile(source) as archive:
-            members = {one.filename.removesuffix(".npy"): one for one in archive.infolist()}
+            members = {
+                member.filename.removesuffix(".npy"): member for member in archive.infolist()
+            }
             missing = [name for name in wanted if name not in members]
             if missing:
                 raise ValueError(f"it has no array {missing[0]!r}")

@@ -49,7 +49,7 @@ def without_secrets(url: str) -> str:
 
 def text_without_secrets(text: str) -> str:
     """A text, such as a library's message, with each address in it as `without_secrets` gives."""
-    return _ADDRESS_IN_TEXT.sub(lambda found: without_secrets(found[0]), text)
+    return _ADDRESS_IN_TEXT.sub(lambda match: without_secrets(match[0]), text)
 
 
 def check_no_secret(option: str, value: str) -> None:

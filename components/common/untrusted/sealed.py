@@ -65,10 +65,10 @@ class Kind:
         is_known = type(version) is int and version in self.versions
         if is_known and kind == (self.format if version else ""):
             return int(version)
-        found = f"format {kind!r:.60} version" if self.format else "version"
+        described = f"format {kind!r:.60} version" if self.format else "version"
         read = " and ".join(str(known) for known in self.versions if known)
         raise InputError(
-            f"{name} has {found} {version or 'none'!r:.40}; this program reads "
+            f"{name} has {described} {version or 'none'!r:.40}; this program reads "
             f"{f'{self.format} {read}' if self.format else f'version {read}'}: make {self.what} "
             "again with this version"
         )
@@ -142,14 +142,14 @@ def parse(data: bytes, name: str, kind: Kind) -> dict[str, Any]:
         )
         if not isinstance(content, dict):
             raise ValueError("it holds no JSON object")
-        found = digest(content)
+        computed = digest(content)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name} cannot be read: {error or 'nested too deep'}") from error
     if SEAL in content:
-        if content[SEAL] != found:
+        if content[SEAL] != computed:
             raise InputError(
-                f"{name} is damaged or was edited: the SHA-256 of its content is {found}, and its "
-                f"field {SEAL} says {content[SEAL]}"
+                f"{name} is damaged or was edited: the SHA-256 of its content is {computed}, and "
+                f"its field {SEAL} says {content[SEAL]}"
             )
     elif not _is_before(content.get(VERSION, 0), kind.sealed_since):
         raise InputError(

@@ -9,11 +9,11 @@ look-up could answer otherwise (DNS rebinding).
 import ipaddress
 import itertools
 import os
-import queue
 import socket
 import threading
 import time
 from collections.abc import Collection, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -78,35 +78,32 @@ def resolve(host: str, port: int, timeout_s: float = RESOLVE_S) -> list[str]:
     Raises:
         OSError: there is no such name, or the resolver did not answer in time.
     """
-    answer: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
+    answer: Future[list[str]] = Future()
 
     def look_up() -> None:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answer.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answer.set_result(list(dict.fromkeys(str(entry[4][0]) for entry in entries)))
         except OSError as error:
-            answer.put(error)
+            answer.set_exception(error)
         except UnicodeError as error:  # a label that is empty or longer than 63 characters
-            answer.put(OSError(f"not a host name: {error}"))
+            answer.set_exception(OSError(f"not a host name: {error}"))
 
     # A thread of its own: the system's resolver takes no time limit. It ends with the process.
     threading.Thread(target=look_up, daemon=True).start()
-    try:
-        result = answer.get(timeout=timeout_s)
-    except queue.Empty:
-        raise TimeoutError(f"no answer from the name server within {timeout_s:g} s") from None
-    if isinstance(result, OSError):
-        raise result
-    return result
+    done, _ = wait([answer], timeout_s)
+    if not done:
+        raise TimeoutError(f"no answer from the name server within {timeout_s:g} s")
+    return answer.result()
 
 
 def numeric_addresses(host: str) -> list[str]:
     """The address that a host is, in whatever notation ("2130706433"); none where it is a name."""
     try:
-        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+        entries = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         return ["127.0.0.1"] if host.lower() == "localhost" else []
-    return [str(entry[4][0]) for entry in found]
+    return [str(entry[4][0]) for entry in entries]
 
 
 def guarded_pools(allowed: Collection[str], head_s: float) -> dict[str, type[HTTPConnectionPool]]:
@@ -138,14 +135,8 @@ def guarded_pools(allowed: Collection[str], head_s: float) -> dict[str, type[HTT
             with watchdog.over(self.sock):
                 return super().getresponse()
 
-    class GuardedSecureConnection(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return connect(self)
-
-        def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-            assert self.sock is not None
-            with watchdog.over(self.sock):
-                return super().getresponse()
+    class GuardedSecureConnection(GuardedConnection, HTTPSConnection):
+        pass
 
     class GuardedPool(HTTPConnectionPool):
         ConnectionCls = GuardedConnection

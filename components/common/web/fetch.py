@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +23,7 @@ from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from components import __version__
 from components.common.base.errors import WorkError
-from components.common.photos import file_types, images
+from components.common.photos import file_types, jpeg_markers
 from components.common.web.addresses import RefusedAddress
 from components.common.web.fetch_cache import FetchCache, Fetched
 from components.common.web.fetch_outcome import (
@@ -126,12 +125,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             head_s=policy.total_s,
         )
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def photo(
@@ -161,10 +155,10 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             FetchError: it cannot be had, or it is no JSON.
         """
         whole = f"{url}?{urlencode(params)}"
-        found = self.cache.lookup(whole, max_age_s) or self._fetch(
+        answer = self.cache.lookup(whole, max_age_s) or self._fetch(
             whole, JSON_MAX_BYTES, _check_json
         )
-        return json.loads(found.read())
+        return json.loads(answer.read())
 
     def _fetch(self, url: str, max_bytes: int, check: Check | None) -> Fetched:
         """Try until the body is there, the failure is final, or the attempts are used up."""
@@ -206,9 +200,9 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                     place = joined(place, target, url)
                     continue
                 self._check_status(response, url, gate)
-                found = self._receive(response, url, place, max_bytes, check)
-                gate.count(found.about.size)
-                return found
+                fetched = self._receive(response, url, place, max_bytes, check)
+                gate.count(fetched.about.size)
+                return fetched
         raise FetchError("too many redirects", url)
 
     def _open(self, place: str, url: str) -> urllib3.BaseHTTPResponse:
@@ -323,4 +317,6 @@ def _check_photo(body: bytes, declared: str, final_url: str) -> str:
         return kind or "no picture"
     if declared.startswith("text/"):
         return f"declared as {declared}"
-    return "" if images.has_end(body) else INCOMPLETE
+    if kind == "jpeg" and not jpeg_markers.has_end(body):
+        return INCOMPLETE
+    return INCOMPLETE if kind == "png" and b"IEND" not in body else ""

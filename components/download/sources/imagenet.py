@@ -37,8 +37,8 @@ def candidates(query: Query) -> Iterator[Candidate]:
         )
     path = _local(query, synset)
     flags = (IMAGENET, SEEN_BY_BACKBONE) if synset in PRETRAINING_CLASSES else (IMAGENET,)
-    found = _archived(path, synset) if archive.is_archive(path) else _listed(path, synset)
-    for name, url, data in found:
+    entries = _archived(path, synset) if archive.is_archive(path) else _listed(path, synset)
+    for name, url, data in entries:
         yield Candidate(
             url=url,
             title=name,

@@ -45,19 +45,19 @@ def parse_observation(entry: Mapping[str, Any], species: Species) -> Candidate |
     """The first photo of an observation that lies in the open-data bucket."""
     number = text(entry, "id")
     for photo in entries(entry, "photos", "iNaturalist's observations"):
-        found = re.fullmatch(
+        match = re.fullmatch(
             rf"{re.escape(BUCKET)}(\d+)/[a-z]+\.([A-Za-z]+)(?:\?\d+)?", text(photo, "url")
         )
         licence = licences.parse(text(photo, "license_code"))
-        if found and licence and number:
+        if match and licence and number:
             author = text(entry, "user", "name") or text(entry, "user", "login")
             return Candidate(
-                url=f"{BUCKET}{found[1]}/{SIZE}.{found[2]}",
+                url=f"{BUCKET}{match[1]}/{SIZE}.{match[2]}",
                 title=text(entry, "taxon", "name") or species.latin or species.label,
                 author=author,
                 licence=licences.Licence(licence.family, licence.version or VERSION).spdx,
                 observation=f"{PAGES}/observations/{number}",
-                source_page=f"{PAGES}/photos/{found[1]}",
+                source_page=f"{PAGES}/photos/{match[1]}",
             )
     return None
 
@@ -69,11 +69,11 @@ def _taxon_id(query: Query, name: str) -> str:
         InputError: it knows none of exactly this name.
     """
     answer = query.fetcher.json(f"{API}/taxa", {"q": name, "is_active": "true", "per_page": 30})
-    found = entries(answer, "results", "iNaturalist's taxa")
-    for taxon in found:
+    taxa = entries(answer, "results", "iNaturalist's taxa")
+    for taxon in taxa:
         if text(taxon, "name").lower() == name.lower() and text(taxon, "id"):
             return text(taxon, "id")
-    others = ", ".join(sorted({text(taxon, "name") for taxon in found} - {""})[:5])
+    others = ", ".join(sorted({text(taxon, "name") for taxon in taxa} - {""})[:5])
     raise InputError(
         f"iNaturalist knows no active taxon named {name!r}"
         + (f"; it offers {others}" if others else "")

@@ -51,11 +51,11 @@ def list_classes(prefix: str) -> list[str]:
 def _read(stored: StoredObject, cache: FetchCache) -> bytes:
     """The object, from the cache if this version of it was read before."""
     key = f"{stored.uri}#{stored.version}"
-    found = cache.lookup(key)
-    if found is None:
+    fetched = cache.lookup(key)
+    if fetched is None:
         try:
             data = storage.read(stored.uri, max_bytes=PHOTO_MAX_BYTES)
         except InputError as error:  # one object that is too large, or gone, spoils no class
             raise FetchError("unreadable object", stored.uri, str(error)) from error
-        found = cache.store(key, data)
-    return found.read()
+        fetched = cache.store(key, data)
+    return fetched.read()

@@ -49,20 +49,20 @@ def labels(url_list: str, fetcher: Fetcher) -> list[str]:
         InputError: a line has none, so that the list cannot say which classes there are, or one
             that cannot name a class, or there are fewer than two.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     for number, row in enumerate(_rows(url_list, fetcher), start=1):
         if not row.get("label"):
             raise InputError(
                 f"{url_list}: entry {number} has no label; expected a column `label`, or lines of "
                 "the form `URL label`"
             )
-        found.add(row["label"])
-    if len(found) < 2:
+        names.add(row["label"])
+    if len(names) < 2:
         raise InputError(
-            f"{url_list} names {counted(len(found), 'class', 'classes')}: a classifier needs at "
+            f"{url_list} names {counted(len(names), 'class', 'classes')}: a classifier needs at "
             "least two labels"
         )
-    return [check_label(label) for label in sorted(found)]
+    return [check_label(label) for label in sorted(names)]
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -115,8 +115,8 @@ def _parquet(path: Path) -> Iterator[Mapping[str, str]]:
         with tables.opened(path) as file:
             names = [name for name in file.schema_arrow.names if _column(name) in COLUMNS]
             if "url" not in map(_column, names):
-                shown = tables.shown(file.schema_arrow.names)
-                raise InputError(f"{path} has no column `url`; it has {shown}")
+                available = tables.shown(file.schema_arrow.names)
+                raise InputError(f"{path} has no column `url`; it has {available}")
             # An address of its own in each row takes a byte at least, however they are packed.
             most_bytes = tables.check_footer(
                 file.metadata, most_rows=path.stat().st_size + FEW_ROWS

@@ -2,10 +2,13 @@
 
 import sys
 import threading
+import time
+from collections.abc import Iterator
 
+import pytest
 from conftest import run_captured
 
-from components.common.base.worker_threads import worker_threads
+from components.common.base.worker_threads import OnePerThread, map_in_threads, worker_threads
 
 
 def test_end_waits_for_the_threads_and_what_was_not_begun_is_left() -> None:
@@ -46,3 +49,59 @@ print("ended")
 def test_generator_may_be_closed_in_one_of_its_own_threads() -> None:
     done = run_captured(sys.executable, "-c", CLOSED_WITHIN, timeout_s=30)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")
+
+
+def test_results_come_in_the_order_of_the_items_and_no_more_ahead_than_asked_for() -> None:
+    taken: list[int] = []
+    release = threading.Event()
+
+    def items() -> Iterator[int]:
+        for number in range(20):
+            taken.append(number)
+            yield number
+
+    def work(number: int) -> int:
+        if number == 0:
+            release.wait(10)  # the others are done sooner
+        return number * number
+
+    results = map_in_threads(work, items(), threads=3, ahead=5)
+    threading.Timer(0.05, release.set).start()
+    assert next(results) == 0
+    assert taken == list(range(5))
+    assert list(results) == [number * number for number in range(1, 20)]
+
+
+def test_what_work_raises_is_raised_in_its_turn() -> None:
+    def work(number: int) -> int:
+        if number == 3:
+            raise ValueError("no 3")
+        return number
+
+    results = map_in_threads(work, range(10), threads=2, ahead=8)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="no 3"):
+        next(results)
+
+
+def test_each_thread_has_its_own_and_they_are_made_one_at_a_time() -> None:
+    making, most = [0], [0]
+
+    def make() -> object:
+        making[0] += 1
+        most[0] = max(most[0], making[0])
+        time.sleep(0.01)
+        making[0] -= 1
+        return object()
+
+    own = OnePerThread(make)
+    both = threading.Barrier(2)
+
+    def twice(_: int) -> tuple[object, object]:
+        both.wait(10)
+        return own(), own()
+
+    (first, again), (second, _) = map_in_threads(twice, range(2), threads=2, ahead=2)
+    assert first is again
+    assert first is not second
+    assert most == [1]

@@ -117,7 +117,7 @@ def test_what_was_computed_before_the_end_is_not_computed_again(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bottlenecks, "CHUNK", 4)
+    monkeypatch.setattr(bottlenecks, "AHEAD", 1)
     monkeypatch.setattr(bottlenecks, "SAVED_TOGETHER", 8)
 
     def stopped() -> Iterator[tuple[Photo, bytes]]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from components.clean import quality
 from components.common.dataset import vocabulary
-from components.common.photos import images
+from components.common.photos import images, jpeg_markers
 from components.common.photos.images import BadPhoto
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -73,7 +73,7 @@ def test_damaged_file_is_a_photo_or_has_its_reason(kind: str, variant: int, seed
     pixels = images.decode(photo.data)
     assert pixels.shape == (photo.height, photo.width, 3)
     assert set(quality.flags(photo)) <= set(vocabulary.QUALITY_FLAGS)
-    images.has_end(data)
+    jpeg_markers.has_end(data)
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from gate import Gate, open_gate
-from object_stores import Store, google_emulator, seaweedfs
+from object_stores import Store, download_folder, google_emulator, seaweedfs, upload_folder
 
 from components.common.base.errors import InputError, WorkError
 from components.common.store import google, s3, storage
@@ -69,16 +69,16 @@ def big_file(folder: Path) -> Path:
 
 
 def test_folder_comes_back_as_it_went(place: str, folder: Path, tmp_path: Path) -> None:
-    storage.upload_folder(folder, place)
-    storage.download_folder(place, tmp_path / "back")
+    upload_folder(folder, place)
+    download_folder(place, tmp_path / "back")
     assert contents(tmp_path / "back") == contents(folder)
 
 
 def test_what_is_there_is_not_sent_again(gated: Gated, place: str, folder: Path) -> None:
-    storage.upload_folder(folder, place)
+    upload_folder(folder, place)
     before = list(storage.list_objects(place))
     gated.gate.reset()
-    storage.upload_folder(folder, place)
+    upload_folder(folder, place)
     assert gated.gate.passed < MB
     assert list(storage.list_objects(place)) == before
 
@@ -86,7 +86,7 @@ def test_what_is_there_is_not_sent_again(gated: Gated, place: str, folder: Path)
 def test_object_with_other_content_is_never_replaced(place: str, folder: Path) -> None:
     storage.write_place(f"{place}/big", b"somebody else's", what="a file")
     with pytest.raises(WorkError, match="/big is there already, with other content"):
-        storage.upload_folder(folder, place)
+        upload_folder(folder, place)
     assert storage.read(f"{place}/big", max_bytes=99) == b"somebody else's"
 
 
@@ -110,7 +110,7 @@ def test_large_object_that_appears_while_we_upload_is_never_replaced(
     monkeypatch.setattr(s3, "objects", lambda *_: iter(()))
     storage.write_place(f"{place}/big", b"theirs", what="a file")
     with pytest.raises(WorkError, match="/big is there already, with other content"):
-        storage.upload_folder(tmp_path / "folder", place)
+        upload_folder(tmp_path / "folder", place)
     assert storage.read(f"{place}/big", max_bytes=99) == b"theirs"
     assert unfinished() == []
 
@@ -118,7 +118,7 @@ def test_large_object_that_appears_while_we_upload_is_never_replaced(
 def test_upload_goes_on_after_a_cut_connection(gated: Gated, place: str, tmp_path: Path) -> None:
     folder = big_file(tmp_path / "folder")
     gated.gate.cut_at = 20 * MB
-    storage.upload_folder(folder, place)
+    upload_folder(folder, place)
     assert gated.gate.cut_at is None  # it was cut
     assert gated.gate.passed < BIG_BYTES + 12 * MB  # one piece was sent again, not everything
     gated.gate.reset()
@@ -128,7 +128,7 @@ def test_upload_goes_on_after_a_cut_connection(gated: Gated, place: str, tmp_pat
 
 def test_download_goes_on_after_a_cut_connection(gated: Gated, place: str, tmp_path: Path) -> None:
     folder = big_file(tmp_path / "folder")
-    storage.upload_folder(folder, place)
+    upload_folder(folder, place)
     gated.gate.reset()
     gated.gate.cut_at = 20 * MB
     storage.download(f"{place}/big", tmp_path / "back")
@@ -146,20 +146,20 @@ def test_connection_that_is_always_cut_leaves_no_object(
     s3.client.cache_clear()
     gated.gate.cut_each_at = MB
     with pytest.raises(WorkError, match=f"{place} cannot be reached"):
-        storage.upload_folder(folder, place)
+        upload_folder(folder, place)
     gated.gate.reset()
     s3.client.cache_clear()
     assert list(storage.list_objects(place)) == []
     if place.startswith("s3://"):
         assert unfinished() == []
-    storage.upload_folder(folder, place)
+    upload_folder(folder, place)
     assert storage.find_place(f"{place}/big", max_bytes=BIG_BYTES) == (folder / "big").read_bytes()
 
 
 def test_download_that_is_always_cut_leaves_no_file(
     gated: Gated, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    storage.upload_folder(big_file(tmp_path / "folder"), place)
+    upload_folder(big_file(tmp_path / "folder"), place)
     monkeypatch.setattr(google, "TRANSFER_RETRY_S", 2.0)
     gated.gate.cut_each_at = 8000  # the object's head passes, its bytes do not
     with pytest.raises(WorkError, match=f"{place}/big cannot be reached"):
@@ -179,20 +179,7 @@ def test_bytes_that_changed_in_the_store_are_noticed(place: str, tmp_path: Path)
     assert not (tmp_path / "back").exists()
 
 
-@pytest.mark.parametrize("name", ["../up", "a/../../up", "/etc/up"])
-def test_name_that_leads_out_of_the_folder_is_refused(
-    place: str, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    evil = storage.StoredObject(f"{place}/{name}", 1, "1")
-    monkeypatch.setattr(storage, "list_objects", lambda _: iter([evil]))
-    with pytest.raises(InputError, match="its name leads out of the folder"):
-        storage.download_folder(place, tmp_path / "in")
-    assert not (tmp_path / "up").exists()
-
-
 def test_what_is_not_there_cannot_be_downloaded(place: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"there is nothing at {place}"):
-        storage.download_folder(place, tmp_path / "back")
     with pytest.raises(InputError, match=f"{place}/x cannot be read: there is no such object"):
         storage.download(f"{place}/x", tmp_path / "back")
 
@@ -202,11 +189,11 @@ def test_missing_bucket_is_named_and_not_made(
 ) -> None:
     missing = gated.store.prefix.replace("photos", "no-such-bucket")
     for attempt in (
-        lambda: storage.upload_folder(folder, f"{missing}/x"),
+        lambda: upload_folder(folder, f"{missing}/x"),
         lambda: storage.create(f"{missing}/x", b"1"),
         lambda: storage.replace_if(f"{missing}/x", b"1", "1"),
         lambda: storage.find(f"{missing}/x", max_bytes=9),
-        lambda: storage.download_folder(f"{missing}/x", tmp_path / "back"),
+        lambda: storage.download(f"{missing}/x", tmp_path / "back"),
     ):
         with pytest.raises(InputError, match=f"{missing}/x cannot be (read|written)"):
             attempt()

@@ -16,7 +16,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.download.sources.sample import FAULTS, LABELS, RenderedPhoto, render_class
+from components.download.sample.render import FAULTS, LABELS, RenderedPhoto, render_class
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = 40
@@ -54,7 +54,7 @@ def test_same_seed_gives_identical_bytes_in_another_process(
 ) -> None:
     script = (
         "import cv2, hashlib; cv2.setNumThreads(1)\n"
-        "from components.download.sources.sample import LABELS, render_class\n"
+        "from components.download.sample.render import LABELS, render_class\n"
         "for label in reversed(LABELS):\n"
         "    for photo in render_class(label, 3):\n"
         "        print(photo.name, hashlib.sha256(photo.data).hexdigest())\n"
@@ -168,15 +168,3 @@ def test_copied_photos_wrap_around_a_small_count() -> None:
     assert fault(photos, "exact_duplicate") == photos[0].data
     assert fault(photos, "other_class") == next(render_class("giant puffball", 1)).data
     assert int((phash(fault(photos, "near_duplicate")) != phash(photos[0].data)).sum()) <= 4
-
-
-def test_unknown_label_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="chanterelle") as caught:
-        render_class("chanterelle", 3)
-    assert all(label in str(caught.value) for label in LABELS)
-
-
-@pytest.mark.parametrize("count", [0, -2])
-def test_count_below_one_is_refused(count: int) -> None:
-    with pytest.raises(ValueError, match=f"count: {count} .* at least 1"):
-        render_class("earthstar", count)

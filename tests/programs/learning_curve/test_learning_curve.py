@@ -21,17 +21,17 @@ from components.download.sources import sample
 from components.retrain.head import Examples
 from components.retrain.options import PIPELINE
 from programs.learning_curve import points as curve
-from programs.learning_curve.points import Material, Point
+from programs.learning_curve.points import CurvePhotos, Point
 from programs.learning_curve.report import Curve, files, lasting_name, run_page, text
 
 LABELS = ("fly agaric", "earthstar")
 QUICK = dataclasses.replace(PIPELINE, how_many_training_steps=60, learning_rate=0.01)
 
 
-def material(per_class: int = 40, group_size: int = 1, *, spread: float = 2.0) -> Material:
+def material(per_class: int = 40, group_size: int = 1, *, spread: float = 2.0) -> CurvePhotos:
     pool = clusters(per_class, seed=1, spread=spread)
     groups = [f"{label}-{row // group_size}" for row, label in enumerate(pool.labels)]
-    return Material(["a", "b", "c"], pool, groups, clusters(30, seed=2, spread=spread), False)
+    return CurvePhotos(["a", "b", "c"], pool, groups, clusters(30, seed=2, spread=spread), False)
 
 
 def test_more_photos_are_measured_more_accurate_on_the_same_photos() -> None:
@@ -57,7 +57,7 @@ def test_same_seed_same_curve_other_seed_other_draws() -> None:
 def test_draws_follow_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[int, ...]] = []
 
-    def record(_: Material, rows: np.ndarray, recipe: object) -> int:
+    def record(_: CurvePhotos, rows: np.ndarray, recipe: object) -> int:
         drawn.append(tuple(rows.tolist()))
         return 0
 
@@ -284,7 +284,7 @@ def test_folder_of_photos_has_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_tensorflow_is_not_loaded(photos: Path, backbone_cache: Path, tmp_path: Path) -> None:
     script = (
-        "import sys; from components.retrain import learning_curve as c\n"
+        "import sys; from programs.learning_curve import __main__ as c\n"
         f"sys.argv = ['x', '--image_dir', {str(photos)!r}, '--output_dir', {str(tmp_path / 'c')!r},"
         f" '--cache_dir', {str(backbone_cache)!r}, '--architecture', {SMALL_ARCHITECTURE!r},"
         " '--sizes', '3', '--draws', '1']\n"

@@ -43,7 +43,7 @@ def test_photo_gets_the_answer_of_the_model(
     client: TestClient, model_dir: Path, photos: list[bytes]
 ) -> None:
     model = Model(model_dir)
-    for data, expected in zip(photos, model.predict(photos), strict=True):
+    for data, expected in zip(photos, model.predict_each(photos), strict=True):
         status, found = ask(client, data)
         assert status == 200
         label = model.classes[int(expected.probabilities.argmax())]
@@ -165,7 +165,8 @@ def png_of(width: int, height: int) -> bytes:
 
 def many_scans(photo: bytes) -> bytes:
     """A progressive JPEG whose last scan is there a hundred times."""
-    data = encoded(Image.open(io.BytesIO(photo)).convert("RGB"), "JPEG", progressive=True)
+    small = Image.open(io.BytesIO(photo)).convert("RGB").resize((160, 120))
+    data = encoded(small, "JPEG", progressive=True)
     start = data.rindex(b"\xff\xda")
     return data[:start] + 100 * data[start:-2] + data[-2:]
 

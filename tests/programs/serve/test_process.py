@@ -168,7 +168,7 @@ def test_service_needs_neither_tensorflow_nor_the_libraries_of_training(model_di
         "from programs.serve.app import make_app\n"
         f"service = make_service(Path({str(model_dir)!r}), workers=1, limits=Limits())\n"
         "make_app(service)\n"
-        "service.pool._make()\n"
+        "service.pool._tool()\n"
         "print({'tensorflow', 'keras', 'sklearn', 'scipy', 'matplotlib', 'kfp'} & {*sys.modules})\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

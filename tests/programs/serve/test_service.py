@@ -101,7 +101,7 @@ def test_answer_that_takes_too_long_ends_with_504(
 
 def test_service_is_alive_before_it_is_ready(model_dir: Path, photo: bytes) -> None:
     service = make_service(model_dir, workers=1, limits=Limits())
-    load, loaded = service.pool._make, threading.Event()
+    load, loaded = service.pool._tool, threading.Event()
 
     def slowly() -> Model:
         assert loaded.wait(30)

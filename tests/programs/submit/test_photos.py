@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from kfp_server import Kfp, serve
-from object_stores import S3_VARIABLES, Store, using
+from object_stores import S3_VARIABLES, Store, download_folder, using
 from submit_command import CANARY, submit
 
 from components.common.base.errors import WorkError
@@ -49,7 +49,7 @@ def test_folder_is_packed_uploaded_and_imported_once(
     with using(store.environment):
         assert list(storage.list_objects(place)) == objects
         uri = parameters[0]["dataset_uri"]
-        storage.download_folder(uri, tmp_path / "dataset")
+        download_folder(uri, tmp_path / "dataset")
     assert parameters[1]["dataset_uri"] == uri
     # KFP's own store has a scheme of its own.
     assert uri.startswith("gs://" if store.prefix.startswith("gs") else "minio://")

@@ -8,7 +8,6 @@ import threading
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.step import warn
@@ -22,7 +21,7 @@ BYTES_PER_S = 1024**2
 MAX_LIVE_BYTES = 256 * 1024**2
 
 
-class LogMirror(AbstractContextManager["LogMirror"]):
+class LiveLogs(AbstractContextManager["LiveLogs"]):
     """Copies the files of a folder to gs:// or s3:// (or minio://) when they have grown.
 
     A store that cannot be written to ends the copying with a warning, never the training: the task
@@ -43,18 +42,13 @@ class LogMirror(AbstractContextManager["LogMirror"]):
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> "LogMirror":
+    def __enter__(self) -> "LiveLogs":
         if storage.is_uri(self._place):
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._thread:
             self._over.set()
             self._thread.join()

@@ -159,14 +159,14 @@ def ground(kind: str) -> Array:
 
 
 @cache
-def patchwork(one: str, two: str) -> Array:
+def patchwork(lower: str, upper: str) -> Array:
     """Texture of ground `one` with patches of `two`, square, uint8 RGB."""
-    rng = np.random.default_rng(len(one) + len(two))
+    rng = np.random.default_rng(len(lower) + len(upper))
     patch = (
         noise(rng, TEXTURE_SIDE, TEXTURE_SIDE, 90) + noise(rng, TEXTURE_SIDE, TEXTURE_SIDE, 30) / 2
     )
     mix = np.clip(patch * 5 - 3.2, 0, 1)
-    return np.asarray(cv2.blendLinear(ground(one), ground(two), 1 - mix, mix))
+    return np.asarray(cv2.blendLinear(ground(lower), ground(upper), 1 - mix, mix))
 
 
 def draw_background(scene: Scene) -> None:

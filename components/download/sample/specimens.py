@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from components.download.sources.sample_scenery import (
+from components.download.sample.scenery import (
     Array,
     Scene,
     blank,
@@ -26,13 +26,7 @@ from components.download.sources.sample_scenery import (
 def draw_specimens(scene: Scene, label: str) -> None:
     """Place the specimens of `label`, the furthest first; the others are smaller than the first."""
     rng, (height, width) = scene.rng, scene.image.shape[:2]
-    draw, smallest, largest, most = {
-        "common stinkhorn": (stinkhorn, 0.4, 1.0, 3),
-        "earthstar": (earthstar, 0.35, 0.95, 3),
-        "fly agaric": (fly_agaric, 0.3, 0.95, 4),
-        "giant puffball": (puffball, 0.25, 0.8, 3),
-        "scarlet elf cup": (elf_cup, 0.15, 0.42, 8),
-    }[label]
+    draw, smallest, largest, most = SPECIMENS[label]
     size = rng.uniform(smallest, largest) * min(height, width)
     if rng.random() < 0.25:  # a poor photo, taken from too far away
         size *= rng.uniform(0.3, 0.6)
@@ -279,3 +273,14 @@ def draw_table(scene: Scene) -> None:
         mouth = ellipse(wall[0] * 0.3 * scale, wall[0] * 0.3 * scale, wall[0] * scale)
         turn(scene, cup, axis, 36 - len(mouth) / 2, mouth, colour, 0.0)
     stand(scene, cup, np.array([width * rng.uniform(0.75, 0.85), height * 0.66]), 0)
+
+
+# How each is drawn, its smallest and largest size as a share of the picture, and how many there are
+# at most beside the first.
+SPECIMENS = {
+    "common stinkhorn": (stinkhorn, 0.4, 1.0, 3),
+    "earthstar": (earthstar, 0.35, 0.95, 3),
+    "fly agaric": (fly_agaric, 0.3, 0.95, 4),
+    "giant puffball": (puffball, 0.25, 0.8, 3),
+    "scarlet elf cup": (elf_cup, 0.15, 0.42, 8),
+}

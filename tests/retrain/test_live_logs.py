@@ -7,8 +7,8 @@ import pytest
 from object_stores import Store, using
 
 from components.common.store import storage
-from components.retrain import mirror
-from components.retrain.mirror import LogMirror
+from components.retrain import live_logs
+from components.retrain.live_logs import LiveLogs
 
 
 def seen(store: Store, name: str) -> bytes | None:
@@ -19,7 +19,7 @@ def test_files_are_copied_while_they_grow_and_at_the_end(store: Store, tmp_path:
     (tmp_path / "train").mkdir()
     events = tmp_path / "train" / "events"
     events.write_bytes(b"first")
-    with LogMirror(tmp_path, f"{store.prefix}/logs/", interval_s=0.05):
+    with LiveLogs(tmp_path, f"{store.prefix}/logs/", interval_s=0.05):
         deadline = time.monotonic() + 30
         while seen(store, "train/events") != b"first":
             assert time.monotonic() < deadline
@@ -42,7 +42,7 @@ def test_store_that_cannot_be_reached_is_a_warning(
         "AWS_SECRET_ACCESS_KEY": "b",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    with using(unreachable), LogMirror(tmp_path / "logs", "s3://logs/run"):
+    with using(unreachable), LiveLogs(tmp_path / "logs", "s3://logs/run"):
         pass
     assert "not copied to s3://logs/run" in (tmp_path / "events.jsonl").read_text()
 
@@ -50,7 +50,7 @@ def test_store_that_cannot_be_reached_is_a_warning(
 def test_local_place_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "events").write_bytes(b"1")
-    with LogMirror(tmp_path / "logs", str(tmp_path / "elsewhere"), interval_s=0.01):
+    with LiveLogs(tmp_path / "logs", str(tmp_path / "elsewhere"), interval_s=0.01):
         time.sleep(0.05)
     assert not (tmp_path / "elsewhere").exists()
 
@@ -60,7 +60,7 @@ def test_large_file_is_not_sent_over_and_over(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, float]
 ) -> None:
     for name, value in limits.items():
-        monkeypatch.setattr(mirror, name, value)
+        monkeypatch.setattr(live_logs, name, value)
     (tmp_path / "large").write_bytes(b"1234")
     written: list[bytes] = []
     write_place = storage.write_place
@@ -71,7 +71,7 @@ def test_large_file_is_not_sent_over_and_over(
         write_place(place, data, what=what)
 
     monkeypatch.setattr(storage, "write_place", counted)
-    with LogMirror(tmp_path, f"{store.prefix}/logs/{next(iter(limits))}", interval_s=0.01):
+    with LiveLogs(tmp_path, f"{store.prefix}/logs/{next(iter(limits))}", interval_s=0.01):
         for number in range(6):
             (tmp_path / "large").write_bytes(b"1234" + bytes(number))
             (tmp_path / f"new {number}").write_bytes(b"1")
@@ -86,6 +86,6 @@ def test_large_file_is_not_sent_over_and_over(
 @pytest.mark.parametrize("store", ["s3"], indirect=True)
 def test_store_of_kubeflow_is_written_to(store: Store, tmp_path: Path) -> None:
     (tmp_path / "events").write_bytes(b"1")
-    with LogMirror(tmp_path, store.prefix.replace("s3://", "minio://") + "/logs/kubeflow"):
+    with LiveLogs(tmp_path, store.prefix.replace("s3://", "minio://") + "/logs/kubeflow"):
         pass
     assert seen(store, "kubeflow/events") == b"1"
