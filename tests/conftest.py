@@ -39,6 +39,38 @@ SMALL_ARCHITECTURE = "mobilenet_1.0_128"
 MadeOnce: TypeAlias = Callable[[str, Callable[[Path], None]], Path]
 
 
+# Files that take long, the longest first. A worker that is done with a file takes the next one, and
+# one that is long and last would keep the others waiting.
+LONG_FILES = (
+    "test_docs_commands.py",
+    "test_run.py",
+    "faults/test_kill.py",
+    "programs/submit/test_submit.py",
+    "faults/test_time_and_place.py",
+    "faults/test_disk.py",
+    "retrain/test_retrain.py",
+    "retrain/test_finetune.py",
+    "test_run_buckets.py",
+    "retrain/test_command.py",
+    "faults/test_memory.py",
+    "faults/test_damage.py",
+    "test_run_secrets.py",
+    "test_run_urls.py",
+    "programs/verify/test_verify.py",
+    "label_image/test_label_image.py",
+    "common/store/test_storage.py",
+    "programs/learning_curve/test_learning_curve.py",
+    "browser/test_phone.py",
+    "test_cluster_graph.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files; see LONG_FILES."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 @pytest.fixture(scope="session")
 def shared_photos() -> Path:
     """Folder of real photographs; tests that want them skip, loudly, where it is missing."""

@@ -199,7 +199,10 @@ def test_interrupted_wait_says_that_the_run_goes_on(
     while kfp.looks < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(sent)
-    out, error = process.communicate(timeout=30)
+    try:
+        out, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == status
     assert f"the run goes on: {kfp.address}" in out
     assert "Traceback" not in error
