@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 
 
-def cleanvision_files(folder: str) -> dict:
+def cleanvision_files(folder: str) -> dict[str, object]:
     """Files that its reader cannot read. Its whole run ends with a traceback at the first one."""
     from cleanvision import Imagelab
 
@@ -28,7 +28,7 @@ def cleanvision_files(folder: str) -> dict:
     return {"unreadable": sorted(unreadable)}
 
 
-def cleanvision(folder: str) -> dict:
+def cleanvision(folder: str) -> dict[str, object]:
     """Issues by file name, and pairs of duplicates."""
     from cleanvision import Imagelab
 
@@ -51,14 +51,16 @@ def cleanvision(folder: str) -> dict:
     return {"issues": issues, "pairs": pairs}
 
 
-def imagededup(folder: str) -> dict:
+def imagededup(folder: str) -> dict[str, object]:
     """For each hashing method: pairs of duplicates, and files without a hash."""
     # Its CNN fetches weights as soon as it is imported; only the hashing methods are compared.
-    sys.modules["imagededup.methods.cnn"] = types.SimpleNamespace(CNN=None)
+    cnn = types.ModuleType("imagededup.methods.cnn")
+    cnn.CNN = None  # type: ignore[attr-defined]
+    sys.modules[cnn.__name__] = cnn
     from imagededup import methods
 
     names = {path.name for path in Path(folder).iterdir()}
-    found = {}
+    found: dict[str, object] = {}
     for name in ("PHash", "DHash", "AHash", "WHash"):
         hasher = getattr(methods, name)(verbose=False)
         encodings = hasher.encode_images(image_dir=folder)
@@ -69,7 +71,7 @@ def imagededup(folder: str) -> dict:
     return found
 
 
-def cleanlab(file: str) -> dict:
+def cleanlab(file: str) -> dict[str, object]:
     """Rows whose label looks wrong, by 5-fold logistic regression on the same features."""
     import numpy as np
     from cleanlab.filter import find_label_issues

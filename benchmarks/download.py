@@ -24,7 +24,7 @@ from pathlib import Path
 from components.common.base.step import run_command
 from components.common.dataset.class_folders import class_files, list_classes
 from components.common.dataset.dataset import Dataset
-from components.download.sources import sample
+from components.download.sample.render import render_class
 
 PHOTOS = 2000
 WORKERS = 16
@@ -93,11 +93,7 @@ async def serve(photos: list[bytes], case: Case) -> None:
 def read_photos(folder: Path | None) -> list[bytes]:
     """Real photos of a folder of classes, or rendered ones."""
     if folder is None:
-        return [
-            picture.data
-            for picture in sample.render_class("earthstar", 40)
-            if picture.fault is None
-        ]
+        return [picture.data for picture in render_class("earthstar", 40) if picture.fault is None]
     return [
         path.read_bytes() for label in list_classes(folder) for path in class_files(folder, label)
     ]

@@ -50,13 +50,13 @@ def steps(photos: Path, work: Path, cache: Path) -> Iterator[tuple[str, Ran, Pat
     def made(step: str, *options: str | Path, name: str = "") -> tuple[str, Ran, Path]:
         out = work / (name or step)
         out.mkdir(parents=True)
-        words = (str(option).replace("OUT", str(out)) for option in options)
-        return step, ran(step, *words), out
+        texts = (str(option).replace("OUT", str(out)) for option in options)
+        return step, ran(step, *texts), out
 
     labels = list_classes(photos)
     for label in labels:
         where = ("--source", "folder", "--image_dir", photos, "--cache_dir", cache)
-        options = ("--label", label, "--output", "OUT/images", *where)
+        options: tuple[str | Path, ...] = ("--label", label, "--output", "OUT/images", *where)
         yield made("download", *options, name=f"download-{label}")
     for label in labels:
         options = ("--output", "OUT/images", "--rejects", "OUT/rejects")
@@ -67,20 +67,35 @@ def steps(photos: Path, work: Path, cache: Path) -> Iterator[tuple[str, Ran, Pat
     yield made("bottleneck", "--images", *cleaned, *options)
     vectors = work / "bottleneck" / "bottlenecks"
     names = ("training", "demo", "rejects", "ledger", "facts")
-    outputs = [word for name in names for word in (f"--{name}", f"OUT/{name}")]
-    given = ("--images", *cleaned, "--bottlenecks", vectors)
-    yield made("curate", *given, *outputs, "--page", "OUT/curation.html")
+    outputs: list[str | Path] = [word for name in names for word in (f"--{name}", f"OUT/{name}")]
+    yield made(
+        "curate",
+        "--images",
+        *cleaned,
+        "--bottlenecks",
+        vectors,
+        *outputs,
+        "--page",
+        "OUT/curation.html",
+    )
     training, demo = (work / "curate" / name for name in ("training", "demo"))
-    given = ("--image_dir", training, "--bottleneck_dir", vectors, "--model_dir", cache)
-    yield made("retrain", *given, "--output_dir", "OUT/all")
+    inputs: tuple[str | Path, ...] = (
+        "--image_dir",
+        training,
+        "--bottleneck_dir",
+        vectors,
+        "--model_dir",
+        cache,
+    )
+    yield made("retrain", *inputs, "--output_dir", "OUT/all")
     model = work / "retrain" / "all" / "model"
-    given = ("--model_dir", model, "--demo", demo)
+    inputs = ("--model_dir", model, "--demo", demo)
     outputs = ["--metrics", "OUT/metrics.json", "--report", "OUT/report.html"]
-    yield made("evaluate", *given, "--training", training, *outputs)
+    yield made("evaluate", *inputs, "--training", training, *outputs)
     outputs = ["--predictions", "OUT/predictions.parquet", "--gallery", "OUT/gallery.html"]
-    yield made("label_image", *given, *outputs)
+    yield made("label_image", *inputs, *outputs)
     metrics = ("--metrics", work / "evaluate" / "metrics.json", "--min_accuracy", "0")
-    yield made("publish", *given, *metrics, "--publish_dir", "OUT/published")
+    yield made("publish", *inputs, *metrics, "--publish_dir", "OUT/published")
     yield made("summarize", "--state", "SUCCEEDED", "--output", "OUT/summary.md")
     place = ("--logs", work, "--image", "example/image:1")
     yield made("tensorboard", *place, "--output", "OUT/link.json")

@@ -20,6 +20,7 @@ from components.common.dataset import groups
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.photo import Photo
 from components.common.network import bottlenecks
+from components.common.network.backbone import BackboneKey
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.photos import hash_index
 from components.curate.options import Division
@@ -89,7 +90,7 @@ class MadeUp:
         return found
 
 
-def collection(made: MadeUp, count: int, key: bottlenecks.BackboneKey) -> tuple[list, Bottlenecks]:
+def collection(made: MadeUp, count: int, key: BackboneKey) -> tuple[list[Photo], Bottlenecks]:
     """Photos with hashes, and their bottlenecks; most of them show a mushroom."""
     hashes, _ = planted(count)
     draw = np.random.default_rng(1)

@@ -41,7 +41,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         ran = run(sys.executable, script, given, bench.place("steps"), variables=variables)
         said = last_json(ran.output)
         steps[:] = said["steps"]
-        return said["seconds"]
+        return float(said["seconds"])
 
     def as_pipeline() -> float:
         published = bench.place("published")

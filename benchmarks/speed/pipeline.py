@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.speed import materials
 from benchmarks.speed.frame import LIMIT, OURS, Row, Way, last_json, run
@@ -59,7 +60,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         *(weights_file, bench.architecture, graph),
         variables=local,
     )
-    said: dict[str, dict] = {}
+    said: dict[str, dict[str, Any]] = {}
 
     def keras_script() -> float:
         given = (training, demo, weights_file, bench.architecture)

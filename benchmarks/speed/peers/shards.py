@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 Photos = list[tuple[str, str, bytes]]  # label, name, content
 SHARD_BYTES = 128 * 1024 * 1024
@@ -72,7 +73,7 @@ def tfrecord_write(photos: Photos, place: Path) -> None:
 
     place.mkdir(parents=True)
     number, room = -1, 0
-    writer = None
+    writer: Any = None
     for label, name, data in photos:
         if room <= 0:
             if writer:
