@@ -8,7 +8,6 @@ same decision gives the same card.
 import collections
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from components.common.dataset import licences
@@ -20,6 +19,8 @@ from components.common.model import layout
 from components.common.model.description import ModelDescription
 from components.common.model.references import MAX_SHOWN, THUMBNAIL_SIDE
 from components.common.network.architecture import parse_architecture
+from components.common.pages import markdown
+from components.common.pages.markdown import code
 from components.common.pages.text import RENDERED, WARNING
 from components.publish import card_figures
 from components.publish.card_figures import number, share
@@ -28,11 +29,9 @@ from components.publish.options import ANY_REGRESSION
 from components.publish.paired import Comparison
 
 FILE_NAME = "MODEL_CARD.md"
-TEMPLATE = "model_card.jinja"
 CLASSES_NAMED = 12  # in the first paragraph
 LICENCES_NAMED = 20
 FEW_PHOTOS = 50  # of a class to learn from; fewer are named as a limit
-MAX_CODE = 200  # characters
 MAX_REASON = 2000  # characters
 
 
@@ -52,25 +51,13 @@ def render(
         decision: to publish it.
         hashes: SHA-256 of each file, by its path in the model's folder.
     """
-    # Here, since a command that only shows its options needs none.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    # Markdown, in which HTML's escapes would be shown: `plain` and `code` escape what is strange.
-    environment = Environment(  # noqa: S701
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        json=json.dumps, plain=escape, code=code, share=share, options=_options
-    )
     facts = description.calibration or {}
     losses, rejected = facts.get("log_loss"), facts.get("rejected")
     parts = [part for part in (TRAINING, VALIDATION, TEST) if part in description.photos]
     compared = decision.comparison or Comparison(0, 0, 0, 0)
-    card = environment.get_template(TEMPLATE).render(
-        table=table,
+    return markdown.render(
+        __file__,
+        {"json": json.dumps, "plain": escape, "share": share, "options": _options},
         layout=layout,
         attribution=ATTRIBUTION,
         warning=WARNING,
@@ -104,19 +91,6 @@ def render(
         pair=_pair(decision, compared),
         hashes=_hashes(description, decision, hashes),
     )
-    return card.rstrip() + "\n"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; columns of counts are aligned to the right."""
-    right = [bool(rows) and isinstance(cell, int) for cell in (rows[0] if rows else header)]
-    lines = [header, ["---:" if column else "---" for column in right], *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
-def code(text: str) -> str:
-    """Text in the type of code: one line, and nothing in it can end the code or a table's cell."""
-    return "`" + "".join(c for c in text[:MAX_CODE] if c.isprintable() and c not in "`|") + "`"
 
 
 def _options(options: Mapping[str, Any]) -> str:
