@@ -1,7 +1,6 @@
 """Step `retrain`: a new last layer for the pretrained network, and the model in all its forms."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from components.retrain.artifact import Trained
 from components.retrain.calibrate import Calibration
 from components.retrain.export import KerasModels
 from components.retrain.head import Examples, Head, Look, draw_batch, score, train
-from components.retrain.listener import Listener
+from components.retrain.listener import Listener, Listeners
 from components.retrain.live_logs import LiveLogs
 from components.retrain.material import Material, gather, misclassified
 from components.retrain.options import Distortions, Extras, FineTuning, Recipe, RetrainOptions
@@ -61,8 +60,8 @@ def retrain(
     Raises:
         InputError: an option that makes no sense, or artifacts that do not belong together.
     """
-    for told in (recipe, distortions, fine_tuning, options, extras):
-        told.check()
+    for group in (recipe, distortions, fine_tuning, options, extras):
+        group.check()
     quiet_tensorflow()
     if fine_tuning.require_gpu:
         finetune.check_gpu(required=True)
@@ -75,19 +74,25 @@ def retrain(
     from components.retrain.summaries import TensorBoardSummaries
 
     classes, validation = material.dataset.labels, material.parts[VALIDATION]
+    # Whoever else is to hear of the training comes into this list.
+    listeners = Listeners(
+        [
+            partial(TensorBoardSummaries, summaries_dir, classes, recipe, validation),
+            partial(_IntermediateGraphs, material.vectors, pretrained, extras),
+        ]
+    )
     with (
         atomic_directory(output, what="the model", marker=layout.DESCRIPTION) as model_folder,
         LiveLogs(summaries_dir, logs_place),
-        TensorBoardSummaries(summaries_dir, classes, recipe, validation) as summaries,
+        listeners,
     ):
-        summaries.add_trials(trials)
-        graphs = _IntermediateGraphs(material.vectors, pretrained, extras)
-        last = _train(material, recipe, [summaries.add, graphs])
+        listeners.add_trials(trials)
+        last = _train(material, recipe, listeners)
         models = export.build(material.architecture, pretrained, last.head)
         if fine_tuning:
             place = options.checkpoint_path or str(cache / "checkpoints")
             models, material, head = _tuned(
-                material, pretrained, last.head, recipe.seed, fine_tuning, place, summaries
+                material, pretrained, last.head, recipe.seed, fine_tuning, place, listeners
             )
             last = dataclasses.replace(last, head=head)
             trained = _calibrated_after_tuning(material, recipe, head, fine_tuning)
@@ -104,10 +109,10 @@ def retrain(
             final_tensor_name=extras.final_tensor_name,
             int8=extras.int8,
         )
-        summaries.finish(last, material, (model_folder / layout.FROZEN).read_bytes())
+        listeners.finish(last, material, (model_folder / layout.FROZEN).read_bytes())
 
 
-class _IntermediateGraphs:
+class _IntermediateGraphs(Listener):
     """Writes `intermediate_<step>.pb` every so many steps."""
 
     def __init__(self, vectors: Bottlenecks, pretrained: Weights, extras: Extras) -> None:
@@ -116,7 +121,7 @@ class _IntermediateGraphs:
         self._extras = extras
         self._models: KerasModels | None = None
 
-    def __call__(self, look: Look) -> None:
+    def add(self, look: Look) -> None:
         frequency = self._extras.intermediate_store_frequency
         if not frequency or not look.step or look.step % frequency:
             return
@@ -132,14 +137,13 @@ class _IntermediateGraphs:
         log.info("Save intermediate result to : %s", path)
 
 
-def _train(material: Material, recipe: Recipe, listeners: Sequence[Callable[[Look], None]]) -> Look:
+def _train(material: Material, recipe: Recipe, listener: Listener) -> Look:
     """Train, and return the last look with the head that counts."""
     looks: list[Look] = []
 
     def report(seen: Look) -> None:
         looks[:] = [seen]
-        for listener in listeners:
-            listener(seen)
+        listener.add(seen)
         log.info("Step %d: Train accuracy = %.1f%%", seen.step, seen.train_accuracy * 100)
         log.info("Step %d: Cross entropy = %f", seen.step, seen.train_cross_entropy)
         if seen.validation_count:

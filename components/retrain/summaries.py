@@ -3,8 +3,8 @@
 import dataclasses
 import tempfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +22,7 @@ from components.common.photos import images
 from components.retrain import projector
 from components.retrain.finetune import TunedLook
 from components.retrain.head import Examples, Look
+from components.retrain.listener import Listener
 from components.retrain.material import Material, misclassified
 from components.retrain.options import Recipe
 from components.retrain.sweep import Trial
@@ -39,7 +40,7 @@ THUMBNAIL_SIDE = 224  # pixels
 LAYER = "final_training_ops"
 
 
-class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
+class TensorBoardSummaries(Listener):
     """Writes what TensorBoard shows, while training goes on.
 
     Args:
@@ -157,7 +158,12 @@ class TensorBoardSummaries(AbstractContextManager["TensorBoardSummaries"]):
                     tf.summary.scalar("fine_tuning/cross_entropy", seen[0])
                     tf.summary.scalar("fine_tuning/accuracy", seen[1])
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         for writer in self._writers.values():
             writer.close()
         if kind is None:
