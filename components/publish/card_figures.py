@@ -10,6 +10,7 @@ from typing import Any
 
 from components.common.dataset.attribution import escape
 from components.common.model.description import ModelDescription
+from components.common.model.model import TOP_K, TOP_K_IN_WORDS
 
 MAX_CONFUSIONS = 8
 PARTS = (
@@ -18,7 +19,7 @@ PARTS = (
     ("held_out", "both together"),
 )
 SHARES = (
-    ("top3_accuracy", "right class among the three likeliest"),
+    (f"top{TOP_K}_accuracy", f"right class among the {TOP_K_IN_WORDS} likeliest"),
     ("macro_recall", "recognised, mean over the classes"),
     ("curated_accuracy", "right, without the photos that look mislabelled"),
     ("unknown_rate", "called none of the classes, though they are of one"),

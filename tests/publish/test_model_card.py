@@ -20,6 +20,7 @@ from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription, read_description
 from components.common.model.unknown import UnknownRule
 from components.common.pages.text import WARNING
+from components.publish.card_figures import LOSSES, PARTS, SHARES
 from components.publish.decision import PUBLISH, Decision
 from components.publish.model_card import render
 from components.publish.paired import Comparison
@@ -202,6 +203,10 @@ def test_published_card_tells_of_the_model_and_nothing_of_the_machine(
     folder = Path(publish(model, metrics, decision, tmp_path / "published", name="m"))
     text = (folder / "MODEL_CARD.md").read_text()
     figures = json.loads(metrics.read_text())
+    # What is missing is left out: a key that the step evaluate does not know would never be shown.
+    shown = [*(key for key, _ in (*SHARES, *LOSSES)), *(f"{key}_accuracy" for key, _ in PARTS)]
+    assert set(shown) <= set(figures)
+    assert all(f"| {name} |" in text for _, name in (*PARTS, *SHARES, *LOSSES))
     assert f"{100 * figures['demo_accuracy']:.1f} %" in text
     assert f"{100 * figures['demo_accuracy_low']:.1f} % to" in text
     assert "rendered pictures" in text
