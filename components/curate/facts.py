@@ -30,11 +30,11 @@ FORMAT = "wild-mushrooms-curation"
 FORMAT_VERSION = "1"
 SUMMARY, ROWS = "curation.json", "photos.parquet"
 CLEAN, CURATE = "clean", "curate"  # the step that decided
-USED = "used"
+USED, UNUSABLE = "used", "unusable"
 
 # The columns of the funnel, and the reasons that each stands for; any other reason is `unusable`.
 FUNNEL = {
-    "unusable": (),
+    UNUSABLE: (),
     "copies": (EXACT_DUPLICATE, NEAR_DUPLICATE),
     IN_TWO_CLASSES: (IN_TWO_CLASSES,),
     NO_MUSHROOM: (NO_MUSHROOM,),
@@ -89,11 +89,16 @@ class Entry:
         return self.judged.photo
 
 
+def column(reason: str) -> str:
+    """The column of the funnel that a reason stands in; "" is that of a photo that is used."""
+    return _COLUMN_OF.get(reason, UNUSABLE)
+
+
 def funnel(entries: Iterable[Entry]) -> dict[str, dict[str, int]]:
     """For each class, `found` and how many photos went into each column of `FUNNEL`."""
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for entry in entries:
-        counts[entry.photo.label][_COLUMN_OF.get(entry.photo.reason, "unusable")] += 1
+        counts[entry.photo.label][column(entry.photo.reason)] += 1
     return {
         label: {"found": counts[label].total(), **{name: counts[label][name] for name in FUNNEL}}
         for label in sorted(counts)

@@ -22,7 +22,7 @@ from components.common.dataset.vocabulary import (
 from components.common.pages import page
 from components.common.photos import images, thumbnails
 from components.common.photos.images import BadPhoto
-from components.curate.facts import CLEAN, CURATE, FUNNEL, USED, Entry, totals
+from components.curate.facts import CLEAN, CURATE, FUNNEL, UNUSABLE, USED, Entry, column, totals
 
 Name = tuple[str, str, str]  # step, label, path
 
@@ -96,7 +96,10 @@ def choose(entries: Sequence[Entry]) -> Shown:
     """Sort photos into the page's sections, each photo where it needs a person most."""
     curated = [entry for entry in entries if entry.step == CURATE]
     unusable = [
-        entry for entry in entries if entry.step == CLEAN and entry.photo.reason != EXACT_DUPLICATE
+        entry
+        for entry in entries
+        if (entry.step == CLEAN and entry.photo.reason != EXACT_DUPLICATE)
+        or column(entry.photo.reason) == UNUSABLE
     ]
     other = sorted(
         _marked(curated, OTHER_CLASS), key=lambda entry: (entry.judged.margin or 0, _name(entry))
@@ -111,7 +114,7 @@ def choose(entries: Sequence[Entry]) -> Shown:
         _section(NO_MUSHROOM, [("", foreign)]),
         _section(IN_TWO_CLASSES, _by_group(in_two)),
         _section("copies", _by_group(_copies(curated))),
-        _section("unusable", _by_reason(unusable)),
+        _section(UNUSABLE, _by_reason(unusable)),
         _section("remarks", _by_remark(curated)),
         _section("by-hand", _by_decision(curated)),
     ]

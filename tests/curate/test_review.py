@@ -192,3 +192,17 @@ def test_only_final_reasons_leave_a_person_no_choice(word: vocabulary.Word) -> N
     page = Page(rendered(entry(1, step, reason=word.name, best="daisy/x.jpg", group="g")))
     kept = KEEP in [button["value"] for button in page.all("button")]
     assert kept is not word.final or not sections(entry(1, step, reason=word.name))
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *sorted(word.name for word in vocabulary.WORDS.values() if word.reason and not word.final),
+        "of_a_later_version",
+    ],
+)
+def test_photo_that_curate_left_out_is_shown_and_counted_whatever_the_reason(reason: str) -> None:
+    left_out = entry(1, reason=reason, best="daisy/x.jpg", group="g", split="")
+    assert sections(left_out) not in ([], ["used"])
+    assert KEEP in [button["value"] for button in Page(rendered(left_out)).all("button")]
+    assert facts.funnel([left_out])["daisy"]["used"] == 0
