@@ -1,7 +1,7 @@
 """Step `download`: the photos of one class, with where each came from, as a dataset."""
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from components.common.photos import file_types
 from components.common.untrusted.redact import check_no_secret, without_secrets
 from components.common.web.fetch import Fetcher
 from components.common.web.fetch_outcome import FetchError, HostUnreachable
+from components.download import sources
 from components.download.candidate import (
     FETCHED_PER_CLASS,
     Candidate,
@@ -25,30 +26,8 @@ from components.download.candidate import (
 )
 from components.download.gather import Admission, Tally, gather
 from components.download.options import DownloadOptions
-from components.download.sources import (
-    commons,
-    folder,
-    gbif,
-    imagenet,
-    inaturalist,
-    sample,
-    storage,
-    urls,
-)
+from components.download.sources import SEARCHED, SOURCES, WHOLE, commons, readers, storage, urls
 
-SOURCES: Mapping[str, Callable[[Query], Iterator[Candidate]]] = {
-    "sample": sample.candidates,
-    "folder": folder.candidates,
-    "storage": storage.candidates,
-    "urls": urls.candidates,
-    "inaturalist": inaturalist.candidates,
-    "gbif": gbif.candidates,
-    "commons": commons.candidates,
-    "imagenet": imagenet.candidates,
-}
-READERS = {"image_dir": ("folder", "storage"), "url_list": ("urls",)}
-SEARCHED = ("inaturalist", "gbif", "commons")  # not lists of one's own: few photos an author
-WHOLE = ("sample", "folder")  # taken as they are: no number is asked of them
 MAX_TEXT = 4000  # characters of a title or an address; `tables` reads no more than 64 KB of one
 OTHER_WAYS = (
     "three ways to go on: rendered pictures (SOURCE=sample), photos of your own (IMAGES=folder), "
@@ -116,10 +95,11 @@ def check_options(options: DownloadOptions) -> list[str]:
                 f"--allow_private_hosts {host!r}: expected a host name or address alone, without "
                 "http:// and without a port"
             )
-    for option, readers in READERS.items():
-        if getattr(options, option) and not set(readers) & set(names):
+    for option in ("image_dir", "url_list"):
+        fitting = readers(option)
+        if getattr(options, option) and not set(fitting) & set(names):
             raise InputError(
-                f"--{option} is for the source {' or '.join(readers)}, and --source is "
+                f"--{option} is for the source {' or '.join(fitting)}, and --source is "
                 f"{options.source!r}"
             )
     for name in ("image_dir", "url_list", "imagenet"):
@@ -158,7 +138,7 @@ def _fetcher(options: DownloadOptions) -> Fetcher:
 
 def _expected(names: list[str], options: DownloadOptions) -> int | None:
     """How many photos there will be, where that is known."""
-    return None if set(names) & set(WHOLE) else options.per_class or FETCHED_PER_CLASS
+    return None if WHOLE & set(names) else options.per_class or FETCHED_PER_CLASS
 
 
 def _from_all(
@@ -176,7 +156,7 @@ def _from_all(
         whole = name == "sample" or (name == "folder" and not query.options.per_class)
         if taken >= wanted and not whole:
             break
-        admitted = admission.admit(SOURCES[name](query), capped=name in SEARCHED)
+        admitted = admission.admit(sources.candidates(name)(query), capped=name in SEARCHED)
         try:
             left = 0 if whole else wanted - taken
             photos = gather(admitted, left, query.fetcher, tally, seen)
@@ -235,7 +215,7 @@ def _judge(
     failures: list[str],
 ) -> None:
     """Fail where too few photos were had; warn where some could not be."""
-    if set(names) <= set(WHOLE):
+    if set(names) <= WHOLE:
         return
     wanted = options.per_class or FETCHED_PER_CLASS
     least = min(options.min_per_class, wanted)

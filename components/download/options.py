@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from components.common.base.options import Options, cache_dir_option, option, seed_option
+from components.common.base.wording import joined
 from components.common.dataset.licences import DEFAULT_LICENCES
+from components.download.sources import SEARCHED, SOURCES
 
 MIN_PER_CLASS = 20  # the original retrain.py warned below this
 IMAGENET_ARCHIVE = "https://image-net.org/data/winter21_whole/{wordnet_id}.tar"
@@ -16,8 +18,8 @@ class DownloadOptions(Options):
 
     source: str = option(
         "sample",
-        "where photos come from: sample, folder, storage, urls, inaturalist, gbif, commons or "
-        "imagenet; several with commas, each tops up those before it",
+        f"where photos come from: {joined(SOURCES, 'or')}; several with commas, each tops up "
+        "those before it",
     )
     image_dir: str = option(
         "",
@@ -46,7 +48,7 @@ class DownloadOptions(Options):
     )
     per_observer: int = option(
         5,
-        "photos taken from one author of inaturalist, gbif and commons; 0: any number",
+        f"photos taken from one author of {joined(SEARCHED)}; 0: any number",
         minimum=0,
     )
     contact: str = option(

@@ -14,8 +14,8 @@ from components.common.dataset.species import Species
 from components.common.web.fetch import Fetcher
 from components.common.web.fetch_outcome import FetchError, HostUnreachable
 from components.download.candidate import Query
-from components.download.download import SEARCHED, SOURCES
 from components.download.options import DownloadOptions
+from components.download.sources import SEARCHED, candidates
 
 EXPECTED = ("url", "title", "author", "licence", "observation", "source_page")
 
@@ -46,7 +46,7 @@ def check(source: str, taxon: str, contact: str = "") -> str:
     with tempfile.TemporaryDirectory() as cache, Fetcher(Path(cache), contact=contact) as fetcher:
         query = Query(Species(taxon), options, fetcher)
         try:
-            candidate = next(SOURCES[source](query), None)
+            candidate = next(candidates(source)(query), None)
             if candidate is None:
                 return f"no photo of {taxon} in its answer"
             missing = [name for name in EXPECTED if not dataclasses.asdict(candidate)[name]]

@@ -16,6 +16,7 @@ from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
 from components.common.base.step import EVENTS_VARIABLE
 from components.common.store import storage
+from components.download.sources import OFFLINE
 from programs.run.options import Request
 
 NAME = "docker"  # of this runner, in the options
@@ -23,8 +24,6 @@ RUN_LABEL = "wild-mushrooms.run"
 # Read by the steps, if given; a file is mounted alone, a folder whole.
 _READ = ("image_dir", "url_list", "weights", "earlier_ledger", "decisions")
 _WRITTEN = ("cache_dir", "publish_dir", "checkpoint_path")
-# Sources that need no network: every step then runs without one.
-_OFFLINE = {"sample", "folder"}
 # What the object stores' clients and the fetcher go by; no file among them but the credentials.
 _PASSED_ON = ("AWS_", "STORAGE_EMULATOR_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _GOOGLE_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -109,7 +108,7 @@ def _needs_network(request: Request) -> bool:
     arguments = request.arguments
     places = (arguments[name] for name in (*_READ, *_WRITTEN))
     sources = set(arguments["source"].replace(" ", "").split(","))
-    return not sources <= _OFFLINE or any(storage.is_uri(place) for place in places)
+    return not sources <= OFFLINE or any(storage.is_uri(place) for place in places)
 
 
 def _environment(request: Request) -> dict[str, str]:

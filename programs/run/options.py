@@ -22,9 +22,9 @@ from components.common.network.architecture import parse_architecture
 from components.common.store import storage
 from components.common.untrusted.redact import check_no_secret
 from components.curate.options import CurateOptions
-from components.download.download import WHOLE, check_options, class_names
+from components.download.download import check_options, class_names
 from components.download.options import DownloadOptions
-from components.download.sources import sample
+from components.download.sources import OWN, sample
 from components.publish import places
 from components.publish.options import NAME, SAMPLE_NAME, PublishOptions
 from components.retrain.options import PIPELINE, Distortions, FineTuning, RetrainOptions
@@ -172,7 +172,7 @@ def request(asked: argparse.Namespace) -> Request:
     # Now, and not when everything else is done.
     places.check_reachable(arguments["publish_dir"], arguments["name"])
     # The limits of the sources count for each client: one class after another there.
-    own = set(check_options(DownloadOptions.of(arguments))) <= {*WHOLE, "storage"}
+    own = OWN.issuperset(check_options(DownloadOptions.of(arguments)))
     parallelism = LOCAL_PARALLELISM if own else 1
     return Request(_new_run_dir(runs), arguments, parallelism, how.runner)
 

@@ -7,6 +7,7 @@ from typing import Any
 from components import settings
 from components.common.base.wording import counted
 from components.download.candidate import FETCHED_PER_CLASS, SAMPLES_PER_CLASS
+from components.download.sources import OWN
 from components.settings import ClusterOptions
 
 # Measured on two cores (README.md, docs/training.md): photos of 240 to 1,024 pixels from files to
@@ -54,7 +55,7 @@ def describe(
             f"        and {counted(steps, 'step')} of fine-tuning on the GPU (not measured; "
             f"{_time(steps * per_step)} on two cores)"
         )
-    if arguments["source"] not in ("sample", "folder", "storage"):
+    if not OWN.issuperset(arguments["source"].replace(" ", "").split(",")):
         lines.append("        and the download: as fast as the sources allow, minutes to hours")
     return lines
 

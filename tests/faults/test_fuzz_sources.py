@@ -21,7 +21,7 @@ from components.download.candidate import Candidate, Query
 from components.download.download import _row
 from components.download.gather import Admission, Tally
 from components.download.options import DownloadOptions
-from components.download.sources import commons, gbif, inaturalist, urls
+from components.download.sources import SEARCHED, candidates, inaturalist, urls
 
 SPECIES = Species("fly agaric", latin="Amanita muscaria", taxa=("Amanita muscaria",))
 MOST = 3 * inaturalist.PER_PAGE
@@ -125,7 +125,6 @@ ANSWERS = {
     )
     | ANY,
 }
-SOURCES = {"inaturalist": inaturalist, "gbif": gbif, "commons": commons}
 
 
 class Service:
@@ -165,7 +164,7 @@ def ask(source: str, answer: Any, taxon: Any) -> int:
     query = Query(SPECIES, options, cast(Fetcher, service))
     found = 0
     try:
-        for candidate in SOURCES[source].candidates(query):
+        for candidate in candidates(source)(query):
             check_candidate(candidate)
             found += 1
             assert found < MOST
@@ -174,7 +173,7 @@ def ask(source: str, answer: Any, taxon: Any) -> int:
     return found
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", SEARCHED)
 def test_answer_of_any_shape_gives_candidates_or_a_reason(source: str) -> None:
     @FEW
     @given(ANSWERS[source])

@@ -1,6 +1,6 @@
 """Counts and lists as people write them: 1 photo, 2 photos; a, b and 3 more."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
@@ -16,6 +16,12 @@ def counted(number: int, singular: str, plural: str = "") -> str:
         ('1 photo', '0 classes')
     """
     return f"{number} {singular if number == 1 else plural or f'{singular}s'}"
+
+
+def joined(names: Iterable[str], last: str = "and") -> str:
+    """Names in a sentence: "a", "a and b", "a, b and c"."""
+    *first, end = names
+    return f"{', '.join(first)} {last} {end}" if first else end
 
 
 def named(names: Sequence[str], *, most: int, longest: int) -> str:

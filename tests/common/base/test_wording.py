@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.common.base.wording import counted, named
+from components.common.base.wording import counted, joined, named
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,11 @@ def test_count_is_written_as_people_do(number: int, words: tuple[str, ...], said
 )
 def test_names_of_strangers_are_short_and_printable(names: list[str], shown: str) -> None:
     assert named(names, most=2, longest=4) == shown
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [(["a"], "a"), (["a", "b"], "a or b"), (iter("abc"), "a, b or c")],
+)
+def test_names_in_a_sentence(names: list[str], text: str) -> None:
+    assert joined(names, "or") == text

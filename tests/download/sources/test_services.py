@@ -14,10 +14,9 @@ from components.common.dataset.photo import Photo
 from components.common.dataset.species import Species, as_parameter
 from components.download.download import download
 from components.download.options import DownloadOptions
-from components.download.sources import inaturalist
+from components.download.sources import SEARCHED, inaturalist
 from programs.check_sources import __main__ as check_sources
 
-LIVE = ["inaturalist", "gbif", "commons"]
 SPECIES = as_parameter([Species("fly agaric", latin=NAME, taxa=(NAME,))])
 
 
@@ -36,7 +35,7 @@ def fetched(tmp_path: Path, source: str, **options: object) -> list[Photo]:
     return [row for row, _ in stored]
 
 
-@pytest.mark.parametrize("source", LIVE)
+@pytest.mark.parametrize("source", SEARCHED)
 def test_photos_come_with_their_provenance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
@@ -54,7 +53,7 @@ def test_photos_come_with_their_provenance(
     assert row.source_page in written
 
 
-@pytest.mark.parametrize("source", LIVE)
+@pytest.mark.parametrize("source", SEARCHED)
 def test_one_photo_an_observation_and_few_an_author(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
@@ -66,7 +65,7 @@ def test_one_photo_an_observation_and_few_an_author(
     assert len({row.observation for row in rows}) == 7
 
 
-@pytest.mark.parametrize("source", LIVE)
+@pytest.mark.parametrize("source", SEARCHED)
 def test_licences_are_checked_for_each_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
@@ -182,7 +181,7 @@ def test_commons_is_not_asked_without_a_contact(tmp_path: Path) -> None:
         fetched(tmp_path, "commons", contact="")
 
 
-@pytest.mark.parametrize("source", LIVE)
+@pytest.mark.parametrize("source", SEARCHED)
 def test_changed_answer_says_which_service_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
@@ -193,7 +192,7 @@ def test_changed_answer_says_which_service_changed(
             fetched(tmp_path, source)
 
 
-@pytest.mark.parametrize("source", LIVE)
+@pytest.mark.parametrize("source", SEARCHED)
 def test_source_check_is_content_with_the_documented_shape(
     monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
