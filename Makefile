@@ -102,7 +102,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest
 IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: setup  ## all tests
+test: setup  ## all tests but those of the next lines
 	@$(PYTEST) $(IN_PARALLEL)
 
 .PHONY: test-faults

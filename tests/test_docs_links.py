@@ -10,7 +10,7 @@ from PIL import Image
 
 DOCUMENTS = [
     path
-    for path in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]
     if path.is_file()
 ]
 IDS = [str(path.relative_to(ROOT)) for path in DOCUMENTS]

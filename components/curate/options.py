@@ -38,5 +38,6 @@ class CurateOptions(Division):
         "",
         "ledger of an earlier run (its folder ledger/): what it placed stays placed; a path, "
         "gs://… or s3://…; empty for none",
+        place="read",
     )
     decisions: str = decisions_option()

@@ -26,13 +26,17 @@ class DownloadOptions(Options):
         "folder with one subfolder of photos per class, or a gs:// or s3:// prefix of such",
         on_cluster="folder with one subfolder of photos per class, which is packed and uploaded "
         "(--upload_to); or a gs:// or s3:// prefix of such",
+        place="read",
     )
     url_list: str = option(
-        "", "txt, csv or parquet file of addresses with their labels, for the source urls"
+        "",
+        "txt, csv or parquet file of addresses with their labels, for the source urls",
+        place="read",
     )
     imagenet: str = option(
         IMAGENET_ARCHIVE,
         "archive or URL list for the source imagenet; {wordnet_id} stands for the class's id",
+        place="read",
     )
     per_class: int = option(
         0,

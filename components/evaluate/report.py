@@ -1,4 +1,8 @@
-"""report.html: the figures of one evaluation, for people. Its words are in the template."""
+"""report.html: the figures of one evaluation, for people.
+
+Most words are in the template; sentences that depend on the figures, and the charts' titles
+(report_charts.py), are here.
+"""
 
 import math
 from collections import Counter

@@ -37,6 +37,7 @@ class PublishOptions(Options):
         "beside the runs",
         on_cluster="gs:// or s3:// place of published models (default: published below "
         "--store_prefix)",
+        place="written",
     )
     # A model of drawings must never replace one of photos.
     name: str = option(

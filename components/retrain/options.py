@@ -143,6 +143,7 @@ class RetrainOptions(Options):
         "on; empty: the cache folder, for python -m components.retrain OUTPUT_DIR",
         on_cluster="gs:// or s3:// place for checkpoints of fine-tuning (default: on the volume of "
         "--cache_claim, else below --store_prefix)",
+        place="written",
     )
     weights: str = weights_option()
     cache_dir: str = cache_dir_option()

@@ -17,13 +17,10 @@ from components.common.base.files import default_cache_dir
 from components.common.base.step import EVENTS_VARIABLE
 from components.common.store import storage
 from components.download.sources import OFFLINE
-from programs.run.options import Request
+from programs.run.options import PLACES, Request
 
 NAME = "docker"  # of this runner, in the options
 RUN_LABEL = "wild-mushrooms.run"
-# Read by the steps, if given; a file is mounted alone, a folder whole.
-_READ = ("image_dir", "url_list", "weights", "earlier_ledger", "decisions")
-_WRITTEN = ("cache_dir", "publish_dir", "checkpoint_path")
 # What the object stores' clients and the fetcher go by; no file among them but the credentials.
 _PASSED_ON = ("AWS_", "STORAGE_EMULATOR_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _GOOGLE_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -106,7 +103,7 @@ def _client() -> Iterator["docker.DockerClient"]:
 
 def _needs_network(request: Request) -> bool:
     arguments = request.arguments
-    places = (arguments[name] for name in (*_READ, *_WRITTEN))
+    places = (arguments[name] for name in PLACES)
     sources = set(arguments["source"].replace(" ", "").split(","))
     return not sources <= OFFLINE or any(storage.is_uri(place) for place in places)
 
@@ -122,16 +119,26 @@ def _environment(request: Request) -> dict[str, str]:
 
 
 def _mounts(request: Request) -> list[Mount]:
-    arguments = request.arguments
-    read = {arguments[name] for name in _READ}
-    if "://" not in arguments["imagenet"]:  # a pattern of names
-        read.add(str(Path(arguments["imagenet"].partition("{")[0]).parent))
-    read.add(_environment(request).get(_GOOGLE_CREDENTIALS, ""))
-    written = {str(request.run_dir), *(arguments[name] for name in _WRITTEN)}
+    # What is read, if given: a file is mounted alone, a folder whole, of a pattern its folder.
+    read = {_before_pattern(place) for place in _places(request, "read")}
+    read |= {value for name, value in _environment(request).items() if name == _GOOGLE_CREDENTIALS}
+    written = {str(request.run_dir), *_places(request, "written")}
     mounts = {}
-    for place in sorted(place for place in written if place and "://" not in place):
+    for place in sorted(written):
         Path(place).mkdir(parents=True, exist_ok=True)
         mounts[place] = Mount(place, place, type="bind")
-    for place in sorted(place for place in read if place and "://" not in place):
+    for place in sorted(read):
         mounts.setdefault(place, Mount(place, place, type="bind", read_only=True))
     return list(mounts.values())
+
+
+def _places(request: Request, kind: str) -> list[str]:
+    """Folders and files of this machine that steps read, or write."""
+    named = [request.arguments[name] for name, of_kind in PLACES.items() if of_kind == kind]
+    return [place for place in named if place and "://" not in place]
+
+
+def _before_pattern(place: str) -> str:
+    """The folder of names that hold a pattern, such as folder/{wordnet_id}.tar; else the place."""
+    before, pattern, _ = place.partition("{")
+    return before.rpartition("/")[0] if pattern and not Path(place).exists() else place

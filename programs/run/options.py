@@ -56,6 +56,10 @@ DEFAULTS: dict[str, Any] = {
     )
     if declared.in_pipeline
 }
+# Those that name a file, a folder or an address of a store: whether steps read it or write it.
+PLACES = {
+    field.name: declared.place for field, declared in options.declarations(*KINDS) if declared.place
+}
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,7 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
     if not arguments["name"]:
         sources = check_options(DownloadOptions.of(arguments))
         arguments["name"] = SAMPLE_NAME if sources == ["sample"] else NAME
-    paths = ("image_dir", "url_list", "imagenet", "weights", "cache_dir")
-    for name in (*paths, "earlier_ledger", "decisions"):
+    for name in PLACES:
         if arguments[name] and "://" not in arguments[name]:
             arguments[name] = os.path.abspath(os.path.expanduser(arguments[name]))
     if arguments["weights"] and not Path(arguments["weights"]).is_file():

@@ -61,7 +61,7 @@ def check_store(upload_to: str, cluster: ClusterOptions) -> None:
     Raises:
         InputError: one is Amazon's, and the other is not.
     """
-    if upload_to.startswith("gs://"):
+    if not storage.canonical(upload_to).startswith("s3://"):
         return
     here, there = endpoint_of(upload_to), cluster.store_endpoint
     if _is_amazon(here) and there and not _is_amazon(there):

@@ -10,6 +10,8 @@ import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE
 from private_docker import Images, PrivateDocker
 
+from components import __version__
+
 MAX_MB = {"data": 1000, "train": 2400, "tensorboard": 500}
 KINDS = sorted(MAX_MB)
 STEPS = {
@@ -47,7 +49,7 @@ def test_image_has_a_numeric_user_no_entrypoint_and_says_what_it_is(
     assert int(user) > 0
     assert not inspected["Entrypoint"]
     labels = inspected["Labels"]
-    assert labels["org.opencontainers.image.version"] == "0.1.0"
+    assert labels["org.opencontainers.image.version"] == __version__
     revision = labels["org.opencontainers.image.revision"]
     assert revision[:12] == images.names[kind].partition(":")[2][:12]
 

@@ -20,7 +20,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from components.common.base.errors import InputError
 
@@ -42,6 +42,7 @@ class Declared:
         pattern: regular expression that a text, or each of several, must match as a whole.
         form: what the pattern asks for, in words.
         on_cluster: the meaning for a run on a cluster, where that differs.
+        place: for a file or folder, or an address of a store: whether steps read it or write it.
         in_commands: False for a parameter of the pipeline that no command line takes.
         in_pipeline: False for what is no parameter of the pipeline.
     """
@@ -55,6 +56,7 @@ class Declared:
     pattern: str = ""
     form: str = ""
     on_cluster: str = ""
+    place: Literal["", "read", "written"] = ""
     in_commands: bool = True
     in_pipeline: bool = True
 
@@ -116,6 +118,7 @@ cache_dir_option = functools.partial(
     "",
     "folder that keeps photos, networks and vectors for later runs; empty: the user's cache folder",
     on_cluster="folder on the volume of --cache_claim (default: there, if there is one)",
+    place="written",
 )
 
 

@@ -24,6 +24,7 @@ weights_option = functools.partial(
     "pretrained weights file; empty: the usual ones, which are found by themselves",
     on_cluster="pretrained weights file on the volume of --cache_claim; that of the images by "
     "default",
+    place="read",
 )
 
 

@@ -108,3 +108,12 @@ def test_publishing_into_a_bucket_gets_a_network_and_no_folder(tmp_path: Path, p
     assert given["network_mode"] == "bridge"
     assert place not in mounted(given)
     assert not Path(place.partition("/")[0]).exists()
+
+
+@pytest.mark.usefixtures("_daemon")
+@pytest.mark.parametrize("pattern", ["{wordnet_id}.tar", "n{wordnet_id}.tar", "{wordnet_id}/a.tar"])
+def test_archives_named_by_a_pattern_are_seen_by_their_folder(tmp_path: Path, pattern: str) -> None:
+    given = asked(tmp_path, source="imagenet", imagenet=str(tmp_path / "archives" / pattern))
+    seen = mounted(given)
+    assert seen[str(tmp_path / "archives")] is False
+    assert str(tmp_path) not in seen
