@@ -24,9 +24,9 @@ WORKDIR /app
 COPY components/__init__.py components/
 COPY components/common/__init__.py components/common/
 COPY components/common/base/__init__.py components/common/base/errors.py \
-     components/common/base/files.py components/common/base/step.py \
-     components/common/base/temporary.py components/common/base/termination.py \
-     components/common/base/wording.py \
+     components/common/base/files.py components/common/base/options.py \
+     components/common/base/step.py components/common/base/temporary.py \
+     components/common/base/termination.py components/common/base/wording.py \
      components/common/base/
 COPY components/common/untrusted/__init__.py components/common/untrusted/arrays.py \
      components/common/untrusted/redact.py \
