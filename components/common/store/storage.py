@@ -74,7 +74,7 @@ def list_objects(prefix: str) -> Iterator[StoredObject]:
 
 
 def find(uri: str, *, max_bytes: int) -> tuple[bytes, str] | None:
-    """The content of one object, and its version as `replace_if` takes it; None without one.
+    """The content of one object, and its version as `write_if` takes it; None without one.
 
     Raises:
         InputError: the object is larger than `max_bytes`.
@@ -147,24 +147,17 @@ def write_place(place: str, data: bytes, *, what: str) -> None:
         _store(place).write(bucket, key, data)
 
 
-def create(uri: str, data: bytes) -> bool:
-    """Write an object where there is none; False where there is one, which stays as it is.
-
-    Of two processes that do so at once, one gets True: the store decides (`ifGenerationMatch=0` on
-    Google's, `If-None-Match: *` on S3; AWS, SeaweedFS and MinIO honour it).
-    """
-    return _write_if(uri, data, None)
-
-
-def replace_if(uri: str, data: bytes, version: str) -> bool:
+def write_if(uri: str, data: bytes, version: str | None) -> bool:
     """Write an object where it still is what `find` read; False where it is another by now.
 
-    As in `create`, the store decides (`ifGenerationMatch`, `If-Match`).
+    Of two processes that do so at once, one gets True: the store decides (`ifGenerationMatch` on
+    Google's, `If-Match` and `If-None-Match: *` on S3; AWS, SeaweedFS and MinIO honour it).
+
+    Args:
+        uri: of the object.
+        data: the content.
+        version: that `find` gave; None where there was no object.
     """
-    return _write_if(uri, data, version)
-
-
-def _write_if(uri: str, data: bytes, version: str | None) -> bool:
     bucket, key = _object(uri)
     with _explained(uri, "written"):
         if _store(uri).write_if(bucket, key, data, version):

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from components.common.base.errors import InputError
+
 # What a table may take in memory, whatever its rows, and beside that for each of them.
 ALLOWANCE_BYTES = 64 * 1024**2
 ROW_BYTES = 8 * 1024
@@ -74,6 +76,21 @@ def read(
         if name not in nullable and _lacks_values(table.column(name)):
             raise pa.ArrowInvalid("a value is missing in it")
     return table
+
+
+@contextlib.contextmanager
+def explained(path: Path, max_bytes: int) -> Iterator[None]:
+    """Name the file in errors.
+
+    Raises:
+        InputError: it is missing, too large or, by what the block raises, damaged.
+    """
+    if not path.is_file() or path.stat().st_size > max_bytes:
+        raise InputError(f"{path} is missing or larger than {max_bytes} bytes")
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
 
 
 def _lacks_values(column: pa.ChunkedArray) -> bool:
