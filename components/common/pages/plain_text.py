@@ -1,0 +1,38 @@
+"""Text without HTML, made of Jinja2 templates: Markdown, and lines for a terminal.
+
+The template of a module lies beside it: model_card.py has model_card.jinja. Nothing is escaped by
+itself, since HTML's escapes would be shown: what comes from strangers goes through a filter.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+
+def render(
+    module: str, filters: Mapping[str, Callable[..., str]] | None = None, **values: object
+) -> str:
+    """The text of a module, with one end of a line at its end.
+
+    Args:
+        module: `__file__` of the module, beside which its template lies.
+        filters: of the template, beside Jinja2's own.
+        values: what the template names.
+
+    Raises:
+        ValueError: the template names a value that is missing.
+    """
+    # Here, since a command that only shows its options needs none.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+
+    page = Path(module).with_suffix(".jinja")
+    environment = Environment(  # noqa: S701 - no HTML
+        loader=FileSystemLoader(page.parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(filters or {})
+    try:
+        return environment.get_template(page.name).render(**values).rstrip() + "\n"
+    except UndefinedError as error:
+        raise ValueError(str(error)) from error
