@@ -37,7 +37,7 @@ from components.evaluate.evaluation import (
     FOLDER,
     HELD_OUT,
     LEARNED,
-    Answer,
+    EvaluatedPhoto,
     Evaluation,
     Unusable,
 )
@@ -78,13 +78,13 @@ def evaluate(
         for path, part in ((training, TEST), (demo, DEMO))
         if path is not None
     ]
-    held_out, _ = _ask_all(model, sources)
-    own: list[Answer] = []
+    held_out = [answer for source in sources for answer in ask(model, source)[0]]
+    own: list[EvaluatedPhoto] = []
     unusable: list[Unusable] = []
     seen: frozenset[str] = frozenset()
     if folder is not None:
         source, unusable = folder_source(folder, model.classes)
-        own, bad = _ask_all(model, [source])
+        own, bad = ask(model, source)
         unusable += bad
         seen = _seen_before(model, source)
         for caution in _told_of(len(seen), len(own)):
@@ -100,21 +100,11 @@ def evaluate(
     return result
 
 
-def _ask_all(model: Model, sources: Iterable[Source]) -> tuple[list[Answer], list[Unusable]]:
-    answers: list[Answer] = []
-    unusable: list[Unusable] = []
-    for source in sources:
-        answered, bad = ask(model, source)
-        answers += answered
-        unusable += bad
-    return answers, unusable
-
-
 def _evaluation(
     model: Model,
     sources: Sequence[Source],
-    held_out: list[Answer],
-    own: list[Answer],
+    held_out: list[EvaluatedPhoto],
+    own: list[EvaluatedPhoto],
     seen: Collection[str],
     unusable: Iterable[Unusable],
 ) -> Evaluation:
@@ -132,10 +122,10 @@ def _evaluation(
         unusable: files that were left out.
     """
 
-    def measured(name: str, answers: Sequence[Answer]) -> PartFigures:
+    def measured(name: str, answers: Sequence[EvaluatedPhoto]) -> PartFigures:
         return measure_part(name, model.classes, arrays(answers))
 
-    def arrays(answers: Sequence[Answer]) -> Outcomes:
+    def arrays(answers: Sequence[EvaluatedPhoto]) -> Outcomes:
         return outcomes(answers, model.classes, rule=model.description.unknown is not None)
 
     parts = [
