@@ -21,6 +21,7 @@ from components.common.model.layout import REFERENCES
 from components.common.model.model import TOP_K, Model
 from components.common.model.model_place import METRICS_KIND
 from components.common.model.references import References
+from components.common.pages.text import Share
 from components.common.untrusted import sealed
 from components.evaluate.answers import (
     Source,
@@ -41,7 +42,7 @@ from components.evaluate.evaluation import (
     Evaluation,
     Unusable,
 )
-from components.evaluate.measure import Outcomes, PartFigures, Share, measure_part
+from components.evaluate.measure import Outcomes, PartFigures, measure_part
 from components.evaluate.report import render
 
 FLAGGED = frozenset({OTHER_CLASS, DOUBTFUL_SUBJECT})  # by curation, in parts that it does not prune

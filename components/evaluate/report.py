@@ -9,7 +9,7 @@ from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K
 from components.common.model.model_place import version_of
 from components.common.pages import page, plot
-from components.common.pages.text import between, percent, shortened
+from components.common.pages.text import Share, between, percent, shortened
 from components.common.photos import thumbnails
 from components.evaluate import report_charts
 from components.evaluate.curves import believed, risk_coverage
@@ -17,7 +17,6 @@ from components.evaluate.evaluation import FOLDER, HELD_OUT, LEARNED, Evaluation
 from components.evaluate.measure import (
     Outcomes,
     PartFigures,
-    Share,
     losses,
     mean_interval,
     reliability,

@@ -64,7 +64,8 @@ def _reliability(
     bins = reliability(scores.max(axis=1), scores.argmax(axis=1) == outcomes.true)
     most = max(group.right.total for group in bins)
     spoken = "; ".join(
-        f"stated {percent(group.confidence)}, right {percent(group.right.value)} of {group.right.total}"
+        f"stated {percent(group.confidence)}, "
+        f"right {percent(group.right.value)} of {group.right.total}"
         for group in bins
     )
     dots = Line(

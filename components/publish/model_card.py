@@ -55,10 +55,9 @@ def render(
     losses, rejected = facts.get("log_loss"), facts.get("rejected")
     parts = [part for part in (TRAINING, VALIDATION, TEST) if part in description.photos]
     matrix = _confusion(description, figures)
-    filters = {"json": json.dumps, "plain": escape, "code": code, "share": share}
     return plain_text.render(
         __file__,
-        {**filters, "options": _options},
+        {"json": json.dumps, "plain": escape, "code": code, "share": share, "options": _options},
         layout=layout,
         attribution=ATTRIBUTION,
         warning=WARNING,

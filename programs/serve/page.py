@@ -4,7 +4,7 @@ from components.common.model.description import ModelDescription
 from components.common.pages import page
 from programs.serve import upload
 from programs.serve.answer import Measured
-from programs.serve.upload import Limits
+from programs.serve.options import Limits
 
 MAX_NAMED = 40  # classes that are named on the page
 NO_RULE = (

@@ -13,7 +13,7 @@ from components.common.model.description import ModelDescription, read_descripti
 from components.common.pages import text
 from programs.serve import figures, page
 from programs.serve.answer import Measured
-from programs.serve.upload import Limits
+from programs.serve.options import Limits
 
 MEASURED = Measured(accuracy=0.69, accuracy_low=0.54, accuracy_high=0.81, photos=42)
 
