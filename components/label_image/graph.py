@@ -50,8 +50,7 @@ class Preprocessing:
     """How a photo becomes the network's input.
 
     Attributes:
-        height: pixels.
-        width: pixels.
+        height, width: pixels.
         mean: subtracted from each value, which is 0 to 255.
         std: what the difference is divided by.
     """
