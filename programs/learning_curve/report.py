@@ -97,7 +97,7 @@ def text(curve: Curve) -> str:
 def remarks(curve: Curve) -> list[str]:
     """What the figures say, and how surely; the words are in the template."""
     before, last = curve.points[-2:]
-    said = plain_text.render(
+    return plain_text.paragraphs(
         __file__,
         {"percent": percent},
         before=before,
@@ -106,7 +106,6 @@ def remarks(curve: Curve) -> list[str]:
         step=statistics.median(last.right) - statistics.median(before.right),
         few=FEW,
     )
-    return [" ".join(paragraph.split()) for paragraph in said.split("\n\n")]
 
 
 def _cells(point: Point) -> tuple[str, ...]:

@@ -36,3 +36,11 @@ def render(
         return environment.get_template(page.name).render(**values).rstrip() + "\n"
     except UndefinedError as error:
         raise ValueError(str(error)) from error
+
+
+def paragraphs(
+    module: str, filters: Mapping[str, Callable[..., str]] | None = None, **values: object
+) -> list[str]:
+    """As `render`, but its paragraphs, each on one line; what is between them is an empty line."""
+    said = render(module, filters, **values).split("\n\n")
+    return [" ".join(paragraph.split()) for paragraph in said if paragraph.strip()]
