@@ -17,12 +17,7 @@ from components.common.photos import file_types
 from components.common.untrusted.redact import check_no_secret, without_secrets
 from components.common.web.fetch import Fetcher
 from components.common.web.fetch_outcome import FetchError, HostUnreachable
-from components.download.candidate import (
-    FETCHED_PER_CLASS,
-    Candidate,
-    Query,
-    expanded,
-)
+from components.download.candidate import FETCHED_PER_CLASS, Candidate, Query
 from components.download.gather import Admission, Tally, gather
 from components.download.options import DownloadOptions
 from components.download.sources import (
@@ -149,7 +144,7 @@ def class_names(options: DownloadOptions) -> list[str] | None:
 
 def _fetcher(options: DownloadOptions) -> Fetcher:
     return Fetcher(
-        expanded(options.cache_dir) if options.cache_dir else default_cache_dir(),
+        Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir(),
         contact=options.contact,
         allowed_hosts=[host.strip() for host in options.allow_private_hosts.split(",")],
         workers=options.workers,

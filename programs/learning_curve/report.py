@@ -76,7 +76,15 @@ def run_page(image_dir: Path, folder: Path) -> str:
 def files(curve: Curve) -> dict[str, str]:
     """The contents of the files, by their suffix."""
     return {
-        "html": _page(curve),
+        "html": page.render(
+            __file__,
+            curve=curve,
+            picture=plot.svg(_chart(curve)),
+            cautions=[RENDERED] if curve.rendered else [],
+            headers=HEADERS,
+            rows=[_cells(point) for point in curve.points],
+            remarks=remarks(curve),
+        ),
         "svg": plot.svg_file(_chart(curve)),
         "csv": _figures(curve),
     }
@@ -172,15 +180,3 @@ def _chart(curve: Curve) -> Chart:
 def _ticks(sizes: Sequence[float]) -> list[tuple[float, str]]:
     """Names of the sizes; of two that round to the same number only the larger one."""
     return [(size, name) for name, size in {f"{size:.0f}": size for size in sizes}.items()]
-
-
-def _page(curve: Curve) -> str:
-    return page.render(
-        __file__,
-        curve=curve,
-        picture=plot.svg(_chart(curve)),
-        cautions=[RENDERED] if curve.rendered else [],
-        headers=HEADERS,
-        rows=[_cells(point) for point in curve.points],
-        remarks=remarks(curve),
-    )

@@ -88,33 +88,17 @@ def find(uri: str, *, max_bytes: int) -> tuple[bytes, str] | None:
     return content
 
 
-def read(uri: str, *, max_bytes: int) -> bytes:
-    """The content of one object.
-
-    Raises:
-        InputError: there is no such object, or it is larger than `max_bytes`.
-    """
-    content = find(uri, max_bytes=max_bytes)
-    if content is None:
-        raise InputError(f"{uri} cannot be read: there is no such object")
-    return content[0]
-
-
 def read_place(place: str, *, max_bytes: int) -> bytes:
     """The content of a file or, for gs:// and s3://, of an object.
 
     Raises:
         InputError: there is none, or it is larger than `max_bytes`.
     """
-    if is_uri(place):
-        return read(place, max_bytes=max_bytes)
-    path = Path(place).expanduser()
-    if not path.is_file():
+    data = find_place(place, max_bytes=max_bytes)
+    if data is None and is_uri(place):
+        raise InputError(f"{place} cannot be read: there is no such object")
+    if data is None:
         raise InputError(f"there is no file at {place}")
-    with path.open("rb") as file:
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise InputError(f"{place} is larger than {max_bytes} bytes")
     return data
 
 
@@ -123,9 +107,14 @@ def find_place(place: str, *, max_bytes: int) -> bytes | None:
     if is_uri(place):
         content = find(place, max_bytes=max_bytes)
         return content[0] if content else None
-    if not Path(place).expanduser().is_file():
+    path = Path(place).expanduser()
+    if not path.is_file():
         return None
-    return read_place(place, max_bytes=max_bytes)
+    with path.open("rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise InputError(f"{place} is larger than {max_bytes} bytes")
+    return data
 
 
 def write_place(place: str, data: bytes, *, what: str) -> None:
