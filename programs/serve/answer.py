@@ -150,12 +150,7 @@ def answer(model: Model, references: References | None, photo: bytes, wish: Wish
         ],
         activation_map=_spotlight(model, photo, prediction, closest) if wish.activation else None,
         similar=[_similar(reference) for reference in alike],
-        model=ModelName(
-            head_sha256=description.head_sha256,
-            version=description.version,
-            classes=list(model.classes),
-            rendered=description.rendered,
-        ),
+        model=ModelName.model_validate(description, from_attributes=True),
         warning=text.WARNING,
     )
 

@@ -22,19 +22,20 @@ def render(
         ValueError: the template names a value that is missing.
     """
     # Here, since a command that only shows its options needs none.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+    import jinja2
 
     page = Path(module).with_suffix(".jinja")
-    environment = Environment(  # noqa: S701 - no HTML
-        loader=FileSystemLoader(page.parent),
-        undefined=StrictUndefined,
+    environment = jinja2.Environment(
+        autoescape=jinja2.select_autoescape(),  # in HTML only
+        loader=jinja2.FileSystemLoader(page.parent),
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(filters or {})
     try:
         return environment.get_template(page.name).render(**values).rstrip() + "\n"
-    except UndefinedError as error:
+    except jinja2.UndefinedError as error:
         raise ValueError(str(error)) from error
 
 
