@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K
@@ -29,15 +28,6 @@ SHADES = 4  # of the confusion matrix: classes right1 to right4 and wrong1 to wr
 MAX_NAMED = 100  # files that were left out
 
 Row = Sequence[object]
-
-
-@dataclass(frozen=True)
-class MixUp:
-    """How often photos of one class were taken for another."""
-
-    true: str
-    answer: str
-    count: int
 
 
 def render(evaluation: Evaluation) -> str:
@@ -95,8 +85,8 @@ def _recall_and_loss(part: PartFigures) -> list[str]:
     ]
 
 
-def _mix_ups(part: PartFigures) -> list[MixUp]:
-    """The most frequent confusions that happened more than once."""
+def _mix_ups(part: PartFigures) -> list[tuple[str, str, int]]:
+    """True class, answer and count of the most frequent confusions that happened more than once."""
     labels = [figures.label for figures in part.classes]
     counts = Counter(
         {
@@ -106,7 +96,7 @@ def _mix_ups(part: PartFigures) -> list[MixUp]:
             if true != answer and count > 1
         }
     )
-    return [MixUp(*classes, count) for classes, count in counts.most_common(MIX_UPS)]
+    return [(true, answer, count) for (true, answer), count in counts.most_common(MIX_UPS)]
 
 
 def _turned_away(outcomes: Outcomes) -> dict[str, Share]:
