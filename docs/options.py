@@ -21,7 +21,7 @@ from components.retrain.options import (
 from components.settings import ClusterOptions
 from programs.learning_curve.__main__ import CurveOptions
 from programs.run.options import RunOptions
-from programs.serve.__main__ import ServeOptions
+from programs.serve.options import ServeOptions
 from programs.submit.submit import SubmitOptions
 from programs.submit.target import Place
 

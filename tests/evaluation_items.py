@@ -7,7 +7,7 @@ from components.common.model.description import ModelDescription
 from components.common.model.unknown import UnknownRule
 from components.common.photos import images
 from components.evaluate.answers import outcomes
-from components.evaluate.evaluation import HELD_OUT, Answer, Evaluation, Mistake
+from components.evaluate.evaluation import HELD_OUT, EvaluatedPhoto, Evaluation, Mistake
 from components.evaluate.measure import Outcomes, PartFigures, measure_part
 
 CLASSES = ("daisy", "rose", "tulip", "violet")
@@ -43,7 +43,7 @@ def answer(
     uncalibrated: tuple[float, ...] | None = None,
     familiarity: float | None = None,
     classes: tuple[str, ...] = CLASSES,
-) -> Answer:
+) -> EvaluatedPhoto:
     """An answer to a credited photo; called unknown where it is stranger than 95 %."""
     photo = Photo(
         true,
@@ -55,10 +55,10 @@ def answer(
     predicted = classes[int(np.argmax(probabilities))]
     unknown = familiarity is not None and familiarity < RULE.false_rejection_rate
     uncalibrated = uncalibrated or probabilities
-    return Answer(photo, part, predicted, probabilities, uncalibrated, familiarity, unknown)
+    return EvaluatedPhoto(photo, part, predicted, probabilities, uncalibrated, familiarity, unknown)
 
 
-def sixty_answers() -> list[Answer]:
+def sixty_answers() -> list[EvaluatedPhoto]:
     """52 of 60 right: six roses taken for daisies, two for tulips."""
     right = [
         answer(label, tuple(0.85 if one == label else 0.05 for one in CLASSES), part)
@@ -71,7 +71,7 @@ def sixty_answers() -> list[Answer]:
 
 
 def evaluation(
-    answers: list[Answer] | None = None,
+    answers: list[EvaluatedPhoto] | None = None,
     model: ModelDescription | None = None,
     *,
     pictures: tuple[bytes, bytes, bytes] = (jpeg(), jpeg(), jpeg()),

@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.speed import frame
+from benchmarks.speed.bars import Bar, bars_file
 from benchmarks.speed.frame import Row, Series
 from benchmarks.speed.materials import Bench
 from components.common.base.errors import InputError
 from components.common.base.step import run_command
-from components.common.pages import plot
-from components.common.pages.chart import Bar
 
 # In the order in which they run; the modules of this folder of the same names.
 ROWS = (
@@ -86,7 +85,7 @@ def picture(rows: Sequence[Row]) -> str:
         ]
         if len(bars) > 1:
             groups.append((row.work, bars))
-    return plot.bars_file("Speed of each way beside the fastest for the same work", groups)
+    return bars_file("Speed of each way beside the fastest for the same work", groups)
 
 
 def _remark(series: Series) -> str:

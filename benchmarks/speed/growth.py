@@ -25,7 +25,7 @@ from benchmarks.speed.materials import SCRIPTS, Bench
 from components.common.base.errors import InputError
 from components.common.base.step import run_command
 from components.common.pages import chart, plot
-from components.common.pages.chart import Chart, Line
+from components.common.pages.chart import Axis, Chart, Line
 
 SIZES = (1_000, 10_000, 100_000)
 MOST_BOTTLENECKS = 10_000
@@ -112,6 +112,13 @@ def exponent(points: list[Point]) -> float:
     return math.log(last.seconds / first.seconds) / math.log(last.photos / first.photos)
 
 
+def powers_axis(label: str, values: Sequence[float]) -> Axis:
+    """A logarithmic axis from one power of 10 to another around values above 0."""
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    ticks = [(10.0**power, f"{10.0**power:,g}") for power in range(low, max(high, low + 1) + 1)]
+    return Axis(label, ticks[0][0], ticks[-1][0], ticks, logarithmic=True)
+
+
 def picture(curves: Mapping[str, Sequence[chart.Point]], up: str) -> str:
     """Growth on two logarithmic scales, as an SVG file.
 
@@ -122,8 +129,8 @@ def picture(curves: Mapping[str, Sequence[chart.Point]], up: str) -> str:
     photos, values = zip(*itertools.chain(*curves.values()), strict=True)
     drawn = Chart(
         f"{up} by number of photos: {', '.join(curves)}",
-        chart.powers_axis("photos", photos),
-        chart.powers_axis(up, values),
+        powers_axis("photos", photos),
+        powers_axis(up, values),
         [Line(points, name) for name, points in curves.items()],
     )
     return plot.svg_file(drawn)

@@ -107,7 +107,8 @@ def clean(
                 remarks = [flag for flag in verdict.photo.flags if flag in QUALITY_FLAGS]
                 flags.update(remarks)
                 flagged += bool(remarks)
-                row = _row(verdict.photo, verdict.clean)
+                width, height = verdict.clean.width, verdict.clean.height
+                row = dataclasses.replace(verdict.photo, width=width, height=height)
                 good.add(row, verdict.clean.data, sha256=verdict.sha256)
         # Inside the block: an error here leaves neither dataset behind.
         if not options.part:
@@ -251,10 +252,6 @@ def _add_reject(rejects: DatasetWriter, verdict: Verdict, most: int) -> int:
     extension = file_types.extension(verdict.source)
     rejects.add(photo, data, extension=extension, measured=verdict.measured)
     return len(data)
-
-
-def _row(photo: Photo, clean_photo: CleanPhoto) -> Photo:
-    return dataclasses.replace(photo, width=clean_photo.width, height=clean_photo.height)
 
 
 def _check_every_class(

@@ -1,6 +1,7 @@
 """The step `curate` as a command."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 
 from components.common.base import options
@@ -35,14 +36,7 @@ def main() -> None:
 
 
 def _command(arguments: argparse.Namespace) -> None:
-    outputs = Outputs(
-        arguments.training,
-        arguments.demo,
-        arguments.rejects,
-        arguments.ledger,
-        arguments.facts,
-        arguments.page,
-    )
+    outputs = Outputs(**{field.name: getattr(arguments, field.name) for field in fields(Outputs)})
     curate(
         arguments.images,
         arguments.bottlenecks,

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.common.dataset import decisions, vocabulary
+from components.common.dataset import decisions
 from components.common.dataset.decisions import Decisions
-from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import (
     DOUBTFUL_SUBJECT,
     EXACT_DUPLICATE,
@@ -18,6 +17,7 @@ from components.common.dataset.vocabulary import (
     OTHER_CLASS,
     QUALITY_FLAGS,
     RENDERED,
+    short,
 )
 from components.common.pages import page
 from components.common.photos import images, thumbnails
@@ -44,27 +44,6 @@ class Section:
     def count(self) -> int:
         """Photos of the section, shown or not."""
         return sum(len(entries) for _, entries in self.groups) + self.left_out
-
-
-@dataclass(frozen=True)
-class _Card:
-    """A photo as the page shows it.
-
-    Attributes:
-        photo: its row of the manifest.
-        place: of its class among all.
-        thumbnail: JPEG; empty where there is none.
-        state: in which part it is, or why in none.
-        remarks: what else there is to say of it.
-        choices: what a person can decide of it.
-    """
-
-    photo: Photo
-    place: int
-    thumbnail: bytes
-    state: str
-    remarks: list[str]
-    choices: list[str]
 
 
 @dataclass
@@ -109,14 +88,18 @@ def choose(entries: Sequence[Entry]) -> Shown:
         key=lambda entry: (entry.judged.odds or 0, _name(entry)),
     )
     in_two = [entry for entry in curated if entry.photo.reason == IN_TWO_CLASSES]
+    flagged = [
+        entry for entry in curated if not entry.photo.reason and QUALITY & set(entry.photo.flags)
+    ]
+    by_hand = [entry for entry in curated if entry.decision]
     sections = [
         _section(OTHER_CLASS, [("", other)]),
         _section(NO_MUSHROOM, [("", foreign)]),
         _section(IN_TWO_CLASSES, _by_group(in_two)),
         _section("copies", _by_group(_copies(curated))),
-        _section(UNUSABLE, _by_reason(unusable)),
-        _section("remarks", _by_remark(curated)),
-        _section("by-hand", _by_decision(curated)),
+        _section(UNUSABLE, _grouped(unusable, lambda entry: short(entry.photo.reason))),
+        _section("remarks", _grouped(flagged, _remarks)),
+        _section("by-hand", _grouped(by_hand, lambda entry: entry.decision)),
     ]
     in_sections = {
         _name(entry) for section in sections for _, group in section.groups for entry in group
@@ -124,7 +107,9 @@ def choose(entries: Sequence[Entry]) -> Shown:
     rest = [
         entry for entry in curated if not entry.photo.reason and _name(entry) not in in_sections
     ]
-    sections.append(_section(USED, _by_class(rest), most=MAX_USED_SHOWN))
+    sections.append(
+        _section(USED, _grouped(rest, lambda entry: entry.photo.label), most=MAX_USED_SHOWN)
+    )
     return Shown(tuple(section for section in sections if section.count))
 
 
@@ -137,7 +122,6 @@ def render(shown: Shown, content: Mapping[str, Any], by_hand: Decisions) -> str:
         by_hand: decisions made before; the export of the page holds them too.
     """
     small = dict(zip(shown.small, thumbnails.fit(list(shown.small.values())), strict=True))
-    places = {label: place for place, label in enumerate(content["classes"])}
     entries = [
         entry for section in shown.sections for _, group in section.groups for entry in group
     ]
@@ -148,11 +132,15 @@ def render(shown: Shown, content: Mapping[str, Any], by_hand: Decisions) -> str:
         rendered=any(RENDERED in entry.photo.flags for entry in entries),
         total=content["total"],
         subject_judged=content["subject_judged"],
-        columns=[vocabulary.short(name) for name in columns],
+        columns=[short(name) for name in columns],
         funnel=_funnel(content["classes"], columns),
         sections=shown.sections,
-        card_of=lambda entry: _card(entry, small, places),
-        labels=list(places),
+        thumbnail_of=lambda entry: small.get(_name(entry)),
+        choices_of=_choices,
+        short=short,
+        other_class=OTHER_CLASS,
+        not_remarked=(RENDERED, OTHER_CLASS, KEPT_BY_HAND),
+        labels=list(content["classes"]),
         earlier=_exported(by_hand),
     )
 
@@ -163,25 +151,6 @@ def _funnel(classes: Mapping[str, Mapping[str, int]], columns: Sequence[str]) ->
     if len(counts) > 1:
         counts.append(("all classes", totals(classes)))
     return [[label, row["found"], *(row[name] for name in columns)] for label, row in counts]
-
-
-def _card(entry: Entry, small: Mapping[Name, bytes], places: Mapping[str, int]) -> _Card:
-    photo, judged = entry.photo, entry.judged
-    remarks = []
-    if judged.nearest and OTHER_CLASS in (photo.reason, *photo.flags):
-        remarks.append(f"looks like {judged.nearest}")
-    flags = [flag for flag in photo.flags if flag not in (RENDERED, OTHER_CLASS, KEPT_BY_HAND)]
-    remarks += map(vocabulary.short, flags)
-    if entry.decision:
-        remarks.append(f"by hand: {entry.decision}")
-    return _Card(
-        photo,
-        places[photo.label],
-        small.get(_name(entry), b""),
-        vocabulary.short(photo.reason or photo.split),
-        remarks,
-        _choices(entry),
-    )
 
 
 def _choices(entry: Entry) -> list[str]:
@@ -252,28 +221,13 @@ def _grouped(
     return sorted(groups.items())
 
 
+def _remarks(entry: Entry) -> str:
+    return ", ".join(sorted(QUALITY & set(entry.photo.flags)))
+
+
 def _by_group(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
     groups = _grouped(entries, lambda entry: entry.judged.best or entry.photo.group)
     return [("", members) for _, members in groups]
-
-
-def _by_reason(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    return _grouped(entries, lambda entry: vocabulary.short(entry.photo.reason))
-
-
-def _by_remark(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    flagged = [
-        entry for entry in entries if not entry.photo.reason and QUALITY & set(entry.photo.flags)
-    ]
-    return _grouped(flagged, lambda entry: ", ".join(sorted(QUALITY & set(entry.photo.flags))))
-
-
-def _by_decision(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    return _grouped((entry for entry in entries if entry.decision), lambda entry: entry.decision)
-
-
-def _by_class(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
-    return _grouped(entries, lambda entry: entry.photo.label)
 
 
 def _name(entry: Entry) -> Name:

@@ -6,7 +6,6 @@ best first, as lazily as it can: how many are needed shows only while they are f
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from components.common.base.errors import WorkError
@@ -78,8 +77,3 @@ def text(entry: Any, *path: str) -> str:
     if isinstance(entry, bool) or not isinstance(entry, str | int):
         return ""
     return str(entry).strip()
-
-
-def expanded(place: str) -> Path:
-    """A local path as the user wrote it, with ~ replaced."""
-    return Path(place).expanduser()

@@ -18,12 +18,7 @@ from components.common.untrusted.redact import check_no_secret, without_secrets
 from components.common.web.fetch import Fetcher
 from components.common.web.fetch_outcome import FetchError, HostUnreachable
 from components.download import sources
-from components.download.candidate import (
-    FETCHED_PER_CLASS,
-    Candidate,
-    Query,
-    expanded,
-)
+from components.download.candidate import FETCHED_PER_CLASS, Candidate, Query
 from components.download.gather import Admission, Tally, gather
 from components.download.options import DownloadOptions
 from components.download.sources import SEARCHED, SOURCES, WHOLE, commons, readers, storage, urls
@@ -129,7 +124,7 @@ def class_names(options: DownloadOptions) -> list[str] | None:
 
 def _fetcher(options: DownloadOptions) -> Fetcher:
     return Fetcher(
-        expanded(options.cache_dir) if options.cache_dir else default_cache_dir(),
+        Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir(),
         contact=options.contact,
         allowed_hosts=[host.strip() for host in options.allow_private_hosts.split(",")],
         workers=options.workers,

@@ -19,7 +19,7 @@ from components.common.model.activation import spotlight
 from components.common.model.model import Model, Prediction
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
-from components.evaluate.evaluation import FOLDER, Answer, Mistake, Unusable
+from components.evaluate.evaluation import FOLDER, EvaluatedPhoto, Mistake, Unusable
 from components.evaluate.measure import Outcomes
 
 PICTURE_SIDE = 160  # pixels
@@ -111,13 +111,13 @@ def _check_known(labels: set[str], classes: Sequence[str], where: Path) -> None:
         )
 
 
-def ask(model: Model, source: Source) -> tuple[list[Answer], list[Unusable]]:
+def ask(model: Model, source: Source) -> tuple[list[EvaluatedPhoto], list[Unusable]]:
     """The model's answers to the photos of a source, and which of them are no usable photos.
 
     Raises:
         InputError: the source is strict, and one of its photos is unusable.
     """
-    answers: list[Answer] = []
+    answers: list[EvaluatedPhoto] = []
     unusable: list[Unusable] = []
     failed: dict[int, BadPhoto] = {}
 
@@ -152,7 +152,7 @@ def warn_of(unusable: Sequence[Unusable]) -> None:
         warn(f"{files} left out of the folder: {named}{rest}")
 
 
-def _answer(model: Model, part: str, photo: Photo, prediction: Prediction) -> Answer:
+def _answer(model: Model, part: str, photo: Photo, prediction: Prediction) -> EvaluatedPhoto:
     predicted = model.classes[int(prediction.probabilities.argmax())]
     maps = None
     if predicted != photo.label:  # small, unlike the feature map that they are made from
@@ -160,7 +160,7 @@ def _answer(model: Model, part: str, photo: Photo, prediction: Prediction) -> An
             model.activation_map(prediction, predicted).copy(),
             model.activation_map(prediction, photo.label).copy(),
         )
-    return Answer(
+    return EvaluatedPhoto(
         photo,
         part,
         predicted,
@@ -172,7 +172,7 @@ def _answer(model: Model, part: str, photo: Photo, prediction: Prediction) -> An
     )
 
 
-def outcomes(answers: Sequence[Answer], classes: Sequence[str], *, rule: bool) -> Outcomes:
+def outcomes(answers: Sequence[EvaluatedPhoto], classes: Sequence[str], *, rule: bool) -> Outcomes:
     """The answers as arrays.
 
     Args:
@@ -196,7 +196,7 @@ def _shares(rows: Sequence[tuple[float, ...]], shape: tuple[int, int]) -> NDArra
 
 
 def mistakes(
-    answers: Sequence[Answer], sources: Sequence[Source], classes: Sequence[str]
+    answers: Sequence[EvaluatedPhoto], sources: Sequence[Source], classes: Sequence[str]
 ) -> tuple[Mistake, ...]:
     """The misclassified with their pictures, at most `MAX_MISTAKES`, worst first.
 
@@ -216,7 +216,7 @@ def mistakes(
     return tuple(_mistake(answer, read[answer.part]) for answer in wrong[:MAX_MISTAKES])
 
 
-def _mistake(answer: Answer, read: Callable[[Photo], bytes]) -> Mistake:
+def _mistake(answer: EvaluatedPhoto, read: Callable[[Photo], bytes]) -> Mistake:
     assert answer.maps is not None
     for_predicted, for_true = answer.maps
     try:

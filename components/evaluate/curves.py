@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evaluate.measure import Outcomes, Share, share
+from components.common.pages.text import Share
+from components.evaluate.measure import Outcomes, share
 
 # Of a curve that is handed to Kubeflow, whose metadata store keeps it in one database field.
 MAX_ROC_POINTS = 200

@@ -7,7 +7,6 @@ from typing import Any
 from components.common.base.errors import InputError
 from components.common.base.files import write_file
 from components.common.base.step import step, warn
-from components.common.base.wording import counted
 from components.common.dataset import licences
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import (
@@ -21,6 +20,8 @@ from components.common.model.layout import REFERENCES
 from components.common.model.model import TOP_K, Model
 from components.common.model.model_place import METRICS_KIND
 from components.common.model.references import References
+from components.common.pages import plain_text
+from components.common.pages.text import Share
 from components.common.untrusted import sealed
 from components.evaluate.answers import (
     Source,
@@ -37,11 +38,11 @@ from components.evaluate.evaluation import (
     FOLDER,
     HELD_OUT,
     LEARNED,
-    Answer,
+    EvaluatedPhoto,
     Evaluation,
     Unusable,
 )
-from components.evaluate.measure import Outcomes, PartFigures, Share, measure_part
+from components.evaluate.measure import Outcomes, PartFigures, measure_part
 from components.evaluate.report import render
 
 FLAGGED = frozenset({OTHER_CLASS, DOUBTFUL_SUBJECT})  # by curation, in parts that it does not prune
@@ -78,16 +79,16 @@ def evaluate(
         for path, part in ((training, TEST), (demo, DEMO))
         if path is not None
     ]
-    held_out, _ = _ask_all(model, sources)
-    own: list[Answer] = []
+    held_out = [answer for source in sources for answer in ask(model, source)[0]]
+    own: list[EvaluatedPhoto] = []
     unusable: list[Unusable] = []
     seen: frozenset[str] = frozenset()
     if folder is not None:
         source, unusable = folder_source(folder, model.classes)
-        own, bad = _ask_all(model, [source])
+        own, bad = ask(model, source)
         unusable += bad
         seen = _seen_before(model, source)
-        for caution in _told_of(len(seen), len(own)):
+        for caution in cautions([], len(seen), len(own)):
             warn(caution)
         warn_of(unusable)
         sources.append(source)
@@ -100,21 +101,11 @@ def evaluate(
     return result
 
 
-def _ask_all(model: Model, sources: Iterable[Source]) -> tuple[list[Answer], list[Unusable]]:
-    answers: list[Answer] = []
-    unusable: list[Unusable] = []
-    for source in sources:
-        answered, bad = ask(model, source)
-        answers += answered
-        unusable += bad
-    return answers, unusable
-
-
 def _evaluation(
     model: Model,
     sources: Sequence[Source],
-    held_out: list[Answer],
-    own: list[Answer],
+    held_out: list[EvaluatedPhoto],
+    own: list[EvaluatedPhoto],
     seen: Collection[str],
     unusable: Iterable[Unusable],
 ) -> Evaluation:
@@ -132,10 +123,10 @@ def _evaluation(
         unusable: files that were left out.
     """
 
-    def measured(name: str, answers: Sequence[Answer]) -> PartFigures:
+    def measured(name: str, answers: Sequence[EvaluatedPhoto]) -> PartFigures:
         return measure_part(name, model.classes, arrays(answers))
 
-    def arrays(answers: Sequence[Answer]) -> Outcomes:
+    def arrays(answers: Sequence[EvaluatedPhoto]) -> Outcomes:
         return outcomes(answers, model.classes, rule=model.description.unknown is not None)
 
     parts = [
@@ -158,7 +149,7 @@ def _evaluation(
         outcomes=arrays(main),
         curated=measured("curated", unflagged) if len(unflagged) < len(main) else None,
         mistakes=mistakes(main, sources, model.classes),
-        cautions=(*_told_of(len(learned), len(own)), *cautions(answer.photo for answer in main)),
+        cautions=cautions((answer.photo for answer in main), len(learned), len(own)),
         seen=len(learned),
         unusable=tuple(unusable),
     )
@@ -189,52 +180,26 @@ def _seen_before(model: Model, source: Source) -> frozenset[str]:
     return known_photos(source, frozenset(photo.sha256 for photo in References(path).photos))
 
 
-def _told_of(seen: int, photos: int) -> list[str]:
-    """A caution where the model learned from some of the folder's photos, or from all."""
-    if not seen:
-        return []
-    if seen == photos:
-        return [
-            f"The model learned from {'the only photo' if photos == 1 else f'all {photos} photos'} "
-            "of this folder. A photo learned from proves nothing: its figures do not say how good "
-            "the model is. Show it photos that it never saw, such as the demo photos of its run."
-        ]
-    return [
-        f"The model learned from {seen} of the {photos} photos of this folder. A photo learned "
-        f"from proves nothing: the folder's figures are those of the other {photos - seen}. "
-        "(Copies of another size or quality are not noticed.)"
-    ]
+def cautions(photos: Iterable[Photo], seen: int = 0, in_folder: int = 0) -> tuple[str, ...]:
+    """What a reader must know of the photos that were measured on; the words are in the template.
 
-
-def cautions(photos: Iterable[Photo]) -> tuple[str, ...]:
-    """What a reader must know of the photos that were measured on."""
+    Args:
+        photos: that were measured on.
+        seen: photos of the folder that the model learned from.
+        in_folder: all photos of the folder.
+    """
     measured = list(photos)
-    lines = []
-    bound = sum(licences.is_non_commercial(photo.licence) for photo in measured)
-    if bound:
-        which = "All" if bound == len(measured) else bound
-        lines.append(
-            f"{which} of these {len(measured)} photos may be used for non-commercial purposes only."
-        )
-    seen = sorted({photo.label for photo in measured if SEEN_BY_BACKBONE in photo.flags})
-    if seen:
-        lines.append(
-            f"The pretrained network was itself trained on ImageNet photos of {', '.join(seen)}: "
-            "the figures of these classes are better than they would be on photos that are new "
-            "to it."
-        )
-    among = f"of these {len(measured)} photos"
-    for flag, singular, plural in (
-        (OTHER_CLASS, "looks like another of the classes", "look like another of the classes"),
-        (DOUBTFUL_SUBJECT, "perhaps shows no mushroom", "perhaps show no mushroom"),
-    ):
-        count = sum(flag in photo.flags for photo in measured)
-        if count:
-            lines.append(
-                f"{counted(count, f'{among} {singular}', f'{among} {plural}')}, by the review page "
-                "curation.html: the figures count them as they are labelled."
-            )
-    return tuple(lines)
+    found = plain_text.paragraphs(
+        __file__,
+        seen=seen,
+        photos=in_folder,
+        measured=len(measured),
+        non_commercial=sum(licences.is_non_commercial(photo.licence) for photo in measured),
+        of_imagenet=sorted({p.label for p in measured if SEEN_BY_BACKBONE in p.flags}),
+        other_class=sum(OTHER_CLASS in photo.flags for photo in measured),
+        doubtful=sum(DOUBTFUL_SUBJECT in photo.flags for photo in measured),
+    )
+    return tuple(found)
 
 
 def figures(evaluation: Evaluation) -> dict[str, Any]:

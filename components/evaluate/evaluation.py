@@ -16,7 +16,7 @@ LEARNED = "learned from"  # photos of the folder that the model was made of
 
 
 @dataclass(frozen=True)
-class Answer:
+class EvaluatedPhoto:
     """The model's answer to one photo of known class.
 
     Attributes:
@@ -57,7 +57,7 @@ class Mistake:
         for_true: the photo where it speaks for its true class.
     """
 
-    answer: Answer
+    answer: EvaluatedPhoto
     thumbnail: bytes
     for_predicted: bytes
     for_true: bytes

@@ -7,26 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common.model.model import TOP_K
+from components.common.pages.text import Share
 
 CONFIDENCE = 0.95
 BINS = 10  # of the reliability diagram and the expected calibration error, of equal width
 # Below it a probability counts as this in the log loss, so that one photo cannot make it infinite.
 LEAST_PROBABILITY = 1e-12
-
-
-@dataclass(frozen=True)
-class Share:
-    """`count` of `total`, with the Wilson score interval (Wilson 1927) at 95 %."""
-
-    count: int
-    total: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float:
-        """The share itself, 0 where there is nothing to share."""
-        return self.count / self.total if self.total else 0.0
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,21 @@
 """The charts of the report: reliability, risk by coverage, and the curves of each class."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.common.pages import plot
-from components.common.pages.chart import SQUARE, Chart, Line, Point, quarters_axis, stairs
+from components.common.pages.chart import (
+    SQUARE,
+    Chart,
+    Interval,
+    Line,
+    Point,
+    quarters_axis,
+    stairs,
+)
 from components.common.pages.text import percent
 from components.evaluate.curves import ClassCurves, RiskCoverage, class_curves
 from components.evaluate.evaluation import Evaluation
@@ -53,49 +62,41 @@ def _reliability(
     title: str, quality: Quality, outcomes: Outcomes, scores: NDArray[np.float64]
 ) -> Diagram:
     bins = reliability(scores.max(axis=1), scores.argmax(axis=1) == outcomes.true)
-    most = max(one.right.total for one in bins)
+    most = max(group.right.total for group in bins)
     spoken = "; ".join(
-        f"stated {percent(one.confidence)}, right {percent(one.right.value)} of {one.right.total}"
-        for one in bins
+        f"stated {percent(group.confidence)}, "
+        f"right {percent(group.right.value)} of {group.right.total}"
+        for group in bins
     )
     dots = Line(
         points=(),
-        whiskers=[(one.confidence, one.right.low, one.right.high) for one in bins],
-        dots=[(one.confidence, one.right.value) for one in bins],
+        whiskers=[(group.confidence, group.right.low, group.right.high) for group in bins],
+        dots=[(group.confidence, group.right.value) for group in bins],
     )
-    drawing = Chart(
-        f"{title}: {spoken}",
-        quarters_axis("stated, %"),
-        quarters_axis("right, %"),
-        [dots],
-        columns=[(one.low, one.high, TALLEST * one.right.total / most) for one in bins],
-        reference=DIAGONAL,
-        size=SQUARE,
-    )
-    return Diagram(title, quality, plot.svg(drawing))
+    columns = [(group.low, group.high, TALLEST * group.right.total / most) for group in bins]
+    axes = ("stated, %", "right, %")
+    drawing = _square(f"{title}: {spoken}", axes, dots, reference=DIAGONAL, columns=columns)
+    return Diagram(title, quality, drawing)
 
 
 def risk_by_coverage(found: RiskCoverage) -> str:
     """Wrong answers among the surest, by how many are answered."""
     overall, half = float(found.risk[-1]), float(found.risk[(len(found.risk) - 1) // 2])
     points = list(zip(found.coverage.tolist(), found.risk.tolist(), strict=True))
-    drawing = Chart(
+    return _square(
         f"Wrong answers among the surest: {percent(half)} of the surest half, "
         f"{percent(overall)} of all",
-        quarters_axis("answered, surest first, %"),
-        quarters_axis("wrong among them, %"),
-        [Line(points, area=True)],
+        ("answered, surest first, %", "wrong among them, %"),
+        Line(points, area=True),
         reference=_level(overall),
-        size=SQUARE,
     )
-    return plot.svg(drawing)
 
 
 def hardest_first(evaluation: Evaluation) -> list[ClassCurves]:
     """The curves of the classes that have any, by their average precision."""
     figures = evaluation.overall.classes
     curves = class_curves(evaluation.outcomes)
-    return sorted(curves, key=lambda one: (figures[one.index].average_precision, one.index))
+    return sorted(curves, key=lambda curve: (figures[curve.index].average_precision, curve.index))
 
 
 def class_charts(curves: ClassCurves, part: PartFigures) -> ClassCharts:
@@ -106,23 +107,33 @@ def class_charts(curves: ClassCurves, part: PartFigures) -> ClassCharts:
         zip(curves.roc.false_positive_rate.tolist(), curves.roc.recall.tolist(), strict=True)
     )
     steps = stairs(list(zip(curves.recall.tolist(), curves.precision.tolist(), strict=True)))
-    left = Chart(
+    left = _square(
         f"ROC curve of {figures.label}, area {auroc:.3f}",
-        quarters_axis("others taken for it, %"),
-        quarters_axis("found, %"),
-        [Line(roc, area=True)],
+        ("others taken for it, %", "found, %"),
+        Line(roc, area=True),
         reference=DIAGONAL,
-        size=SQUARE,
     )
-    right = Chart(
+    right = _square(
         f"Precision by recall of {figures.label}, average precision {precision:.3f}",
-        quarters_axis("found (recall), %"),
-        quarters_axis("precision, %"),
-        [Line(steps, area=True)],
+        ("found (recall), %", "precision, %"),
+        Line(steps, area=True),
         reference=_level(figures.photos / part.accuracy.total),
-        size=SQUARE,
     )
-    return ClassCharts(figures, plot.svg(left), plot.svg(right))
+    return ClassCharts(figures, left, right)
+
+
+def _square(
+    description: str,
+    labels: tuple[str, str],
+    line: Line,
+    *,
+    reference: tuple[Point, Point],
+    columns: Sequence[Interval] = (),
+) -> str:
+    """A square chart of shares by shares."""
+    across, up = map(quarters_axis, labels)
+    chart = Chart(description, across, up, [line], columns, reference, size=SQUARE)
+    return plot.svg(chart)
 
 
 def _level(value: float) -> tuple[Point, Point]:

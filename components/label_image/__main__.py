@@ -16,6 +16,17 @@ from components.label_image.label_image import all_cores, label_demo, label_phot
 from components.label_image.photos import Reader
 
 INPUT_LAYER, OUTPUT_LAYER = "input", "final_result"
+USUAL = Preprocessing()
+# Without defaults, so that one that is given beside --model_dir is noticed.
+GRAPH_OPTIONS = {
+    "labels": (Path, "class names, one a line (default: retrained_labels.txt beside it)"),
+    "input_height": (int, f"pixels (default: {USUAL.height})"),
+    "input_width": (int, f"pixels (default: {USUAL.width})"),
+    "input_mean": (float, f"subtracted from values 0 to 255 (default: {USUAL.mean})"),
+    "input_std": (float, f"what the difference is divided by (default: {USUAL.std})"),
+    "input_layer": (str, f"name of the input (default: {INPUT_LAYER})"),
+    "output_layer": (str, f"name of the output (default: {OUTPUT_LAYER})"),
+}
 EPILOG = """
 examples, each after python -m components.label_image:
   --model_dir runs/latest/model --image photo.jpg
@@ -77,19 +88,9 @@ def main() -> None:
 
 
 def _add_graph_options(parser: argparse.ArgumentParser) -> None:
-    usual = Preprocessing()
     group = parser.add_argument_group("a network without a model directory, as label_image.py took")
     group.add_argument("--graph", type=Path, help="frozen graph (.pb) or LiteRT file (.tflite)")
-    # Without defaults here, so that one that is given beside --model_dir is noticed.
-    for name, kind, text in (
-        ("labels", Path, "class names, one a line (default: retrained_labels.txt beside it)"),
-        ("input_height", int, f"pixels (default: {usual.height})"),
-        ("input_width", int, f"pixels (default: {usual.width})"),
-        ("input_mean", float, f"subtracted from values 0 to 255 (default: {usual.mean})"),
-        ("input_std", float, f"what the difference is divided by (default: {usual.std})"),
-        ("input_layer", str, f"name of the input (default: {INPUT_LAYER})"),
-        ("output_layer", str, f"name of the output (default: {OUTPUT_LAYER})"),
-    ):
+    for name, (kind, text) in GRAPH_OPTIONS.items():
         group.add_argument(f"--{name}", type=kind, help=text)
 
 
@@ -120,12 +121,7 @@ def _command(options: argparse.Namespace) -> int:
 
 def _model(options: argparse.Namespace) -> Model | Graph:
     of_graph = {
-        name: getattr(options, name)
-        for name in (
-            *("labels", "input_height", "input_width", "input_mean", "input_std"),
-            *("input_layer", "output_layer"),
-        )
-        if getattr(options, name) is not None
+        name: getattr(options, name) for name in GRAPH_OPTIONS if getattr(options, name) is not None
     }
     if bool(options.graph) == bool(options.model_dir):
         raise InputError("give either --model_dir, or --graph with --labels")

@@ -1,8 +1,8 @@
 """gallery.html: the demo photos with the model's answers, for people."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription
@@ -75,69 +75,30 @@ class Gallery:
     photos: tuple[Labelled, ...]
 
 
-@dataclass(frozen=True)
-class _Card:
-    """A photo with its pictures, made to fit the page."""
-
-    labelled: Labelled
-    thumbnail: bytes
-    why: bytes
-
-
-@dataclass(frozen=True)
-class _Group:
-    """The photos of one class.
-
-    Attributes:
-        label: the class.
-        known: whether the model knows it.
-        cards: of its photos.
-    """
-
-    label: str
-    known: bool
-    cards: list[_Card]
-
-    @property
-    def states(self) -> dict[str, int]:
-        """How many photos are in which state."""
-        return _states(card.labelled for card in self.cards)
-
-
 def render(gallery: Gallery) -> str:
     """The gallery as one self-contained HTML file."""
     model, photos = gallery.model, gallery.photos
-    cards, dense = _fitted(photos)
-    by_class: dict[str, list[_Card]] = {}
-    for card in cards:
-        by_class.setdefault(card.labelled.label, []).append(card)
+    fitted, dense = _fitted(photos)
+    counts = Counter(photo.state for photo in photos)
     return page.render(
         __file__,
         script=bool(photos),
         model=model,
         version=version_of(model),
-        groups=[
-            _Group(label, label in model.classes, by_class[label]) for label in sorted(by_class)
-        ],
+        photos=fitted,
         dense=dense,
         total=len(photos),
         right=sum(photo.right for photo in photos),
         right_among_unknown=sum(photo.right for photo in photos if photo.unknown),
-        states=_states(photos),
+        states={state: counts[state] for state in WORDS},
         words=WORDS,
-        with_maps=any(card.why for card in cards),
+        with_maps=any(photo.why for photo in fitted),
         most_with_maps=MAX_WITH_MAPS,
         top_k=TOP_K,
     )
 
 
-def _states(photos: Iterable[Labelled]) -> dict[str, int]:
-    """How many photos are in which state, for all of `WORDS`."""
-    counts = Counter(photo.state for photo in photos)
-    return {state: counts[state] for state in WORDS}
-
-
-def _fitted(photos: Sequence[Labelled]) -> tuple[list[_Card], bool]:
+def _fitted(photos: Sequence[Labelled]) -> tuple[list[Labelled], bool]:
     """The photos with pictures that fit a page, and whether the cards shall be small."""
     with_maps = len(photos) <= MAX_WITH_MAPS
     pictures = [photo.thumbnail for photo in photos]
@@ -148,5 +109,8 @@ def _fitted(photos: Sequence[Labelled]) -> tuple[list[_Card], bool]:
         fitted = page_thumbnails.fit(pictures)
     thumbnails = fitted[: len(photos)]
     maps = fitted[len(photos) :] if with_maps else [b""] * len(photos)
-    cards = [_Card(*one) for one in zip(photos, thumbnails, maps, strict=True)]
-    return cards, fitted is not pictures and len(photos) > MAX_WIDE
+    small = [
+        replace(photo, thumbnail=thumbnail, why=why)
+        for photo, thumbnail, why in zip(photos, thumbnails, maps, strict=True)
+    ]
+    return small, fitted is not pictures and len(photos) > MAX_WIDE

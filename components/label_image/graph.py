@@ -50,8 +50,7 @@ class Preprocessing:
     """How a photo becomes the network's input.
 
     Attributes:
-        height: pixels.
-        width: pixels.
+        height, width: pixels.
         mean: subtracted from each value, which is 0 to 255.
         std: what the difference is divided by.
     """
@@ -226,11 +225,12 @@ def _frozen(path: Path, input_layer: str, output_layer: str) -> Run:
         raise InputError(f"{path} is no frozen graph: {error}") from error
     nodes = {node.name: node for node in definition.node}
     names = [name.removesuffix(":0") for name in (input_layer, output_layer)]
+    inputs = [name for name, node in nodes.items() if node.op.startswith("Placeholder")]
     for option, name in zip(("input", "output"), names, strict=True):
         if name not in nodes:
             raise InputError(
                 f"there is no {name!r} in {path} (--{option}_layer): its inputs are "
-                f"{_some(_placeholders(nodes))}, and its last node is {_some(list(nodes)[-1:])}"
+                f"{_some(inputs)}, and its last node is {_some(list(nodes)[-1:])}"
             )
     needed = _needed(nodes, names[1])
     _check_nodes(path, [nodes[name] for name in needed], names)
@@ -261,10 +261,6 @@ def _tensorflow() -> Any:
             "it, or use --model_dir, or a .tflite file"
         ) from error
     return tf
-
-
-def _placeholders(nodes: dict[str, Any]) -> list[str]:
-    return [name for name, node in nodes.items() if node.op.startswith("Placeholder")]
 
 
 def _needed(nodes: dict[str, Any], output: str) -> set[str]:

@@ -35,19 +35,14 @@ def put(
         WorkError: the store cannot be reached, or holds an object of the version that is another.
     """
     place = f"{root}/{LATEST}"
-    pointed = storage.find(place, max_bytes=POINTER_MAX_BYTES)
-    if places.pointed_at(pointed[0] if pointed else None) not in (champion, version):
+    before, read = storage.find(place, max_bytes=POINTER_MAX_BYTES) or (None, None)
+    if places.pointed_at(before) not in (champion, version):
         return False
     _upload(f"{root}/{version}", model_dir, papers)
     content = pointer.encode()
-    if pointed and pointed[0] == content:
+    if before == content or storage.write_if(place, content, read):
         return True
-    moved = (
-        storage.replace_if(place, content, pointed[1])
-        if pointed
-        else storage.create(place, content)
-    )
-    return moved or places.published_version(root) == version
+    return places.published_version(root) == version
 
 
 def _upload(place: str, model_dir: Path, papers: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ same decision gives the same card.
 
 import collections
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,13 +18,11 @@ from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
 from components.common.model import layout
 from components.common.model.description import ModelDescription
+from components.common.model.model import TOP_K, TOP_K_IN_WORDS
 from components.common.model.references import MAX_SHOWN, THUMBNAIL_SIDE
 from components.common.network.architecture import parse_architecture
-from components.common.pages import markdown
-from components.common.pages.markdown import code
+from components.common.pages import plain_text
 from components.common.pages.text import RENDERED, WARNING
-from components.publish import card_figures
-from components.publish.card_figures import number, share
 from components.publish.decision import Decision
 from components.publish.options import ANY_REGRESSION
 from components.publish.paired import Comparison
@@ -32,6 +31,8 @@ FILE_NAME = "MODEL_CARD.md"
 CLASSES_NAMED = 12  # in the first paragraph
 LICENCES_NAMED = 20
 FEW_PHOTOS = 50  # of a class to learn from; fewer are named as a limit
+MAX_CONFUSIONS = 8
+MAX_CODE = 200  # characters
 MAX_REASON = 2000  # characters
 
 
@@ -54,10 +55,10 @@ def render(
     facts = description.calibration or {}
     losses, rejected = facts.get("log_loss"), facts.get("rejected")
     parts = [part for part in (TRAINING, VALIDATION, TEST) if part in description.photos]
-    compared = decision.comparison or Comparison(0, 0, 0, 0)
-    return markdown.render(
+    matrix = _confusion(description, figures)
+    return plain_text.render(
         __file__,
-        {"json": json.dumps, "plain": escape, "share": share, "options": _options},
+        {"json": json.dumps, "plain": escape, "code": code, "share": share, "options": _options},
         layout=layout,
         attribution=ATTRIBUTION,
         warning=WARNING,
@@ -72,25 +73,42 @@ def render(
         fitted_on=number(facts, "photos"),
         fitted_losses=losses if isinstance(losses, list) and len(losses) == 2 else None,
         parts=parts,
-        counts=[
-            [escape(label), *(description.photos[part].get(label, 0) for part in parts)]
-            for label in description.classes
-        ],
         photos=len(photos),
         licences=_licences(photos),
         non_commercial=sum(licences.is_non_commercial(photo.licence) for photo in photos),
         thumbnail_side=THUMBNAIL_SIDE,
         most_thumbnails=MAX_SHOWN,
-        figures=card_figures.CardFigures.of(description, figures),
+        figures={key: value for key in figures if (value := number(figures, key)) is not None},
+        confusion=matrix,
+        confusions=_most_confused(description.classes, matrix),
         fewest=_fewest(description),
         few_photos=FEW_PHOTOS,
+        top_k=TOP_K,
+        top_k_in_words=TOP_K_IN_WORDS,
         decision=decision,
         most_reason=MAX_REASON,
         any_regression=decision.max_regression >= ANY_REGRESSION,
-        compared=compared,
-        pair=_pair(decision, compared),
-        hashes=_hashes(description, decision, hashes),
+        compared=decision.comparison or Comparison(0, 0, 0, 0),
+        hashes=hashes,
     )
+
+
+def share(value: float) -> str:
+    """A share as people read it."""
+    return f"{100 * value:.1f} %"
+
+
+def number(facts: Mapping[str, Any], key: str) -> float | None:
+    """A finite number among facts; None where there is none."""
+    value = facts.get(key)
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def code(text: str) -> str:
+    """Text in the type of code: one line, and nothing in it can end the code or a table's cell."""
+    return "`" + "".join(c for c in text[:MAX_CODE] if c.isprintable() and c not in "`|") + "`"
 
 
 def _options(options: Mapping[str, Any]) -> str:
@@ -120,26 +138,30 @@ def _fewest(description: ModelDescription) -> int:
     return min((learned[label] for label in description.classes), default=0)
 
 
-def _pair(decision: Decision, compared: Comparison) -> list[list[object]]:
-    """A row for this model, and one for the one before."""
+def _confusion(description: ModelDescription, figures: Mapping[str, Any]) -> list[list[int]]:
+    """Rows of true classes, columns of predicted ones; empty where there is no such matrix."""
+    matrix, size = figures.get("confusion"), len(description.classes)
+    if not isinstance(matrix, list) or len(matrix) != size:
+        return []
+    for row in matrix:
+        if not isinstance(row, list) or len(row) != size:
+            return []
+        if not all(isinstance(count, int) and count >= 0 for count in row):
+            return []
+    return matrix
+
+
+def _most_confused(
+    classes: Sequence[str], matrix: list[list[int]]
+) -> list[tuple[str, str, int, int]]:
+    """True class, predicted class, photos mixed up so and photos of the true class, most first."""
+    counts = sorted(
+        (-count, true, predicted)
+        for true, row in enumerate(matrix)
+        for predicted, count in enumerate(row)
+        if true != predicted and count
+    )
     return [
-        [name, compared.photos, right, share(right / max(compared.photos, 1))]
-        for name, right in (
-            (f"this, {decision.version}", compared.challenger_right),
-            (f"the one before, {escape(decision.champion)}", compared.champion_right),
-        )
+        (classes[true], classes[predicted], -less, sum(matrix[true]))
+        for less, true, predicted in counts[:MAX_CONFUSIONS]
     ]
-
-
-def _hashes(
-    description: ModelDescription, decision: Decision, hashes: Mapping[str, str]
-) -> list[list[object]]:
-    facts = {
-        "trained head": description.head_sha256,
-        "pretrained weights": description.weights_sha256,
-        "manifest of the training photos": description.manifest_sha256,
-        "manifest of the demo photos": decision.demo_manifest_sha256,
-        "distances of the rule": description.distances_sha256,
-        **{code(path): digest for path, digest in sorted(hashes.items())},
-    }
-    return [[name, code(digest)] for name, digest in facts.items() if digest]

@@ -69,6 +69,16 @@ class CommandOptions(Options):
         "INFO", "least level of the messages that are shown", choices=VERBOSITIES
     )
 
+    def check(self) -> None:
+        """Raise `InputError` unless the percentages leave something to train on."""
+        super().check()
+        if self.validation_percentage + self.testing_percentage >= 100:
+            raise InputError(
+                f"--validation_percentage {self.validation_percentage} and --testing_percentage "
+                f"{self.testing_percentage} leave nothing to train on: expected less than 100 "
+                "together"
+            )
+
 
 # All options of the command, in the order in which its help lists them.
 KINDS = (CommandOptions, Recipe, Distortions, FineTuning, Extras, RetrainOptions)
@@ -111,7 +121,6 @@ def run(arguments: argparse.Namespace) -> None:
     for name in places:
         if chosen := getattr(arguments, name):
             places[name] = Path(chosen).expanduser()
-    from_folder.check_percentages(command.validation_percentage, command.testing_percentage)
     saved_model = Path(command.saved_model_dir).expanduser() if command.saved_model_dir else None
     if saved_model and saved_model.exists() and any(saved_model.iterdir()):
         raise InputError(

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -79,7 +79,7 @@ def distorted_bottlenecks(
         prepare = functools.partial(_prepare, distortions=distortions, variant=variant)
         computed = bottlenecks.compute(
             backbone,
-            _with_bytes(dataset, photos),
+            ((photo, dataset.read(photo)) for photo in photos),
             kept_in,
             prepare=prepare,
             variant=variant,
@@ -95,8 +95,3 @@ def _prepare(
     digest = hashlib.sha256(f"{variant} {photo.sha256}".encode()).digest()
     generator = np.random.default_rng(int.from_bytes(digest[:16], "big"))
     return distorted_input(data, size, distortions, generator)
-
-
-def _with_bytes(dataset: Dataset, photos: Sequence[Photo]) -> Iterator[tuple[Photo, bytes]]:
-    for photo in photos:
-        yield photo, dataset.read(photo)

@@ -31,18 +31,6 @@ from components.common.photos.images import BadPhoto
 FEW_PHOTOS = 20  # retrain.py warned below this
 
 
-def check_percentages(validation: int, testing: int) -> None:
-    """Raise `InputError` unless both are 0 or more and leave something to train on."""
-    for name, value in (("validation", validation), ("testing", testing)):
-        if value < 0:
-            raise InputError(f"--{name}_percentage is {value}: expected 0 or more")
-    if validation + testing >= 100:
-        raise InputError(
-            f"--validation_percentage {validation} and --testing_percentage {testing} leave "
-            "nothing to train on: expected less than 100 together"
-        )
-
-
 def write_dataset(
     image_dir: Path,
     output: Path,

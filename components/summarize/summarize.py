@@ -1,7 +1,7 @@
 """Step `summarize`: how a run on a cluster ended, on one page, also where it failed."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from components.common.base.errors import InputError, WorkError
 from components.common.base.files import write_file
 from components.common.base.step import step, warn
 from components.common.model.model_place import METRICS_KIND
+from components.common.pages import plain_text
 from components.common.store import storage
 from components.common.untrusted import sealed
 from components.common.untrusted.sealed import Kind
@@ -51,53 +52,16 @@ def summarize(end: End, output: Path, *, name: str, place: str = "") -> None:
         place: the summary's own place in the run's folder, gs://, s3:// or local; the figures are
             looked for beside it. An exit task cannot take them as inputs.
     """
-    ended = _WORDS.get(end.state) or f"ended as {end.state or 'unknown'}"
-    lines = [f"# {name}: the run {ended}", ""]
-    if end.run:
-        lines += [f"Run `{_inline(end.run)}`.", ""]
-    if end.error:
-        lines += [
-            "What Kubeflow says of it:",
-            "",
-            *(f"    {line}" for line in _lines(end.error)),
-            "",
-        ]
-    if end.state != SUCCEEDED:
-        lines += [
-            "The failed step's own message is at the end of its log: open the red step in the "
-            "graph, then Logs. Run again with the same parameters: finished steps are taken from "
-            "the cache.",
-            "",
-        ]
+    told = {"name": name, "end": end, "succeeded": end.state == SUCCEEDED}
+    told["ended"] = _WORDS.get(end.state) or f"ended as {end.state or 'unknown'}"
+    render = partial(plain_text.render, __file__, {"inline": _inline, "prose": _prose}, **told)
     try:
-        lines += [*_figures(_find(place, *FIGURES)), *_decision(_find(place, *DECISION))]
+        found = {"metrics": _find(place, *FIGURES), "decision": _find(place, *DECISION)}
+        text = render(**found, problem="")
     except (InputError, WorkError, KeyError, TypeError, ValueError) as error:
         warn(f"the summary is without figures: {error}")
-        lines += [f"The figures are not here, since {_prose(str(error))}", ""]
-    write_file(output, "\n".join(lines).rstrip() + "\n", what="the summary")
-
-
-def _figures(metrics: dict[str, Any]) -> Iterator[str]:
-    """A table of accuracies, nothing where the run did not come so far."""
-    if not metrics.get("held_out_photos"):
-        return
-    yield from ("| measured on | photos | accuracy | 95 % interval |", "|---|---|---|---|")
-    for part, meaning in (("held_out", "all held-out photos"), ("test", "test"), ("demo", "demo")):
-        if not metrics.get(f"{part}_photos"):
-            continue
-        middle, low, high = (
-            f"{metrics[f'{part}_accuracy{end}']:.3f}" for end in ("", "_low", "_high")
-        )
-        yield f"| {meaning} | {metrics[f'{part}_photos']} | {middle} | {low} to {high} |"
-    yield ""
-
-
-def _decision(decision: dict[str, Any]) -> Iterator[str]:
-    """What became of the model, nothing where nothing was decided."""
-    if decision.get("decision"):
-        done = "to be published" if decision["decision"] == "publish" else "held back"
-        yield f"**The model is {done}**: {_prose(str(decision.get('reason', '')))}."
-        yield ""
+        text = render(metrics={}, decision={}, problem=str(error))
+    write_file(output, text, what="the summary")
 
 
 def _find(place: str, task: str, artifact: str, kind: Kind) -> dict[str, Any]:
@@ -120,10 +84,6 @@ def _find(place: str, task: str, artifact: str, kind: Kind) -> dict[str, Any]:
         return {}
     data = storage.read_place(files[-1], max_bytes=MAX_BYTES)
     return sealed.parse(data, files[-1], kind)
-
-
-def _lines(text: str) -> list[str]:
-    return text.strip().splitlines()
 
 
 def _inline(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from components.common.base.files import write_file
 from components.common.base.step import step
+from components.common.store import storage
 
 # Keys of the secret that KFP keeps its object store's credentials in, and boto3's variables.
 SECRET_KEYS = {"accesskey": "AWS_ACCESS_KEY_ID", "secretkey": "AWS_SECRET_ACCESS_KEY"}
@@ -32,8 +33,7 @@ def viewer(logs_uri: str, image: str, *, endpoint: str = "", secret: str = "") -
         endpoint: of an S3 store that is not Amazon's.
         secret: Kubernetes secret with the store's keys; named, never read.
     """
-    if logs_uri.startswith("minio://"):
-        logs_uri = "s3://" + logs_uri.removeprefix("minio://")
+    logs_uri = storage.canonical(logs_uri)
     described = {
         "type": "tensorboard",
         "source": logs_uri,

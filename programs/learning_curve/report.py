@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from components.common.dataset.dataset import MANIFEST
-from components.common.pages import page, plot
+from components.common.pages import page, plain_text, plot
 from components.common.pages.chart import Axis, Chart, Line, share_axis
 from components.common.pages.text import percent
 from programs.learning_curve.points import Point
@@ -76,7 +76,15 @@ def run_page(image_dir: Path, folder: Path) -> str:
 def files(curve: Curve) -> dict[str, str]:
     """The contents of the files, by their suffix."""
     return {
-        "html": _page(curve),
+        "html": page.render(
+            __file__,
+            curve=curve,
+            picture=plot.svg(_chart(curve)),
+            cautions=[RENDERED] if curve.rendered else [],
+            headers=HEADERS,
+            rows=[_cells(point) for point in curve.points],
+            remarks=remarks(curve),
+        ),
         "svg": plot.svg_file(_chart(curve)),
         "csv": _figures(curve),
     }
@@ -95,63 +103,16 @@ def text(curve: Curve) -> str:
 
 
 def remarks(curve: Curve) -> list[str]:
-    """What the figures say, and how surely."""
-    last = curve.points[-1]
-    before = curve.points[-2]
-    width = 100 * (last.high - last.low)
-    return [
-        f"Each accuracy is the median of {len(last.right)} draws of the photos that were learned "
-        f"from, always measured on the same {last.measured} photos, which no head had seen; one of "
-        f"them is {100 / last.measured:.1f} points.",
-        f"From {before.per_class:.0f} to {last.per_class:.0f} photos a class: {before.median:.3f} "
-        f"→ {last.median:.3f}: {_changed(_step(curve), last.measured)}. {_verdict(curve)}",
-        f"With {last.measured} test photos the last accuracy is unsure by {width:.0f} points (95 % "
-        f"interval {percent(last.low)} to {percent(last.high)}); the rows can be compared more "
-        "surely than that, since their test photos are the same.",
-    ]
-
-
-def _step(curve: Curve) -> float:
-    """Test photos more that were right at the last point than at the one before, by the medians."""
-    last, before = curve.points[-1], curve.points[-2]
-    return statistics.median(last.right) - statistics.median(before.right)
-
-
-def _changed(photos: float, measured: int) -> str:
-    if photos == 0:
-        return f"as many of the {measured} photos were right"
-    single = abs(photos) == 1
-    return (
-        f"{abs(photos):g} {'photo' if single else 'photos'} of {measured} "
-        f"{'more' if photos > 0 else 'fewer'} {'was' if single else 'were'} right"
-    )
-
-
-def _verdict(curve: Curve) -> str:
-    """What the last step means for the next photos, no surer than its test photos allow."""
-    last, before = curve.points[-1], curve.points[-2]
-    step = _step(curve)
-    if abs(step) < FEW:
-        return (
-            "That is too few to tell whether the curve still rises, stays level or falls at its "
-            "end."
-        )
-    sure = not last.low <= before.median <= last.high
-    if step > 0:
-        return (
-            "The curve still rises: more photos of each class are likely to help."
-            if sure
-            else "Perhaps the curve still rises, and more photos of each class help: the step lies "
-            "within the interval of the last accuracy."
-        )
-    advice = (
-        "look whether what came last has wrong labels, or one class far more photos than the others"
-    )
-    return (
-        f"The curve falls at its end: more photos of this kind do not help; {advice}."
-        if sure
-        else "Perhaps the curve falls at its end: the step lies within the interval of the last "
-        f"accuracy; {advice}."
+    """What the figures say, and how surely; the words are in the template."""
+    before, last = curve.points[-2:]
+    return plain_text.paragraphs(
+        __file__,
+        {"percent": percent},
+        before=before,
+        last=last,
+        # Test photos more that were right at the last point than at the one before, by the medians.
+        step=statistics.median(last.right) - statistics.median(before.right),
+        few=FEW,
     )
 
 
@@ -219,15 +180,3 @@ def _chart(curve: Curve) -> Chart:
 def _ticks(sizes: Sequence[float]) -> list[tuple[float, str]]:
     """Names of the sizes; of two that round to the same number only the larger one."""
     return [(size, name) for name, size in {f"{size:.0f}": size for size in sizes}.items()]
-
-
-def _page(curve: Curve) -> str:
-    return page.render(
-        __file__,
-        curve=curve,
-        picture=plot.svg(_chart(curve)),
-        cautions=[RENDERED] if curve.rendered else [],
-        headers=HEADERS,
-        rows=[_cells(point) for point in curve.points],
-        remarks=remarks(curve),
-    )

@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from components.common.base.wording import counted
+from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.reasons import FILE_NAME as REASONS
 from components.common.dataset.vocabulary import PARTS
 from components.common.model.description import read_description
 from components.common.model.model_place import METRICS_KIND
+from components.common.pages import plain_text
 from components.common.store import storage
 from components.common.untrusted import sealed
 from components.publish import places
@@ -66,16 +68,7 @@ def show(
     console.print()
     console.print(_photo_table(counts))
     _print_warnings(warnings, console)
-    for name, text in _lines(request, metrics, decided, published, seconds):
-        console.print(f"{name:<10} {text}", markup=False, soft_wrap=True)
-    console.print()
-    console.print("Next:", style="bold")
-    for command, meaning in _next_commands(request):
-        console.print(f"  {command}", markup=False, soft_wrap=True)
-        console.print(f"      {meaning}", markup=False, style="dim", soft_wrap=True)
-    console.print()
-    told = f"All of this run in a browser: {_short(index)}"
-    console.print(told, markup=False, soft_wrap=True)
+    _tell(request, metrics, decided, published, seconds, console)
 
 
 def _count(outputs: Mapping[str, str]) -> dict[str, dict[str, int]]:
@@ -118,63 +111,31 @@ def _print_warnings(warnings: Sequence[str], console: Console) -> None:
     console.print()
 
 
-def _lines(
+def _tell(
     request: Request,
     metrics: Mapping[str, Any],
     decided: Decision,
     published: str,
     seconds: float,
-) -> list[tuple[str, str]]:
-    run_dir = request.run_dir
-    place = _short(published) if published else "no, held back"
-    lines = [
-        ("accuracy", _accuracy("held_out", metrics)),
-        ("  test", _accuracy("test", metrics)),
-        ("  demo", _accuracy("demo", metrics)),
-        ("published", place),
-        ("  because", decided.reason),
-        ("report", _short(run_dir / "report.html")),
-        ("gallery", _short(run_dir / "gallery.html")),
-        ("curation", f"{_short(run_dir / 'curation.html')} (which photos are used, and why)"),
-        ("left out", f"{_short(run_dir / REASONS)} (which photos, and why, for a spreadsheet)"),
-        ("model", _short(run_dir / "model")),
-        ("logs", _short(run_dir / "logs")),
-        ("credits", _short(run_dir / "training" / "ATTRIBUTION.md")),
-        ("time", f"{seconds:.0f} s; the steps' own words are in {_short(run_dir / 'log.txt')}"),
-    ]
-    if request.arguments["source"] == "sample":
-        lines.insert(
-            0, ("NOTE", "the sample's pictures are rendered: nothing here is about real mushrooms")
-        )
-    return lines
-
-
-def _accuracy(part: str, metrics: Mapping[str, Any]) -> str:
-    photos = metrics[f"{part}_photos"]
-    if not photos:
-        return "no photos"
-    return (
-        f"{metrics[f'{part}_accuracy']:.3f} of {counted(photos, 'photo')} it never saw "
-        f"(95 % interval {metrics[f'{part}_accuracy_low']:.3f} "
-        f"to {metrics[f'{part}_accuracy_high']:.3f})"
+    console: Console,
+) -> None:
+    """Print the figures, where everything is, and what to try next."""
+    told = plain_text.render(
+        __file__,
+        {"short": _short, "quoted": shlex.quote},
+        sample=request.arguments["source"] == "sample",
+        metrics=metrics,
+        published=published,
+        reason=decided.reason,
+        run=request.run_dir,
+        reasons=REASONS,
+        attribution=ATTRIBUTION,
+        index=run_pages.INDEX,
+        seconds=seconds,
     )
-
-
-def _next_commands(request: Request) -> list[tuple[str, str]]:
-    model = shlex.quote(_short(request.run_dir / "model"))
-    commands = [
-        ("make tensorboard", "the training's curves"),
-        (
-            f".venv/bin/python -m components.label_image --model_dir {model} PHOTO",
-            "what is on a photo of yours",
-        ),
-        ("make serve", "a page to try this model"),
-    ]
-    if request.arguments["source"] == "sample":
-        commands.append(
-            ("make run IMAGES=~/photos", "the same on real photos: one folder per class")
-        )
-    return commands
+    for line in told.removesuffix("\n").split("\n"):
+        style = "bold" if line == "Next:" else "dim" if line.startswith("      ") else None
+        console.print(line, markup=False, soft_wrap=True, style=style)
 
 
 def _short(path: Path | str) -> str:

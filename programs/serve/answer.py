@@ -144,16 +144,13 @@ def answer(model: Model, references: References | None, photo: bytes, wish: Wish
         closest=closest,
         familiarity=prediction.familiarity,
         probabilities=[
-            ClassProbability(label=label, probability=_share(value)) for label, value in top
+            # A float32 probability may pass 1 by its rounding.
+            ClassProbability(label=label, probability=max(0.0, min(1.0, value)))
+            for label, value in top
         ],
         activation_map=_spotlight(model, photo, prediction, closest) if wish.activation else None,
         similar=[_similar(reference) for reference in alike],
-        model=ModelName(
-            head_sha256=description.head_sha256,
-            version=description.version,
-            classes=list(model.classes),
-            rendered=description.rendered,
-        ),
+        model=ModelName.model_validate(description, from_attributes=True),
         warning=text.WARNING,
     )
 
@@ -195,8 +192,3 @@ def _similar(reference: Reference) -> SimilarPhoto:
         source_page=page if text.host(page) else "",
         thumbnail=text.data_uri(reference.thumbnail),
     )
-
-
-def _share(value: float) -> float:
-    """A float32 probability may pass 1 by its rounding."""
-    return max(0.0, min(1.0, value))

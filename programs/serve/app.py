@@ -20,8 +20,9 @@ from components.common.photos.images import BadPhoto
 from programs.serve import answer, page, upload
 from programs.serve.answer import Answer, Measured, ModelInfo, Problem, State, Wish
 from programs.serve.front import Front
+from programs.serve.options import Limits
 from programs.serve.pool import Busy, Pool
-from programs.serve.upload import Limits, Refused
+from programs.serve.upload import Refused
 
 TOP_K = 5
 MAX_TOP_K = 1000

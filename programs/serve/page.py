@@ -4,13 +4,9 @@ from components.common.model.description import ModelDescription
 from components.common.pages import page
 from programs.serve import upload
 from programs.serve.answer import Measured
-from programs.serve.upload import Limits
+from programs.serve.options import Limits
 
 MAX_NAMED = 40  # classes that are named on the page
-NO_RULE = (
-    "This model cannot tell when a photo shows none of the kinds that it knows: it names one of "
-    "them for every photo."
-)
 
 
 def render(description: ModelDescription, limits: Limits, measured: Measured | None = None) -> str:
@@ -26,7 +22,6 @@ def render(description: ModelDescription, limits: Limits, measured: Measured | N
         script=True,
         connect="'self'",
         model=description,
-        no_rule=NO_RULE,
         limits=limits,
         megabytes=f"{limits.upload_bytes / 1024**2:.3g}",
         timeout_s=round(limits.upload_s + limits.answer_s + 5),

@@ -11,6 +11,7 @@ import numpy as np
 import uvicorn
 
 from components.common.base.errors import InputError
+from components.common.base.files import default_cache_dir
 from components.common.base.step import log
 from components.common.base.wording import counted
 from components.common.model.description import read_description
@@ -21,12 +22,9 @@ from components.common.model.references import References
 from programs.serve import figures
 from programs.serve.app import Service, make_app
 from programs.serve.connection import watched
+from programs.serve.options import Limits, ServeOptions
 from programs.serve.pool import Pool
-from programs.serve.upload import Limits
 
-HOST = "127.0.0.1"
-PORT = 8080
-WORKERS = 2
 # Kubernetes waits 30 s after SIGTERM, Docker 10: requests in progress get half of that.
 SHUTDOWN_S = 5
 KEEP_ALIVE_S = 10
@@ -38,40 +36,26 @@ MAX_HEADER_BYTES = 16 * 1024
 POLL_S = 0.1
 
 
-def serve(
-    place: str,
-    cache_dir: Path,
-    *,
-    host: str = HOST,
-    port: int = PORT,
-    workers: int = WORKERS,
-    limits: Limits | None = None,
-    access_log: bool = True,
-    metrics: Path | None = None,
-) -> None:
+def serve(place: str, options: ServeOptions, *, metrics: Path | None = None) -> None:
     """Serve until the process is told to end.
 
     Args:
         place: of the model: a folder, gs:// or s3://, or the root of published versions.
-        cache_dir: the cache folder.
-        host: address to listen at; only this machine can reach the default.
-        port: 0 takes any that is free.
-        workers: photos looked at at once, each by a model of its own on one thread.
-        limits: what one request may cost.
-        access_log: whether to log requests: method, path, status and duration, nothing else.
+        options: where to listen, and what a request may cost.
         metrics: figures of the model for the page; by default those beside the model, if any.
 
     Raises:
         InputError: no model, or the port is taken.
         WorkError: the store cannot be reached.
     """
-    limits = limits or Limits()
+    limits = options.limits
     # What Pillow says of strangers' files would fill the log; the answer says what was wrong.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
-    directory = local_model(place, cache_dir)
-    service = make_service(directory, workers=workers, limits=limits, metrics=metrics)
-    with listen(host, port) as listener:
-        app = make_app(service, access_log=access_log, on_start=lambda: _announce(listener))
+    cache = Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir()
+    directory = local_model(place, cache)
+    service = make_service(directory, workers=options.workers, limits=limits, metrics=metrics)
+    with listen(options.host, options.port) as listener:
+        app = make_app(service, access_log=options.access_log, on_start=lambda: _announce(listener))
         config = uvicorn.Config(
             app,
             http=watched(
@@ -98,7 +82,7 @@ def serve(
 
 
 def make_service(
-    directory: Path, *, workers: int = WORKERS, limits: Limits, metrics: Path | None = None
+    directory: Path, *, workers: int, limits: Limits, metrics: Path | None = None
 ) -> Service:
     """The service for a model; the model itself is loaded when the service starts.
 

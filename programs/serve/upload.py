@@ -1,14 +1,15 @@
 """Taking a photo from a request: within the limits, in memory only, and told from other files."""
 
 import asyncio
-from dataclasses import dataclass
+from functools import partial
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
 from starlette.requests import Request
 
 from components.common.photos import file_types, images
 from components.common.photos.images import BadPhoto
+from programs.serve.options import Limits
 
 FIELD = "image"
 MULTIPART = "multipart/form-data"
@@ -25,28 +26,6 @@ HEIC_HINT = (
     "from now on."
 )
 KINDS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one request may cost.
-
-    Attributes:
-        upload_bytes: of a photo.
-        pixels: of a photo, by its header.
-        waiting: photos that may wait for a model.
-        uploads: photos that may be on their way in at once; with `upload_bytes`, this bounds the
-            memory that they take.
-        upload_s: for a photo to arrive.
-        answer_s: for its answer, waiting included.
-    """
-
-    upload_bytes: int = 16 * 1024**2
-    pixels: int = 50_000_000
-    waiting: int = 16
-    uploads: int = 32
-    upload_s: float = 30.0
-    answer_s: float = 30.0
 
 
 class Refused(Exception):
@@ -181,70 +160,34 @@ def form_field(body: bytes, content_type: str) -> bytes:
         Refused: the form is malformed, or the field is missing or there twice.
     """
     boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
-    form = _Form()
+    parts: list[Field | File] = []
+    ends: list[bool] = []
+
+    def keep(part: Field | File) -> None:
+        parts.append(part)
+        if len(parts) > MAX_PARTS:
+            raise FormParserError("too many parts")
+
+    in_memory = {"MAX_MEMORY_FILE_SIZE": len(body)}
     try:
         if not boundary:
             raise FormParserError("no boundary")
-        parser = MultipartParser(boundary, form.callbacks())  # type: ignore[arg-type]
+        ended = partial(ends.append, True)
+        parser = FormParser(MULTIPART, keep, keep, ended, boundary, config=in_memory)
         parser.write(body)
         parser.finalize()
     except (FormParserError, ValueError) as error:
         raise Refused(400, "bad_form", "The form is malformed.") from error
-    if len(form.found) != 1 or not form.ended:
+    found = [part for part in parts if part.field_name == FIELD.encode()]
+    if len(found) != 1 or not ends:
         raise Refused(
             400, "bad_form", f"The form must have one field {FIELD}, with the photo, and its end."
         )
-    return form.found[0]
-
-
-class _Form:
-    """Collects what the parser reports: the content of the parts named `image`."""
-
-    def __init__(self) -> None:
-        self.found: list[bytes] = []
-        self.ended = False
-        self._parts = 0
-        self._header, self._value = bytearray(), bytearray()
-        self._content: bytearray | None = None
-
-    def callbacks(self) -> dict[str, object]:
-        """What the parser calls, by its names."""
-        return {
-            "on_part_begin": self._begin_part,
-            "on_header_begin": self._begin_header,
-            "on_header_field": lambda data, start, end: self._header.extend(data[start:end]),
-            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
-            "on_header_end": self._end_header,
-            "on_part_data": self._data,
-            "on_part_end": self._end_part,
-            "on_end": self._end,
-        }
-
-    def _begin_part(self) -> None:
-        self._parts += 1
-        if self._parts > MAX_PARTS:
-            raise FormParserError("too many parts")
-        self._content = None
-
-    def _begin_header(self) -> None:
-        self._header, self._value = bytearray(), bytearray()
-
-    def _end_header(self) -> None:
-        if self._header.lower() == b"content-disposition":
-            options = parse_options_header(bytes(self._value))[1]
-            if options.get(b"name") == FIELD.encode():
-                self._content = bytearray()
-
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        if self._content is not None:
-            self._content += data[start:end]
-
-    def _end_part(self) -> None:
-        if self._content is not None:
-            self.found.append(bytes(self._content))
-
-    def _end(self) -> None:
-        self.ended = True
+    (photo,) = found
+    if isinstance(photo, Field):
+        return photo.value or b""
+    photo.file_object.seek(0)
+    return photo.file_object.read()
 
 
 def _foreign(data: bytes) -> Refused | None:

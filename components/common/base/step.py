@@ -214,9 +214,9 @@ class Progress:
             self.advance()
         self.finish(summary() if summary else None)
 
-    def advance(self, count: int = 1) -> None:
-        """Count `count` more pieces of work as done."""
-        self.done += count
+    def advance(self) -> None:
+        """Count one more piece of work as done."""
+        self.done += 1
         now = time.monotonic()
         if now - self._last_event >= DISPLAY_INTERVAL_S:
             self._last_event = now

@@ -12,18 +12,14 @@ R = TypeVar("R")
 
 
 @contextmanager
-def worker_threads(count: int, name: str = "") -> Iterator[ThreadPoolExecutor]:
+def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
     """A pool that waits for its threads at its end, but not in one of them.
 
     A generator that an error leaves behind is closed by the garbage collector, in whatever thread
     that happens to run. In one of the pool's own, waiting for the pool would be waiting for itself.
-
-    Args:
-        count: of threads.
-        name: that theirs begin with.
     """
     own: set[int] = set()
-    pool = ThreadPoolExecutor(count, name, initializer=lambda: own.add(threading.get_ident()))
+    pool = ThreadPoolExecutor(count, initializer=lambda: own.add(threading.get_ident()))
     try:
         yield pool
     finally:
@@ -31,7 +27,7 @@ def worker_threads(count: int, name: str = "") -> Iterator[ThreadPoolExecutor]:
 
 
 def map_in_threads(
-    work: Callable[[T], R], items: Iterable[T], *, threads: int, ahead: int, name: str = ""
+    work: Callable[[T], R], items: Iterable[T], *, threads: int, ahead: int
 ) -> Generator[R, None, None]:
     """The result of `work` for each item, in the order of the items.
 
@@ -40,10 +36,9 @@ def map_in_threads(
         items: taken in the caller's thread, as they are needed.
         threads: how many work at once.
         ahead: items whose result the caller has not had yet, at most; bounds memory.
-        name: that the threads' names begin with.
     """
     waiting: deque[Future[R]] = deque()
-    with worker_threads(threads, name) as pool:
+    with worker_threads(threads) as pool:
         for item in items:
             waiting.append(pool.submit(work, item))
             if len(waiting) >= ahead:

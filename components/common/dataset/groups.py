@@ -76,30 +76,21 @@ def _alike(directions: NDArray[np.float32], hashes: NDArray[np.uint64]) -> NDArr
     Most pairs are ruled out in a few dimensions: the cosine of two rows is at most the product of
     their parts in a subspace plus the product of the lengths of what lies outside of it.
     """
-    count = len(directions)
+    count, none = len(directions), np.empty((0, 2), np.int64)
     most = ALIKE_MOST * count * (count - 1) / 2 if count >= ALIKE_FROM_PHOTOS else math.inf
-    pieces, total = [np.empty((0, 2), np.int64)], 0
-    for pairs in _pairs_above(_bounding(directions), ALIKE_COSINE - BOUND_MARGIN):
-        total += len(pairs)
-        if total > most:  # by the bounds, not yet by the cosines themselves
-            return _alike_unless_most(directions, hashes, most)
-        pieces.append(pairs[_bits(hashes, pairs) <= ALIKE_BITS])
-    near = np.concatenate(pieces)
-    return near[_cosines(directions, near) >= ALIKE_COSINE - ROUNDING]
-
-
-def _alike_unless_most(
-    directions: NDArray[np.float32], hashes: NDArray[np.uint64], most: float
-) -> NDArray[np.int64]:
-    """What `_alike` finds, by all cosines; none where over `most` pairs are alike by them."""
-    pieces, total = [np.empty((0, 2), np.int64)], 0
-    for pairs in _pairs_above(directions, ALIKE_COSINE - ROUNDING):
-        total += len(pairs)
-        if total > most:
-            log.info("the network hardly tells these photos apart: copies are found by hash alone")
-            return pieces[0]
-        pieces.append(pairs[_bits(hashes, pairs) <= ALIKE_BITS])
-    return np.concatenate(pieces)
+    # By the bounds; where these are close to most pairs, by the cosines themselves.
+    for points, margin in ((_bounding(directions), BOUND_MARGIN), (directions, ROUNDING)):
+        pieces, total = [none], 0
+        for pairs in _pairs_above(points, ALIKE_COSINE - margin):
+            total += len(pairs)
+            if total > most:
+                break
+            pieces.append(pairs[_bits(hashes, pairs) <= ALIKE_BITS])
+        else:
+            near = np.concatenate(pieces)
+            return near[_cosines(directions, near) >= ALIKE_COSINE - ROUNDING]
+    log.info("the network hardly tells these photos apart: copies are found by hash alone")
+    return none
 
 
 def _pairs_above(points: NDArray[np.float32], least: float) -> Iterator[NDArray[np.int64]]:

@@ -7,6 +7,7 @@ add one is to add an entry there.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 TRAINING, VALIDATION, TEST, DEMO, SURPLUS = "training", "validation", "test", "demo", "surplus"
 PARTS = (TRAINING, VALIDATION, TEST, DEMO)
@@ -32,8 +33,8 @@ class Word:
 
     Attributes:
         name: in the manifest.
-        short: a few words, for headings and beside pictures.
         meaning: what it says of the photo.
+        short: a few words, for headings and beside pictures; empty for the name itself.
         reason: photos are left out for it.
         flag: photos are flagged with it.
         quality: a flag of `clean` that --strict makes a reason of.
@@ -43,8 +44,8 @@ class Word:
     """
 
     name: str
-    short: str
     meaning: str
+    short: str = ""
     reason: bool = False
     flag: bool = False
     quality: bool = False
@@ -52,97 +53,65 @@ class Word:
     origin: bool = False
 
 
-def _reason(
-    name: str, short: str, meaning: str, *, final: bool = False, flag: bool = False
-) -> Word:
-    return Word(name, short, meaning, reason=True, final=final, flag=flag)
-
-
-def _quality(name: str, short: str, meaning: str) -> Word:
-    return Word(name, short, meaning, reason=True, flag=True, quality=True)
-
-
-def _origin(name: str, short: str, meaning: str) -> Word:
-    return Word(name, short, meaning, flag=True, origin=True)
-
+_reason = partial(Word, reason=True)
+_quality = partial(Word, reason=True, flag=True, quality=True)
+_origin = partial(Word, flag=True, origin=True)
 
 _WORDS = (
+    _reason("placeholder", "a notice in place of a photo that is gone, or a blank picture"),
+    _reason("suspicious_size", "too small a file to be a photo at all"),
     _reason(
-        "placeholder",
-        "placeholder",
-        "a notice in place of a photo that is gone, or a blank picture",
+        "too_few_bytes", "a smaller file than was asked for (--min_bytes): it shows too little"
     ),
-    _reason("suspicious_size", "suspicious size", "too small a file to be a photo at all"),
-    _reason(
-        "too_few_bytes",
-        "too few bytes",
-        "a smaller file than was asked for (--min_bytes): it shows too little",
-    ),
-    _reason(EXACT_DUPLICATE, "exact duplicate", "the very same photo is there already", final=True),
-    _reason("html", "a web page", "a web page, saved under the name of a photo", final=True),
-    _reason("unknown_type", "unknown type", "no picture of a known type", final=True),
-    _reason(
-        "damaged_header",
-        "damaged header",
-        "damaged: its beginning describes no picture",
-        final=True,
-    ),
-    _reason("damaged", "damaged", "damaged: cut off, or with data that is no picture", final=True),
-    _reason("too_many_pixels", "too many pixels", "more than 100 megapixels", final=True),
-    _reason("too_many_scans", "too many scans", "more scans than any camera writes", final=True),
-    _reason("too_few_pixels", "too few pixels", "a side below 32 pixels", final=True),
-    _reason(
-        QUARANTINED,
-        "quarantined",
-        "it can be shown, but its data has holes: a part may be grey or shifted",
-    ),
+    _reason(EXACT_DUPLICATE, "the very same photo is there already", final=True),
+    _reason("html", "a web page, saved under the name of a photo", "a web page", final=True),
+    _reason("unknown_type", "no picture of a known type", final=True),
+    _reason("damaged_header", "damaged: its beginning describes no picture", final=True),
+    _reason("damaged", "damaged: cut off, or with data that is no picture", final=True),
+    _reason("too_many_pixels", "more than 100 megapixels", final=True),
+    _reason("too_many_scans", "more scans than any camera writes", final=True),
+    _reason("too_few_pixels", "a side below 32 pixels", final=True),
+    _reason(QUARANTINED, "it can be shown, but its data has holes: a part may be grey or shifted"),
     _reason(
         IN_TWO_CLASSES,
-        "in two classes",
         "the same or nearly the same picture, or one of the same observation, is in another class "
         "too",
     ),
-    _reason(NEAR_DUPLICATE, "near duplicate", "a copy of another photo, which is used instead"),
-    _reason(NO_MUSHROOM, "no mushroom", "the pretrained network sees no mushroom in it"),
-    _reason(OTHER_CLASS, "other class", "it looks more like another of the classes", flag=True),
-    _reason(DROPPED, "dropped by hand", "a person decided to drop it"),
-    _reason(SURPLUS, "surplus", "good, but there were enough photos of its class", final=True),
-    _quality(SMALL, "small", "a side below 128 pixels"),
-    _quality(
-        ODD_ASPECT_RATIO,
-        "odd aspect ratio",
-        "more than three times as long as wide: squeezing distorts it",
-    ),
-    _quality(BLANK, "blank", "nearly the same tone everywhere"),
-    _quality(DARK, "dark", "even its brightest parts are dark"),
-    _quality(BRIGHT, "bright", "even its darkest parts are bright"),
-    _quality(BLURRED, "blurred", "blurred all over"),
-    _quality(GREY, "grey", "without colours"),
+    _reason(NEAR_DUPLICATE, "a copy of another photo, which is used instead"),
+    _reason(NO_MUSHROOM, "the pretrained network sees no mushroom in it"),
+    _reason(OTHER_CLASS, "it looks more like another of the classes", flag=True),
+    _reason(DROPPED, "a person decided to drop it", "dropped by hand"),
+    _reason(SURPLUS, "good, but there were enough photos of its class", final=True),
+    _quality(SMALL, "a side below 128 pixels"),
+    _quality(ODD_ASPECT_RATIO, "more than three times as long as wide: squeezing distorts it"),
+    _quality(BLANK, "nearly the same tone everywhere"),
+    _quality(DARK, "even its brightest parts are dark"),
+    _quality(BRIGHT, "even its darkest parts are bright"),
+    _quality(BLURRED, "blurred all over"),
+    _quality(GREY, "without colours"),
     Word(
         DOUBTFUL_SUBJECT,
-        "perhaps no mushroom",
         "the pretrained network doubts that a mushroom is in it",
+        "perhaps no mushroom",
         flag=True,
     ),
-    _origin(KEPT_BY_HAND, "kept by hand", "a person decided to keep it"),
-    _origin(TRUNCATED, "truncated", "only its first bytes, or none, are stored"),
-    _origin(RENDERED, "rendered", "a drawing, no photograph"),
-    _origin(IMAGENET, "from ImageNet", "under the terms of ImageNet"),
+    _origin(KEPT_BY_HAND, "a person decided to keep it"),
+    _origin(TRUNCATED, "only its first bytes, or none, are stored"),
+    _origin(RENDERED, "a drawing, no photograph"),
+    _origin(IMAGENET, "under the terms of ImageNet", "from ImageNet"),
     _origin(
-        SEEN_BY_BACKBONE, "seen by the backbone", "the pretrained network learned from such photos"
+        SEEN_BY_BACKBONE, "the pretrained network learned from such photos", "seen by the backbone"
     ),
 )
 WORDS: Mapping[str, Word] = {word.name: word for word in _WORDS}
 # In this order a photo's flags of quality are listed, and --strict takes the first as the reason.
 QUALITY_FLAGS = tuple(word.name for word in _WORDS if word.quality)
 FINAL_REASONS = frozenset(word.name for word in _WORDS if word.final)
-# What flags of a photo that is used give a person to decide.
-DOUBTS = frozenset(word.name for word in _WORDS if word.flag and not word.origin)
 
 
 def short(name: str) -> str:
     """A reason, flag or other name of the manifest in a few words."""
-    return WORDS[name].short if name in WORDS else name.replace("_", " ")
+    return (name in WORDS and WORDS[name].short) or name.replace("_", " ")
 
 
 def meaning(name: str) -> str:

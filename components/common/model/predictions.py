@@ -1,12 +1,9 @@
 """predictions.parquet: the model's answers to the demo photos, as `label_image` writes them."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
-from components.common.base.errors import InputError
 from components.common.untrusted import tables
 
 MAX_BYTES = 2 * 1024**3
@@ -31,7 +28,7 @@ def read_about(path: Path) -> dict[str, str]:
     Raises:
         InputError: the file is missing or damaged.
     """
-    with _checked(path):
+    with tables.explained(path, MAX_BYTES):
         metadata = tables.metadata(path)
     return {
         name.decode(errors="replace"): value.decode(errors="replace")
@@ -49,15 +46,5 @@ def read(path: Path, *, most_rows: int) -> pa.Table:
     Raises:
         InputError: the file is missing, damaged, has other columns or more rows.
     """
-    with _checked(path):
+    with tables.explained(path, MAX_BYTES):
         return tables.read(path, SCHEMA, most_rows=most_rows, nullable=NULLABLE)
-
-
-@contextlib.contextmanager
-def _checked(path: Path) -> Iterator[None]:
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path} is missing or larger than {MAX_BYTES} bytes")
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error

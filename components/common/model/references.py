@@ -97,13 +97,9 @@ class References:
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} is missing or larger than {MAX_BYTES} bytes")
-        try:
+        with tables.explained(path, MAX_BYTES):
             most_rows = tables.rows_with_hashes(path.stat().st_size)
             table = tables.read(path, SCHEMA, most_rows=most_rows)
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{path} cannot be read: {error}") from error
         self.photos = [Photo(**row) for row in table.select(_TEXTS).to_pylist()]
         vectors = table.column("vector").to_pylist()
         self._rows = [row for row, vector in enumerate(vectors) if vector]

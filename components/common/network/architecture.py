@@ -102,16 +102,15 @@ class Architecture:
         """The name under which keras.applications publishes the weights."""
         return self.family.weights_file(self.width, self.size)
 
-    def build(self, *, head: bool = True, weights: str | None = None) -> "keras.Model":
-        """The network of keras.applications; `head` adds the ImageNet classifier."""
+    def build(self, *, weights: str | None = None) -> "keras.Model":
+        """The network of keras.applications with the ImageNet classifier."""
         import keras
 
         options = {"alpha": float(self.width)} if self.width else {}
         model: keras.Model = getattr(keras.applications, self.family.keras)(
             input_shape=(self.size, self.size, 3),
             weights=weights,
-            include_top=head,
-            pooling=None if head else "avg",
+            include_top=True,
             **options,
         )
         return model

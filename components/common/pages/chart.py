@@ -1,4 +1,4 @@
-"""What a chart shows: axes, lines, columns and bars. plot.py draws it.
+"""What a chart shows: axes, lines and columns. plot.py draws it.
 
 Places are values of the axes. Lines differ by colour and by dashes.
 """
@@ -102,33 +102,14 @@ class Chart:
     size: Size = WIDE
 
 
-@dataclass(frozen=True)
-class Bar:
-    """A bar beside others; `length` is 0 to 1, `kind` its class, the others are text."""
-
-    name: str
-    length: float
-    remark: str
-    kind: str
-
-
-def share_axis(label: str, low: float = 0.0) -> Axis:
-    """An axis of shares of 1 from `low` on, named in percent."""
-    step = 0.2 if low < 0.4 else 0.1
-    ticks = [number * step for number in range(math.ceil(low / step), round(1 / step) + 1)]
-    return Axis(label, low, 1.0, [(tick, f"{round(100 * tick)} %") for tick in ticks])
+def share_axis(label: str) -> Axis:
+    """An axis of shares of 1, named in percent."""
+    return Axis(label, 0.0, 1.0, [(tick / 100, f"{tick} %") for tick in range(0, 101, 20)])
 
 
 def quarters_axis(label: str) -> Axis:
     """An axis of shares of 1 whose label says that they are percent."""
     return Axis(label, 0.0, 1.0, [(tick / 100, str(tick)) for tick in range(0, 101, 25)])
-
-
-def powers_axis(label: str, values: Sequence[float]) -> Axis:
-    """A logarithmic axis from one power of 10 to another around values above 0."""
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    ticks = [(10.0**power, f"{10.0**power:,g}") for power in range(low, max(high, low + 1) + 1)]
-    return Axis(label, ticks[0][0], ticks[-1][0], ticks, logarithmic=True)
 
 
 def stairs(points: Sequence[Point]) -> list[Point]:

@@ -141,6 +141,7 @@ def environment() -> "Environment":
         loader=FileSystemLoader(ROOT),
         autoescape=True,
         undefined=StrictUndefined,
+        extensions=["jinja2.ext.do"],  # to put the rows of a table together
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

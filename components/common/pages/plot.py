@@ -7,13 +7,13 @@ phone shows it at two thirds of that. charts.html writes the SVG, plot.css has i
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
 from components.common.pages import page
-from components.common.pages.chart import Bar, Chart, Point, Size
+from components.common.pages.chart import Chart, Point, Size
 from components.common.pages.text import Share
 
 MARGIN, BOTTOM = 8, 54
@@ -26,7 +26,6 @@ ABOVE, BELOW = 12, 4
 ASIDE, APART = 9, 3
 _VARIABLE = re.compile(r"var\(--(\w+)\)")
 KINDS = ("first", "second", "third", "fourth")  # classes of lines
-BARS = Size("wide", 960, 0, 15)  # as high as there are bars
 
 
 def svg(chart: Chart) -> Markup:
@@ -36,29 +35,7 @@ def svg(chart: Chart) -> Markup:
 
 def svg_file(chart: Chart) -> str:
     """The chart as a file of its own, which follows a dark screen."""
-    return _file(_Frame(chart).drawing)
-
-
-def bars_file(description: str, groups: Iterable[tuple[str, Sequence[Bar]]]) -> str:
-    """Bars as a file of its own.
-
-    Args:
-        description: what they show, for people who do not see them; text.
-        groups: titles, each with the bars below it.
-    """
-    left, right, bar_height, row, gap = 380, 220, 16, 22, 30
-    drawing = _Drawing(description, BARS)
-    y = 10
-    for title, bars in groups:
-        y += gap
-        drawing.text((10, y), title, "start", "title")
-        for bar in bars:
-            y += row
-            end, top = left + (BARS.width - left - right) * bar.length, y - 13
-            drawing.path(f"bar {bar.kind}", f"M{left} {top}H{end:.1f}V{top + bar_height}H{left}Z")
-            drawing.text((left - MARGIN, y), bar.name, "end")
-            drawing.text((round(end + 6, 1), y), bar.remark, "start")
-    return _file(replace(drawing, size=replace(BARS, height=y + gap)))
+    return drawing_file(_Frame(chart).drawing)
 
 
 def mini_interval(share: Share) -> Markup:
@@ -76,7 +53,7 @@ class _Text:
 
 
 @dataclass(frozen=True)
-class _Drawing:
+class Drawing:
     """What a chart is drawn of, in this order: paths with their classes, dots, and texts."""
 
     description: str
@@ -86,12 +63,15 @@ class _Drawing:
     texts: list[_Text] = field(default_factory=list)
 
     def path(self, css: str, path: str) -> None:
+        """Add a path."""
         self.paths.append((css, path))
 
     def dot(self, place: Point) -> None:
+        """Add a dot."""
         self.dots.append((f"{place[0]:g}", f"{place[1]:g}"))
 
     def text(self, place: Point, text: str, anchor: str, css: str = "") -> None:
+        """Add a text that begins, ends or has its middle (start, end, middle) at a place."""
         self.texts.append(_Text(f"{place[0]:g}", f"{place[1]:g}", anchor, css, text))
 
 
@@ -100,7 +80,7 @@ class _Frame:
 
     def __init__(self, chart: Chart) -> None:
         self._chart, self._size = chart, chart.size
-        self.drawing = _Drawing(chart.description, chart.size)
+        self.drawing = Drawing(chart.description, chart.size)
         # The names of the vertical axis take their room, and half of the horizontal one's last.
         self._left = 2 * MARGIN + max(self._size.length(name) for _, name in chart.up.ticks)
         self._right = chart.size.width - MARGIN - self._size.length(chart.across.ticks[-1][1]) / 2
@@ -266,7 +246,7 @@ def _lies_between(before: Point, middle: Point, after: Point) -> bool:
     return level or (upright and (rising or falling))
 
 
-def _file(drawing: _Drawing) -> str:
+def drawing_file(drawing: Drawing) -> str:
     """A drawing with its style, for programs that know no variables in styles."""
     light, dark = map(_with_colours, page.colours())
     style = Markup(f"{light}@media (prefers-color-scheme: dark) {{ {dark} }}")  # noqa: S704

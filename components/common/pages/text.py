@@ -1,7 +1,7 @@
 """Words and figures as pages show them, and which addresses they may link to."""
 
 import base64
-from typing import Protocol
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 WARNING = (
@@ -18,23 +18,19 @@ MAX_TEXT = 160  # characters of a stranger's text that are shown
 MAX_URL = 2000  # characters; longer addresses are not linked
 
 
-class Share(Protocol):
-    """A share of 1 with its interval."""
+@dataclass(frozen=True)
+class Share:
+    """`count` of `total`, with the Wilson score interval (Wilson 1927) at 95 %."""
+
+    count: int
+    total: int
+    low: float
+    high: float
 
     @property
     def value(self) -> float:
-        """The share."""
-        ...
-
-    @property
-    def low(self) -> float:
-        """Lower end of its interval."""
-        ...
-
-    @property
-    def high(self) -> float:
-        """Upper end."""
-        ...
+        """The share itself, 0 where there is nothing to share."""
+        return self.count / self.total if self.total else 0.0
 
 
 def percent(value: float) -> str:

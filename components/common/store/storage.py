@@ -74,7 +74,7 @@ def list_objects(prefix: str) -> Iterator[StoredObject]:
 
 
 def find(uri: str, *, max_bytes: int) -> tuple[bytes, str] | None:
-    """The content of one object, and its version as `replace_if` takes it; None without one.
+    """The content of one object, and its version as `write_if` takes it; None without one.
 
     Raises:
         InputError: the object is larger than `max_bytes`.
@@ -88,33 +88,17 @@ def find(uri: str, *, max_bytes: int) -> tuple[bytes, str] | None:
     return content
 
 
-def read(uri: str, *, max_bytes: int) -> bytes:
-    """The content of one object.
-
-    Raises:
-        InputError: there is no such object, or it is larger than `max_bytes`.
-    """
-    content = find(uri, max_bytes=max_bytes)
-    if content is None:
-        raise InputError(f"{uri} cannot be read: there is no such object")
-    return content[0]
-
-
 def read_place(place: str, *, max_bytes: int) -> bytes:
     """The content of a file or, for gs:// and s3://, of an object.
 
     Raises:
         InputError: there is none, or it is larger than `max_bytes`.
     """
-    if is_uri(place):
-        return read(place, max_bytes=max_bytes)
-    path = Path(place).expanduser()
-    if not path.is_file():
+    data = find_place(place, max_bytes=max_bytes)
+    if data is None and is_uri(place):
+        raise InputError(f"{place} cannot be read: there is no such object")
+    if data is None:
         raise InputError(f"there is no file at {place}")
-    with path.open("rb") as file:
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise InputError(f"{place} is larger than {max_bytes} bytes")
     return data
 
 
@@ -123,9 +107,14 @@ def find_place(place: str, *, max_bytes: int) -> bytes | None:
     if is_uri(place):
         content = find(place, max_bytes=max_bytes)
         return content[0] if content else None
-    if not Path(place).expanduser().is_file():
+    path = Path(place).expanduser()
+    if not path.is_file():
         return None
-    return read_place(place, max_bytes=max_bytes)
+    with path.open("rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise InputError(f"{place} is larger than {max_bytes} bytes")
+    return data
 
 
 def write_place(place: str, data: bytes, *, what: str) -> None:
@@ -147,24 +136,17 @@ def write_place(place: str, data: bytes, *, what: str) -> None:
         _store(place).write(bucket, key, data)
 
 
-def create(uri: str, data: bytes) -> bool:
-    """Write an object where there is none; False where there is one, which stays as it is.
-
-    Of two processes that do so at once, one gets True: the store decides (`ifGenerationMatch=0` on
-    Google's, `If-None-Match: *` on S3; AWS, SeaweedFS and MinIO honour it).
-    """
-    return _write_if(uri, data, None)
-
-
-def replace_if(uri: str, data: bytes, version: str) -> bool:
+def write_if(uri: str, data: bytes, version: str | None) -> bool:
     """Write an object where it still is what `find` read; False where it is another by now.
 
-    As in `create`, the store decides (`ifGenerationMatch`, `If-Match`).
+    Of two processes that do so at once, one gets True: the store decides (`ifGenerationMatch` on
+    Google's, `If-Match` and `If-None-Match: *` on S3; AWS, SeaweedFS and MinIO honour it).
+
+    Args:
+        uri: of the object.
+        data: the content.
+        version: that `find` gave; None where there was no object.
     """
-    return _write_if(uri, data, version)
-
-
-def _write_if(uri: str, data: bytes, version: str | None) -> bool:
     bucket, key = _object(uri)
     with _explained(uri, "written"):
         if _store(uri).write_if(bucket, key, data, version):

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from components.common.base.errors import InputError
+
 # What a table may take in memory, whatever its rows, and beside that for each of them.
 ALLOWANCE_BYTES = 64 * 1024**2
 ROW_BYTES = 8 * 1024
@@ -42,7 +44,6 @@ def read(
     schema: pa.Schema,
     *,
     most_rows: int,
-    most_text: int = MAX_TEXT_BYTES,
     nullable: Collection[str] = (),
 ) -> pa.Table:
     """The table of a file that has exactly these columns, and a value in each place.
@@ -51,7 +52,6 @@ def read(
         source: the file, or its content.
         schema: of the table; metadata is not compared.
         most_rows: that it may have.
-        most_text: bytes that one text or binary value may have.
         nullable: columns in which a value may be missing.
 
     Raises:
@@ -67,13 +67,28 @@ def read(
         # One after another: Arrow cannot put together lists of texts from several dictionaries.
         groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
         table = pa.concat_tables(groups or [file.schema_arrow.empty_table()])
-    check_texts(table, most_bytes, most_text)
+    check_texts(table, most_bytes)
     table = table.cast(schema)
     table.validate(full=True)  # strings that are no UTF-8
     for name in schema.names:
         if name not in nullable and _lacks_values(table.column(name)):
             raise pa.ArrowInvalid("a value is missing in it")
     return table
+
+
+@contextlib.contextmanager
+def explained(path: Path, max_bytes: int) -> Iterator[None]:
+    """Name the file in errors.
+
+    Raises:
+        InputError: it is missing, too large or, by what the block raises, damaged.
+    """
+    if not path.is_file() or path.stat().st_size > max_bytes:
+        raise InputError(f"{path} is missing or larger than {max_bytes} bytes")
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
 
 
 def _lacks_values(column: pa.ChunkedArray) -> bool:
@@ -157,9 +172,7 @@ def texts(about: pq.FileMetaData) -> list[str]:
     return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
 
 
-def check_texts(
-    table: pa.Table | pa.RecordBatch, most_bytes: int, most_text: int = MAX_TEXT_BYTES
-) -> None:
+def check_texts(table: pa.Table | pa.RecordBatch, most_bytes: int) -> None:
     """Measure what texts will take once each row has its own.
 
     Raises:
@@ -172,8 +185,10 @@ def check_texts(
             if not pa.types.is_dictionary(values.type):
                 continue
             lengths = pc.binary_length(values.dictionary)
-            if (pc.max(lengths).as_py() or 0) > most_text:
-                raise pa.ArrowInvalid(f"a value of {name!r:.40} has more than {most_text} bytes")
+            if (pc.max(lengths).as_py() or 0) > MAX_TEXT_BYTES:
+                raise pa.ArrowInvalid(
+                    f"a value of {name!r:.40} has more than {MAX_TEXT_BYTES} bytes"
+                )
             total += pc.sum(pc.take(lengths.cast(pa.int64()), values.indices)).as_py() or 0
     if total > most_bytes:
         raise pa.ArrowInvalid(f"its texts take {total} bytes, at most {most_bytes} are expected")

@@ -26,8 +26,7 @@ class HostLimits:
         concurrency: requests at once.
         interval_s: between the starts of two requests.
         requests_per_day: requests a day.
-        bytes_per_hour: of bodies.
-        bytes_per_day: of bodies.
+        bytes_per_hour, bytes_per_day: of bodies.
     """
 
     concurrency: int = 0

@@ -43,10 +43,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
         following: dict[str, str | int] = {}
         for _ in range(MAX_PAGES):
             answer = query.fetcher.json(API, {**search, **following})
-            for page in _pages(answer):
-                candidate = parse_page(page)
-                if candidate:
-                    yield candidate
+            yield from filter(None, map(parse_page, _pages(answer)))
             following = _continuation(answer)
             if not following:
                 break

@@ -1,17 +1,18 @@
 """The source `folder`: a folder with one subfolder per class, as retrain.py read it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from components.common.base.errors import InputError
 from components.common.dataset.class_folders import class_files, warn_of_files_beside
-from components.download.candidate import Candidate, Query, expanded
+from components.download.candidate import Candidate, Query
 
 
 def candidates(query: Query) -> Iterator[Candidate]:
     """The photos of the class folder."""
     if not query.options.image_dir:
         raise InputError("the source folder needs --image_dir (make run IMAGES=folder)")
-    image_dir = expanded(query.options.image_dir)
+    image_dir = Path(query.options.image_dir).expanduser()
     files = class_files(image_dir, query.species.label)
     warn_of_files_beside(image_dir)
     for path in files:

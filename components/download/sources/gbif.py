@@ -30,10 +30,8 @@ def candidates(query: Query) -> Iterator[Candidate]:
                     "offset": offset,
                 },
             )
-            for occurrence in entries(answer, "results", "GBIF's occurrence search"):
-                candidate = parse_occurrence(occurrence, query.species)
-                if candidate:
-                    yield candidate
+            found = entries(answer, "results", "GBIF's occurrence search")
+            yield from filter(None, (parse_occurrence(entry, query.species) for entry in found))
             if answer.get("endOfRecords", True):
                 break
 

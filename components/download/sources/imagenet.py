@@ -12,7 +12,7 @@ from components.common.dataset.licences import IMAGENET_TERMS
 from components.common.dataset.vocabulary import IMAGENET, SEEN_BY_BACKBONE
 from components.common.untrusted import archive
 from components.common.web.fetch_outcome import FetchError
-from components.download.candidate import Candidate, Query, expanded
+from components.download.candidate import Candidate, Query
 from components.download.sources import urls
 
 # Classes of the 1,000 that MobileNet was pretrained on (ILSVRC 2012) are, or contain, these: the
@@ -78,7 +78,7 @@ def _local(query: Query, synset: str) -> Path:
                     "by hand, and name it with --imagenet 'folder/{wordnet_id}.tar'"
                 ) from error
             raise
-    path = expanded(place)
+    path = Path(place).expanduser()
     if path.is_dir():
         inside = [path / f"{synset}{suffix}" for suffix in SUFFIXES]
         path = next((file for file in inside if file.is_file()), inside[0])

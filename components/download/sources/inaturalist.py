@@ -35,10 +35,8 @@ def candidates(query: Query) -> Iterator[Candidate]:
         "per_page": PER_PAGE,
         "order_by": "id",
     }
-    for observation in _spread(query, search):
-        candidate = parse_observation(observation, query.species)
-        if candidate:
-            yield candidate
+    found = _spread(query, search)
+    yield from filter(None, (parse_observation(entry, query.species) for entry in found))
 
 
 def parse_observation(entry: Mapping[str, Any], species: Species) -> Candidate | None:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from components.common.base.errors import InputError
 from components.common.base.wording import counted
@@ -13,7 +13,7 @@ from components.common.store.storage import StoredObject
 from components.common.web.fetch import PHOTO_MAX_BYTES
 from components.common.web.fetch_cache import FetchCache
 from components.common.web.fetch_outcome import FetchError
-from components.download.candidate import Candidate, Query, expanded
+from components.download.candidate import Candidate, Query
 from components.download.sources import folder
 
 
@@ -37,7 +37,7 @@ def list_classes(prefix: str) -> list[str]:
         InputError: there are fewer than two, or they cannot be listed.
     """
     if not storage.is_uri(prefix):
-        return class_folders.list_classes(expanded(prefix))
+        return class_folders.list_classes(Path(prefix).expanduser())
     labels = [check_label(name) for name in storage.list_folders(prefix) if name[:1] != "."]
     if len(labels) < 2:
         raise InputError(
@@ -54,7 +54,7 @@ def _read(stored: StoredObject, cache: FetchCache) -> bytes:
     fetched = cache.lookup(key)
     if fetched is None:
         try:
-            data = storage.read(stored.uri, max_bytes=PHOTO_MAX_BYTES)
+            data = storage.read_place(stored.uri, max_bytes=PHOTO_MAX_BYTES)
         except InputError as error:  # one object that is too large, or gone, spoils no class
             raise FetchError("unreadable object", stored.uri, str(error)) from error
         fetched = cache.store(key, data)

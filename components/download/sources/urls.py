@@ -16,7 +16,7 @@ from components.common.dataset.photo import check_label
 from components.common.store import storage
 from components.common.untrusted import tables
 from components.common.web.fetch import Fetcher
-from components.download.candidate import Candidate, Query, expanded
+from components.download.candidate import Candidate, Query
 
 MAX_BYTES = 1024**3
 BATCH_ROWS = 4096  # of a parquet file in memory
@@ -169,11 +169,11 @@ def _local(url_list: str, fetcher: Fetcher) -> Iterator[Path]:
     if storage.is_uri(url_list):
         # Not into the cache, which may be shared: a private list may hold signed addresses.
         with tempfile.NamedTemporaryFile() as file:
-            file.write(storage.read(url_list, max_bytes=MAX_BYTES))
+            file.write(storage.read_place(url_list, max_bytes=MAX_BYTES))
             file.flush()
             yield Path(file.name)
         return
-    path = expanded(url_list)
+    path = Path(url_list).expanduser()
     if not path.is_file():
         problem = f"{path} is a folder" if path.is_dir() else f"there is no URL list at {path}"
         raise InputError(f"{problem}: expected a txt, csv or parquet file")

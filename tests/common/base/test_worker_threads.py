@@ -13,19 +13,21 @@ from components.common.base.worker_threads import OnePerThread, map_in_threads, 
 
 def test_end_waits_for_the_threads_and_what_was_not_begun_is_left() -> None:
     begun, may_end, done = threading.Event(), threading.Event(), []
+    threads = []
 
     def work(number: int) -> None:
+        threads.append(threading.current_thread())
         begun.set()
         may_end.wait(10)
         done.append(number)
 
-    with worker_threads(1, "worker-of-test") as pool:
+    with worker_threads(1) as pool:
         for number in range(3):
             pool.submit(work, number)
         assert begun.wait(10)
         threading.Timer(0.05, may_end.set).start()
     assert done == [0]
-    assert not [one for one in threading.enumerate() if one.name.startswith("worker-of-test")]
+    assert not threads[0].is_alive()
 
 
 # The generator's last reference goes in one of its own threads, as a collector may let it go.

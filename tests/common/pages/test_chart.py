@@ -12,14 +12,13 @@ from components.common.pages.chart import (
     SQUARE,
     WIDE,
     Axis,
-    Bar,
     Chart,
     Line,
     quarters_axis,
     share_axis,
     stairs,
 )
-from components.common.pages.plot import bars_file, svg, svg_file
+from components.common.pages.plot import svg, svg_file
 
 ACROSS = Axis("photos", 5, 200, [(5, "5"), (200, "200")], logarithmic=True)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -221,17 +220,3 @@ def test_chart_has_no_style_attribute_that_the_policy_would_block() -> None:
     (column,) = re.findall(r'class="column" d="M[\d.]+ ([\d.]+)V([\d.]+)H[\d.]+V([\d.]+)Z"', drawn)
     bottom, top = place(drawn, 0, 0)[1], place(drawn, 0, 0.25)[1]
     assert [float(y) for y in column] == [bottom, top, bottom]
-
-
-def test_bars_are_as_long_as_they_say_and_lie_below_one_another() -> None:
-    bars = [Bar("<ours>", 1.0, "fast", "ours"), Bar("peer", 0.25, "", "peer")]
-    root = ET.fromstring(bars_file("speed", [("work & play", bars), ("more", bars[:1])]))
-    assert root.get("aria-label") == "speed"
-    texts = [text.text for text in root.findall(f".//{SVG}text")]
-    assert texts == ["work & play", "<ours>", "fast", "peer", None, "more", "<ours>", "fast"]
-    drawn = [path.get("d", "") for path in root.findall(f".//{SVG}path")]
-    numbers = [[float(one) for one in re.findall(r"[\d.]+", path)] for path in drawn]
-    lengths = [right - left for left, _, right, *_ in numbers]
-    assert lengths[1] == pytest.approx(lengths[0] / 4)
-    assert all(above[3] < below[1] for above, below in itertools.pairwise(numbers))
-    assert numbers[-1][3] < float(root.get("height", "0"))

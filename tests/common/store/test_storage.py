@@ -29,7 +29,7 @@ def test_folders_and_objects_are_listed_in_order(store: Store) -> None:
         names = ["a/x y é.jpg", "b/1.jpg", "b/2.jpg", "top.jpg"]
         assert [entry.uri for entry in found] == [f"{store.prefix}/listed/{n}" for n in names]
         assert [entry.size for entry in found] == [len(f"listed/{n}".encode()) for n in names]
-    assert storage.read(found[0].uri, max_bytes=100) == "listed/a/x y é.jpg".encode()
+    assert storage.read_place(found[0].uri, max_bytes=100) == "listed/a/x y é.jpg".encode()
 
 
 def test_prefix_is_a_folder_not_the_beginning_of_a_name(store: Store) -> None:
@@ -48,14 +48,14 @@ def test_version_changes_with_the_content(store: Store) -> None:
 
 def test_object_is_read_up_to_a_limit(store: Store) -> None:
     store.put("limits/1.jpg", b"0123456789")
-    assert storage.read(f"{store.prefix}/limits/1.jpg", max_bytes=10) == b"0123456789"
+    assert storage.read_place(f"{store.prefix}/limits/1.jpg", max_bytes=10) == b"0123456789"
     with pytest.raises(InputError, match=r"limits/1.jpg is larger than 9 bytes"):
-        storage.read(f"{store.prefix}/limits/1.jpg", max_bytes=9)
+        storage.read_place(f"{store.prefix}/limits/1.jpg", max_bytes=9)
 
 
 def test_empty_object_is_empty(store: Store) -> None:
     store.put("empty/1.jpg", b"")
-    assert storage.read(f"{store.prefix}/empty/1.jpg", max_bytes=9) == b""
+    assert storage.read_place(f"{store.prefix}/empty/1.jpg", max_bytes=9) == b""
 
 
 def test_objects_are_written_and_replaced(store: Store) -> None:
@@ -105,7 +105,7 @@ def test_more_objects_than_a_page(store: Store) -> None:
 
 def test_what_is_not_there_is_named(store: Store) -> None:
     with pytest.raises(InputError, match=r"photos/none/1.jpg cannot be read"):
-        storage.read(f"{store.prefix}/none/1.jpg", max_bytes=9)
+        storage.read_place(f"{store.prefix}/none/1.jpg", max_bytes=9)
     missing = store.prefix.replace("photos", "no-such-bucket")
     with pytest.raises(InputError, match="no-such-bucket"):
         list(storage.list_objects(missing))
@@ -118,7 +118,7 @@ def test_what_is_not_there_is_named(store: Store) -> None:
 def test_wrong_secret_is_refused(store: Store) -> None:
     wrong = {**store.environment, "AWS_SECRET_ACCESS_KEY": "wrong"}
     with using(wrong), pytest.raises(InputError, match=r"s3://photos/x .*SignatureDoesNotMatch"):
-        storage.read("s3://photos/x", max_bytes=9)
+        storage.read_place("s3://photos/x", max_bytes=9)
 
 
 @pytest.mark.parametrize("prefix", ["gs://", "s3://", "gs:///folder"])
@@ -140,7 +140,7 @@ def test_store_that_cannot_be_reached_is_failed_work(
     monkeypatch.setattr(google, "RETRY_S", 2.0)
     started = time.monotonic()
     with using(environment), pytest.raises(WorkError) as caught:
-        storage.read(uri, max_bytes=9)
+        storage.read_place(uri, max_bytes=9)
     assert str(caught.value).startswith(f"{uri} cannot be reached: ")
     assert "HTTPConnectionPool" not in str(caught.value)  # a client's innards tell nobody anything
     assert time.monotonic() - started < 10  # Google's client alone would try for two minutes
@@ -161,7 +161,7 @@ def test_any_name_is_listed_and_read_as_it_is(store: Store) -> None:
     found = [entry.uri for entry in storage.list_objects(f"{store.prefix}/names")]
     assert sorted(found) == sorted(f"{store.prefix}/names/{name}" for name in names)
     for uri in found:
-        assert storage.read(uri, max_bytes=99) == uri.rpartition("/")[2].encode()
+        assert storage.read_place(uri, max_bytes=99) == uri.rpartition("/")[2].encode()
 
 
 S3 = {**S3_VARIABLES, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
@@ -185,7 +185,7 @@ def test_wrong_name_or_setting_is_wrong_usage(
     uri: str, environment: dict[str, str], message: str
 ) -> None:
     with using(environment), pytest.raises(InputError, match=f"(?s){message}"):
-        storage.read(uri, max_bytes=9)
+        storage.read_place(uri, max_bytes=9)
 
 
 def test_google_credentials_count_also_without_a_project(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_host_that_does_not_answer_is_not_waited_for(
     started = time.monotonic()
     environment = {**S3_VARIABLES, variable: mute_host}
     with using(environment), pytest.raises(WorkError) as caught:
-        storage.read(uri, max_bytes=9)
+        storage.read_place(uri, max_bytes=9)
     assert str(caught.value).startswith(f"{uri} cannot be reached: ")
     assert "HTTPConnectionPool" not in str(caught.value)  # a client's innards tell nobody anything
     assert time.monotonic() - started < 10
@@ -244,7 +244,7 @@ def test_store_that_fails_is_failed_work(
     monkeypatch.setattr(google, "RETRY_S", 4.0)
     with serve(lambda *_: answer) as server, using(at(server.address)):
         with pytest.raises(WorkError, match=f"{scheme}://photos/x cannot be reached"):
-            storage.read(f"{scheme}://photos/x", max_bytes=5000)
+            storage.read_place(f"{scheme}://photos/x", max_bytes=5000)
         assert len(server.requests) > 1
 
 
@@ -254,7 +254,7 @@ def test_object_whose_bytes_stop_coming_is_asked_for_again() -> None:
         serve(lambda _, count: Answer(whole, cut_at=10 if count < 3 else None)) as server,
         using(at(server.address)),
     ):
-        assert storage.read("s3://photos/x", max_bytes=1000) == whole
+        assert storage.read_place("s3://photos/x", max_bytes=1000) == whole
 
 
 def test_google_object_that_came_damaged_is_failed_work() -> None:
@@ -264,7 +264,7 @@ def test_google_object_that_came_damaged_is_failed_work() -> None:
         using(at(server.address)),
         pytest.raises(WorkError, match="gs://photos/x came damaged"),
     ):
-        storage.read("gs://photos/x", max_bytes=9)
+        storage.read_place("gs://photos/x", max_bytes=9)
 
 
 def at(address: str) -> dict[str, str]:

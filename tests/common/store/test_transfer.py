@@ -87,7 +87,7 @@ def test_object_with_other_content_is_never_replaced(place: str, folder: Path) -
     storage.write_place(f"{place}/big", b"somebody else's", what="a file")
     with pytest.raises(WorkError, match="/big is there already, with other content"):
         upload_folder(folder, place)
-    assert storage.read(f"{place}/big", max_bytes=99) == b"somebody else's"
+    assert storage.read_place(f"{place}/big", max_bytes=99) == b"somebody else's"
 
 
 def test_object_that_appears_while_we_upload_is_never_replaced(
@@ -99,7 +99,7 @@ def test_object_that_appears_while_we_upload_is_never_replaced(
     storage.write_place(f"{place}/one", b"theirs", what="a file")
     with pytest.raises(WorkError, match="/one is there already, with other content"):
         storage.upload_files({"one": tmp_path / "one"}, place)
-    assert storage.read(f"{place}/one", max_bytes=99) == b"theirs"
+    assert storage.read_place(f"{place}/one", max_bytes=99) == b"theirs"
 
 
 @pytest.mark.parametrize("_gated", ["s3"], indirect=True)  # the emulator of Google's does not look
@@ -111,7 +111,7 @@ def test_large_object_that_appears_while_we_upload_is_never_replaced(
     storage.write_place(f"{place}/big", b"theirs", what="a file")
     with pytest.raises(WorkError, match="/big is there already, with other content"):
         upload_folder(tmp_path / "folder", place)
-    assert storage.read(f"{place}/big", max_bytes=99) == b"theirs"
+    assert storage.read_place(f"{place}/big", max_bytes=99) == b"theirs"
     assert unfinished() == []
 
 
@@ -190,8 +190,8 @@ def test_missing_bucket_is_named_and_not_made(
     missing = gated.store.prefix.replace("photos", "no-such-bucket")
     for attempt in (
         lambda: upload_folder(folder, f"{missing}/x"),
-        lambda: storage.create(f"{missing}/x", b"1"),
-        lambda: storage.replace_if(f"{missing}/x", b"1", "1"),
+        lambda: storage.write_if(f"{missing}/x", b"1", None),
+        lambda: storage.write_if(f"{missing}/x", b"1", "1"),
         lambda: storage.find(f"{missing}/x", max_bytes=9),
         lambda: storage.download(f"{missing}/x", tmp_path / "back"),
     ):
@@ -201,22 +201,22 @@ def test_missing_bucket_is_named_and_not_made(
 
 def test_only_the_first_creates_an_object(place: str) -> None:
     assert storage.find(f"{place}/pointer", max_bytes=9) is None
-    assert storage.create(f"{place}/pointer", b"first")
-    assert not storage.create(f"{place}/pointer", b"second")
-    assert storage.create(f"{place}/pointer", b"first")  # its own answer may have been lost
-    assert storage.read(f"{place}/pointer", max_bytes=9) == b"first"
+    assert storage.write_if(f"{place}/pointer", b"first", None)
+    assert not storage.write_if(f"{place}/pointer", b"second", None)
+    assert storage.write_if(f"{place}/pointer", b"first", None)  # its own answer may have been lost
+    assert storage.read_place(f"{place}/pointer", max_bytes=9) == b"first"
 
 
 def test_object_is_replaced_only_from_the_version_that_was_read(place: str) -> None:
-    storage.create(f"{place}/pointer", b"first")
+    storage.write_if(f"{place}/pointer", b"first", None)
     first = storage.find(f"{place}/pointer", max_bytes=9)
     assert first
-    assert storage.replace_if(f"{place}/pointer", b"second", first[1])
-    assert not storage.replace_if(f"{place}/pointer", b"third", first[1])
+    assert storage.write_if(f"{place}/pointer", b"second", first[1])
+    assert not storage.write_if(f"{place}/pointer", b"third", first[1])
     second = storage.find(f"{place}/pointer", max_bytes=9)
     assert second
     assert second[0] == b"second"
-    assert not storage.replace_if(f"{place}/none", b"third", first[1])
+    assert not storage.write_if(f"{place}/none", b"third", first[1])
     assert storage.find(f"{place}/none", max_bytes=9) is None
 
 

@@ -66,8 +66,8 @@ def test_object_is_not_read_again_unless_it_changed(
 ) -> None:
     from components.common.store import storage
 
-    read, asked = storage.read, []
-    monkeypatch.setattr(storage, "read", lambda uri, **k: asked.append(uri) or read(uri, **k))
+    read, asked = storage.read_place, []
+    monkeypatch.setattr(storage, "read_place", lambda uri, **k: asked.append(uri) or read(uri, **k))
     download("daisy", tmp_path / "out", options(store, tmp_path))
     assert len(asked) == 5
     download("daisy", tmp_path / "out", options(store, tmp_path))

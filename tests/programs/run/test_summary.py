@@ -1,11 +1,14 @@
 """The summary: class names are shown as they are, and nothing is rounded into a lie."""
 
 import io
+from pathlib import Path
 
 from rich.console import Console
 
 from components.common.dataset.vocabulary import PARTS
-from programs.run.summary import _accuracy, _photo_table
+from components.publish.decision import HOLD, Decision
+from programs.run.options import Request
+from programs.run.summary import _photo_table, _tell
 
 
 def test_class_name_in_brackets_is_no_markup() -> None:
@@ -18,11 +21,19 @@ def test_class_name_in_brackets_is_no_markup() -> None:
 
 def test_accuracy_names_photos_and_interval() -> None:
     metrics = {
-        "demo_photos": 28,
-        "demo_accuracy": 23 / 28,
-        "demo_accuracy_low": 0.6441,
-        "demo_accuracy_high": 0.9213,
+        "held_out_photos": 28,
+        "held_out_accuracy": 23 / 28,
+        "held_out_accuracy_low": 0.6441,
+        "held_out_accuracy_high": 0.9213,
+        "test_photos": 0,
+        "demo_photos": 0,
     }
-    text = _accuracy("demo", metrics)
-    assert text == "0.821 of 28 photos it never saw (95 % interval 0.644 to 0.921)"
-    assert _accuracy("demo", {"demo_photos": 0}) == "no photos"
+    request = Request(Path("runs/1"), {"source": "folder"})
+    decision = Decision(HOLD, "[why]", "m", "v", 0.8, 0.6, 0.7, 0.0, "")
+    out = io.StringIO()
+    _tell(request, metrics, decision, "", 12.6, Console(file=out, width=40))
+    text = out.getvalue()
+    assert "accuracy   0.821 of 28 photos it never saw (95 % interval 0.644 to 0.921)\n" in text
+    assert "  test     no photos\n" in text
+    assert "published  no, held back\n  because  [why]\n" in text
+    assert "time       13 s" in text

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from components.common.dataset.dataset import Dataset
 from programs.serve.app import Service, make_app
+from programs.serve.options import Limits
 from programs.serve.serve import make_service
-from programs.serve.upload import Limits
 
 
 @pytest.fixture(scope="session")

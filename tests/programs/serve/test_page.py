@@ -13,8 +13,9 @@ from components.common.model.description import ModelDescription, read_descripti
 from components.common.pages import text
 from programs.serve import figures, page
 from programs.serve.answer import Measured
-from programs.serve.upload import Limits
+from programs.serve.options import Limits
 
+NO_RULE = "This model cannot tell when a photo shows none of the kinds that it knows"
 MEASURED = Measured(accuracy=0.69, accuracy_low=0.54, accuracy_high=0.81, photos=42)
 
 
@@ -36,7 +37,7 @@ def test_page_warns_and_says_that_the_model_is_of_rendered_pictures(
     assert text.RENDERED in found.text
     real = Page(page.render(replace(description, rendered=False), Limits()))
     assert text.RENDERED not in real.text
-    assert page.NO_RULE not in real.text
+    assert NO_RULE not in real.text
 
 
 def test_page_says_how_good_the_model_is_where_that_is_known(
@@ -74,7 +75,7 @@ def test_figures_that_are_not_the_model_s_are_refused(tmp_path: Path, content: o
 
 
 def test_page_says_when_the_model_cannot_tell_strangers(description: ModelDescription) -> None:
-    assert page.NO_RULE in page.render(replace(description, unknown=None), Limits())
+    assert NO_RULE in page.render(replace(description, unknown=None), Limits())
 
 
 def test_names_of_classes_are_shown_as_text(description: ModelDescription) -> None:

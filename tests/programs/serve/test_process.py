@@ -164,7 +164,7 @@ def test_service_needs_neither_tensorflow_nor_the_libraries_of_training(model_di
         "import sys\n"
         "from pathlib import Path\n"
         "from programs.serve.serve import make_service\n"
-        "from programs.serve.upload import Limits\n"
+        "from programs.serve.options import Limits\n"
         "from programs.serve.app import make_app\n"
         f"service = make_service(Path({str(model_dir)!r}), workers=1, limits=Limits())\n"
         "make_app(service)\n"

@@ -21,9 +21,9 @@ from components.common.model.model import Model
 from components.common.pages import text
 from programs.serve import app as app_module
 from programs.serve.app import Service, make_app
+from programs.serve.options import Limits
 from programs.serve.pool import Pool
 from programs.serve.serve import make_service
-from programs.serve.upload import Limits
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def test_manifest_of_something_else_at_the_address_is_told(store: Store, photos:
         uri = upload.dataset_uri(taken, f"{store.prefix}/other")
         assert upload.upload_photos(taken, uri)
         assert not upload.upload_photos(taken, uri)
-        rows = pq.read_table(io.BytesIO(storage.read(f"{uri}/{MANIFEST}", max_bytes=10**7)))
+        rows = pq.read_table(io.BytesIO(storage.read_place(f"{uri}/{MANIFEST}", max_bytes=10**7)))
         column = rows.schema.get_field_index("offset")
         nowhere = rows.set_column(column, "offset", pa.nulls(len(rows), pa.int64()))
         held = io.BytesIO()
@@ -93,7 +93,7 @@ def test_list_of_addresses_is_uploaded(store: Store, tmp_path: Path) -> None:
         parameters = kfp.runs[0].runtime_config["parameters"]
     assert parameters["classes"] == ["a", "b"]
     with using(store.environment):
-        assert storage.read(parameters["url_list"], max_bytes=1000) == urls.read_bytes()
+        assert storage.read_place(parameters["url_list"], max_bytes=1000) == urls.read_bytes()
 
 
 def test_missing_bucket_ends_before_a_run(store: Store, photos: Path) -> None:
