@@ -1,6 +1,8 @@
 """Step `retrain`: a new last layer for the pretrained network, and the model in all its forms."""
 
 import dataclasses
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +23,9 @@ from components.retrain import sweep as sweeping
 from components.retrain.artifact import Trained
 from components.retrain.calibrate import Calibration
 from components.retrain.export import KerasModels
+from components.retrain.finetune import TunedLook
 from components.retrain.head import Examples, Head, Look, draw_batch, score, train
-from components.retrain.listener import Listener, Listeners
+from components.retrain.listener import Listener
 from components.retrain.live_logs import LiveLogs
 from components.retrain.material import Material, gather, misclassified
 from components.retrain.options import Distortions, Extras, FineTuning, Recipe, RetrainOptions
@@ -74,19 +77,19 @@ def retrain(
     from components.retrain.summaries import TensorBoardSummaries
 
     classes, validation = material.dataset.labels, material.parts[VALIDATION]
-    # Whoever else is to hear of the training comes into this list.
-    listeners = Listeners(
-        [
-            partial(TensorBoardSummaries, summaries_dir, classes, recipe, validation),
-            partial(_IntermediateGraphs, material.vectors, pretrained, extras),
-        ]
-    )
     with (
         atomic_directory(output, what="the model", marker=layout.DESCRIPTION) as model_folder,
         LiveLogs(summaries_dir, logs_place),
-        listeners,
+        ExitStack() as opened,
     ):
-        listeners.add_trials(trials)
+        # Whoever else is to hear of the training comes into this list.
+        listeners: list[Listener] = [
+            TensorBoardSummaries(summaries_dir, classes, recipe, validation),
+            _IntermediateGraphs(material.vectors, pretrained, extras),
+        ]
+        for listener in listeners:
+            opened.enter_context(listener)
+            listener.add_trials(trials)
         last = _train(material, recipe, listeners)
         models = export.build(material.architecture, pretrained, last.head)
         if fine_tuning:
@@ -109,7 +112,9 @@ def retrain(
             final_tensor_name=extras.final_tensor_name,
             int8=extras.int8,
         )
-        listeners.finish(last, material, (model_folder / layout.FROZEN).read_bytes())
+        graph = (model_folder / layout.FROZEN).read_bytes()
+        for listener in listeners:
+            listener.finish(last, material, graph)
 
 
 class _IntermediateGraphs(Listener):
@@ -137,13 +142,14 @@ class _IntermediateGraphs(Listener):
         log.info("Save intermediate result to : %s", path)
 
 
-def _train(material: Material, recipe: Recipe, listener: Listener) -> Look:
+def _train(material: Material, recipe: Recipe, listeners: Sequence[Listener]) -> Look:
     """Train, and return the last look with the head that counts."""
     looks: list[Look] = []
 
     def report(seen: Look) -> None:
         looks[:] = [seen]
-        listener.add(seen)
+        for listener in listeners:
+            listener.add(seen)
         log.info("Step %d: Train accuracy = %.1f%%", seen.step, seen.train_accuracy * 100)
         log.info("Step %d: Cross entropy = %f", seen.step, seen.train_cross_entropy)
         if seen.validation_count:
@@ -181,9 +187,14 @@ def _tuned(
     seed: int,
     fine_tuning: FineTuning,
     checkpoint_path: str,
-    listener: Listener,
+    listeners: Sequence[Listener],
 ) -> tuple[KerasModels, Material, Head]:
     """The tuned network, the photos as it sees them, and its tuned head."""
+
+    def report(look: TunedLook) -> None:
+        for listener in listeners:
+            listener.add_tuned(look)
+
     models = finetune.fine_tune(
         partial(export.build, material.architecture, pretrained),
         head,
@@ -193,7 +204,7 @@ def _tuned(
         origin=f"{material.architecture.name} {pretrained.sha256}",
         seed=seed,
         distortions=material.distortions,
-        report=listener.add_tuned,
+        report=report,
     )
     photos = [photo for photo in material.dataset.photos if photo.split in material.parts]
     features, tuned = finetune.predict(models, material.dataset, photos)

@@ -4,7 +4,6 @@ import dataclasses
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import tensorflow as tf
@@ -158,12 +157,7 @@ class TensorBoardSummaries(Listener):
                     tf.summary.scalar("fine_tuning/cross_entropy", seen[0])
                     tf.summary.scalar("fine_tuning/accuracy", seen[1])
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for writer in self._writers.values():
             writer.close()
         if kind is None:
