@@ -21,7 +21,7 @@ from components.download import sources
 from components.download.candidate import FETCHED_PER_CLASS, Candidate, Query
 from components.download.gather import Admission, Tally, gather
 from components.download.options import DownloadOptions
-from components.download.sources import SEARCHED, SOURCES, WHOLE, commons, readers, storage, urls
+from components.download.sources import SEARCHED, SOURCES, WHOLE, commons, storage, urls
 
 MAX_TEXT = 4000  # characters of a title or an address; `tables` reads no more than 64 KB of one
 OTHER_WAYS = (
@@ -91,7 +91,7 @@ def check_options(options: DownloadOptions) -> list[str]:
                 "http:// and without a port"
             )
     for option in ("image_dir", "url_list"):
-        fitting = readers(option)
+        fitting = [name for name, source in SOURCES.items() if source.reads == option]
         if getattr(options, option) and not set(fitting) & set(names):
             raise InputError(
                 f"--{option} is for the source {' or '.join(fitting)}, and --source is "

@@ -39,18 +39,6 @@ def check_place(publish_dir: str) -> None:
         )
 
 
-def check_reachable(publish_dir: str, name: str) -> None:
-    """Ask the object store for what is published, as publishing will have to.
-
-    Raises:
-        InputError: no such bucket, no credentials, or no permission.
-        WorkError: the store cannot be reached.
-    """
-    root = root_of(publish_dir, name)
-    if storage.is_uri(root):
-        find_pointer(root)
-
-
 def check_name(name: str) -> None:
     """Raise `InputError` unless `name` is a plain folder name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):

@@ -6,6 +6,8 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
 from components import __version__
 from components.common.base.step import log, warn
 from components.common.dataset import attribution
@@ -74,7 +76,8 @@ def write(
         measured = _write_int8(folder, dataset, trained, size) if int8 else None
     references_written.result()
     description = describe(material, trained, measured)
-    model.write_head(folder, trained.head.weights, trained.head.biases)
+    head = trained.head
+    np.savez(folder / layout.HEAD, weights=head.weights, biases=head.biases)
     if trained.calibration:
         (folder / layout.DISTANCES).write_bytes(trained.calibration.distances.to_bytes())
     (folder / layout.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")

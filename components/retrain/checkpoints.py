@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.base.errors import InputError
 from components.common.base.step import log, warn
 from components.common.store import storage
 
@@ -97,12 +96,6 @@ class Checkpoints:
             return Checkpoint(
                 int(stored["step"]), _numbered(stored, "weights"), _numbered(stored, "optimizer")
             )
-
-
-def check_place(place: str) -> None:
-    """Raise `InputError` where checkpoints cannot be kept."""
-    if "://" in place and not storage.is_uri(place):
-        raise InputError(f"--checkpoint_path is {place!r}: expected a folder, gs://… or s3://…")
 
 
 def _numbered(stored: "np.lib.npyio.NpzFile", name: str) -> list[NDArray[np.float32]]:

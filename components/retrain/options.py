@@ -7,7 +7,6 @@ from components.common.base.errors import InputError
 from components.common.base.options import Options, cache_dir_option, option, seed_option
 from components.common.model import layout
 from components.common.network.architecture import weights_option
-from components.retrain.checkpoints import check_place
 
 
 @dataclass(frozen=True)
@@ -143,15 +142,12 @@ class RetrainOptions(Options):
         "on; empty: the cache folder, for python -m components.retrain OUTPUT_DIR",
         on_cluster="gs:// or s3:// place for checkpoints of fine-tuning (default: on the volume of "
         "--cache_claim, else below --store_prefix)",
+        pattern=r"(?!.*://).*|(gs|s3|minio)://.*",
+        form="a folder, gs://… or s3://…",
         place="written",
     )
     weights: str = weights_option()
     cache_dir: str = cache_dir_option()
-
-    def check(self) -> None:
-        """Raise `InputError` where checkpoints cannot be where they should."""
-        super().check()
-        check_place(self.checkpoint_path)
 
 
 @dataclass(frozen=True)

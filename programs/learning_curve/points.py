@@ -268,15 +268,7 @@ def _point(
 ) -> Point:
     low, high = _wilson(statistics.median(right) / measured, measured)
     mean = statistics.mean(photos)
-    return Point(
-        name,
-        mean,
-        mean / classes,
-        tuple(right),
-        measured,
-        low,
-        high,
-    )
+    return Point(name, mean, mean / classes, tuple(right), measured, low, high)
 
 
 def _wilson(share: float, total: int) -> tuple[float, float]:

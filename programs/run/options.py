@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from components.common.base.files import new_place
 from components.common.base.options import Options, option
 from components.common.dataset import decisions, ledger
 from components.common.dataset.species import as_parameter, read_species
+from components.common.model.model_place import find_pointer
 from components.common.network.architecture import parse_architecture
 from components.common.store import storage
 from components.common.untrusted.redact import check_no_secret
@@ -66,7 +66,13 @@ PLACES = {
 class RunOptions(Options):
     """How a run on this machine is started, beside what the pipeline's steps are told."""
 
-    runs_dir: str = option("runs", "folder that runs go to")
+    runs_dir: str = option(
+        "runs",
+        "folder that runs go to",
+        pattern=r"(?![a-z0-9]+:/).*",  # kfp.local would make a folder named "gs:" of an address
+        form="a folder, since a run on this machine hands its artifacts over as files; to publish "
+        "into a bucket, set --publish_dir",
+    )
     runner: str = option(
         RUNNERS[0],
         "run the steps as processes of this environment, or in their images (make images)",
@@ -165,7 +171,6 @@ def request(asked: argparse.Namespace) -> Request:
     """
     how = RunOptions.of(asked)
     how.check()
-    _check_runs_dir(how.runs_dir)
     arguments = checked(asked)
     runs = Path(how.runs_dir).resolve()
     if not storage.is_uri(arguments["publish_dir"]):
@@ -173,20 +178,13 @@ def request(asked: argparse.Namespace) -> Request:
             Path(arguments["publish_dir"] or runs / "published").expanduser().resolve()
         )
     # Now, and not when everything else is done.
-    places.check_reachable(arguments["publish_dir"], arguments["name"])
+    root = places.root_of(arguments["publish_dir"], arguments["name"])
+    if storage.is_uri(root):
+        find_pointer(root)
     # The limits of the sources count for each client: one class after another there.
     own = OWN.issuperset(check_options(DownloadOptions.of(arguments)))
     parallelism = LOCAL_PARALLELISM if own else 1
     return Request(_new_run_dir(runs), arguments, parallelism, how.runner)
-
-
-def _check_runs_dir(runs_dir: str) -> None:
-    """Raise `InputError` for object storage: kfp.local would make a folder named "gs:" of it."""
-    if re.match(r"[a-z0-9]+:/", runs_dir):
-        raise InputError(
-            f"--runs_dir is {runs_dir}: expected a folder, since a run on this machine hands its "
-            "artifacts over as files; to publish into a bucket, set --publish_dir"
-        )
 
 
 def _classes(options: DownloadOptions, species_file: Path) -> dict[str, Any]:

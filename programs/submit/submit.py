@@ -17,6 +17,7 @@ from components.common.base.errors import InputError
 from components.common.base.options import Options, option
 from components.common.base.step import warn
 from components.common.base.wording import counted
+from components.common.store import storage
 from components.settings import ClusterOptions
 from programs.compile import scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
@@ -26,6 +27,7 @@ from programs.submit.connection import Connection
 from programs.submit.request import Compiled, CompileOne
 
 LONGEST_S = 86400.0  # of a pause
+_PLACE, _PLACE_FORM = r"((gs|s3|minio)://.+)?", "gs://, s3:// or minio://bucket/…"
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,14 @@ class SubmitOptions(Options):
     """How a run is started and followed."""
 
     gpu: bool = option(False, "the pipeline with a GPU for retrain")
-    experiment: str = option("wild-mushrooms", "experiment that the run belongs to")
+    experiment: str = option(
+        "wild-mushrooms", "experiment that the run belongs to", pattern=r".*\S.*", form="a name"
+    )
     upload_to: str = option(
         "",
         "gs://, s3:// or minio:// place for photos and files of this machine; pods read them there",
+        pattern=_PLACE,
+        form=_PLACE_FORM,
     )
     parts: int = option(
         1,
@@ -47,8 +53,8 @@ class SubmitOptions(Options):
     pipeline_root: str = option(
         "",
         "gs://, s3:// or minio:// place of the artifacts; empty: the installation's",
-        pattern=r"((gs|s3|minio)://.+)?",
-        form="gs://, s3:// or minio://bucket/…",
+        pattern=_PLACE,
+        form=_PLACE_FORM,
     )
     service_account: str = option(
         "",
@@ -122,7 +128,9 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
         WorkError: the server cannot be reached, or the run did not succeed.
     """
     place = target.place_of(arguments)
-    _check(arguments)
+    SubmitOptions.of(arguments).check()
+    if arguments.gpus != ClusterOptions.gpus and not arguments.gpu:
+        raise InputError(f"--gpus is {arguments.gpus}, and there is no --gpu: give both")
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         submission = _prepare(arguments, compile_one, Path(folder))
@@ -153,7 +161,6 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
 
 def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Path) -> Submission:
     """Check everything, compile, and give what is of this machine its address."""
-    upload.check_place(arguments.upload_to)
     cluster = scheduling.cluster_options(arguments)
     parameters = request.check_arguments(arguments, cluster)
     image_dir = request.local_photos(parameters)
@@ -206,7 +213,8 @@ def _send(
     connection: Connection, arguments: argparse.Namespace, submission: Submission, console: Console
 ) -> str:
     """Upload, make what the run belongs to, and start it; its identifier."""
-    upload.upload_inputs(submission.inputs)
+    for path, uri in submission.inputs.values():
+        storage.upload_files({path.name: path}, uri.rpartition("/")[0])
     if submission.image_dir:
         uri = submission.dataset_uri
         uploaded = upload.upload_photos(submission.photos, uri)
@@ -272,11 +280,3 @@ def _warn_of_images(address: str, *, gpu: bool) -> None:
             f"no registry is named for {lost[0]}: a cluster would pull it from Docker's public "
             "one, where it may be anybody's: make push REGISTRY=…, then make submit REGISTRY=…"
         )
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    SubmitOptions.of(arguments).check()
-    if arguments.gpus != ClusterOptions.gpus and not arguments.gpu:
-        raise InputError(f"--gpus is {arguments.gpus}, and there is no --gpu: give both")
-    if not arguments.experiment.strip():
-        raise InputError("--experiment is empty: expected a name")

@@ -37,12 +37,6 @@ NAME_DIGITS = 32  # of a SHA-256
 FILE_MAX_BYTES = 256 * 1024 * 1024
 
 
-def check_place(upload_to: str) -> None:
-    """Raise `InputError` unless this is a place that pods can read too."""
-    if upload_to and not storage.is_uri(upload_to):
-        raise InputError(f"--upload_to is {upload_to}: expected gs://, s3:// or minio://bucket/…")
-
-
 def endpoint_of(uri: str) -> str:
     """The address of the server that uploads to a gs:// or s3:// place go to.
 
@@ -137,17 +131,6 @@ def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
         storage.upload_files(files, uri)
         storage.upload_files({MANIFEST: manifest}, uri)  # last: whoever sees it sees all
     return True
-
-
-def upload_inputs(inputs: Mapping[str, tuple[Path, str]]) -> None:
-    """Upload files to their addresses, from `local_inputs`.
-
-    Raises:
-        InputError: no such bucket, or no permission.
-        WorkError: the store cannot be reached.
-    """
-    for path, uri in inputs.values():
-        storage.upload_files({path.name: path}, uri.rpartition("/")[0])
 
 
 def local_inputs(arguments: Mapping[str, Any], upload_to: str) -> dict[str, tuple[Path, str]]:

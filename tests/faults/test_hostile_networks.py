@@ -17,7 +17,7 @@ from faults.faults import cases
 from components.common.base.errors import InputError
 from components.common.model import layout
 from components.common.model.description import ModelDescription
-from components.common.model.model import Model, head_sha256, write_head
+from components.common.model.model import Model, head_sha256
 from components.common.network import backbone
 
 NETWORK = Path(__file__).parent / "corpus" / "network.tflite"  # photos of 8 x 8 to two classes
@@ -65,7 +65,8 @@ def description(**changes: Any) -> ModelDescription:
 
 def model_folder(folder: Path, network: bytes) -> Path:
     """A model whose network is this."""
-    write_head(folder, np.ones((1024, 2), np.float32), np.zeros(2, np.float32))
+    weights, biases = np.ones((1024, 2), np.float32), np.zeros(2, np.float32)
+    np.savez(folder / layout.HEAD, weights=weights, biases=biases)
     (folder / layout.LITERT).write_bytes(network)
     content = asdict(description())
     unsealed = {name: content[name] for name in content if name not in ("files", "sha256")}

@@ -13,7 +13,7 @@ from sealing import reseal, unseal
 from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.model.description import read_description
-from components.common.model.model import Model, head_sha256, write_head
+from components.common.model.model import Model, head_sha256
 from components.common.model.model_place import version_of
 from components.publish.compare import compare
 from components.publish.decision import HOLD, PUBLISH, Decision
@@ -225,7 +225,7 @@ def test_published_model_that_fails_while_it_is_asked_holds_the_new_one_back(
     content = json.loads((folder / "model.json").read_text())
     classes = len(content["classes"])
     weights, biases = np.zeros((5, classes), np.float32), np.zeros(classes, np.float32)
-    write_head(folder, weights, biases)
+    np.savez(folder / "head.npz", weights=weights, biases=biases)
     reseal(folder / "model.json", head_sha256=head_sha256(weights, biases))
     held = decided(sample_run, sample_run.directory / "model", tmp_path)
     assert held.decision == HOLD

@@ -195,17 +195,6 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return probabilities
 
 
-def write_head(directory: Path, weights: NDArray[np.float32], biases: NDArray[np.float32]) -> None:
-    """Write `head.npz`.
-
-    Args:
-        directory: of the model.
-        weights: float32, shape (D, classes).
-        biases: float32, shape (classes,).
-    """
-    np.savez(directory / HEAD, weights=weights, biases=biases)
-
-
 def head_sha256(weights: NDArray[np.generic], biases: NDArray[np.generic]) -> str:
     """SHA-256 over weights, then biases: what `model.json` knows the head by."""
     return hashlib.sha256(weights.tobytes() + biases.tobytes()).hexdigest()

@@ -49,8 +49,3 @@ def candidates(name: str) -> "Callable[[Query], Iterator[Candidate]]":
     """The function of a source that finds a class's photos; its module is imported only now."""
     module = import_module(f"{__name__}.{name}")
     return cast("Callable[[Query], Iterator[Candidate]]", module.candidates)
-
-
-def readers(option: str) -> list[str]:
-    """The sources that read what an option names."""
-    return [name for name, source in SOURCES.items() if source.reads == option]
