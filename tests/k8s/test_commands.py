@@ -1,5 +1,6 @@
 """The commands and probes in k8s/ are those of the real programs."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -100,7 +101,9 @@ def test_the_page_s_options_are_taken(folder: str, monkeypatch: pytest.MonkeyPat
     given: dict[str, Any] = {}
     monkeypatch.setattr(sys, "argv", ["serve", *words[3:]])
     monkeypatch.setattr(
-        serve_module, "serve", lambda place, _, **options: given.update(options, place=place)
+        serve_module,
+        "serve",
+        lambda place, options, **_: given.update(dataclasses.asdict(options), place=place),
     )
     with suppress(SystemExit):
         serve_command.main()
