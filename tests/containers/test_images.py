@@ -27,6 +27,7 @@ STEPS = {
     "summarize": "data",
     "tensorboard": "data",
 }
+COMMANDS = {"serve": "programs.serve"}  # that are no steps
 # As strict as a cluster may be: nothing can be written, nobody knows the user, no network.
 STRICT = ("--rm", "--init", "--read-only", "--user", "12345", "--network", "none")
 
@@ -76,7 +77,9 @@ def test_step_answers_where_nothing_can_be_written(
     docker: PrivateDocker, images: Images, step: str
 ) -> None:
     image = images.names[STEPS[step]]
-    said = docker("run", *STRICT, image, "python", "-m", f"components.{step}", "--help")
+    said = docker(
+        "run", *STRICT, image, "python", "-m", COMMANDS.get(step, f"components.{step}"), "--help"
+    )
     assert f"usage: python -m components.{step}" in said
 
 
