@@ -9,7 +9,6 @@ from components.common.dataset import decisions
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.vocabulary import (
     DOUBTFUL_SUBJECT,
-    EXACT_DUPLICATE,
     FINAL_REASONS,
     IN_TWO_CLASSES,
     KEPT_BY_HAND,
@@ -22,7 +21,7 @@ from components.common.dataset.vocabulary import (
 from components.common.pages import page
 from components.common.photos import images, thumbnails
 from components.common.photos.images import BadPhoto
-from components.curate.facts import CLEAN, CURATE, FUNNEL, UNUSABLE, USED, Entry, column, totals
+from components.curate.facts import CURATE, FUNNEL, UNUSABLE, USED, Entry, column, totals
 
 Name = tuple[str, str, str]  # step, label, path
 
@@ -74,12 +73,7 @@ class Shown:
 def choose(entries: Sequence[Entry]) -> Shown:
     """Sort photos into the page's sections, each photo where it needs a person most."""
     curated = [entry for entry in entries if entry.step == CURATE]
-    unusable = [
-        entry
-        for entry in entries
-        if (entry.step == CLEAN and entry.photo.reason != EXACT_DUPLICATE)
-        or column(entry.photo.reason) == UNUSABLE
-    ]
+    unusable = [entry for entry in entries if column(entry.photo.reason) == UNUSABLE]
     other = sorted(
         _marked(curated, OTHER_CLASS), key=lambda entry: (entry.judged.margin or 0, _name(entry))
     )

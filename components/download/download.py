@@ -74,7 +74,7 @@ def check_options(options: DownloadOptions) -> list[str]:
     Raises:
         InputError: an option makes no sense.
     """
-    names = [name.strip() for name in options.source.split(",") if name.strip()]
+    names = sources.named(options.source)
     unknown = [name for name in names if name not in SOURCES]
     if unknown or not names:
         raise InputError(

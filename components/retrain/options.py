@@ -7,6 +7,7 @@ from components.common.base.errors import InputError
 from components.common.base.options import Options, cache_dir_option, option, seed_option
 from components.common.model import layout
 from components.common.network.architecture import weights_option
+from components.common.store import storage
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class RetrainOptions(Options):
         "on; empty: the cache folder, for python -m components.retrain OUTPUT_DIR",
         on_cluster="gs:// or s3:// place for checkpoints of fine-tuning (default: on the volume of "
         "--cache_claim, else below --store_prefix)",
-        pattern=r"(?!.*://).*|(gs|s3|minio)://.*",
+        pattern=rf"(?s)(?!.*://).*|{storage.ANY_SCHEME}.*",
         form="a folder, gs://… or s3://…",
         place="written",
     )

@@ -16,7 +16,7 @@ from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
 from components.common.base.step import EVENTS_VARIABLE
 from components.common.store import storage
-from components.download.sources import OFFLINE
+from components.download.sources import OFFLINE, named
 from programs.run.options import PLACES, Request
 
 NAME = "docker"  # of this runner, in the options
@@ -104,8 +104,8 @@ def _client() -> Iterator["docker.DockerClient"]:
 def _needs_network(request: Request) -> bool:
     arguments = request.arguments
     places = (arguments[name] for name in PLACES)
-    sources = set(arguments["source"].replace(" ", "").split(","))
-    return not sources <= OFFLINE or any(storage.is_uri(place) for place in places)
+    offline = OFFLINE.issuperset(named(arguments["source"]))
+    return not offline or any(storage.is_uri(place) for place in places)
 
 
 def _environment(request: Request) -> dict[str, str]:
@@ -121,7 +121,8 @@ def _environment(request: Request) -> dict[str, str]:
 def _mounts(request: Request) -> list[Mount]:
     # What is read, if given: a file is mounted alone, a folder whole, of a pattern its folder.
     read = {_before_pattern(place) for place in _places(request, "read")}
-    read |= {value for name, value in _environment(request).items() if name == _GOOGLE_CREDENTIALS}
+    if credentials := _environment(request).get(_GOOGLE_CREDENTIALS):
+        read.add(credentials)
     written = {str(request.run_dir), *_places(request, "written")}
     mounts = {}
     for place in sorted(written):

@@ -69,7 +69,7 @@ class RunOptions(Options):
     runs_dir: str = option(
         "runs",
         "folder that runs go to",
-        pattern=r"(?![a-z0-9]+:/).*",  # kfp.local would make a folder named "gs:" of an address
+        pattern=r"(?s)(?![a-z0-9]+:/).*",  # kfp.local would make a folder named "gs:" of an address
         form="a folder, since a run on this machine hands its artifacts over as files; to publish "
         "into a bucket, set --publish_dir",
     )

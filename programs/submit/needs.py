@@ -7,7 +7,7 @@ from typing import Any
 from components import settings
 from components.common.pages import plain_text
 from components.download.candidate import FETCHED_PER_CLASS, SAMPLES_PER_CLASS
-from components.download.sources import OWN
+from components.download.sources import OWN, named
 from components.settings import ClusterOptions
 
 # Measured on two cores (README.md, docs/training.md): photos of 240 to 1,024 pixels from files to
@@ -51,7 +51,7 @@ def describe(
         is_known=bool(photos),
         steps=steps,
         fine_tuning_s=fine_tuning_s,
-        downloads=not OWN.issuperset(arguments["source"].replace(" ", "").split(",")),
+        downloads=not OWN.issuperset(named(arguments["source"])),
     )
     return told.splitlines()
 

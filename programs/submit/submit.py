@@ -27,7 +27,7 @@ from programs.submit.connection import Connection
 from programs.submit.request import Compiled, CompileOne
 
 LONGEST_S = 86400.0  # of a pause
-_PLACE, _PLACE_FORM = r"((gs|s3|minio)://.+)?", "gs://, s3:// or minio://bucket/…"
+_PLACE, _PLACE_FORM = f"({storage.ANY_SCHEME}.+)?", "gs://, s3:// or minio://bucket/…"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SubmitOptions(Options):
 
     gpu: bool = option(False, "the pipeline with a GPU for retrain")
     experiment: str = option(
-        "wild-mushrooms", "experiment that the run belongs to", pattern=r".*\S.*", form="a name"
+        "wild-mushrooms", "experiment that the run belongs to", pattern=r"(?s).*\S.*", form="a name"
     )
     upload_to: str = option(
         "",

@@ -135,10 +135,11 @@ def read(place: Path, photo: Photo) -> bytes:
         InputError: they are not those that the manifest describes.
     """
     with open(place, "rb", buffering=0) as shard:
-        return _checked(place, photo, _pread(shard.fileno(), photo.size, photo.offset))
+        return _read(shard.fileno(), place, photo)
 
 
-def _checked(place: Path, photo: Photo, data: bytes) -> bytes:
+def _read(descriptor: int, place: Path, photo: Photo) -> bytes:
+    data = _pread(descriptor, photo.size, photo.offset)
     if len(data) != photo.size or hashlib.sha256(data).hexdigest() != photo.sha256:
         raise InputError(
             f"{place}: the bytes of {photo.path!r} are not those that the manifest describes "
@@ -177,16 +178,14 @@ def stream(
                 ):
                     break
                 if photo.offset in wanted:
-                    data = _pread(file.fileno(), photo.size, photo.offset)
-                    yield photo, _checked(place, photo, data)
+                    yield photo, _read(file.fileno(), place, photo)
                 seen, end = seen + 1, photo.offset + padded(photo.size)
             if os.fstat(file.fileno()).st_size < end:
                 raise tarfile.ReadError("unexpected end of data")
             for photo in _others(file, end, place, expected):
                 seen += 1
                 if photo.offset in wanted:
-                    data = _pread(file.fileno(), photo.size, photo.offset)
-                    yield photo, _checked(place, photo, data)
+                    yield photo, _read(file.fileno(), place, photo)
     except tarfile.TarError as error:
         raise InputError(f"{place} is damaged ({error}): make the dataset again") from error
     if seen != len(expected):

@@ -23,6 +23,7 @@ from components.common.store.kind import Failure, Store
 
 STORES: Mapping[str, Store] = {"gs": google, "s3": s3, "minio": s3}
 SCHEMES = tuple(f"{scheme}://" for scheme in STORES)
+ANY_SCHEME = f"({'|'.join(SCHEMES)})"  # a regular expression, for the patterns of options
 
 
 @dataclass(frozen=True)

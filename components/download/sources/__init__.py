@@ -45,6 +45,11 @@ OFFLINE = frozenset(name for name, source in SOURCES.items() if source.asks == "
 OWN = frozenset(name for name, source in SOURCES.items() if source.asks != "hosts")
 
 
+def named(text: str) -> list[str]:
+    """The sources that an option names with commas, in order; not all need be known ones."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def candidates(name: str) -> "Callable[[Query], Iterator[Candidate]]":
     """The function of a source that finds a class's photos; its module is imported only now."""
     module = import_module(f"{__name__}.{name}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from components.retrain.options import RetrainOptions
 from programs.run import options
 from programs.run.options import PLACES, Request
 from programs.submit.request import ON_VOLUME, UPLOADED
@@ -59,3 +60,16 @@ def test_folder_that_is_written_is_the_same_from_wherever_a_step_runs(place: str
     assert checked[place] == str(Path.cwd() / "here")
     elsewhere = options.checked(parser.parse_args([f"--{place}", "gs://bucket/here"]))
     assert elsewhere[place] == "gs://bucket/here"
+
+
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        (options.RunOptions(runs_dir="two\nlines"), "runs_dir"),
+        (RetrainOptions(checkpoint_path="two\nlines"), "checkpoint_path"),
+        (RetrainOptions(checkpoint_path="minio://bucket/x"), "checkpoint_path"),
+    ],
+)
+def test_folder_of_any_name_is_a_folder(kind: options.Options, place: str) -> None:
+    kind.check()
+    assert getattr(kind, place)
