@@ -82,19 +82,15 @@ def main() -> None:
         default=default_cache_dir(),
         help="where models of gs:// and s3:// and fetched photos are kept (default: %(default)s)",
     )
-    _add_graph_options(parser)
-    _add_demo_options(parser)
+    _add_groups(parser)
     run_command("label_image", parser, _command)
 
 
-def _add_graph_options(parser: argparse.ArgumentParser) -> None:
+def _add_groups(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("a network without a model directory, as label_image.py took")
     group.add_argument("--graph", type=Path, help="frozen graph (.pb) or LiteRT file (.tflite)")
     for name, (kind, text) in GRAPH_OPTIONS.items():
         group.add_argument(f"--{name}", type=kind, help=text)
-
-
-def _add_demo_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the step of the pipeline, instead of photos")
     group.add_argument("--demo", type=Path, help="a dataset of demo photos")
     group.add_argument("--predictions", type=Path, help="with --demo: parquet file to write")

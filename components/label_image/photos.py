@@ -50,7 +50,8 @@ def find(places: Sequence[str]) -> Iterator[str]:
         )
     if list(places).count(STANDARD_INPUT) > 1:
         raise InputError("standard input (-) holds one photo, and was named more than once")
-    files = [place for place in places if _is_file_name(place)]
+    single = [place for place in places if is_one(place) and place != STANDARD_INPUT]
+    files = [place for place in single if not is_address(place)]
     if len(files) == len(places) and not any(Path(file).expanduser().exists() for file in files):
         raise InputError(f"there is no photo at {', '.join(files[:MAX_NAMED])}")
     for place in places:
@@ -74,10 +75,6 @@ def is_one(place: str) -> bool:
 def _is_folder_or_pattern(place: str) -> bool:
     path = Path(place).expanduser()
     return path.is_dir() or (glob.has_magic(place) and not path.exists())
-
-
-def _is_file_name(place: str) -> bool:
-    return is_one(place) and not is_address(place) and place != STANDARD_INPUT
 
 
 def _expanded(place: str) -> Iterator[str]:

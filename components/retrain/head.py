@@ -94,7 +94,9 @@ def train(
         report: called every `eval_step_interval` steps and at the last one.
     """
     start, draw, look = np.random.SeedSequence(recipe.seed).spawn(3)
-    head = _initial_head(training.vectors.shape[1], classes, np.random.default_rng(start))
+    shape = (training.vectors.shape[1], classes)
+    weights = np.random.default_rng(start).normal(0, INITIAL_DEVIATION, shape)
+    head = Head(weights.astype(np.float32), np.zeros(classes, np.float32))
     batches = _Batches(training, classes, recipe, np.random.default_rng(draw))
     looking = np.random.default_rng(look)
     update = _Optimizer(recipe.optimizer, (head.weights, head.biases))
@@ -109,7 +111,8 @@ def train(
         last = step == recipe.how_many_training_steps - 1
         if step % recipe.eval_step_interval == 0 or last:
             held_out = draw_batch(validation, recipe.validation_batch_size, looking)
-            report(_look(step, recipe.rate(step), head, batch, held_out))
+            measured = (*score(head, batch), *score(head, held_out), len(held_out))
+            report(Look(step, recipe.rate(step), *measured, batch, held_out, head))
             if best.is_over(head):
                 break
     return best.head or head
@@ -221,13 +224,3 @@ class _Best:
             return False
         self._waited += 1
         return self._waited >= self._patience
-
-
-def _initial_head(inputs: int, classes: int, generator: np.random.Generator) -> Head:
-    weights = generator.normal(0, INITIAL_DEVIATION, (inputs, classes)).astype(np.float32)
-    return Head(weights, np.zeros(classes, np.float32))
-
-
-def _look(step: int, rate: float, head: Head, batch: Examples, held_out: Examples) -> Look:
-    measured = (*score(head, batch), *score(head, held_out), len(held_out))
-    return Look(step, rate, *measured, batch, held_out, head)

@@ -21,7 +21,11 @@ def list_classes(image_dir: Path) -> list[str]:
         InputError: no such folder, no class, only one, or a class folder without photos.
     """
     check_folder(image_dir)
-    folders = [entry for entry in sorted(image_dir.iterdir()) if _is_class_folder(entry)]
+    folders = [
+        entry
+        for entry in sorted(image_dir.iterdir())
+        if entry.is_dir() and not entry.name.startswith((".", "__"))
+    ]
     labels = [check_label(folder.name) for folder in folders]
     if len(labels) < 2:
         contents = f"only the class {labels[0]!r}" if labels else "no class folders"
@@ -97,7 +101,3 @@ def warn_of_files_beside(image_dir: Path) -> None:
             len(names), "file beside the class folders is", "files beside the class folders are"
         )
         warn(f"{image_dir}: {files} not read: {named(names, most=NAMED, longest=_MAX_NAME)}")
-
-
-def _is_class_folder(entry: Path) -> bool:
-    return entry.is_dir() and not entry.name.startswith((".", "__"))
