@@ -26,17 +26,17 @@ del os.environ["_KFP_RUNTIME"]
 from kfp import compiler, dsl, local
 
 from components import settings
-from components.bottleneck.component import bottleneck, bottleneck_part, join_bottlenecks
+from components.bottleneck.component import bottleneck, join_bottlenecks
 from components.clean.component import clean
 from components.common.base.options import defaults, described
 from components.common.base.step import run_command
 from components.common.dataset.species import as_parameter, read_species
-from components.curate.component import curate
+from components.curate.component import curate, curate_parts
 from components.download.component import download
 from components.download.options import DownloadOptions
 from components.evaluate.component import evaluate
 from components.label_image.component import label_image
-from components.publish.component import compare, decide, publish
+from components.publish.component import publish
 from components.publish.options import NAME
 from components.retrain.component import retrain
 from components.settings import ClusterOptions
@@ -61,7 +61,6 @@ OWN_PARAMETERS = {
 def build(
     *,
     gpu: bool = False,
-    parallelism: int = 1,
     photos: str = DOWNLOAD,
     parts: int = 1,
     cluster: ClusterOptions | None = None,
@@ -70,10 +69,10 @@ def build(
 
     Args:
         gpu: give `retrain` a GPU, and by default fine-tuning to do on it.
-        parallelism: classes downloaded at once; 1 for sources that limit requests per client.
-        photos: "download", one class after another, or "dataset", a packed one that is imported.
+        photos: "download", or "dataset", a packed one that is imported.
         parts: of an imported dataset that are cleaned, and their bottlenecks computed, at the same
-            time, each in pods of its own; the result is the same.
+            time, each in pods of its own; the result is the same. Steps take one artifact where
+            there is one part, and after a loop of several the list of theirs.
         cluster: what its tasks are told; None on this machine. A graph for a cluster ends with
             `summarize`, whatever happened before, and for that reason hands out no outputs: KFP
             takes none from inside an exit handler.
@@ -92,13 +91,16 @@ def build(
     @described(*run_options.KINDS)
     @graph.shaped(options=default, without=OWN_PARAMETERS[other], outputs=cluster is None)
     def wild_mushrooms(
-        classes: List[str], dataset_uri: str, species: Dict[str, Any] = listed, **options: Any
+        dataset_uri: str,
+        classes: List[str] = list(listed),  # noqa: B006 - KFP reads it, and nobody changes it
+        species: Dict[str, Any] = listed,
+        **options: Any,
     ) -> graph.Outputs:
         """Gather, clean and split photos, retrain MobileNet on them, and measure it.
 
         Args:
-            classes: The classes, in the order of the model's scores.
             dataset_uri: Packed photos, as `submit` uploads them.
+            classes: The classes, in the order of the model's scores.
             species: Names to search for, by class, as in species.yaml.
             **options: The options of the steps.
         """
@@ -112,35 +114,36 @@ def build(
             last = summarize(**of(summarize)).set_caching_options(False)
         with dsl.ExitHandler(last, name="all steps") if last else contextlib.nullcontext():
             if photos == DATASET:
+                # Without a display name: a loop would look for its output under that one, and
+                # fail (kubeflow/pipelines issue 11173).
                 gathered = dsl.importer(artifact_uri=dataset_uri, artifact_class=dsl.Dataset)
-                gathered.set_display_name(DATASET)
-                # Also a loop of one: the steps after it take lists, which KFP makes of loops only.
-                loop = dsl.ParallelFor([f"{part}/{parts}" for part in range(1, parts + 1)])
             else:
-                loop = dsl.ParallelFor(classes, parallelism=parallelism)
-            with loop as item:
-                if photos == DOWNLOAD:
-                    gathered = download(label=item, species=species, **of(download))
-                usable = clean(images=gathered.output, part=item if parts > 1 else "", **of(clean))
-                if parts > 1:
-                    vectors_of_part = bottleneck_part(
-                        images=usable.outputs["cleaned"], **of(bottleneck_part)
-                    )
-            # The compiler changes a Collected as it goes: each consumer needs its own.
+                gathered = download(classes=classes, species=species, **of(download))
             if parts > 1:
-                vectors = join_bottlenecks(
-                    parts=dsl.Collected(vectors_of_part.outputs["bottlenecks"])
+                with dsl.ParallelFor([f"{part}/{parts}" for part in range(1, parts + 1)]) as part:
+                    usable = clean(images=gathered.output, part=part, **of(clean))
+                    of_part = bottleneck(images=usable.outputs["cleaned"], **of(bottleneck))
+                    # KFP opens the store of a list where its first item lies: an item that was
+                    # taken from the cache lies elsewhere, and could not be read.
+                    usable.set_caching_options(False)
+                    of_part.set_caching_options(False)
+                # The compiler changes a Collected as it goes: each consumer needs its own.
+                vectors = join_bottlenecks(parts=dsl.Collected(of_part.outputs["bottlenecks"]))
+                selected = curate_parts(
+                    images=dsl.Collected(usable.outputs["cleaned"]),
+                    clean_rejects=dsl.Collected(usable.outputs["rejects"]),
+                    bottlenecks=vectors.outputs["bottlenecks"],
+                    **of(curate_parts),
                 )
             else:
-                vectors = bottleneck(
-                    images=dsl.Collected(usable.outputs["cleaned"]), **of(bottleneck)
+                usable = clean(images=gathered.output, **of(clean))
+                vectors = bottleneck(images=usable.outputs["cleaned"], **of(bottleneck))
+                selected = curate(
+                    images=usable.outputs["cleaned"],
+                    clean_rejects=usable.outputs["rejects"],
+                    bottlenecks=vectors.outputs["bottlenecks"],
+                    **of(curate),
                 )
-            selected = curate(
-                images=dsl.Collected(usable.outputs["cleaned"]),
-                clean_rejects=dsl.Collected(usable.outputs["rejects"]),
-                bottlenecks=vectors.outputs["bottlenecks"],
-                **of(curate),
-            )
             trained = retrain(
                 training=selected.outputs["training"],
                 bottlenecks=vectors.outputs["bottlenecks"],
@@ -157,28 +160,18 @@ def build(
                 demo=selected.outputs["demo"],
             )
             labelled = label_image(model=trained.outputs["model"], demo=selected.outputs["demo"])
-            compared = compare(
+            published = publish(
                 model=trained.outputs["model"],
                 demo=selected.outputs["demo"],
                 metrics=measured.outputs["metrics"],
-                **of(compare),
+                **of(publish),
             )
             # What is published may change between two runs whose inputs are the same.
-            compared.set_caching_options(False)
-            decision = decide(comparison=compared.outputs["comparison"])
-            with dsl.If(decision.output == "publish", name="good enough"):
-                published = publish(
-                    model=trained.outputs["model"],
-                    metrics=measured.outputs["metrics"],
-                    comparison=compared.outputs["comparison"],
-                    **of(publish),
-                )
-                published.set_caching_options(False)
+            published.set_caching_options(False)
         if cluster:
-            steps = [usable, vectors, selected, trained, link, measured, labelled]
-            steps += [compared, decision, published]
+            steps = [usable, vectors, selected, trained, link, measured, labelled, published]
             steps += [gathered] if photos == DOWNLOAD else []  # KFP imports without a pod of ours
-            steps += [vectors_of_part] if parts > 1 else []
+            steps += [of_part] if parts > 1 else []
             steps += [last] if last else []
             for task in steps:
                 scheduling.schedule(task, cluster, gpu=gpu)
@@ -194,8 +187,7 @@ def build(
             metrics=measured.outputs["metrics"],
             report=measured.outputs["report"],
             gallery=labelled.outputs["gallery"],
-            comparison=compared.outputs["comparison"],
-            decision=decision.output,
+            comparison=published.outputs["comparison"],
         )
 
     return wild_mushrooms  # type: ignore[no-any-return]
@@ -248,7 +240,7 @@ def execute(request_file: Path) -> None:
     else:
         runner = local.SubprocessRunner(use_venv=False)
     local.init(runner, pipeline_root=str(request.run_dir / "artifacts"))
-    outputs = build(gpu=False, parallelism=request.parallelism)(**request.arguments).outputs
+    outputs = build(gpu=False)(**request.arguments).outputs
     places: Mapping[str, str] = {
         name: getattr(value, "path", value) for name, value in outputs.items()
     }
@@ -294,7 +286,9 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         os._exit(0)
     if arguments.command == "submit":
         return submit.submit(arguments, compile_one)
-    for path in compile_all(arguments.output_dir, scheduling.cluster_options(arguments)):
+    cluster = scheduling.cluster_options(arguments)
+    cluster.check_gpu()  # one of the two has it
+    for path in compile_all(arguments.output_dir, cluster):
         print(path)
     return 0
 

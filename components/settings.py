@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from components import __version__
 from components.common.base.options import Options, option, refuse
@@ -36,54 +36,74 @@ COMPONENT_LABEL = "app.kubernetes.io/component"
 MINUTE, HOUR, DAY = 60, 3600, 86400  # seconds
 
 
+# Photos of a run, of all classes together, up to which a size suffices: `submit` chooses by them.
+SIZES = {"small": 2_000, "medium": 20_000, "large": 200_000}
+
+
 @dataclass(frozen=True)
 class Resources:
     """What one step asks of a cluster.
 
     Attributes:
-        cpu: cores, request and limit alike, so that the pod is never the first to be evicted.
-        memory: request and limit.
+        memory: requests for the sizes of `SIZES`: half as much again as docs/operations.md's
+            formula gives for their photos.
+        most: limit, where it is above that: for single photos of 100 megapixels, or fine-tuning.
+        cpu: request, in cores. Without a limit a step takes what the node has left.
         timeout_s: after which its pod is ended; pulling the image counts.
         retries: after a failure. KFP cannot tell unusable input from a node that went away, and
             the former fails again within seconds: so few of them.
         gpu: gets the GPU in the GPU pipeline.
     """
 
-    cpu: str
-    memory: str
+    memory: tuple[str, str, str]
+    most: str = "2G"
+    cpu: str = "250m"
     timeout_s: int = HOUR
     retries: int = 1
     gpu: bool = False
 
+    def request(self, size: str) -> str:
+        """Memory that is asked for."""
+        return self.memory[list(SIZES).index(size) if size else 0]
 
+    @property
+    def retried_for_s(self) -> int:
+        """Seconds after which a failure is not tried again: all tries take no longer."""
+        pauses = sum(int(BACKOFF_S * BACKOFF_FACTOR**number) for number in range(self.retries))
+        return (self.retries + 1) * self.timeout_s + pauses
+
+    def limit(self, size: str) -> str:
+        """Memory beyond which the step is killed."""
+        return max(self.request(size), self.most, key=amount)
+
+
+_LITTLE = ("128M", "128M", "128M")
 RESOURCES = {
     # Services ask for pauses: 350 photos take minutes to an hour. What was fetched stays fetched
     # where there is a cache volume.
-    "download": Resources("1", "1G", 4 * HOUR, retries=2),
-    # For a photo of 100 megapixels with transparency.
-    "clean": Resources("2", "4G", 4 * HOUR),
+    "download": Resources(("256M", "1G", "7G"), timeout_s=12 * HOUR, retries=2),
+    "clean": Resources(("512M", "1G", "4G"), "4G", "500m", 4 * HOUR),
     # On LiteRT, which uses no GPU: 150 photos a second on two cores.
-    "bottleneck": Resources("2", "4G", 4 * HOUR),
-    "bottleneck-part": Resources("2", "4G", 4 * HOUR),
-    "join-bottlenecks": Resources("1", "4G"),
-    "curate": Resources("1", "2G"),
+    "bottleneck": Resources(("512M", "2G", "7G"), "4G", "500m", 4 * HOUR),
+    "join-bottlenecks": Resources(("512M", "2G", "7G"), "4G"),
+    "curate": Resources(("512M", "2G", "14G")),
+    "curate-parts": Resources(("512M", "2G", "14G")),
     # Fine-tuning goes on from its last checkpoint; GPU nodes are the ones that are taken away.
-    "retrain": Resources("2", "6G", 12 * HOUR, retries=2, gpu=True),
-    "evaluate": Resources("2", "2G"),
-    "label-image": Resources("2", "2G"),
-    "tensorboard": Resources("500m", "512M", 15 * MINUTE),
-    "compare": Resources("2", "2G"),
-    "decide": Resources("500m", "512M", 15 * MINUTE),
-    "publish": Resources("500m", "1G"),
-    "summarize": Resources("500m", "512M", 15 * MINUTE),
+    "retrain": Resources(("2G", "3G", "8G"), "6G", "500m", 12 * HOUR, retries=2, gpu=True),
+    "evaluate": Resources(("1G", "2G", "7G"), cpu="500m"),
+    "label-image": Resources(("1G", "2G", "10G"), cpu="500m"),
+    "tensorboard": Resources(_LITTLE, "512M", "100m", 15 * MINUTE),
+    "publish": Resources(("512M", "1G", "4G"), cpu="500m"),
+    "summarize": Resources(_LITTLE, "512M", "100m", 15 * MINUTE),
 }
 # Between two tries; KFP's own default is none.
-BACKOFF_S, BACKOFF_FACTOR, BACKOFF_MAX_S = 30, 2.0, 600
+BACKOFF_S, BACKOFF_FACTOR = 30, 2.0
+LOCAL_REGION = "us-east-1"  # for a store that is not Amazon's: any will do, and none is refused
 
 # Steps that talk to the object store by themselves: photos, weights, decisions and ledgers may
 # lie there, and logs, checkpoints and models go there while KFP looks after all other artifacts.
-STORE_STEPS = ("download", "clean", "curate", "retrain", "compare", "publish", "summarize")
-CACHE_STEPS = ("download", "bottleneck", "bottleneck-part", "retrain")
+STORE_STEPS = ("download", "clean", "curate", "curate-parts", "retrain", "publish", "summarize")
+CACHE_STEPS = ("download", "bottleneck", "retrain")
 CACHE_MOUNT = "/cache"
 CACHE_VARIABLE = "XDG_CACHE_HOME"  # below which a step's cache lies unless `cache_dir` says else
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - that is where programs look for it
@@ -150,6 +170,13 @@ class ClusterOptions(Options):
         pattern=r"(https?://[^\s/@]+(/[^\s@]*)?)?",
         form="http://host:port or https://host",
     )
+    store_region: str = option(
+        "",
+        "region of s3:// places; empty: of Amazon's store what the pod is told by its cluster, of "
+        f"another one {LOCAL_REGION}",
+        pattern=r"([a-z0-9][-a-z0-9]{1,62})?",
+        form="a region such as eu-central-1",
+    )
     store_prefix: str = option(
         "s3://mlpipeline/mushrooms",
         "s3:// or gs:// place for published models (publish_dir) and, without a cache claim, "
@@ -162,6 +189,20 @@ class ClusterOptions(Options):
         "resource name of the GPUs",
         pattern=_KEY,
         form="a key such as nvidia.com/gpu",
+    )
+    size: str = option(
+        "",
+        "memory of the steps: small for up to 2,000 photos of all classes together, medium for "
+        "20,000, large for 200,000; a step that was killed for memory needs the next one; empty: "
+        "submit goes by the number of photos, and compile takes small",
+        choices=("", *SIZES),
+    )
+    cpu_limit: str = option(
+        "",
+        "cores that a step may use, where the namespace's quota wants a limit; empty: all that "
+        "its node has left",
+        pattern=r"([1-9]\d*m?|0?\.\d+|[1-9]\d*\.\d+)?",
+        form="cores such as 2 or 1500m",
     )
     gpus: int = option(1, "GPUs for retrain", minimum=1)
     gpu_toleration: str = option(
@@ -198,7 +239,17 @@ class ClusterOptions(Options):
     def check(self) -> None:
         """Raise `InputError` for what Kubernetes or KFP would refuse, or take in silence."""
         super().check()
-        memory = RESOURCES["retrain"].memory
-        if not _SIZE.fullmatch(self.shm_size) or amount(self.shm_size) > amount(memory):
+        if not _SIZE.fullmatch(self.shm_size):
+            refuse("shm_size", self.shm_size, "a size such as 1Gi")
+
+    def fitting(self, photos: int) -> "ClusterOptions":
+        """With the size for so many photos, unless one is named."""
+        enough = (size for size, most in SIZES.items() if photos <= most)
+        return replace(self, size=self.size or next(enough, list(SIZES)[-1]))
+
+    def check_gpu(self) -> None:
+        """Raise `InputError` for what retrain on a GPU could not be given."""
+        memory = RESOURCES["retrain"].limit(self.size)
+        if amount(self.shm_size) > amount(memory):
             expected = f"a size such as 1Gi, part of the {memory} of retrain's memory"
             refuse("shm_size", self.shm_size, expected)

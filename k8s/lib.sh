@@ -95,6 +95,9 @@ install_kfp() {
     k wait --for=condition=established --timeout="${CRD_TIMEOUT_S}s" crd/applications.app.k8s.io
   run "KFP could not be applied, see above; it is read from github.com" \
     k apply -k "$KFP/env/platform-agnostic?ref=$KFP_VERSION"
+  run "KFP's defaults of workflows could not be changed, see above" \
+    k --namespace "$NAMESPACE" patch configmap workflow-controller-configmap \
+    --patch-file "$ROOT/k8s/workflow-defaults.yaml"
   say "waiting for it, at most $KFP_TIMEOUT_S s"
   if ! k --namespace "$NAMESPACE" wait --for=condition=available --timeout="${KFP_TIMEOUT_S}s" \
     deployment --selector=application-crd-id=kubeflow-pipelines; then

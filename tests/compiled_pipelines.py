@@ -21,7 +21,9 @@ _DATASET = """
 import sys
 from pathlib import Path
 import pipeline
-pipeline.compile_one(Path(sys.argv[1]), gpu=True, photos=pipeline.DATASET)
+pipeline.compile_one(
+    Path(sys.argv[1]), gpu=True, photos=pipeline.DATASET, parts=int(sys.argv[2])
+)
 """
 KINDS = ("cpu", "gpu", "gpu-dataset")
 
@@ -81,8 +83,13 @@ def compile_to(folder: Path, *options: str, images: dict[str, str] = IMAGES) -> 
 def compile_all_kinds(folder: Path) -> None:
     """Write both files of the command line, and the variant for a packed dataset."""
     compile_to(folder)
-    dataset = folder / "pipeline-gpu-dataset.yaml"
-    _run([sys.executable, "-c", _DATASET, str(dataset)], IMAGES)
+    compile_dataset(folder / "pipeline-gpu-dataset.yaml")
+
+
+def compile_dataset(path: Path, parts: int = 1) -> Path:
+    """Write the variant for a packed dataset, and return its path."""
+    _run([sys.executable, "-c", _DATASET, str(path), str(parts)], IMAGES)
+    return path
 
 
 def read_all_kinds(folder: Path) -> dict[str, Compiled]:

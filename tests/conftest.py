@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import hypothesis
+import preloaded
 import pytest
 from compiled_pipelines import Compiled, compile_all_kinds, read_all_kinds
 from faults.faults import thorough
@@ -167,22 +168,16 @@ def run_captured(
     *command: str, timeout_s: float = 60, directory: Path = ROOT
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command in the repository's folder; its output is kept, its exit status not judged."""
-    return subprocess.run(
-        command, cwd=directory, capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+    return preloaded.run(command, directory=directory, timeout_s=timeout_s)
 
 
 def run_pipeline(runs: Path, cache: Path, *options: str) -> Run:
     """Run the whole pipeline as a person would, in a process of its own."""
     command = [sys.executable, str(ROOT / "pipeline.py"), "run", "--runs_dir", str(runs)]
-    done = subprocess.run(
+    done = preloaded.run(
         [*command, "--cache_dir", str(cache), *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        env={**os.environ, "COLUMNS": "120"},
+        timeout_s=600,
+        environment={**os.environ, "COLUMNS": "120"},
     )
     latest = [path for path in sorted(runs.glob("2*")) if path.is_dir()]
     return Run(latest[-1] if latest else runs, done.stdout, done.stderr, done.returncode)

@@ -13,10 +13,11 @@ import re
 import ssl
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +26,7 @@ import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+WORKFLOW = "wild-mushrooms-x1y2z"
 PROXY = "/api/v1/namespaces/kubeflow/services/ml-pipeline:http/proxy"
 DROP = "drop"  # does what was asked, and hangs up without an answer
 HTML = "html"  # answers with a page, as a login or another server does
@@ -66,13 +68,24 @@ class Look:
 
     Attributes:
         state: of the run.
-        tasks: states by the display names of its tasks.
+        tasks: states by the names of its steps and drivers, from which the nodes of Argo's workflow
+            are made; a "+" at the end makes a name another one of a loop. PENDING: the step's pod
+            has not begun.
         error: of the run.
+        history: of the run's states.
+        recorded: file of an answer of a real server, to be given instead.
     """
 
     state: str
     tasks: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
+    history: Sequence[str] = ()
+    recorded: Path | None = None
+
+    @classmethod
+    def of(cls, recorded: Path) -> "Look":
+        """What a real server answered."""
+        return cls(json.loads(recorded.read_text())["state"], recorded=recorded)
 
 
 @dataclass
@@ -285,25 +298,50 @@ class Kfp:
             return 404
         look = self.walk[min(self.looks, len(self.walk) - 1)]
         self.looks += 1
+        if look.recorded:
+            told = _Answer(json.dumps({**json.loads(look.recorded.read_text()), "run_id": run_id}))
+            return api.ApiClient().deserialize(told, "V2beta1Run")
         run.state = look.state
         run.error = api.GoogleRpcStatus(code=13, message=look.error) if look.error else None
-        # As the API server makes them of Argo's nodes: no pod name of its own, no error.
-        run.run_details = api.V2beta1RunDetails(
-            task_details=[
-                api.V2beta1PipelineTaskDetail(
-                    run_id=run_id,
-                    task_id=f"{number:08d}",
-                    display_name=name.rstrip("+"),
-                    create_time="2026-11-25T00:00:00Z",
-                    start_time="2026-11-25T00:00:00Z",
-                    end_time="1970-01-01T00:00:00Z",
-                    state=state,
-                    child_tasks=[api.PipelineTaskDetailChildTask(pod_name=f"wild-x1y2z-{number}")],
-                )
-                for number, (name, state) in enumerate(look.tasks.items())
-            ]
-        )
+        run.state_history = [api.V2beta1RuntimeStatus(state=state) for state in look.history]
+        run.run_details = api.V2beta1RunDetails(task_details=list(_nodes(run_id, look.tasks)))
         return run
+
+
+def _nodes(run_id: str, tasks: Mapping[str, str]) -> Iterator[Any]:
+    """Tasks as a real server makes them of Argo's nodes: each twice, tied by their times alone."""
+
+    def node(name: str, state: str, second: int, children: Sequence[str] = ()) -> Any:
+        pods = [api.PipelineTaskDetailChildTask(pod_name=f"{WORKFLOW}-{c}") for c in children]
+        return api.V2beta1PipelineTaskDetail(
+            run_id=run_id,
+            task_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{name} {second}")),
+            display_name=name,
+            create_time="2026-11-25T00:00:00Z",
+            start_time=f"2026-11-25T00:{second // 60:02d}:{second % 60:02d}Z",
+            end_time="1970-01-01T00:00:00Z"
+            if state in ("RUNNING", "PENDING")
+            else "2026-11-25T02:00:00Z",
+            state=state or None,
+            child_tasks=pods or None,
+        )
+
+    for second, (name, state) in enumerate(tasks.items()):
+        name = name.rstrip("+")
+        if name.endswith("-driver"):
+            yield node(name, state, second)
+            yield node(f"{name}(0)", state, second)
+            continue
+        of_step = "RUNNING" if state == "PENDING" else state
+        yield node(name, of_step, second, [f"{second}1"])
+        yield node(f"{name}(0)", of_step, second, [f"{second}2"])
+        yield node("executor", of_step, second, [f"{second}3"])
+        yield node("executor(0)", state, second)
+
+
+def pod_of(name: str, tasks: Mapping[str, str]) -> str:
+    """The pod of the work of a step, as KFP 2.17 and Argo name it."""
+    return f"{WORKFLOW}-metadata-0-2-retry-system-container-impl-{list(tasks).index(name)}3"
 
 
 class _Answer:
@@ -345,10 +383,10 @@ def _handler(kfp: Kfp) -> type[BaseHTTPRequestHandler]:
                 return self.fail(fault)
             if kfp.token and self.headers.get("Authorization") != f"Bearer {kfp.token}":
                 return self.fail(401)
-            if log := re.fullmatch(r"/apis/v1alpha1/runs/[^/]+/nodes/([^/]+)/log", parts.path):
-                if log[1] not in kfp.logs:
-                    return self.fail(404)
-                return self.reply(200, kfp.logs[log[1]].encode(), "text/plain")
+            if parts.path == "/k8s/pod/logs":
+                if query.get("podname") in kfp.logs:
+                    return self.reply(200, kfp.logs[query["podname"]].encode(), "text/plain")
+                return self.reply(500, b"Could not get main container logs: Error", "text/plain")
             answer = kfp.answer(self.command, parts.path, query, body, kind)
             if fault == DROP:
                 self.close_connection = True

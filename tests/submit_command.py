@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import preloaded
 from conftest import ROOT
 
 CANARY = "canary-4711-secret"
@@ -21,15 +22,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def submit(address: str, *options: str, **more: str) -> "subprocess.CompletedProcess[str]":
     """Run it to its end; `more` are variables of its environment."""
-    done = subprocess.run(
-        command(address, *options),
-        cwd=ROOT,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = preloaded.run(command(address, *options), environment=environment(**more), timeout_s=120)
     assert CANARY not in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     return done

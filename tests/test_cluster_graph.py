@@ -76,7 +76,7 @@ def test_packed_dataset_goes_the_whole_way_and_is_summed_up(
         name="fungi",
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    cleaned = Dataset(found(root, "for-loop-*", "clean", "cleaned"))
+    cleaned = Dataset(found(root, "clean", "cleaned"))
     assert set(cleaned.labels) == set(LABELS)
     assert Dataset(found(root, "curate", "demo")).photos
     metrics = json.loads(found(root, "evaluate", "metrics").read_text())
@@ -106,7 +106,7 @@ def test_parts_give_what_the_whole_gives(
     packed: Path, tmp_path: Path, backbone_cache: Path
 ) -> None:
     found_hashes = {}
-    for parts in (1, 2, 4):
+    for parts in (1, 3):
         root = tmp_path / f"artifacts-{parts}"
         cache = tmp_path / f"cache-{parts}"  # each computes its own vectors
         cache.mkdir()
@@ -123,7 +123,8 @@ def test_parts_give_what_the_whole_gives(
             publish_dir=str(tmp_path / f"published-{parts}"),
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert len(list(root.glob("*/for-loop-*/clean/cleaned"))) <= parts
+        loops = 0 if parts == 1 else parts
+        assert len(list(root.glob("*/for-loop-*/clean/cleaned"))) == loops
         found_hashes[parts] = {
             name: hashlib.sha256(found(root, *name.split("/")).read_bytes()).hexdigest()
             for name in (

@@ -29,10 +29,10 @@ COMPONENTS: dict[str, tuple[Any, tuple[type[options.Options], ...]]] = {
     "download": (download.download, (DownloadOptions,)),
     "clean": (clean.clean, (CleanOptions,)),
     "bottleneck": (bottleneck.bottleneck, (BottleneckOptions,)),
-    "bottleneck_part": (bottleneck.bottleneck_part, (BottleneckOptions,)),
     "curate": (curate.curate, (CurateOptions,)),
+    "curate_parts": (curate.curate_parts, (CurateOptions,)),
     "retrain": (retrain.retrain, retrain_options.KINDS),
-    "compare": (publish.compare, (PublishOptions,)),
+    "publish": (publish.publish, (PublishOptions,)),
 }
 
 

@@ -1,4 +1,4 @@
-"""KFP interfaces of the step `bottleneck`: all photos at once, or part by part."""
+"""KFP interfaces of the step `bottleneck`: of one dataset, and to join those of its parts."""
 
 from typing import List
 
@@ -12,33 +12,6 @@ from components.settings import DATA_IMAGE, TRAIN_IMAGE
 @dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
 @described(BottleneckOptions)
 def bottleneck(
-    images: dsl.Input[List[dsl.Dataset]],
-    architecture: str,
-    weights: str,
-    weights_sha256: str,
-    cache_dir: str,
-    bottlenecks: dsl.Output[dsl.Artifact],
-) -> None:
-    """Compute one feature vector and the ImageNet scores per photo.
-
-    Args:
-        images: Datasets of clean photos.
-        bottlenecks: Vectors and scores, keyed by content.
-    """
-    inputs = dict(locals())
-
-    from pathlib import Path
-
-    from components.bottleneck.bottleneck import bottleneck
-    from components.bottleneck.options import BottleneckOptions
-
-    sources = [Path(dataset.path) for dataset in images]
-    bottleneck(sources, Path(bottlenecks.path), BottleneckOptions.of(inputs))
-
-
-@dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
-@described(BottleneckOptions)
-def bottleneck_part(
     images: dsl.Input[dsl.Dataset],
     architecture: str,
     weights: str,
@@ -46,7 +19,7 @@ def bottleneck_part(
     cache_dir: str,
     bottlenecks: dsl.Output[dsl.Artifact],
 ) -> None:
-    """Compute the bottlenecks of one part of the photos, in a loop over the parts.
+    """Compute one feature vector and the ImageNet scores per photo.
 
     Args:
         images: Clean photos.

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import hashlib
-from collections.abc import Collection, Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from components.clean.options import CleanOptions
 from components.common.base.errors import InputError
 from components.common.base.step import Progress, step, warn
 from components.common.base.wording import counted
-from components.common.base.worker_threads import map_in_threads
+from components.common.base.worker_threads import map_in_threads, step_threads
 from components.common.dataset import decisions, vocabulary
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.decisions import Decisions
@@ -33,7 +33,6 @@ from components.common.dataset.vocabulary import (
 from components.common.photos import file_types, images, perceptual_hash
 from components.common.photos.images import BadPhoto, CleanPhoto
 
-THREADS = 2
 AHEAD = 32  # photos judged ahead of the one being written: bounds memory
 # Rejects are evidence, not data: what a person needs to see them, and no more.
 REJECT_MAX_BYTES = 8 * 1024**2  # of one file
@@ -56,6 +55,51 @@ class Verdict:
     sha256: str = ""  # of the clean photo
     reason: str = ""
     measured: str = ""  # what the reason goes by
+
+
+class _Tally:
+    """What became of the photos of one class."""
+
+    def __init__(self) -> None:
+        self.kept = 0
+        self._rejected: collections.Counter[str] = collections.Counter()  # by reason
+        self._flags: collections.Counter[str] = collections.Counter()
+        self._flagged = 0  # photos: one may have several flags
+
+    def add(self, verdict: Verdict) -> None:
+        if verdict.clean is None:
+            self._rejected[verdict.reason] += 1
+            return
+        flags = [flag for flag in verdict.photo.flags if flag in QUALITY_FLAGS]
+        self.kept += 1
+        self._flags.update(flags)
+        self._flagged += bool(flags)
+
+    def check(self, label: str) -> None:
+        """Raise `InputError` where no photo of the class can be used."""
+        if not self.kept:
+            listed = "; ".join(
+                f"{reason}: {vocabulary.meaning(reason)}" for reason in sorted(self._rejected)
+            )
+            lower = ", or lower --min_bytes" if "too_few_bytes" in self._rejected else ""
+            raise InputError(
+                f"the class {label!r} has no usable photo: all of its files were rejected "
+                f"({listed}): add photos{lower}"
+            )
+
+    def remarks(self, *, strict: bool) -> Iterator[str]:
+        """What a person should know."""
+        if self._rejected:
+            listed = vocabulary.listed(dict(self._rejected.most_common()))
+            small = "too_few_bytes" in self._rejected
+            advice = "; --min_bytes sets the smallest size" if small else ""
+            count = f"{self._rejected.total()} of "
+            count += counted(self.kept + self._rejected.total(), "file")
+            yield f"{count} rejected ({listed}){advice}; {REASONS} says why"
+        if self._flagged and not strict:
+            kept_so = f"{counted(self._flagged, 'photo')} kept although flagged"
+            listed = vocabulary.listed(dict(self._flags.most_common()))
+            yield f"{kept_so} ({listed}); --strict drops them"
 
 
 @step("clean")
@@ -83,11 +127,9 @@ def clean(
         raise InputError(f"{source} would be replaced by its own result: choose another output")
     by_hand = decisions.read(options.decisions)
     dataset = Dataset(source, part=options.part)
-    rejected: collections.Counter[str] = collections.Counter()
-    kept: collections.Counter[str] = collections.Counter()
-    flags: collections.Counter[str] = collections.Counter()
-    flagged = 0  # photos: one may have several flags
-    progress = Progress(f"clean {', '.join(dataset.labels)}", len(dataset.photos), verb="looked at")
+    tallies = {label: _Tally() for label in dataset.labels}
+    what = dataset.labels[0] if len(dataset.labels) == 1 else f"{len(dataset.labels)} classes"
+    progress = Progress(f"clean {what}", len(dataset.photos), verb="looked at")
     with (
         DatasetWriter(output) as good,
         DatasetWriter(rejects, rejects=True) as bad,
@@ -96,33 +138,27 @@ def clean(
         seen: dict[tuple[str, str], str] = {}
         room = REJECTS_MAX_BYTES
         for verdict in progress.over(
-            looked_at, lambda: f"{kept.total()} of {counted(len(dataset.photos), 'photo')} kept"
+            looked_at,
+            lambda: (
+                f"{sum(tally.kept for tally in tallies.values())} of "
+                f"{counted(len(dataset.photos), 'photo')} kept"
+            ),
         ):
             verdict = _without_duplicates(_strictly(verdict) if options.strict else verdict, seen)
+            tallies[verdict.photo.label].add(verdict)
             if verdict.clean is None:
-                rejected[verdict.reason] += 1
                 room -= _add_reject(bad, verdict, min(room, REJECT_MAX_BYTES))
             else:
-                kept[verdict.photo.label] += 1
-                remarks = [flag for flag in verdict.photo.flags if flag in QUALITY_FLAGS]
-                flags.update(remarks)
-                flagged += bool(remarks)
                 width, height = verdict.clean.width, verdict.clean.height
                 row = dataclasses.replace(verdict.photo, width=width, height=height)
                 good.add(row, verdict.clean.data, sha256=verdict.sha256)
         # Inside the block: an error here leaves neither dataset behind.
         if not options.part:
-            _check_every_class(dataset, kept, rejected)
-    if rejected:
-        listed = vocabulary.listed(dict(rejected.most_common()))
-        classes = ", ".join(dataset.labels)
-        advice = "; --min_bytes sets the smallest size" if "too_few_bytes" in rejected else ""
-        count = f"{rejected.total()} of {counted(len(dataset.photos), 'file')}"
-        warn(f"{classes}: {count} rejected ({listed}){advice}; {REASONS} says why")
-    if flagged and not options.strict:
-        kept_so = f"{counted(flagged, 'photo')} kept although flagged"
-        listed = vocabulary.listed(dict(flags.most_common()))
-        warn(f"{', '.join(dataset.labels)}: {kept_so} ({listed}); --strict drops them")
+            for label, tally in tallies.items():
+                tally.check(label)
+    for label, tally in tallies.items():
+        for remark in tally.remarks(strict=options.strict):
+            warn(f"{label}: {remark}")
 
 
 def judge(data: bytes, options: CleanOptions) -> CleanPhoto:
@@ -209,7 +245,7 @@ def _judge_all(
         return Verdict(hashed, data, stored, same or hashlib.sha256(good.data).hexdigest())
 
     with closing(dataset.stream()) as rows:
-        yield from map_in_threads(verdict, rows, threads=THREADS, ahead=AHEAD)
+        yield from map_in_threads(verdict, rows, threads=step_threads(), ahead=AHEAD)
 
 
 def _strictly(verdict: Verdict) -> Verdict:
@@ -252,18 +288,3 @@ def _add_reject(rejects: DatasetWriter, verdict: Verdict, most: int) -> int:
     extension = file_types.extension(verdict.source)
     rejects.add(photo, data, extension=extension, measured=verdict.measured)
     return len(data)
-
-
-def _check_every_class(
-    dataset: Dataset, kept: collections.Counter[str], rejected: Collection[str]
-) -> None:
-    for label in dataset.labels:
-        if not kept[label]:
-            listed = "; ".join(
-                f"{reason}: {vocabulary.meaning(reason)}" for reason in sorted(set(rejected))
-            )
-            lower = ", or lower --min_bytes" if "too_few_bytes" in rejected else ""
-            raise InputError(
-                f"the class {label!r} has no usable photo: all of its files were rejected "
-                f"({listed}): add photos{lower}"
-            )

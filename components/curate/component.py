@@ -1,4 +1,4 @@
-"""KFP interface of the step `curate`."""
+"""KFP interfaces of the step `curate`: of one dataset, and of its parts, which a loop collects."""
 
 from typing import List
 
@@ -12,6 +12,65 @@ from components.settings import DATA_IMAGE
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
 @described(CurateOptions)
 def curate(
+    images: dsl.Input[dsl.Dataset],
+    clean_rejects: dsl.Input[dsl.Dataset],
+    bottlenecks: dsl.Input[dsl.Artifact],
+    train_per_class: int,
+    demo_per_class: int,
+    validation_percentage: int,
+    testing_percentage: int,
+    earlier_ledger: str,
+    decisions: str,
+    training: dsl.Output[dsl.Dataset],
+    demo: dsl.Output[dsl.Dataset],
+    rejects: dsl.Output[dsl.Dataset],
+    ledger: dsl.Output[dsl.Artifact],
+    facts: dsl.Output[dsl.Artifact],
+    curation: dsl.Output[dsl.HTML],
+    counts: dsl.Output[dsl.Metrics],
+) -> None:
+    """Group copies, drop what does not belong, and divide whole groups into parts.
+
+    Args:
+        images: Clean photos.
+        clean_rejects: What the cleaning rejected, to be shown.
+        bottlenecks: Bottlenecks of the clean photos.
+        training: Training, validation and test parts.
+        demo: Held-out demo photos.
+        rejects: What was left out, with reasons.
+        ledger: Which group went to which part.
+        facts: What became of every photo, as JSON and parquet.
+        curation: Page to review it on.
+        counts: Photos found, left out for each reason, and used.
+    """
+    inputs = dict(locals())
+
+    from pathlib import Path
+
+    from components.curate.curate import Outputs, curate
+    from components.curate.options import CurateOptions
+
+    content = curate(
+        [Path(images.path)],
+        Path(bottlenecks.path),
+        Outputs(
+            Path(training.path),
+            Path(demo.path),
+            Path(rejects.path),
+            Path(ledger.path),
+            Path(facts.path),
+            Path(curation.path),
+        ),
+        clean_rejects=[Path(clean_rejects.path)],
+        options=CurateOptions.of(inputs),
+    )
+    for name, count in content["total"].items():
+        counts.log_metric(name, count)
+
+
+@dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
+@described(CurateOptions)
+def curate_parts(
     images: dsl.Input[List[dsl.Dataset]],
     clean_rejects: dsl.Input[List[dsl.Dataset]],
     bottlenecks: dsl.Input[dsl.Artifact],
@@ -29,7 +88,7 @@ def curate(
     curation: dsl.Output[dsl.HTML],
     counts: dsl.Output[dsl.Metrics],
 ) -> None:
-    """Group copies, drop what does not belong, and divide whole groups into parts.
+    """Curate photos that were cleaned in parts: group copies, drop what does not belong, divide.
 
     Args:
         images: Datasets of clean photos.

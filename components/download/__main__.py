@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from components.common.base import options
+from components.common.base.errors import InputError
 from components.common.base.step import run_command
 from components.common.dataset.species import as_parameter, read_species
 from components.download.download import download
@@ -14,9 +15,13 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m components.download",
-        description="Gather the photos of one class into a dataset.",
+        description="Gather the photos of classes into a dataset.",
     )
-    parser.add_argument("--label", required=True, help="the class")
+    parser.add_argument(
+        "--label",
+        action="append",
+        help="a class; once for each of several (default: those of --species)",
+    )
     parser.add_argument("--output", type=Path, required=True, help="dataset to write")
     parser.add_argument(
         "--species", type=Path, help="species.yaml with the names to search for (default: label)"
@@ -27,7 +32,10 @@ def main() -> None:
 
 def _command(arguments: argparse.Namespace) -> None:
     species = as_parameter(read_species(arguments.species)) if arguments.species else {}
-    download(arguments.label, arguments.output, DownloadOptions.of(arguments), species)
+    classes = arguments.label or list(species)
+    if not classes:
+        raise InputError("no class is named: give --label, or --species with a file of classes")
+    download(classes, arguments.output, DownloadOptions.of(arguments), species)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """KFP interface of the step `download`."""
 
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from kfp import dsl
 
@@ -12,7 +12,7 @@ from components.settings import DATA_IMAGE
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
 @described(DownloadOptions)
 def download(
-    label: str,
+    classes: List[str],
     species: Dict[str, Any],
     source: str,
     image_dir: str,
@@ -30,10 +30,10 @@ def download(
     seed: int,
     images: dsl.Output[dsl.Dataset],
 ) -> None:
-    """Gather the photos of one class.
+    """Gather the photos of all classes.
 
     Args:
-        label: The class.
+        classes: The classes.
         species: Names to search for, by label, as in species.yaml.
         images: Photos as they were found, with where each came from.
     """
@@ -44,4 +44,4 @@ def download(
     from components.download.download import download
     from components.download.options import DownloadOptions
 
-    download(label, Path(images.path), DownloadOptions.of(inputs), species)
+    download(classes, Path(images.path), DownloadOptions.of(inputs), species)

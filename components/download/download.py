@@ -1,13 +1,13 @@
-"""Step `download`: the photos of one class, with where each came from, as a dataset."""
+"""Step `download`: the photos of all classes, with where each came from, as one dataset."""
 
 import contextlib
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from components.common.base.errors import DiskFull, InputError, WorkError
 from components.common.base.files import default_cache_dir
-from components.common.base.step import Progress, step, warn
+from components.common.base.step import Progress, report_part, step, warn
 from components.common.base.wording import counted
 from components.common.dataset import licences
 from components.common.dataset.dataset import DatasetWriter
@@ -18,7 +18,12 @@ from components.common.untrusted.redact import check_no_secret, without_secrets
 from components.common.web.fetch import Fetcher
 from components.common.web.fetch_outcome import FetchError, HostUnreachable
 from components.download import sources
-from components.download.candidate import FETCHED_PER_CLASS, Candidate, Query
+from components.download.candidate import (
+    FETCHED_PER_CLASS,
+    SAMPLES_PER_CLASS,
+    Candidate,
+    Query,
+)
 from components.download.gather import Admission, Tally, gather
 from components.download.options import DownloadOptions
 from components.download.sources import SEARCHED, SOURCES, WHOLE, commons, storage, urls
@@ -32,40 +37,87 @@ OTHER_WAYS = (
 
 @step("download")
 def download(
-    label: str, output: Path, options: DownloadOptions, species: Mapping[str, Any] | None = None
+    classes: Sequence[str],
+    output: Path,
+    options: DownloadOptions,
+    species: Mapping[str, Any] | None = None,
 ) -> None:
-    """Gather the photos of one class into a dataset, bytes as they were found.
+    """Gather the photos of all classes into a dataset, bytes as they were found.
+
+    One class comes after another, since sources limit requests per client. A class that cannot be
+    had ends the step only after the others, whose fetched photos are in the cache by then.
 
     Args:
-        label: the class.
+        classes: the classes.
         output: directory of the dataset to write.
         options: where photos come from, and which.
         species: names to search for, by label (`species.as_parameter`); a label that is not in
             it is searched for itself.
 
     Raises:
-        InputError: the options make no sense, or a source has not this class.
-        WorkError: fewer photos could be had than `options.min_per_class`, or no source answered.
+        InputError: the options make no sense, or a source has not such a class.
+        WorkError: of a class fewer photos could be had than `options.min_per_class`, or no source
+            answered.
     """
-    check_label(label)
+    if not classes:
+        raise InputError("no class is named: expected one or more")
+    for label in classes:
+        check_label(label)
     names = check_options(options)
+    failed: dict[str, InputError | WorkError] = {}
+    with _fetcher(options) as fetcher, DatasetWriter(output) as writer:
+        for number, label in enumerate(classes):
+            report_part("download", number, len(classes))
+            query = Query(find_species(species or {}, label), options, fetcher)
+            try:
+                _gather_class(query, names, writer)
+            except DiskFull:
+                raise
+            except (InputError, WorkError) as error:
+                failed[label] = error
+                if _is_unreachable(error):  # the others would wait for the same host
+                    break
+        # Inside the block: an error here leaves no dataset behind.
+        if failed:
+            raise _failure(failed, len(classes)) from next(iter(failed.values()))
+
+
+def _gather_class(query: Query, names: list[str], writer: DatasetWriter) -> None:
+    label, options = query.species.label, query.options
     tally = Tally()
     failures: list[str] = []
-    with contextlib.ExitStack() as stack:
-        fetcher = stack.enter_context(_fetcher(options))
-        writer = stack.enter_context(DatasetWriter(output))
-        query = Query(find_species(species or {}, label), options, fetcher)
-        photos = stack.enter_context(contextlib.closing(_from_all(names, query, tally, failures)))
-        progress = Progress(f"download {label}", _expected(names, options), verb="taken")
-        unlicensed = 0
+    unlicensed = 0
+    progress = Progress(f"download {label}", _expected(names, options), verb="taken")
+    with contextlib.closing(_from_all(names, query, tally, failures)) as photos:
         for source, candidate, data in progress.over(photos):
             writer.add(_row(label, source, candidate), data, extension=file_types.extension(data))
             unlicensed += source == "urls" and not candidate.licence
-        # Inside the block: an error here leaves no dataset behind.
-        _judge(label, progress.done, names, options, tally, failures)
-        if unlicensed:
-            listed = counted(unlicensed, "photo of the list has", "photos of the list have")
-            warn(f"{label}: {listed} no known licence")
+    _judge(label, progress.done, names, options, tally, failures)
+    if unlicensed:
+        listed = counted(unlicensed, "photo of the list has", "photos of the list have")
+        warn(f"{label}: {listed} no known licence")
+
+
+def _is_unreachable(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, HostUnreachable):
+        error = error.__cause__
+    return error is not None
+
+
+def _failure(failed: Mapping[str, InputError | WorkError], classes: int) -> InputError | WorkError:
+    """One error for all classes that failed."""
+    first = next(iter(failed.values()))
+    if classes == 1:
+        return first
+    told = "\n".join(
+        str(error) if label in str(error) else f"{label}: {error}"
+        for label, error in failed.items()
+    )
+    if len(failed) == 1:
+        return type(first)(told)
+    unusable = all(isinstance(error, InputError) for error in failed.values())
+    kind = InputError if unusable else WorkError
+    return kind(f"{len(failed)} of {classes} classes could not be had:\n{told}")
 
 
 def check_options(options: DownloadOptions) -> list[str]:
@@ -117,9 +169,27 @@ def class_names(options: DownloadOptions) -> list[str] | None:
                 raise InputError(f"the source {name} needs --image_dir (make run IMAGES=folder)")
             return storage.list_classes(options.image_dir)
         if name == "urls":
-            with _fetcher(options) as fetcher, _telling_unreachable():
-                return urls.labels(options.url_list, fetcher)
+            return list(_listed(options))
     return None
+
+
+def expected_photos(classes: Sequence[str], options: DownloadOptions) -> int:
+    """About how many photos of the classes there will be.
+
+    Raises:
+        InputError: an option makes no sense, or a list cannot be read.
+    """
+    names = check_options(options)
+    usual = SAMPLES_PER_CLASS if names == ["sample"] else FETCHED_PER_CLASS
+    wanted = options.per_class or usual
+    if names == ["urls"]:
+        return sum(min(count, wanted) for count in _listed(options).values())
+    return len(classes) * wanted
+
+
+def _listed(options: DownloadOptions) -> Mapping[str, int]:
+    with _fetcher(options) as fetcher, _telling_unreachable():
+        return urls.labels(options.url_list, fetcher)
 
 
 def _fetcher(options: DownloadOptions) -> Fetcher:

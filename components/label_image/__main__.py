@@ -8,11 +8,12 @@ from pathlib import Path
 from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
+from components.common.base.worker_threads import cores
 from components.common.model.model import Model
 from components.common.model.model_place import local_model
 from components.label_image.answers import FORMATS, ONE_TOP_K
 from components.label_image.graph import Graph, Preprocessing
-from components.label_image.label_image import all_cores, label_demo, label_photos
+from components.label_image.label_image import label_demo, label_photos
 from components.label_image.photos import Reader
 
 INPUT_LAYER, OUTPUT_LAYER = "input", "final_result"
@@ -127,7 +128,7 @@ def _model(options: argparse.Namespace) -> Model | Graph:
                 f"--{next(iter(of_graph))} is for --graph: a model directory says it itself"
             )
         folder = local_model(options.model_dir, options.cache_dir)
-        return Model(folder, threads=all_cores(), int8=options.int8)
+        return Model(folder, threads=cores(), int8=options.int8)
     if options.int8:
         raise InputError("--int8 is for --model_dir: a graph is what it is")
     return Graph(
@@ -138,7 +139,7 @@ def _model(options: argparse.Namespace) -> Model | Graph:
         preprocessing=Preprocessing(
             **{name.removeprefix("input_"): value for name, value in of_graph.items()}
         ),
-        threads=all_cores(),
+        threads=cores(),
     )
 
 

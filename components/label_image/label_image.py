@@ -1,9 +1,8 @@
 """Step `label_image`: which species is on this photo? On the demo photos, and on any photo."""
 
-import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -12,6 +11,7 @@ import numpy as np
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_file, hash_file, write_file
 from components.common.base.step import Progress, log, step
+from components.common.base.worker_threads import cores
 from components.common.model.model import Model, top_k
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
@@ -78,10 +78,7 @@ def label_photos(
     progress = Progress("label photos", verb="answered") if not stream.isatty() else None
     started, done, failed = time.monotonic(), 0, 0
     many: Crew | Graph
-    if isinstance(model, Model):
-        many = Crew(model.directory, all_cores(), int8=model.int8)
-    else:
-        many = model
+    many = Crew(model.directory, cores(), int8=model.int8) if isinstance(model, Model) else model
     for labelled in answers(many, model.classes, read_ahead(names, reader), count or ONE_TOP_K):
         write(labelled)
         done += 1
@@ -169,12 +166,6 @@ def _timed(model: Model | Graph, data: bytes) -> tuple[Guess, float]:
     scores = model(pixels[np.newaxis])
     seconds = time.perf_counter() - started
     return Guess.of(model.judge(scores)[0]), seconds
-
-
-def all_cores() -> int:
-    """How many threads can run at once: of the machine's cores those that this process may use."""
-    allowed: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 @step("label_image")

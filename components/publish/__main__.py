@@ -1,14 +1,12 @@
-"""The step `publish` as a command: compares first, as the pipeline does."""
+"""The step `publish` as a command."""
 
 import argparse
 from pathlib import Path
 
 from components.common.base import options
 from components.common.base.step import run_command
-from components.publish.compare import compare
-from components.publish.decision import HOLD
 from components.publish.options import NAME, PublishOptions
-from components.publish.publish import publish
+from components.publish.publish import publish_if_good
 
 
 def main() -> None:
@@ -33,17 +31,11 @@ def main() -> None:
 
 def _command(arguments: argparse.Namespace) -> int:
     asked = PublishOptions.of(arguments)
-    decided = compare(
+    decided, place = publish_if_good(
         arguments.model_dir, arguments.demo, arguments.metrics, asked, arguments.decision
     )
-    if decided.decision == HOLD:
-        print(f"held back: {decided.reason}")
-        return 1
-    target = publish(
-        arguments.model_dir, arguments.metrics, decided, asked.publish_dir, name=asked.name
-    )
-    print(f"published: {target} ({decided.reason})")
-    return 0
+    print(f"published: {place} ({decided.reason})" if place else f"held back: {decided.reason}")
+    return 0 if place else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Step `compare`: the new model beside the published one, on the same photos; which is to serve?"""
+"""The new model beside the published one, on the same photos: which is to serve?"""
 
 import dataclasses
 import tempfile
@@ -7,7 +7,7 @@ from typing import Any
 
 from components.common.base.errors import InputError
 from components.common.base.files import hash_file, write_file
-from components.common.base.step import log, step, warn
+from components.common.base.step import log, warn
 from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.model.description import ModelDescription
 from components.common.model.model import Model
@@ -22,7 +22,6 @@ from components.publish.paired import Comparison
 MAX_PROBLEM = 300  # characters of what is wrong with a stranger's model
 
 
-@step("compare")
 def compare(
     model_dir: Path,
     demo: Path,
@@ -68,7 +67,7 @@ def compare(
     decided = decisions.weigh(known)
     if output:
         log.info("%s: %s", decided.decision, decided.reason)
-        write_file(output, decided.to_json(), what="the decision")
+        write_file(output, decided.to_json(figures), what="the decision")
     return decided
 
 

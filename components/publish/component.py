@@ -1,8 +1,4 @@
-"""KFP interfaces of the step `publish`: the comparison, the decision, and the deed.
-
-`decide` is a component of its own because `dsl.If` under kfp.local works on a single unnamed output
-only, and one that also writes an artifact has none such.
-"""
+"""KFP interface of the step `publish`."""
 
 from kfp import dsl
 
@@ -13,7 +9,7 @@ from components.settings import DATA_IMAGE
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
 @described(PublishOptions)
-def compare(
+def publish(
     model: dsl.Input[dsl.Model],
     demo: dsl.Input[dsl.Dataset],
     metrics: dsl.Input[dsl.Metrics],
@@ -22,8 +18,11 @@ def compare(
     min_accuracy: float,
     max_regression: float,
     comparison: dsl.Output[dsl.Metrics],
-) -> None:
-    """Ask the new and the published model about the same photos, and say which is to serve.
+) -> str:
+    """Ask the new and the published model about the same photos, and publish the better one.
+
+    The model is copied to where it is served from, with a model card; the place is returned, an
+    empty text where the model is held back.
 
     Args:
         model: The new model.
@@ -35,11 +34,11 @@ def compare(
 
     from pathlib import Path
 
-    from components.publish.compare import compare
     from components.publish.decision import comparison_figures
     from components.publish.options import PublishOptions
+    from components.publish.publish import publish_if_good
 
-    decided = compare(
+    decided, place = publish_if_good(
         Path(model.path),
         Path(demo.path),
         Path(metrics.path),
@@ -51,42 +50,4 @@ def compare(
         comparison.log_metric("photos", decided.comparison.photos)
         for figure, value in comparison_figures(decided.comparison).items():
             comparison.log_metric(figure, value)
-
-
-@dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
-def decide(comparison: dsl.Input[dsl.Metrics]) -> str:
-    """Say "publish" or "hold", as the comparison decided.
-
-    Args:
-        comparison: The decision.
-    """
-    from pathlib import Path
-
-    from components.publish.publish import decide
-
-    return decide(Path(comparison.path))
-
-
-@dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
-@described(PublishOptions)
-def publish(
-    model: dsl.Input[dsl.Model],
-    metrics: dsl.Input[dsl.Metrics],
-    comparison: dsl.Input[dsl.Metrics],
-    publish_dir: str,
-    name: str,
-) -> str:
-    """Copy the model to where it is served from, with a model card, and return that place.
-
-    Args:
-        model: The model.
-        metrics: Its figures.
-        comparison: The decision to publish it.
-    """
-    from pathlib import Path
-
-    from components.publish.decision import Decision
-    from components.publish.publish import publish
-
-    decision = Decision.read(Path(comparison.path))
-    return publish(Path(model.path), Path(metrics.path), decision, publish_dir, name=name)
+    return place

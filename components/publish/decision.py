@@ -1,7 +1,7 @@
 """Whether a model is to be published: the limits, the figures, and the reason in words."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from components.publish.options import ANY_REGRESSION
 from components.publish.paired import Comparison
 
 TOLERANCE = 1e-9  # of rounding, in accuracies
+METRICS = "metrics"  # field with the model's figures, where they are beside the decision
 PUBLISH, HOLD = "publish", "hold"
 MAX_BYTES = 4 * 1024 * 1024  # of a decision; a model.json, whose classes it may name, has 1 MB
 MAX_NAMED = 5  # classes named in a reason
@@ -57,9 +58,16 @@ class Decision:
     champion_problem: str = ""
     comparison: Comparison | None = None
 
-    def to_json(self) -> str:
-        """As a file, with the accuracies of the comparison for whoever reads it."""
+    def to_json(self, metrics: Mapping[str, Any] | None = None) -> str:
+        """As a file, with the accuracies of the comparison for whoever reads it.
+
+        Args:
+            metrics: figures of the new model, to go beside the decision: those of a step that was
+                taken from the cache lie in the folder of another run.
+        """
         content = {**sealed.DECISION.head, **dataclasses.asdict(self)}
+        if metrics:
+            content[METRICS] = {name: metrics[name] for name in metrics if name != sealed.SEAL}
         if self.comparison:
             content["comparison"] |= {"figures": comparison_figures(self.comparison)}
         return sealed.text(content)
@@ -72,7 +80,7 @@ class Decision:
             InputError: the file is missing, damaged, or no decision.
         """
         content = sealed.read(path, sealed.DECISION, max_bytes=MAX_BYTES)
-        for name in (sealed.SEAL, *sealed.DECISION.head):
+        for name in (sealed.SEAL, METRICS, *sealed.DECISION.head):
             content.pop(name, None)
         try:
             if content["comparison"] is not None:

@@ -1,4 +1,4 @@
-"""Step `publish`: copies a model that was found good enough to where it is served from."""
+"""Step `publish`: puts a model where it is served from, if it is good enough."""
 
 import hashlib
 import json
@@ -8,32 +8,47 @@ from typing import Any
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.files import hash_file
-from components.common.base.step import log, step
+from components.common.base.step import step
 from components.common.model import layout, references
 from components.common.model.description import ModelDescription, read_description
 from components.common.model.model_place import METRICS, version_of
 from components.common.store import storage
 from components.common.untrusted import sealed
 from components.publish import in_bucket, in_folder, model_card, places
-from components.publish.compare import read_metrics
+from components.publish.compare import compare, read_metrics
 from components.publish.decision import PUBLISH, Decision
+from components.publish.options import PublishOptions
 
 DECISION = "decision.json"
 
 
-@step("decide")
-def decide(decision: Path) -> str:
-    """The word of the step compare, "publish" or "hold", for the pipeline's condition.
+@step("publish")
+def publish_if_good(
+    model_dir: Path, demo: Path, metrics: Path, options: PublishOptions, output: Path | None = None
+) -> tuple[Decision, str]:
+    """Compare, and publish what is good enough; what is held back is no failure.
+
+    Args:
+        model_dir: the new model.
+        demo: dataset of the held-out demo photos.
+        metrics: its figures, from the step evaluate.
+        options: what is asked of it, and where it goes.
+        output: JSON file of the decision to write.
+
+    Returns:
+        The decision, and the place of the version; empty where it is held back.
 
     Raises:
-        InputError: there is no decision.
+        InputError: as `compare` and `publish` do.
+        WorkError: as `compare` and `publish` do.
     """
-    decided = Decision.read(decision)
-    log.info("%s: %s", decided.decision, decided.reason)
-    return decided.decision
+    decided = compare(model_dir, demo, metrics, options, output)
+    if decided.decision != PUBLISH:
+        return decided, ""
+    place = publish(model_dir, metrics, decided, options.publish_dir, name=options.name)
+    return decided, place
 
 
-@step("publish")
 def publish(
     model_dir: Path, metrics: Path, decision: Decision, publish_dir: Path | str, *, name: str
 ) -> str:

@@ -13,7 +13,9 @@ def main() -> None:
         prog="python -m components.summarize",
         description="Write the summary that ends a run on a cluster.",
     )
-    parser.add_argument("--state", required=True, help="SUCCEEDED, FAILED or CANCELED")
+    parser.add_argument(
+        "--state", required=True, help="what KFP says: SUCCEEDED, FAILED, CANCELED or another word"
+    )
     parser.add_argument("--error", default="", help="what the cluster says of it")
     parser.add_argument("--run", default="", help="the run's name")
     parser.add_argument("--name", default="mushrooms", help="what the model is published as")

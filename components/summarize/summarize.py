@@ -13,15 +13,18 @@ from components.common.pages import plain_text
 from components.common.store import storage
 from components.common.untrusted import sealed
 from components.common.untrusted.sealed import Kind
+from components.summarize import outcome
 
 STEP = "summarize"
 # What is read of the run's other artifacts, JSON of a few kilobytes each: step, artifact and kind.
 FIGURES = ("evaluate", "metrics", METRICS_KIND)
-DECISION = ("compare", "comparison", sealed.DECISION)
-MAX_BYTES = 1024 * 1024
+DECISION = ("publish", "comparison", sealed.DECISION)
+METRICS = "metrics"  # field of a decision with the model's figures
+MAX_BYTES = 4 * 1024 * 1024
 MAX_TEXT = 2000  # characters of a reason
-SUCCEEDED = "SUCCEEDED"
-_WORDS = {SUCCEEDED: "succeeded", "FAILED": "failed", "CANCELED": "was canceled"}
+SUCCEEDED, DID_NOT_FINISH = "succeeded", "did not finish"
+# Where no step's log can be read, KFP's word is all there is.
+_WORDS = {"SUCCEEDED": SUCCEEDED, "FAILED": "failed", "CANCELED": "was cancelled"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class End:
     """How all steps together ended.
 
     Attributes:
-        state: as KFP names it: SUCCEEDED, FAILED, CANCELED.
+        state: what KFP's metadata says: COMPLETE, FAILED or CANCELED, and often RUNNING.
         error: KFP's message; it may be empty although something failed.
         run: KFP's name of the run.
     """
@@ -49,41 +52,40 @@ def summarize(end: End, output: Path, *, name: str, place: str = "") -> None:
         end: how the run ended.
         output: file to write.
         name: what the model is published as.
-        place: the summary's own place in the run's folder, gs://, s3:// or local; the figures are
-            looked for beside it. An exit task cannot take them as inputs.
+        place: the summary's own place in the run's folder, gs://, s3:// or local; what the steps
+            left is looked for beside it. An exit task cannot take it as inputs.
     """
-    told = {"name": name, "end": end, "succeeded": end.state == SUCCEEDED}
-    told["ended"] = _WORDS.get(end.state) or f"ended as {end.state or 'unknown'}"
-    render = partial(plain_text.render, __file__, {"inline": _inline, "prose": _prose}, **told)
+    render = partial(
+        plain_text.render, __file__, {"inline": _inline, "prose": _prose}, name=name, end=end
+    )
+    unknown = {"ended": _WORDS.get(end.state, f"ended as {end.state or 'unknown'}"), "failed": ()}
     try:
-        found = {"metrics": _find(place, *FIGURES), "decision": _find(place, *DECISION)}
-        text = render(**found, problem="")
+        run, separator, _ = place.rpartition(f"/{STEP}/")
+        listed = outcome.artifacts(run) if separator else []
+        found = outcome.judge(listed)
+        told = {"ended": _word(found), "failed": found.failed} if listed else unknown
+        metrics, decision = _find(listed, *FIGURES), _find(listed, *DECISION)
+        metrics = metrics or decision.get(METRICS) or {}  # of an evaluate that was cached
+        text = render(**told, metrics=metrics, decision=decision, problem="")
     except (InputError, WorkError, KeyError, TypeError, ValueError) as error:
         warn(f"the summary is without figures: {error}")
-        text = render(metrics={}, decision={}, problem=str(error))
+        text = render(**unknown, metrics={}, decision={}, problem=str(error))
     write_file(output, text, what="the summary")
 
 
-def _find(place: str, task: str, artifact: str, kind: Kind) -> dict[str, Any]:
-    """The JSON object in an artifact of another task of this run, empty if there is none.
+def _word(found: outcome.Outcome) -> str:
+    if found.failed:
+        return "failed"
+    return SUCCEEDED if found.complete else DID_NOT_FINISH
 
-    KFP's places are <root>/<pipeline>/<run>/<task>/<execution>/<artifact>; on this machine they
-    lack the execution.
-    """
-    run, separator, _ = place.rpartition(f"/{STEP}/")
-    if not separator:
+
+def _find(listed: list[outcome.Artifact], task: str, name: str, kind: Kind) -> dict[str, Any]:
+    """The JSON object in an artifact of another task of this run, empty if there is none."""
+    places = [entry.place for entry in listed if (entry.task, entry.name) == (task, name)]
+    if not places:
         return {}
-    if storage.is_uri(place):
-        below = [entry.uri for entry in storage.list_objects(f"{run}/{task}")]
-    elif "://" in place:
-        raise InputError(f"{place} is neither gs:// nor s3://")
-    else:
-        below = sorted(str(path) for path in Path(run, task).rglob(artifact))
-    files = [uri for uri in below if uri.rpartition("/")[2] == artifact]
-    if not files:
-        return {}
-    data = storage.read_place(files[-1], max_bytes=MAX_BYTES)
-    return sealed.parse(data, files[-1], kind)
+    data = storage.read_place(places[-1], max_bytes=MAX_BYTES)
+    return sealed.parse(data, places[-1], kind)
 
 
 def _inline(text: str) -> str:

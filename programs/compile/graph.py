@@ -27,7 +27,6 @@ class Outputs(NamedTuple):
     report: dsl.HTML
     gallery: dsl.HTML
     comparison: dsl.Metrics
-    decision: str
 
 
 def shaped(

@@ -43,13 +43,17 @@ def schedule(task: dsl.PipelineTask, cluster: ClusterOptions, *, gpu: bool) -> N
     from kfp import kubernetes
 
     resources = settings.RESOURCES[task.name]
-    task.set_cpu_request(resources.cpu).set_cpu_limit(resources.cpu)
-    task.set_memory_request(resources.memory).set_memory_limit(resources.memory)
+    task.set_cpu_request(resources.cpu)
+    if cluster.cpu_limit:
+        task.set_cpu_limit(cluster.cpu_limit)
+    task.set_memory_request(resources.request(cluster.size))
+    task.set_memory_limit(resources.limit(cluster.size))
     task.set_retry(
         resources.retries,
         backoff_duration=f"{settings.BACKOFF_S}s",
         backoff_factor=settings.BACKOFF_FACTOR,
-        backoff_max_duration=f"{settings.BACKOFF_MAX_S}s",
+        # Argo counts from the first try's start: a late loss is to be tried again, too.
+        backoff_max_duration=f"{resources.retried_for_s}s",
     )
     kubernetes.set_timeout(task, resources.timeout_s)
     kubernetes.set_security_context(
@@ -63,6 +67,9 @@ def schedule(task: dsl.PipelineTask, cluster: ClusterOptions, *, gpu: bool) -> N
     if cluster.cache_claim and task.name in settings.CACHE_STEPS:
         kubernetes.mount_pvc(task, cluster.cache_claim, settings.CACHE_MOUNT)
         task.set_env_variable(settings.CACHE_VARIABLE, settings.CACHE_MOUNT)
+    # KFP's launcher, which is in every pod, opens s3:// places with a region only.
+    if region := cluster.store_region or (settings.LOCAL_REGION if cluster.store_endpoint else ""):
+        task.set_env_variable("AWS_REGION", region)
     if task.name in settings.STORE_STEPS:
         _give_store(task, cluster)
     if gpu and resources.gpu:

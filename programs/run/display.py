@@ -13,17 +13,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-LOOPED_STEPS = ("download", "clean")  # once for each class
+STEPS_OF_PARTS = ("clean", "bottleneck")  # once for each part of the photos
 STEPS = (
-    *LOOPED_STEPS,
-    "bottleneck",
+    "download",
+    *STEPS_OF_PARTS,
     "curate",
     "retrain",
     "tensorboard",
     "evaluate",
     "label_image",
-    "compare",
-    "decide",
     "publish",
 )
 HEARTBEAT_S = 30.0
@@ -60,11 +58,11 @@ class Display(AbstractContextManager["Display"]):
         failure: the event of the first step that failed, if one did.
     """
 
-    def __init__(self, classes: int, console: Console) -> None:
+    def __init__(self, console: Console, *, parts: int = 1) -> None:
         self.warnings: list[str] = []
         self.failure: dict[str, Any] | None = None
         self._console = console
-        self._totals = {step: classes if step in LOOPED_STEPS else 1 for step in STEPS}
+        self._totals = {step: parts if step in STEPS_OF_PARTS else 1 for step in STEPS}
         self._done = dict.fromkeys(STEPS, 0)
         self._started = self._last_line = time.monotonic()
         self._detail = ""
@@ -96,6 +94,9 @@ class Display(AbstractContextManager["Display"]):
         elif kind == "finished" and step in self._totals:
             self._steps.pop(_process(event), None)
             self._finish(step)
+        elif kind == "part" and step in self._bars:
+            done, total = event["done"], event["total"]
+            self._progress.update(self._bars[step], total=total, completed=done)
         elif kind == "progress":
             self._detail = f"{event['what']}: {event['said']}"
             bar = self._bars.get(self._steps.get(_process(event), ""))
@@ -111,8 +112,8 @@ class Display(AbstractContextManager["Display"]):
         return sorted(set(self._steps.values()))
 
     def unfinished(self) -> list[str]:
-        """Steps that were due and did not finish; publishing is not always due."""
-        return [step for step in STEPS[:-1] if self._done[step] < self._totals[step]]
+        """Steps that did not finish."""
+        return [step for step in STEPS if self._done[step] < self._totals[step]]
 
     def tick(self) -> None:
         """Say that the run is alive, where there is no terminal."""
@@ -128,7 +129,8 @@ class Display(AbstractContextManager["Display"]):
     def _finish(self, step: str) -> None:
         self._bar(step)
         self._done[step] += 1
-        self._progress.update(self._bars[step], completed=self._done[step])
+        done, total = self._done[step], self._totals[step]
+        self._progress.update(self._bars[step], completed=done, total=total)
         if self._done[step] == self._totals[step]:
             self._progress.update(self._bars[step], detail="")
             if not self._console.is_terminal:

@@ -51,7 +51,7 @@ def run_locally(request: Request, pipeline_file: Path) -> int:
         style="bold",
     )
     log_file = request.run_dir / "log.txt"
-    with Display(len(classes), console) as display:
+    with Display(console) as display:
         status = _run_child(request, pipeline_file, log_file, display)
     if status or display.failure:
         raise _failure(display, status, log_file)
@@ -97,7 +97,7 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
                 for event in reader.read():
                     display.show(event)
                 if display.failure:
-                    # kfp.local would go through the other classes first.
+                    # kfp.local would go on with steps that do not need its result.
                     _stop(child, request)
                     break
                 display.tick()

@@ -24,14 +24,13 @@ from components.common.untrusted.redact import check_no_secret
 from components.curate.options import CurateOptions
 from components.download.download import check_options, class_names
 from components.download.options import DownloadOptions
-from components.download.sources import OWN, sample
+from components.download.sources import sample
 from components.publish import places
 from components.publish.options import NAME, SAMPLE_NAME, PublishOptions
 from components.retrain.options import PIPELINE, Distortions, FineTuning, RetrainOptions
 
 SPECIES_FILE = Path(__file__).parents[2] / "species.yaml"
 RUNNERS = ("subprocess", "docker")
-LOCAL_PARALLELISM = 2  # kfp.local runs at most two tasks of a loop at once
 
 # The options that the pipeline hands to its steps, in the order in which help lists them, with the
 # values that it starts from where those are not the steps' own.
@@ -86,7 +85,6 @@ class Request:
 
     run_dir: Path
     arguments: dict[str, Any]
-    parallelism: int = LOCAL_PARALLELISM
     runner: str = RUNNERS[0]
 
     def write(self, path: Path) -> None:
@@ -181,10 +179,7 @@ def request(asked: argparse.Namespace) -> Request:
     root = places.root_of(arguments["publish_dir"], arguments["name"])
     if storage.is_uri(root):
         find_pointer(root)
-    # The limits of the sources count for each client: one class after another there.
-    own = OWN.issuperset(check_options(DownloadOptions.of(arguments)))
-    parallelism = LOCAL_PARALLELISM if own else 1
-    return Request(_new_run_dir(runs), arguments, parallelism, how.runner)
+    return Request(_new_run_dir(runs), arguments, how.runner)
 
 
 def _classes(options: DownloadOptions, species_file: Path) -> dict[str, Any]:

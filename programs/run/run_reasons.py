@@ -6,7 +6,7 @@ from pathlib import Path
 
 from components.common.dataset import reasons
 
-REJECTS = ("*/*/clean/rejects", "*/curate/rejects")  # in the folder of a run's artifacts
+REJECTS = ("*/clean/rejects", "*/curate/rejects")  # in the folder of a run's artifacts
 
 
 def join(artifacts: Path, target: Path) -> None:

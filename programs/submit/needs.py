@@ -6,7 +6,6 @@ from typing import Any
 
 from components import settings
 from components.common.pages import plain_text
-from components.download.candidate import FETCHED_PER_CLASS, SAMPLES_PER_CLASS
 from components.download.sources import OWN, named
 from components.settings import ClusterOptions
 
@@ -17,10 +16,17 @@ FINE_TUNING_STEP_S = 0.7
 FINE_TUNING_BATCH = 32
 FIXED_S = 60.0
 DIGEST_DIGITS = 12
+# A step is a pod of KFP's driver and one of ours; four more begin and end the run.
+PODS = 22
 
 
 def describe(
-    arguments: Mapping[str, Any], cluster: ClusterOptions, *, gpu: bool, photos: int
+    arguments: Mapping[str, Any],
+    cluster: ClusterOptions,
+    *,
+    gpu: bool,
+    count: int,
+    is_known: bool,
 ) -> list[str]:
     """Lines for a person.
 
@@ -28,12 +34,10 @@ def describe(
         arguments: of the pipeline.
         cluster: what the tasks are told.
         gpu: the pipeline has a GPU.
-        photos: how many there are; 0 where it is not known.
+        count: of the photos.
+        is_known: it is that, and no guess.
     """
-    biggest = max(
-        settings.RESOURCES.values(), key=lambda resources: settings.amount(resources.memory)
-    )
-    count = photos or _expected(arguments)
+    sizes = [resources.request(cluster.size) for resources in settings.RESOURCES.values()]
     steps = arguments["fine_tune_steps"]
     fine_tuning_s = steps * FINE_TUNING_STEP_S * arguments["fine_tune_batch_size"]
     fine_tuning_s /= FINE_TUNING_BATCH
@@ -42,13 +46,14 @@ def describe(
         __file__,
         {"duration": _time},
         cpu=max(settings.amount(resources.cpu) for resources in settings.RESOURCES.values()),
-        memory=biggest.memory,
+        memory=max(sizes, key=settings.amount),
+        pods=PODS,
         cluster=cluster,
         gpu=gpu,
         images=[_without_long_digest(name) for name in images(gpu=gpu).values()],
         seconds=[FIXED_S + count / speed + on_cores_s for speed in reversed(PHOTOS_PER_S)],
         count=count,
-        is_known=bool(photos),
+        is_known=is_known,
         steps=steps,
         fine_tuning_s=fine_tuning_s,
         downloads=not OWN.issuperset(named(arguments["source"])),
@@ -67,11 +72,6 @@ def without_registry(*, gpu: bool) -> list[str]:
     # As container runtimes read names: a host has a dot or a port, or is localhost.
     with_host = re.compile(r"(localhost|[^/]*[.:][^/]*)/.*")
     return [name for name in images(gpu=gpu).values() if not with_host.fullmatch(name)]
-
-
-def _expected(arguments: Mapping[str, Any]) -> int:
-    usual = SAMPLES_PER_CLASS if arguments["source"] == "sample" else FETCHED_PER_CLASS
-    return len(arguments["classes"]) * int(arguments["per_class"] or usual)
 
 
 def _without_long_digest(name: str) -> str:

@@ -1,58 +1,100 @@
-"""The end of a failed task's log, from whichever place lets us read it."""
+"""What a failed step wrote, from whichever place lets us read it: its error first, then the end."""
 
 import collections
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import urllib3
 from kfp_server_api.exceptions import ApiException
 
+from programs.submit import nodes, pods
 from programs.submit.connection import TIMEOUT_S, Connection
+from programs.submit.pods import Pod
 
 LINES = 40
+# KFP's launcher and Argo's supervisor write into the same log, before the step and after it.
+READ_LINES = LINES + 60
 LINE_CHARACTERS = 400
 MAX_BYTES = 64 * 1024 * 1024
-# Argo names the pod of a task after its node, with the name of KFP's template in the middle.
-TEMPLATES = ("system-container-impl", "system-container-executor")
+# Argo names the pod of a task after its node, with the name of KFP's template in the middle: the
+# first as of KFP 2.17 with retries and labels of pods, then without, then as of earlier ones.
+TEMPLATES = (
+    "metadata-0-2-retry-system-container-impl",
+    "retry-system-container-impl",
+    "metadata-0-2-system-container-impl",
+    "system-container-impl",
+    "system-container-executor",
+)
+_NOT_THE_STEP_S = re.compile(
+    r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w./-]+\.go:\d+\]"  # glog, of KFP's launcher
+    r'|time="?\d{4}-\d\d-\d\dT\S+ level='  # logrus, of Argo
+    r"|\[KFP Executor "
+)
+_BROKEN = re.compile(r"[EF]\d{4} \d\d:\d\d:\d\d|level=(error|fatal)|\b[Ff]ailed to ")
+_ERROR = re.compile(r"[\w.]+: error: ")
 
 
-def log_tail(connection: Connection, run: Any, task: Any) -> str:
-    """The last lines, or where to look for them.
+def log_lines(connection: Connection, run: Any, step: Any, failed: Sequence[Pod]) -> list[str]:
+    """The lines of a failed step's log, as they were written; none where it cannot be read.
 
     Args:
         connection: to the server.
         run: the run.
-        task: its failed task; None where it is not known.
+        step: the task that failed; None where it is not known.
+        failed: the pods that Kubernetes names, best first.
     """
-    for lines in _found(connection, run, task):
+    for lines in _readings(connection, run, step, failed):
         if lines:
-            return "  its log ends with:\n" + "\n".join(f"    {line}" for line in lines)
+            return lines
+    return []
+
+
+def errors(lines: Sequence[str]) -> list[str]:
+    """The lines in which the step says itself what was wrong; of a launcher that failed, its."""
+    own = own_lines(lines)
+    said = [line for line in own if _ERROR.match(line)]
+    if not own:
+        said = [line for line in lines if _BROKEN.search(line)]
+    return list(dict.fromkeys(said))
+
+
+def own_lines(lines: Sequence[str]) -> list[str]:
+    """The last lines that the step itself wrote."""
+    return [line for line in lines if not _NOT_THE_STEP_S.match(line)][-LINES:]
+
+
+def where(connection: Connection, run: Any) -> str:
+    """Where the whole log is."""
     namespace = connection.place.namespace
     return (
-        "  its log: in the run's page, or by `kubectl -n "
+        "in the run's page, while its pods are there also by `kubectl -n "
         f"{namespace} logs -l pipeline/runid={run.run_id} -c main --prefix --tail 50`"
     )
 
 
-def _found(connection: Connection, run: Any, task: Any) -> Iterator[list[str]]:
-    if not connection.place.host:
-        with contextlib.suppress(Exception):  # a better message is lost, and nothing else
-            yield _from_kubernetes(connection, run.run_id)
-    nodes = [child.pod_name for child in (task.child_tasks or ())] if task else []
-    for node in filter(None, nodes):
-        for pod in _pods(str(node)):
+def _readings(
+    connection: Connection, run: Any, step: Any, failed: Sequence[Pod]
+) -> Iterator[list[str]]:
+    for pod in failed:
+        yield _printable(pods.log_of(connection, pod, READ_LINES))
+    executor = nodes.executor_of(run, step) if step else None
+    below = nodes.nodes_below(executor) if executor else []
+    below += nodes.nodes_below(step) if step else []
+    for node in below:
+        for name in _pod_names(node):
             query = {
-                "podname": pod,
+                "podname": name,
                 "podnamespace": connection.place.namespace,
                 "runid": run.run_id,
             }
-            # The API server's own way, then that of the page's server.
-            yield _fetch(connection, f"/apis/v1alpha1/runs/{run.run_id}/nodes/{pod}/log", {})
+            # The page's server, then the API server's own way, which not every one has.
             yield _fetch(connection, "/k8s/pod/logs", query)
+            yield _fetch(connection, f"/apis/v1alpha1/runs/{run.run_id}/nodes/{name}/log", {})
 
 
-def _pods(node: str) -> list[str]:
+def _pod_names(node: str) -> list[str]:
     workflow, _, number = node.rpartition("-")
     return [*(f"{workflow}-{template}-{number}" for template in TEMPLATES), node]
 
@@ -84,36 +126,14 @@ def _last_lines(answer: Any) -> list[str]:
     read = 0
     for piece in answer.stream(64 * 1024):
         read += len(piece)
-        kept = (kept + piece)[-LINES * LINE_CHARACTERS * 4 :]
+        kept = (kept + piece)[-READ_LINES * LINE_CHARACTERS * 4 :]
         if read > MAX_BYTES:
             break
     return _printable(kept.decode(errors="replace"))
 
 
-def _from_kubernetes(connection: Connection, run_id: str) -> list[str]:
-    import kubernetes
-
-    try:
-        kubernetes.config.load_incluster_config()
-    except kubernetes.config.ConfigException:
-        kubernetes.config.load_kube_config(context=connection.place.kube_context or None)
-    core = kubernetes.client.CoreV1Api()
-    namespace = connection.place.namespace
-    pods = core.list_namespaced_pod(
-        namespace, label_selector=f"pipeline/runid={run_id}", _request_timeout=TIMEOUT_S
-    )
-    failed = [pod.metadata.name for pod in pods.items if pod.status.phase == "Failed"]
-    # Drivers' pods come after those of steps, which say more.
-    for name in sorted(failed, key=lambda name: not any(part in name for part in TEMPLATES)):
-        text = core.read_namespaced_pod_log(
-            name, namespace, container="main", tail_lines=LINES, _request_timeout=TIMEOUT_S
-        )
-        return _printable(text)
-    return []
-
-
 def _printable(text: str) -> list[str]:
-    last = collections.deque((line for line in text.splitlines() if line.strip()), LINES)
+    last = collections.deque((line for line in text.splitlines() if line.strip()), READ_LINES)
     return [
         "".join(letter for letter in line if letter.isprintable())[:LINE_CHARACTERS]
         for line in last

@@ -18,6 +18,8 @@ from components.common.base.options import Options, option
 from components.common.base.step import warn
 from components.common.base.wording import counted
 from components.common.store import storage
+from components.download.download import expected_photos
+from components.download.options import DownloadOptions
 from components.settings import ClusterOptions
 from programs.compile import scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
@@ -152,7 +154,7 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
             connection,
             run_id,
             console,
-            classes=len(submission.parameters.get("classes", [""])),
+            parts=arguments.parts,
             poll_s=arguments.poll_s,
             lost_s=arguments.lost_s,
         )
@@ -162,31 +164,34 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
 def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Path) -> Submission:
     """Check everything, compile, and give what is of this machine its address."""
     cluster = scheduling.cluster_options(arguments)
+    if arguments.gpu:
+        cluster.check_gpu()
     parameters = request.check_arguments(arguments, cluster)
     image_dir = request.local_photos(parameters)
     if arguments.parts > 1 and not image_dir:
         raise InputError(
-            f"--parts is {arguments.parts}: photos that are downloaded go class by class; parts "
-            "are of a folder that is uploaded (--image_dir)"
+            f"--parts is {arguments.parts}: parts are of a folder that is uploaded (--image_dir)"
         )
     if image_dir and not arguments.upload_to:
         raise InputError(
             f"--image_dir is {image_dir}: no pod sees this machine's files; give --upload_to "
             "gs://… or s3://…, and the photos are packed and uploaded there"
         )
+    photos = upload.list_photos(image_dir, parameters["per_class"]) if image_dir else []
+    asked = DownloadOptions.of(parameters)
+    count = len(photos) or expected_photos(parameters["classes"], asked)
     inputs = upload.local_inputs(parameters, arguments.upload_to)
     if image_dir or inputs:
         upload.check_store(arguments.upload_to, cluster)
     parameters |= {name: uri for name, (_, uri) in inputs.items()}
-    photos: list[tuple[str, Path]] = []
     uri = ""
     if image_dir:
-        photos = upload.list_photos(image_dir, parameters["per_class"])
         if arguments.parts > len(photos):
             there = counted(len(photos), "photo")
             raise InputError(f"--parts is {arguments.parts}: there is no more than {there}")
         uri = upload.dataset_uri(photos, arguments.upload_to)
         parameters["dataset_uri"] = upload.as_kfp_reads(uri, cluster)
+    cluster = cluster.fitting(count)
     compiled = request.compile_for(
         compile_one,
         folder,
@@ -205,7 +210,7 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
         uri,
         inputs,
         cluster,
-        needs.describe(parameters, cluster, gpu=arguments.gpu, photos=len(photos)),
+        needs.describe(parameters, cluster, gpu=arguments.gpu, count=count, is_known=bool(photos)),
     )
 
 

@@ -76,7 +76,10 @@ class Run:
         self.bottlenecks = self.root / "bottleneck" / "bottlenecks"
         self.model = self.root / "retrain" / "model"
         self.metrics = self.root / "evaluate" / "metrics"
-        self.decision = self.root / "compare" / "comparison"
+        # Before one step compared and published, another one compared.
+        steps = ("publish", "compare")
+        decisions = [self.root / step / "comparison" for step in steps]
+        self.decision = next(filter(Path.exists, decisions), decisions[0])
         self.predictions = self.root / "label-image" / "predictions"
 
     def datasets(self) -> list[Path]:
@@ -85,7 +88,7 @@ class Run:
             path
             for task, names in (("download", ("images",)), ("clean", ("cleaned", "rejects")))
             for name in names
-            for path in sorted(self.root.glob(f"*/{task}/{name}"))
+            for path in sorted(self.root.glob(f"**/{task}/{name}"))
         ]
         return [*before, self.training, self.demo, self.rejects]
 

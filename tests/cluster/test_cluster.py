@@ -136,7 +136,7 @@ def step_job(step: str, *, gpu: bool) -> Manifest:
     """A Job with the resources and rights that the compiled pipeline gives a step's pod."""
     resources = settings.RESOURCES[step.replace("_", "-")]
     cluster = ClusterOptions()
-    amount: dict[str, Any] = {"cpu": resources.cpu, "memory": resources.memory}
+    amount: dict[str, Any] = {"cpu": resources.cpu, "memory": resources.request("")}
     image = IMAGES.get(step, settings.DATA_IMAGE)
     spec: dict[str, Any] = {
         "restartPolicy": "Never",

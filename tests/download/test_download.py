@@ -33,7 +33,7 @@ def some(path: str, _: int) -> Answer:
 
 def test_too_few_photos_fail_with_a_table_and_leave_nothing(tmp_path: Path) -> None:
     with serve(some) as server, pytest.raises(WorkError) as caught:
-        download("daisy", tmp_path / "out", listed(tmp_path, server.address, 10, min_per_class=4))
+        download(["daisy"], tmp_path / "out", listed(tmp_path, server.address, 10, min_per_class=4))
     message = str(caught.value)
     assert "only 3 photos of 'daisy' could be had from urls" in message
     assert "at least 4 are needed (--min_per_class)" in message
@@ -46,7 +46,7 @@ def test_above_the_bound_the_table_is_a_warning(
 ) -> None:
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
     with serve(some) as server:
-        download("daisy", tmp_path / "out", listed(tmp_path, server.address, 10, min_per_class=3))
+        download(["daisy"], tmp_path / "out", listed(tmp_path, server.address, 10, min_per_class=3))
     assert len(Dataset(tmp_path / "out").photos) == 3
     told = (tmp_path / "events").read_text()
     assert "daisy: 3 photos; what was not taken, and why" in told
@@ -58,17 +58,17 @@ def test_short_list_that_is_all_there_is_no_warning(
 ) -> None:
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
     with serve(some) as server:
-        download("daisy", tmp_path / "out", listed(tmp_path, server.address, 3, min_per_class=3))
+        download(["daisy"], tmp_path / "out", listed(tmp_path, server.address, 3, min_per_class=3))
         assert "instead of" not in (tmp_path / "events").read_text()
         options = listed(tmp_path, server.address, 3, min_per_class=3, per_class=9)
-        download("daisy", tmp_path / "out", options)
+        download(["daisy"], tmp_path / "out", options)
     assert "3 photos instead of 9" in (tmp_path / "events").read_text()
 
 
 def test_bound_is_never_above_what_was_asked_for(tmp_path: Path) -> None:
     with serve(some) as server:
         options = listed(tmp_path, server.address, 3, per_class=2, min_per_class=20)
-        download("daisy", tmp_path / "out", options)
+        download(["daisy"], tmp_path / "out", options)
     assert len(Dataset(tmp_path / "out").photos) == 2
 
 
@@ -82,7 +82,7 @@ def test_own_photos_come_first_and_a_list_tops_them_up(tmp_path: Path) -> None:
         options = listed(tmp_path, server.address, 10, min_per_class=1)
         both = replace(options, source="folder,urls", image_dir=str(tmp_path / "photos"))
         assert class_names(both) == ["daisy", "rose"]
-        download("daisy", tmp_path / "out", both)
+        download(["daisy"], tmp_path / "out", both)
     found = Dataset(tmp_path / "out").photos
     # Photos 0 and 1 of the list are those of the folder: the same picture is taken once.
     origins = [(row.source, row.source_url.rpartition("/")[2]) for row in found]
@@ -96,7 +96,7 @@ def test_source_that_fails_is_made_up_for_by_the_next(
     monkeypatch.setattr("components.download.sources.gbif.API", "http://gbif.invalid/v1")
     with serve(some) as server:
         options = listed(tmp_path, server.address, 3, min_per_class=1)
-        download("daisy", tmp_path / "out", replace(options, source="gbif,urls"))
+        download(["daisy"], tmp_path / "out", replace(options, source="gbif,urls"))
     assert len(Dataset(tmp_path / "out").photos) == 3
     told = (tmp_path / "events").read_text()
     assert "the source gbif failed: the host gbif.invalid" in told
@@ -109,7 +109,7 @@ def test_when_no_source_answers_all_are_told(
         monkeypatch.setattr(f"components.download.sources.{name}.API", f"http://{name}.invalid")
     options = DownloadOptions(source="inaturalist,gbif", cache_dir=str(tmp_path / "cache"))
     with pytest.raises(WorkError) as caught:
-        download("daisy", tmp_path / "out", options)
+        download(["daisy"], tmp_path / "out", options)
     for text in ("inaturalist.invalid", "gbif.invalid", "SOURCE=sample", "IMAGES=", "URLS="):
         assert text in str(caught.value)
 

@@ -27,7 +27,7 @@ from components.download.download import download
 constants, output, options, species = json.loads(sys.argv[1])
 for module, name, value in constants:
     setattr(importlib.import_module(module), name, value)
-download("fly agaric", pathlib.Path(output), DownloadOptions(**options), species)
+download(["fly agaric"], pathlib.Path(output), DownloadOptions(**options), species)
 """
 
 

@@ -29,7 +29,7 @@ from components.common.dataset.dataset import Dataset
 from components.common.model.description import read_description
 from components.common.network import bottlenecks
 from components.publish.decision import Decision
-from components.publish.publish import decide, publish
+from components.publish.publish import publish
 from programs.verify import predictions, verify
 
 CASES = cases(25, 250)  # of each file
@@ -66,12 +66,11 @@ def published_figures(run: verify.Run, folder: Path) -> object:
 
 
 def decided(run: verify.Run, folder: Path) -> object:
-    """As the pipeline's condition takes a decision, and `publish` after it."""
-    word = decide(folder / run.decision.name)
+    """As `publish` takes a decision."""
     decision = Decision.read(folder / run.decision.name)
     with tempfile.TemporaryDirectory() as place:
         publish(run.model, run.metrics, decision, place, name=decision.name)
-    return word
+    return decision.decision
 
 
 def placed(run: verify.Run, folder: Path) -> object:

@@ -173,7 +173,7 @@ def credits_page() -> str:
 
 
 def summary_page(folder: Path) -> str:
-    decision = folder / "run" / "compare" / "1" / "comparison"
+    decision = folder / "run" / "publish" / "1" / "comparison"
     decision.parent.mkdir(parents=True)
     decision.write_text(json.dumps({"decision": "publish", "reason": TEXTS[5]}))
     end = End("FAILED", f"{TEXTS[0]}\n\n{TEXTS[5]}", TEXTS[1])

@@ -81,7 +81,7 @@ def test_text_of_megabytes_is_cut_so_that_the_dataset_can_be_read(tmp_path: Path
         min_per_class=1,
         cache_dir=str(tmp_path / "cache"),
     )
-    download("daisy", tmp_path / "out", options)
+    download(["daisy"], tmp_path / "out", options)
     assert [photo.label for photo in Dataset(tmp_path / "out").photos] == ["daisy"]
     assert isinstance(row, Photo)
 

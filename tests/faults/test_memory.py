@@ -25,8 +25,7 @@ from components import settings
 MB = 1000**2
 UNITS = {"M": 1, "G": 1000}
 # Beside the steps as commands: the pipeline's tasks that are a part of one.
-TASKS = {"compare": "publish", "bottleneck-part": "bottleneck"}
-LARGE_RUN = 700  # photos, of all classes together
+TASKS = {"curate-parts": "curate"}
 
 
 def needs() -> dict[str, tuple[float, float]]:
@@ -40,15 +39,17 @@ def test_every_step_has_a_row() -> None:
     assert set(needs()) == set(STEPS)
 
 
+@pytest.mark.parametrize("size", settings.SIZES)
 @pytest.mark.parametrize("task", settings.RESOURCES)
-def test_limits_on_a_cluster_suffice(task: str) -> None:
+def test_requests_on_a_cluster_suffice(task: str, size: str) -> None:
     step = TASKS.get(task, task.replace("-", "_"))
-    if step in ("join_bottlenecks", "decide"):
+    if step == "join_bottlenecks":
         pytest.skip("reads what others made, and no photo")
-    memory = settings.RESOURCES[task].memory
+    memory = settings.RESOURCES[task].request(size)
     base, more = needs()[step]
     # Half as much again: the system counts files that are being written, too.
-    assert 1.5 * (base + more * LARGE_RUN / 1000) <= int(memory[:-1]) * UNITS[memory[-1]]
+    needed = 1.5 * (base + more * settings.SIZES[size] / 1000)
+    assert needed <= int(memory[:-1]) * UNITS[memory[-1]]
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -13,12 +13,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from conftest import ROOT, Run
+from gate import open_gate
 from k8s_manifests import Manifest, containers, of_kind, pods
 from object_stores import Store, free_port, seaweedfs
 
@@ -126,15 +128,23 @@ def test_a_decoded_photo_for_each_worker_fits_in_the_page_s_memory(folder: str) 
 def test_tensorboard_starts_and_answers_its_probes(tmp_path: Path) -> None:
     one = container("base", "wild-mushrooms-tensorboard", "tensorboard")
     port = free_port()
-    words = at_port(command("base", "wild-mushrooms-tensorboard", "tensorboard"), port)
-    assert words[1] == "--logdir=s3://mlpipeline/v2/artifacts/wild-mushrooms"
-    words[1] = f"--logdir={tmp_path}"
+    words = tensorboard_command(port, str(tmp_path))
     with running(words, {"TF_CPP_MIN_LOG_LEVEL": "3"}) as process:
         for path in probed(one):
             wait_until_answered(process, f"http://127.0.0.1:{port}{path}")
 
 
-def test_tensorboard_finds_logs_in_the_store_by_the_places_alone(tmp_path: Path) -> None:
+def tensorboard_command(port: int, logs: str) -> list[str]:
+    """The Deployment's, with its mounted program, at a port and on logs of ours."""
+    words = at_port(command("base", "wild-mushrooms-tensorboard", "tensorboard"), port)
+    assert words[:2] == ["python", "/viewer/view_logs.py"]
+    assert words[2] == "--logdir=s3://mlpipeline/v2/artifacts/wild-mushrooms"
+    assert "--reload_interval=30" in words
+    words[1:3] = [str(ROOT / "k8s" / "base" / "view_logs.py"), f"--logdir={logs}"]
+    return ["--reload_interval=1" if "--reload_interval" in word else word for word in words]
+
+
+def test_tensorboard_finds_logs_in_the_store_whenever_that_is_there(tmp_path: Path) -> None:
     # The image has no TensorFlow, whose own file systems would not read s3://.
     (tmp_path / "tensorflow.py").write_text("raise ImportError('not in the image')\n")
     writer = tmp_path / "write.py"
@@ -144,22 +154,36 @@ def test_tensorboard_finds_logs_in_the_store_by_the_places_alone(tmp_path: Path)
         "writer.add_scalar('accuracy_1', 1.0, 0)\n"
         "writer.close()\n"
     )
-    without = {"PYTHONPATH": str(tmp_path)}
+    without = {"PYTHONPATH": str(tmp_path), "AWS_MAX_ATTEMPTS": "1"}
     subprocess.run([sys.executable, str(writer)], env={**os.environ, **without}, check=True)
     (events,) = (tmp_path / "logs").iterdir()
     (tmp_path / "store").mkdir()
-    with seaweedfs(tmp_path / "store") as store:
-        store.put(f"v2/artifacts/run-1/logs/train/{events.name}", events.read_bytes())
-        port = free_port()
-        words = at_port(command("base", "wild-mushrooms-tensorboard", "tensorboard"), port)
-        words[1] = f"--logdir={store.prefix}/v2/artifacts"
+    port, shown = free_port(), []
+    url = f"http://127.0.0.1:{port}/data/runs"
+
+    def wait_for_run(number: int) -> None:
+        shown.append(f"run-{number}/logs/train")
+        until = time.monotonic() + START_S
+        while sorted(runs := json.load(urllib.request.urlopen(url))) != shown:
+            assert time.monotonic() < until, runs
+            time.sleep(0.5)
+
+    with open_gate() as gate, seaweedfs(tmp_path / "store", gate) as store:
+        put = partial(store.put, data=events.read_bytes())
+        put(f"v2/artifacts/run-1/logs/train/{events.name}")
+        gate.cut_each_at = 0  # the store is away at its start
+        words = tensorboard_command(port, f"{store.prefix}/v2/artifacts")
         with running(words, {**store.environment, **without}) as process:
-            url = f"http://127.0.0.1:{port}/data/runs"
             wait_until_answered(process, url)
-            until = time.monotonic() + START_S
-            while (runs := json.load(urllib.request.urlopen(url))) != ["run-1/logs/train"]:
-                assert time.monotonic() < until, runs
-                time.sleep(0.5)
+            time.sleep(3)
+            assert json.load(urllib.request.urlopen(url)) == []
+            gate.reset()
+            wait_for_run(1)
+            gate.cut_each_at = 0  # and again
+            time.sleep(3)
+            gate.reset()
+            put(f"v2/artifacts/run-2/logs/train/{events.name}")
+            wait_for_run(2)
 
 
 @pytest.fixture

@@ -186,6 +186,8 @@ def test_up_makes_the_cluster_then_kfp_then_what_is_ours(desk: Desk) -> None:
         f"kubectl {ours} wait --for=condition=established --timeout=120s "
         "crd/applications.app.k8s.io",
         f"kubectl {ours} apply -k {kfp}/env/platform-agnostic?ref=2.17.0",
+        f"kubectl {ours} --namespace kubeflow patch configmap workflow-controller-configmap "
+        "--patch-file ROOT/k8s/workflow-defaults.yaml",
         f"kubectl {ours} --namespace kubeflow wait --for=condition=available --timeout=1200s "
         "deployment --selector=application-crd-id=kubeflow-pipelines",
         f"kubectl {ours} --namespace kubeflow delete job wild-mushrooms-claim --ignore-not-found",
@@ -351,6 +353,7 @@ def test_the_kubeconfig_of_the_person_is_never_named(desk: Desk) -> None:
         ("cluster-scoped-resources", "KFP's cluster-wide part could not be applied"),
         ("--for=condition=established", "were not ready after 120 s"),
         ("env/platform-agnostic", "KFP could not be applied"),
+        ("patch configmap", "KFP's defaults of workflows could not be changed"),
         ("--for=condition=available", "KFP was not ready after 1200 s"),
         ("apply -k ROOT", ""),
         ("images.py tag", "the images' tag cannot be told"),

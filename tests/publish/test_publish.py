@@ -21,7 +21,7 @@ from components.common.model.model_place import version_of
 from components.common.model.unknown import ClassDistances
 from components.publish.decision import HOLD, Decision
 from components.publish.in_folder import alone_in
-from components.publish.publish import decide, publish
+from components.publish.publish import publish
 
 
 def publish_it(run: Run, model_dir: Path, folder: Path) -> Path:
@@ -81,15 +81,6 @@ def test_published_model_answers_and_has_its_papers(sample_run: Run, tmp_path: P
     assert (folder / "MODEL_CARD.md").is_file()
     pointer = json.loads((folder.parent / "latest.json").read_text())
     assert pointer["version"] == folder.name
-
-
-def test_word_of_a_decision_is_what_the_pipeline_asks_for(sample_run: Run, tmp_path: Path) -> None:
-    decision = decided(sample_run, sample_run.directory / "model", tmp_path)
-    (tmp_path / "decision.json").write_text(decision.to_json())
-    assert decide(tmp_path / "decision.json") == "publish"
-    held = dataclasses.replace(decision, decision=HOLD)
-    (tmp_path / "decision.json").write_text(held.to_json())
-    assert decide(tmp_path / "decision.json") == "hold"
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b", "x" * 101])

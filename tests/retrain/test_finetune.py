@@ -3,14 +3,17 @@
 import logging
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT, Run
+from faults.faults import thorough
 from object_stores import Store
 from retrain.fine_tuning_run import ARCHITECTURE, tune
 
@@ -20,7 +23,8 @@ from components.common.base.options import Options
 from components.common.dataset.dataset import Dataset
 from components.common.network import weights_sources
 from components.retrain.checkpoints import FILE, Checkpoint, Checkpoints
-from components.retrain.finetune import check_gpu
+from components.retrain.export import KerasModels
+from components.retrain.finetune import TunedLook, check_gpu
 from components.retrain.options import Distortions, FineTuning, RetrainOptions
 
 SCRIPT = ROOT / "tests" / "retrain" / "fine_tuning_run.py"
@@ -34,18 +38,41 @@ def dataset(sample_run: Run) -> Dataset:
     return Dataset(sample_run.directory / "training")
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """A network after SHORT, and the folder of its checkpoint."""
+
+    models: KerasModels
+    looks: list[TunedLook]
+    place: Path
+
+    def place_copied_to(self, folder: Path) -> str:
+        """The checkpoint in a folder that a test may change."""
+        return str(shutil.copytree(self.place, folder))
+
+
+@pytest.fixture(scope="module")
+def tuned(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    place = tmp_path_factory.mktemp("tuned")
+    return Tuned(*tune(dataset, str(place), SHORT), place)
+
+
+@pytest.fixture(scope="module")
+def other_tuned(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    """With another seed."""
+    place = tmp_path_factory.mktemp("other-tuned")
+    return Tuned(*tune(dataset, str(place), SHORT, seed=1), place)
+
+
 def weights_of(models: object) -> list[np.ndarray]:
     return [np.asarray(array) for array in models.classifier.get_weights()]  # type: ignore[attr-defined]
 
 
-def test_only_the_top_learns_and_batch_norm_keeps_its_statistics(
-    dataset: Dataset, tmp_path: Path
-) -> None:
-    models, _ = tune(dataset, str(tmp_path), SHORT)
+def test_only_the_top_learns_and_batch_norm_keeps_its_statistics(tuned: Tuned) -> None:
     before = weights_sources.obtain(ARCHITECTURE, default_cache_dir()).layers
     changed = {
         layer.name
-        for layer in models.classifier.layers
+        for layer in tuned.models.classifier.layers
         if layer.name in before
         and not all(map(np.array_equal, layer.get_weights(), before[layer.name]))
     }
@@ -65,9 +92,11 @@ def test_loss_falls_and_looks_come_at_checkpoints(dataset: Dataset, tmp_path: Pa
     assert looks[-1].train[0] < looks[0].train[0]
 
 
-def test_same_seed_same_weights_and_another_seed_others(dataset: Dataset, tmp_path: Path) -> None:
-    first, again = (weights_of(tune(dataset, str(tmp_path / name), SHORT)[0]) for name in "ab")
-    other = weights_of(tune(dataset, str(tmp_path / "c"), SHORT, seed=1)[0])
+def test_same_seed_same_weights_and_another_seed_others(
+    dataset: Dataset, tmp_path: Path, tuned: Tuned, other_tuned: Tuned
+) -> None:
+    first, other = weights_of(tuned.models), weights_of(other_tuned.models)
+    again = weights_of(tune(dataset, str(tmp_path / "again"), SHORT)[0])
     distorted = weights_of(
         tune(dataset, str(tmp_path / "d"), SHORT, distortions=Distortions(True))[0]
     )
@@ -115,7 +144,7 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(sample_run: Run, tmp_pat
     assert undisturbed.returncode == 0
     generator = random.Random(0)
     reached = []
-    for _ in range(5):
+    for _ in range(5 if thorough() else 3):
         process = start("killed")
         assert process.stderr is not None
         wanted = generator.randint(1, 3)
@@ -142,10 +171,9 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(sample_run: Run, tmp_pat
         assert one[one.files[-2]].tobytes() == other[other.files[-2]].tobytes()
 
 
-def test_more_steps_go_on_from_fewer(dataset: Dataset, tmp_path: Path) -> None:
+def test_more_steps_go_on_from_fewer(dataset: Dataset, tmp_path: Path, tuned: Tuned) -> None:
     longer = FineTuning(**{**vars(SHORT), "fine_tune_steps": 6})
-    tune(dataset, str(tmp_path / "a"), SHORT)
-    resumed, looks = tune(dataset, str(tmp_path / "a"), longer)
+    resumed, looks = tune(dataset, tuned.place_copied_to(tmp_path / "a"), longer)
     assert [look.step for look in looks] == [6]
     at_once, _ = tune(dataset, str(tmp_path / "b"), longer)
     for one, other in zip(weights_of(resumed), weights_of(at_once), strict=True):
@@ -153,16 +181,16 @@ def test_more_steps_go_on_from_fewer(dataset: Dataset, tmp_path: Path) -> None:
 
 
 def test_fewer_steps_leave_the_longer_checkpoint(
-    dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    dataset: Dataset, tmp_path: Path, tuned: Tuned, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tune(dataset, str(tmp_path), SHORT)
-    before = (tmp_path / FILE).read_bytes()
+    place = tuned.place_copied_to(tmp_path / "place")
+    before = (tuned.place / FILE).read_bytes()
     fewer = FineTuning(**{**vars(SHORT), "fine_tune_steps": 2})
     with caplog.at_level(logging.WARNING, "components"):
-        _, looks = tune(dataset, str(tmp_path), fewer)
+        _, looks = tune(dataset, place, fewer)
     assert [look.step for look in looks] == [2]
     assert "has 4 steps and 2 are wanted" in caplog.text
-    assert (tmp_path / FILE).read_bytes() == before
+    assert Path(place, FILE).read_bytes() == before
 
 
 def test_no_damaged_checkpoint_is_loaded(tmp_path: Path) -> None:
@@ -186,19 +214,16 @@ def test_no_damaged_checkpoint_is_loaded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["cut", "other training", "no archive"])
 def test_checkpoint_that_does_not_fit_is_left(
-    dataset: Dataset, tmp_path: Path, damage: str
+    dataset: Dataset, tmp_path: Path, damage: str, tuned: Tuned, other_tuned: Tuned
 ) -> None:
-    fresh, _ = tune(dataset, str(tmp_path / "fresh"), SHORT)
-    place = tmp_path / "place"
-    if damage == "other training":
-        tune(dataset, str(place), SHORT, seed=5)
-    else:
-        tune(dataset, str(place), SHORT)
-        data = (place / FILE).read_bytes()
-        (place / FILE).write_bytes(data[: len(data) // 2] if damage == "cut" else b"no archive")
-    again, looks = tune(dataset, str(place), SHORT)
-    assert [look.step for look in looks] == [2, 4]
-    assert all(map(np.array_equal, weights_of(fresh), weights_of(again)))
+    whole = other_tuned if damage == "other training" else tuned
+    file = Path(whole.place_copied_to(tmp_path / "place")) / FILE
+    if damage != "other training":
+        data = file.read_bytes()
+        file.write_bytes(data[: len(data) // 2] if damage == "cut" else b"no archive")
+    again, looks = tune(dataset, str(file.parent), SHORT)
+    assert [look.step for look in looks] == [look.step for look in tuned.looks] == [2, 4]
+    assert all(map(np.array_equal, weights_of(tuned.models), weights_of(again)))
 
 
 def test_checkpoints_are_kept_in_object_storage(store: Store) -> None:

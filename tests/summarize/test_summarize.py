@@ -25,21 +25,51 @@ DECISION = {
 }
 
 
-def a_run(folder: Path) -> Path:
-    """The folder of a run as KFP lays it out; returns where its summary is."""
-    for task, artifact, content in (
-        ("evaluate", "metrics", METRICS),
-        ("compare", "comparison", DECISION),
-    ):
+DONE = (
+    "starting\n{step}: done after 3.2 s\nI1128 16:01:10.1 17 launcher_v2.go:151] publish success.\n"
+)
+STEPS = (
+    "download",
+    "clean",
+    "bottleneck",
+    "curate",
+    "retrain",
+    "evaluate",
+    "label_image",
+    "publish",
+)
+
+
+def a_run(folder: Path, logs: dict[str, str] | None = None) -> Path:
+    """The folder of a run as KFP lays it out; returns where its summary is.
+
+    Args:
+        folder: to make.
+        logs: of steps by their names, in place of those of steps that came to their end; an empty
+            one is of a step that left nothing.
+    """
+    files = {
+        ("evaluate", "metrics"): json.dumps(METRICS),
+        ("publish", "comparison"): json.dumps(DECISION),
+    }
+    for step in STEPS:
+        log = (logs or {}).get(step, DONE.format(step=step))
+        if log:
+            files[step.replace("_", "-"), "executor-logs-0"] = log
+    for (task, artifact), content in files.items():
         place = folder / task / "0a1b" / artifact
-        place.parent.mkdir(parents=True)
-        place.write_text(json.dumps(content))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content)
     return folder / "summarize" / "2c3d" / "summary"
 
 
-def test_finished_run_shows_figures_and_what_became_of_the_model(tmp_path: Path) -> None:
+# KFP's metadata says COMPLETE of a run that succeeded, and RUNNING of one with a condition unmet.
+@pytest.mark.parametrize("state", ["COMPLETE", "RUNNING", "SUCCEEDED", ""])
+def test_finished_run_shows_figures_and_what_became_of_the_model(
+    tmp_path: Path, state: str
+) -> None:
     place = a_run(tmp_path / "run")
-    summarize(End("SUCCEEDED", run="run-1"), place, name="fungi", place=str(place))
+    summarize(End(state, run="run-1"), place, name="fungi", place=str(place))
     text = place.read_text()
     assert text.startswith("# fungi: the run succeeded\n\nRun `run-1`.\n")
     assert "| all held-out photos | 85 | 0.929 | 0.854 to 0.967 |" in text
@@ -47,7 +77,69 @@ def test_finished_run_shows_figures_and_what_became_of_the_model(tmp_path: Path)
     assert "**The model is held back**" in text
     # Nothing of a reason becomes markup, and it stays on its line.
     assert "0.4 does not reach '0.6' &lt;b>bold&lt;/b> \\| no." in text
-    assert "failed step" not in text
+    assert "failed" not in text
+
+
+ERROR = "12 of 30\n{step}: error: too few photos\n  first\n  second\n"
+
+
+@pytest.mark.parametrize(
+    ("logs", "word", "said"),
+    [
+        # Steps after the one that failed have left nothing.
+        (
+            {"curate": ERROR.format(step="curate")} | dict.fromkeys(STEPS[4:], ""),
+            "failed",
+            ("The step **curate** failed.", "    curate: error: too few photos\n      first\n"),
+        ),
+        (
+            {"retrain": "step 50\nKilled\n"} | dict.fromkeys(STEPS[5:], ""),
+            "failed",
+            ("The step **retrain** failed.", "    Killed\n"),
+        ),
+        # Beside the way to publishing.
+        (
+            {"label_image": ERROR.format(step="label_image")},
+            "failed",
+            ("The step **label_image** failed.", "    label_image: error: too few photos\n"),
+        ),
+        ({"publish": ERROR.format(step="publish")}, "failed", ("The step **publish** failed.",)),
+        (dict.fromkeys(STEPS[3:], ""), "did not finish", ("No step says of itself",)),
+        # All but the last taken from the cache.
+        (dict.fromkeys(STEPS[:-1], ""), "succeeded", ()),
+    ],
+)
+def test_outcome_is_what_the_steps_say(
+    tmp_path: Path, logs: dict[str, str], word: str, said: tuple[str, ...]
+) -> None:
+    place = a_run(tmp_path / "run", logs)
+    summarize(End("RUNNING"), place, name="fungi", place=str(place))
+    text = place.read_text()
+    assert text.startswith(f"# fungi: the run {word}\n")
+    assert all(part in text for part in said)
+    assert text.count("failed.") == sum("failed." in part for part in said)
+    assert ("open the red step" in text) == (word != "succeeded")
+
+
+@pytest.mark.parametrize(("publish", "failed"), [(DONE.format(step="publish"), False), ("", True)])
+def test_try_that_failed_counts_unless_another_one_led_on(
+    tmp_path: Path, publish: str, failed: bool
+) -> None:
+    place = a_run(tmp_path / "run", {"publish": publish})
+    again = tmp_path / "run" / "clean" / "9f8e" / "executor-logs-0"
+    again.parent.mkdir()
+    again.write_text(ERROR.format(step="clean"))
+    summarize(End("RUNNING"), place, name="fungi", place=str(place))
+    assert ("The step **clean** failed." in place.read_text()) == failed
+
+
+def test_figures_of_an_evaluate_that_was_cached_come_with_the_decision(tmp_path: Path) -> None:
+    place = a_run(tmp_path / "run", {"evaluate": ""})
+    (tmp_path / "run" / "evaluate" / "0a1b" / "metrics").unlink()
+    decision = tmp_path / "run" / "publish" / "0a1b" / "comparison"
+    decision.write_text(json.dumps({**DECISION, "metrics": METRICS}))
+    summarize(End("COMPLETE"), place, name="fungi", place=str(place))
+    assert "| all held-out photos | 85 | 0.929 |" in place.read_text()
 
 
 def test_failed_run_shows_what_kubeflow_says_and_where_the_reason_is(tmp_path: Path) -> None:
@@ -62,9 +154,16 @@ def test_failed_run_shows_what_kubeflow_says_and_where_the_reason_is(tmp_path: P
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("CANCELED", "was canceled"), ("RUNNING", "ended as RUNNING"), ("", "ended as unknown")],
+    [
+        ("SUCCEEDED", "succeeded"),
+        ("CANCELED", "was cancelled"),
+        ("RUNNING", "ended as RUNNING"),
+        ("", "ended as unknown"),
+    ],
 )
-def test_every_state_has_words(tmp_path: Path, state: str, words: str) -> None:
+def test_every_state_has_words_where_no_step_left_anything(
+    tmp_path: Path, state: str, words: str
+) -> None:
     summarize(End(state), tmp_path / "summary", name="fungi")
     assert (tmp_path / "summary").read_text().startswith(f"# fungi: the run {words}\n")
 
@@ -85,13 +184,18 @@ def test_figures_that_cannot_be_read_are_left_out_and_the_summary_stays(
 
 def test_figures_are_found_beside_the_summary_in_the_store(tmp_path: Path, store: Store) -> None:
     for task, artifact, content in (
-        ("evaluate", "metrics", METRICS),
-        ("compare", "comparison", DECISION),
+        ("evaluate", "metrics", json.dumps(METRICS)),
+        ("publish", "comparison", json.dumps(DECISION)),
+        ("publish", "executor-logs-0", DONE.format(step="publish")),
+        ("retrain", "executor-logs-0", DONE.format(step="retrain")),
+        ("label-image", "executor-logs-0", ERROR.format(step="label_image")),
     ):
-        store.put(f"v2/run/{task}/0a1b/{artifact}", json.dumps(content).encode())
+        store.put(f"v2/run/{task}/0a1b/{artifact}", content.encode())
     place = f"{store.prefix}/v2/run/summarize/2c3d/summary"
     summarize(End("SUCCEEDED"), tmp_path / "summary", name="fungi", place=place)
     text = (tmp_path / "summary").read_text()
+    assert text.startswith("# fungi: the run failed\n")
+    assert "The step **label_image** failed." in text
     assert "| all held-out photos | 85 | 0.929 |" in text
     assert "held back" in text
 

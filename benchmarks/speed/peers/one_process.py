@@ -18,7 +18,7 @@ from components.curate.component import curate
 from components.download.component import download
 from components.evaluate.component import evaluate
 from components.label_image.component import label_image
-from components.publish.component import compare, decide, publish
+from components.publish.component import publish
 from components.retrain.component import retrain
 from components.tensorboard.component import tensorboard
 from programs.run.options import Request
@@ -69,23 +69,16 @@ def main() -> None:
     request, place = Request.read(Path(sys.argv[1])), Path(sys.argv[2])
     started = time.perf_counter()
     call = Steps(request, place)
-    usable = []
-    for label in request.arguments["classes"]:
-        found = call(download, label=label)
-        usable.append(call(clean, images=found["images"]))
-    cleaned = [one["cleaned"] for one in usable]
+    usable = call(clean, images=call(download)["images"])
+    cleaned, rejects = usable["cleaned"], usable["rejects"]
     vectors = call(bottleneck, images=cleaned)["bottlenecks"]
-    rejects = [one["rejects"] for one in usable]
     parts = call(curate, images=cleaned, clean_rejects=rejects, bottlenecks=vectors)
     trained = call(retrain, training=parts["training"], bottlenecks=vectors)
     call(tensorboard, logs=trained["logs"])
     shown = {"model": trained["model"], "demo": parts["demo"]}
     measured = call(evaluate, training=parts["training"], **shown)
     call(label_image, **shown)
-    metrics = measured["metrics"]
-    compared = call(compare, metrics=metrics, **shown)["comparison"]
-    if call(decide, comparison=compared)["Output"] == "publish":
-        call(publish, model=trained["model"], metrics=metrics, comparison=compared)
+    call(publish, metrics=measured["metrics"], **shown)
     print()
     print(json.dumps({"seconds": time.perf_counter() - started, "steps": call.seconds}))
 

@@ -51,6 +51,11 @@ def emit(event: str, **fields: object) -> None:
         os.close(descriptor)
 
 
+def report_part(step: str, done: int, total: int) -> None:
+    """Tell the display how many parts of a step, such as classes, are done."""
+    emit("part", step=step, done=done, total=total)
+
+
 def warn(message: str) -> None:
     """Log a warning and hand it to the run's summary.
 
@@ -102,12 +107,25 @@ def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 if known and known is not error:
                     raise known from error
                 raise
-            emit("finished", step=name, seconds=round(time.monotonic() - started, 3))
+            seconds = time.monotonic() - started
+            emit("finished", step=name, seconds=round(seconds, 3))
+            if in_executor:
+                log.info("%s%.1f s", done_mark(name), seconds)
             return result
 
         return wrapper
 
     return decorate
+
+
+def done_mark(name: str) -> str:
+    """What the last line of a step's log begins with where it came to its end."""
+    return f"{name}: done after "
+
+
+def error_mark(name: str) -> str:
+    """What the line of a step's log begins with that says why it failed."""
+    return f"{name}: error: "
 
 
 def explain(error: BaseException) -> InputError | WorkError | None:
@@ -121,8 +139,8 @@ def explain(error: BaseException) -> InputError | WorkError | None:
         )
     if is_out_of_memory(error):
         return WorkError(
-            "out of memory: give the step more, or fewer or smaller photos (docs/operations.md "
-            "says what each step needs)"
+            "out of memory: give the step more (on a cluster by --size), or fewer or smaller "
+            "photos (docs/operations.md says what each step needs)"
         )
     if isinstance(
         error,
@@ -144,7 +162,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def fail(error: InputError | WorkError, name: str) -> NoReturn:
     """Print the message and leave with the error's exit status."""
-    print(f"{name}: error: {error}", file=sys.stderr, flush=True)
+    print(f"{error_mark(name)}{error}", file=sys.stderr, flush=True)
     raise SystemExit(error.exit_status)
 
 

@@ -1,14 +1,49 @@
 """Threads that work for a generator: what they find comes in order, and a little ahead."""
 
+import contextlib
+import math
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+FEWEST, MOST = 2, 8  # threads of a step: one waits for the disk now and then; each takes memory
+# Time that a control group's processes may have of every so much, in microseconds: of version 2 in
+# one file, "max" for any, and of version 1 in two, -1 for any.
+_QUOTA_2 = Path("/sys/fs/cgroup/cpu.max")
+_QUOTA_1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+
+
+def cores() -> int:
+    """How many threads can run at once: those of the machine's cores that this process may use.
+
+    A container's limit is heeded: it is told as time, and not as fewer cores.
+    """
+    allowed: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
+    count = len(allowed(0)) if allowed else os.cpu_count() or 1
+    return max(1, math.ceil(min(count, _quota())))
+
+
+def step_threads() -> int:
+    """How many threads a step works with; what comes out does not depend on it."""
+    return min(max(cores(), FEWEST), MOST)
+
+
+def _quota() -> float:
+    """The cores that the control group may use; infinite where there is no limit."""
+    for files in ((_QUOTA_2,), _QUOTA_1):
+        with contextlib.suppress(OSError, ValueError):
+            quota, period = " ".join(file.read_text() for file in files).split()
+            if quota not in ("max", "-1"):
+                return int(quota) / int(period)
+    return math.inf
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from components.common.base.errors import InputError
 from components.common.base.step import log
-from components.common.base.worker_threads import worker_threads
+from components.common.base.worker_threads import step_threads, worker_threads
 from components.common.dataset.photo import Photo
 from components.common.photos import hash_index
 
@@ -26,7 +26,6 @@ ALIKE_BITS, ALIKE_COSINE = 24, 0.88
 # Where so many of all pairs are alike, the network does not tell photos apart (its weights are
 # random, or wrong), and its features are not asked about cropping.
 ALIKE_MOST, ALIKE_FROM_PHOTOS = 0.2, 50
-THREADS = 2
 BLOCK_ROWS = 1024  # rows compared with as many others at once: fits the CPU's cache
 # The cosine of most pairs is ruled out in so many dimensions, found on so many photos.
 BOUND_DIMENSIONS, BOUND_SAMPLE = 96, 8192
@@ -104,7 +103,7 @@ def _pairs_above(points: NDArray[np.float32], least: float) -> Iterator[NDArray[
         upper: NDArray[np.int64] = pairs[pairs[:, 0] < pairs[:, 1]]
         return upper
 
-    with worker_threads(THREADS) as pool:
+    with worker_threads(step_threads()) as pool:
         for start in range(0, len(points), BLOCK_ROWS):
             yield from pool.map(partial(block, start), range(start, len(points), BLOCK_ROWS))
 

@@ -17,7 +17,7 @@ from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import Progress
 from components.common.base.wording import counted
-from components.common.base.worker_threads import OnePerThread, map_in_threads
+from components.common.base.worker_threads import OnePerThread, map_in_threads, step_threads
 from components.common.dataset.photo import Photo
 from components.common.network.backbone import (
     DESCRIPTION_FILE,
@@ -35,7 +35,6 @@ INDEX = "index.parquet"
 INDEX_SCHEMA = pa.schema([("sha256", pa.string()), ("label", pa.string())])
 # Of backbone.json; without a version it is from before it had a seal and `files`.
 KIND = sealed.Kind("the bottlenecks", "", (0, 1), sealed_since=1)
-THREADS = 2  # each keeps the network's weights, 17 MB or more
 CACHE_FOLDER = "bottlenecks"  # of the cache
 SAVED_TOGETHER = 2048  # vectors in a file of the cache: 12 MB, a quarter of a minute of work
 AHEAD = 64  # photos in memory
@@ -122,7 +121,7 @@ def compute(
         return photo.sha256, vectors[0], scores[0]
 
     missing = cache.missing(photos, progress)
-    with closing(map_in_threads(run, missing, threads=THREADS, ahead=AHEAD)) as computed:
+    with closing(map_in_threads(run, missing, threads=step_threads(), ahead=AHEAD)) as computed:
         for sha256, vector, scores in computed:
             cache.add(sha256, vector, scores)
             progress.advance()

@@ -6,8 +6,9 @@ numpy, OpenCV and simplejpeg. The scenery is drawn by scenery.py, the species by
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import chain
 
 import cv2
@@ -38,11 +39,16 @@ MIN_SIZE_BYTES = 22_000
 
 @dataclass(frozen=True)
 class RenderedPhoto:
-    """One encoded picture: its file name, its bytes and the fault planted in it, if any."""
+    """One picture: its file name, what draws and encodes it, and the planted fault, if any."""
 
     name: str
-    data: bytes
+    render: Callable[[], bytes]
     fault: str | None
+
+    @cached_property
+    def data(self) -> bytes:
+        """Its bytes."""
+        return self.render()
 
 
 def render_class(label: str, count: int, *, seed: int = 0) -> Iterator[RenderedPhoto]:
@@ -55,10 +61,17 @@ def render_class(label: str, count: int, *, seed: int = 0) -> Iterator[RenderedP
     """
     slug = label.replace(" ", "-")
     return chain(
-        (RenderedPhoto(f"{slug}-{i:03d}.jpg", _good(label, i, seed), None) for i in range(count)),
         (
-            RenderedPhoto(f"{slug}-{f.replace('_', '-')}.jpg", _faulty(label, f, count, seed), f)
-            for f in FAULTS
+            RenderedPhoto(f"{slug}-{number:03d}.jpg", partial(_good, label, number, seed), None)
+            for number in range(count)
+        ),
+        (
+            RenderedPhoto(
+                f"{slug}-{fault.replace('_', '-')}.jpg",
+                partial(_faulty, label, fault, count, seed),
+                fault,
+            )
+            for fault in FAULTS
         ),
     )
 

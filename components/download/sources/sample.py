@@ -23,5 +23,5 @@ def candidates(query: Query) -> Iterator[Candidate]:
             author="wild-mushrooms (rendered)",
             licence="CC0-1.0",
             flags=(RENDERED,),
-            read=picture.data.__bytes__,
+            read=picture.render,
         )

@@ -1,5 +1,6 @@
 """The source `urls`: a list of one's own, as txt, csv or parquet, here or at an address."""
 
+import collections
 import contextlib
 import csv
 import tempfile
@@ -42,27 +43,27 @@ def candidates(query: Query) -> Iterator[Candidate]:
             )
 
 
-def labels(url_list: str, fetcher: Fetcher) -> list[str]:
-    """The classes that a list names, sorted.
+def labels(url_list: str, fetcher: Fetcher) -> Mapping[str, int]:
+    """The classes that a list names, sorted, with the number of their entries.
 
     Raises:
         InputError: a line has none, so that the list cannot say which classes there are, or one
             that cannot name a class, or there are fewer than two.
     """
-    names: set[str] = set()
+    names: collections.Counter[str] = collections.Counter()
     for number, row in enumerate(_rows(url_list, fetcher), start=1):
         if not row.get("label"):
             raise InputError(
                 f"{url_list}: entry {number} has no label; expected a column `label`, or lines of "
                 "the form `URL label`"
             )
-        names.add(row["label"])
+        names[row["label"]] += 1
     if len(names) < 2:
         raise InputError(
             f"{url_list} names {counted(len(names), 'class', 'classes')}: a classifier needs at "
             "least two labels"
         )
-    return [check_label(label) for label in sorted(names)]
+    return {check_label(label): names[label] for label in sorted(names)}
 
 
 def lines(path: Path) -> Iterator[str]:

@@ -1,13 +1,16 @@
 """Pools of generators that are closed here or by the garbage collector."""
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import run_captured
 
+from components.common.base import worker_threads as module
 from components.common.base.worker_threads import OnePerThread, map_in_threads, worker_threads
 
 
@@ -107,3 +110,36 @@ def test_each_thread_has_its_own_and_they_are_made_one_at_a_time() -> None:
     assert first is again
     assert first is not second
     assert most == [1]
+
+
+@pytest.mark.parametrize(
+    ("files", "allowed", "cores"),
+    [
+        ({}, 4, 4),
+        ({"cpu.max": "max 100000"}, 4, 4),
+        ({"cpu.max": "150000 100000"}, 4, 2),
+        ({"cpu.max": "50000 100000"}, 4, 1),
+        ({"cpu.max": "6400000 100000"}, 4, 4),
+        ({"cfs_quota_us": "-1", "cfs_period_us": "100000"}, 4, 4),
+        ({"cfs_quota_us": "300000", "cfs_period_us": "100000"}, 4, 3),
+        ({"cpu.max": "what"}, 4, 4),
+    ],
+)
+def test_cores_are_those_that_a_container_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], allowed: int, cores: int
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(f"{text}\n")
+    monkeypatch.setattr(module, "_QUOTA_2", tmp_path / "cpu.max")
+    version_1 = (tmp_path / "cfs_quota_us", tmp_path / "cfs_period_us")
+    monkeypatch.setattr(module, "_QUOTA_1", version_1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False)
+    assert module.cores() == cores
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 2), (2, 2), (6, 6), (96, 8)])
+def test_step_works_with_as_many_threads_as_help_within_bounds(
+    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    monkeypatch.setattr(module, "cores", lambda: cores)
+    assert module.step_threads() == threads

@@ -32,7 +32,7 @@ def tree(root: Path, *names: str) -> Path:
 
 def test_photos_come_with_their_bytes_and_origin(tmp_path: Path) -> None:
     tree(tmp_path, "roses/2.jpg", "roses/1.jpg", "daisy/1.jpg")
-    download("roses", tmp_path / "out", from_folder(tmp_path))
+    download(["roses"], tmp_path / "out", from_folder(tmp_path))
     rows = list(Dataset(tmp_path / "out").stream())
     assert [photo.source_url for photo, _ in rows] == ["roses/1.jpg", "roses/2.jpg"]
     for photo, data in rows:
@@ -48,7 +48,7 @@ def test_files_beside_the_class_folders_are_warned_of(
 
     def warned() -> list[str]:
         (tmp_path / "events").unlink(missing_ok=True)
-        download("daisy", tmp_path / "out", from_folder(tmp_path / "photos"))
+        download(["daisy"], tmp_path / "out", from_folder(tmp_path / "photos"))
         events = map(json.loads, (tmp_path / "events").read_text().splitlines())
         return [event["message"] for event in events if event["event"] == "warning"]
 
@@ -69,7 +69,7 @@ def test_class_of_too_large_files_only_is_refused(tmp_path: Path) -> None:
     tree(tmp_path, "photos/daisy/1.jpg")
     os.truncate(tmp_path / "photos/daisy/1.jpg", class_folders.MAX_FILE_BYTES + 1)
     with pytest.raises(InputError, match="daisy"):  # else the class would vanish in silence
-        download("daisy", tmp_path / "out", from_folder(tmp_path / "photos"))
+        download(["daisy"], tmp_path / "out", from_folder(tmp_path / "photos"))
     assert not (tmp_path / "out").exists()
 
 
@@ -77,7 +77,7 @@ def test_download_stores_bytes_as_they_were_under_their_true_type(tmp_path: Path
     tree(tmp_path, "photos/daisy/1.png", "photos/daisy/2.jpg", "photos/daisy/3.jpg")
     (tmp_path / "photos/daisy/2.jpg").write_bytes(b"<html>gone</html>")
     (tmp_path / "photos/daisy/3.jpg").write_bytes(b"")
-    download("daisy", tmp_path / "out", from_folder(tmp_path / "photos"))
+    download(["daisy"], tmp_path / "out", from_folder(tmp_path / "photos"))
     stored = list(Dataset(tmp_path / "out").stream())
     assert [data for _, data in stored] == [DATA, b"<html>gone</html>", b""]
     assert [photo.path.rpartition(".")[2] for photo, _ in stored] == ["jpg", "html", "bin"]
@@ -86,7 +86,7 @@ def test_download_stores_bytes_as_they_were_under_their_true_type(tmp_path: Path
 def test_home_folder_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     tree(tmp_path, "photos/daisy/1.jpg")
-    download("daisy", tmp_path / "out", DownloadOptions(source="folder", image_dir="~/photos"))
+    download(["daisy"], tmp_path / "out", DownloadOptions(source="folder", image_dir="~/photos"))
     assert len(Dataset(tmp_path / "out").photos) == 1
 
 
@@ -102,13 +102,13 @@ def test_download_that_cannot_be_done_is_refused(
     tmp_path: Path, options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        download("daisy", tmp_path / "out", DownloadOptions(**options))
+        download(["daisy"], tmp_path / "out", DownloadOptions(**options))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_file_name_that_is_no_text_does_not_stop_the_class(tmp_path: Path) -> None:
     tree(tmp_path, "photos/daisy/1.jpg")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/photos/daisy/\xff.jpg")).write_bytes(DATA)
-    download("daisy", tmp_path / "out", from_folder(tmp_path / "photos"))
+    download(["daisy"], tmp_path / "out", from_folder(tmp_path / "photos"))
     found = [photo.source_url for photo in Dataset(tmp_path / "out").photos]
     assert found == ["daisy/1.jpg", "daisy/?.jpg"]

@@ -47,7 +47,7 @@ def rows(tmp_path: Path, place: str, label: str = "fly agaric") -> list[Photo]:
         cache_dir=str(tmp_path / "cache"),
         allow_private_hosts="localhost",
     )
-    download(label, tmp_path / "out", options, SPECIES)
+    download([label], tmp_path / "out", options, SPECIES)
     stored = list(Dataset(tmp_path / "out").stream())
     assert [data for _, data in stored] == [photo(number) for number in range(len(stored))]
     return [row for row, _ in stored]
@@ -175,4 +175,4 @@ def test_archive_that_was_cut_is_named_in_the_failure(tmp_path: Path) -> None:
         source="imagenet", imagenet=str(path), cache_dir=str(tmp_path / "cache")
     )
     with pytest.raises(WorkError, match=r"only \d photos of (.|\n)*n13003061.tar is damaged"):
-        download("fly agaric", tmp_path / "out", options, SPECIES)
+        download(["fly agaric"], tmp_path / "out", options, SPECIES)

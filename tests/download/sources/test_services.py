@@ -28,7 +28,7 @@ def fetched(tmp_path: Path, source: str, **options: object) -> list[Photo]:
         allow_private_hosts="localhost",
         **(asked | options),  # type: ignore[arg-type]
     )
-    download("fly agaric", tmp_path / "out", settings, SPECIES)
+    download(["fly agaric"], tmp_path / "out", settings, SPECIES)
     stored = list(Dataset(tmp_path / "out").stream())
     for row, data in stored:
         assert data == photo(int(row.source_url.split("/photos/")[1].split("/")[0]))
@@ -166,7 +166,7 @@ def test_unknown_name_is_an_input_error(
 ) -> None:
     with running([], monkeypatch), pytest.raises(InputError, match=message):
         download(
-            "x",
+            ["x"],
             tmp_path / "out",
             DownloadOptions(
                 source=source, allow_private_hosts="localhost", cache_dir=str(tmp_path / "cache")

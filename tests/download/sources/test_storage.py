@@ -50,14 +50,14 @@ def test_classes_are_the_folders(store: Store, tmp_path: Path) -> None:
 
 
 def test_photos_come_with_their_place(store: Store, tmp_path: Path) -> None:
-    download("daisy", tmp_path / "out", options(store, tmp_path))
+    download(["daisy"], tmp_path / "out", options(store, tmp_path))
     stored = list(Dataset(tmp_path / "out").stream())
     assert [data for _, data in stored] == [photo(number) for number in range(5)]
     assert [row.source_url for row, _ in stored] == [
         f"{store.prefix}/set/daisy/{number}.jpg" for number in range(5)
     ]
     assert {row.source for row, _ in stored} == {"storage"}
-    download("rose", tmp_path / "rose", options(store, tmp_path))
+    download(["rose"], tmp_path / "rose", options(store, tmp_path))
     assert len(Dataset(tmp_path / "rose").photos) == 5
 
 
@@ -68,12 +68,12 @@ def test_object_is_not_read_again_unless_it_changed(
 
     read, asked = storage.read_place, []
     monkeypatch.setattr(storage, "read_place", lambda uri, **k: asked.append(uri) or read(uri, **k))
-    download("daisy", tmp_path / "out", options(store, tmp_path))
+    download(["daisy"], tmp_path / "out", options(store, tmp_path))
     assert len(asked) == 5
-    download("daisy", tmp_path / "out", options(store, tmp_path))
+    download(["daisy"], tmp_path / "out", options(store, tmp_path))
     assert len(asked) == 5
     store.put("set/daisy/0.jpg", photo(99))
-    download("daisy", tmp_path / "out", options(store, tmp_path))
+    download(["daisy"], tmp_path / "out", options(store, tmp_path))
     store.put("set/daisy/0.jpg", photo(0))
     assert len(asked) == 6
     assert any(data == photo(99) for _, data in Dataset(tmp_path / "out").stream())
@@ -85,7 +85,7 @@ def test_object_that_is_too_large_is_counted_and_the_rest_taken(
     monkeypatch.setattr("components.download.sources.storage.PHOTO_MAX_BYTES", 100_000)
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
     store.put("set/daisy/huge.jpg", bytes(200_000))
-    download("daisy", tmp_path / "out", options(store, tmp_path))
+    download(["daisy"], tmp_path / "out", options(store, tmp_path))
     store.delete("set/daisy/huge.jpg")
     assert len(Dataset(tmp_path / "out").photos) == 5
     assert "1  unreadable object" in (tmp_path / "events").read_text()
@@ -93,7 +93,7 @@ def test_object_that_is_too_large_is_counted_and_the_rest_taken(
 
 def test_class_that_is_not_there_fails(store: Store, tmp_path: Path) -> None:
     with pytest.raises(WorkError, match="only 0 photos of 'tulip' could be had from storage"):
-        download("tulip", tmp_path / "out", options(store, tmp_path))
+        download(["tulip"], tmp_path / "out", options(store, tmp_path))
     assert not (tmp_path / "out").exists()
 
 
@@ -103,7 +103,7 @@ def test_local_folder_is_a_storage_too(tmp_path: Path) -> None:
         (tmp_path / "photos" / label / "1.jpg").write_bytes(photo(1))
     local = DownloadOptions(source="storage", image_dir=str(tmp_path / "photos"), min_per_class=1)
     assert class_names(local) == ["daisy", "rose"]
-    download("rose", tmp_path / "out", local)
+    download(["rose"], tmp_path / "out", local)
     assert len(Dataset(tmp_path / "out").photos) == 1
 
 
@@ -126,5 +126,5 @@ def test_empty_object_of_a_folder_is_no_photo(store: Store, tmp_path: Path) -> N
     store.put("marked/daisy/1.jpg", photo(1))
     store.put("marked/rose/1.jpg", photo(2))
     assert class_names(options(store, tmp_path, "marked")) == ["daisy", "rose"]
-    download("daisy", tmp_path / "out", options(store, tmp_path, "marked"))
+    download(["daisy"], tmp_path / "out", options(store, tmp_path, "marked"))
     assert len(Dataset(tmp_path / "out").photos) == 1

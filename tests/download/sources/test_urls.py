@@ -40,7 +40,7 @@ def options(tmp_path: Path, url_list: object, **more: object) -> DownloadOptions
 
 
 def rows(tmp_path: Path, url_list: object, label: str = "daisy", **more: object) -> list[Photo]:
-    download(label, tmp_path / "out", options(tmp_path, url_list, **more))
+    download([label], tmp_path / "out", options(tmp_path, url_list, **more))
     return Dataset(tmp_path / "out").photos
 
 

@@ -15,7 +15,7 @@ from components.common.base.errors import InputError
 from components.settings import ClusterOptions
 from programs.compile import scheduling
 
-STORE_STEPS = {"download", "clean", "curate", "retrain", "compare", "publish", "summarize"}
+STORE_STEPS = {"download", "clean", "curate", "retrain", "publish", "summarize"}
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +40,19 @@ def test_every_task_has_requests_limits_a_timeout_and_few_retries_with_pauses(
     one = compiled[kind]
     for name, container in one.containers.items():
         resources = container["resources"]
-        for kind_of in ("Cpu", "Memory"):
-            limit = resources[f"resource{kind_of}Limit"]
-            assert limit == resources[f"resource{kind_of}Request"] != "", name
+        assert settings.amount(resources["resourceCpuRequest"]) <= 0.5, name
+        assert "resourceCpuLimit" not in resources, name
+        request, limit = (resources[f"resourceMemory{of}"] for of in ("Request", "Limit"))
+        assert settings.amount(request) <= min(settings.amount(limit), 2e9), name
         assert int(one.pods[name]["activeDeadlineSeconds"]) == settings.RESOURCES[name].timeout_s
         retry = one.tasks[name]["retryPolicy"]
         assert retry["maxRetryCount"] == settings.RESOURCES[name].retries <= 2
         assert retry["backoffDuration"] == "30s"
         assert retry["backoffFactor"] == 2
+        # The whole time in which anything is tried again, and not the longest pause.
+        assert int(retry["backoffMaxDuration"][:-1]) > retry["maxRetryCount"] * int(
+            one.pods[name]["activeDeadlineSeconds"]
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,7 +85,7 @@ def test_no_image_is_latest_and_no_secret_has_a_value(
     for container in one.containers.values():
         assert ":latest" not in container["image"]
         for variable in container.get("env", ()):
-            assert variable["name"] in {"AWS_ENDPOINT_URL", "XDG_CACHE_HOME"}
+            assert variable["name"] in {"AWS_ENDPOINT_URL", "AWS_REGION", "XDG_CACHE_HOME"}
     text = one.path.read_text()
     assert "minio123" not in text  # the keys that standalone KFP comes with
     assert "secretKeyRef" not in text
@@ -146,6 +151,24 @@ def test_store_s_keys_come_by_name_from_kfp_s_own_secret_if_there_is_one(
         )
 
 
+@pytest.mark.parametrize(
+    ("options", "region"),
+    [
+        ((), "us-east-1"),
+        (("--store_endpoint", ""), None),
+        (("--store_endpoint", "", "--store_region", "eu-central-1"), "eu-central-1"),
+        (("--store_region", "here-1"), "here-1"),
+    ],
+)
+def test_every_pod_knows_the_region_of_the_store(
+    tmp_path: Path, options: tuple[str, ...], region: str | None
+) -> None:
+    compile_to(tmp_path, *options)
+    for name, container in Compiled.read(tmp_path / "pipeline-cpu.yaml").containers.items():
+        told = {entry["name"]: entry["value"] for entry in container.get("env", ())}
+        assert told.get("AWS_REGION") == region, name
+
+
 def test_models_and_checkpoints_start_from_kfp_s_own_bucket(compiled: dict[str, Compiled]) -> None:
     parameters = compiled["cpu"].parameters
     assert parameters["publish_dir"]["defaultValue"] == "s3://mlpipeline/mushrooms/published"
@@ -194,7 +217,7 @@ def test_every_option_reaches_the_file(with_options: Compiled) -> None:
         "resourceTtlOnCompletion": 60,
     }
     assert "summarize" not in one.tasks
-    assert "for-loop-1" in one.pipeline["root"]["dag"]["tasks"]  # no exit handler around it
+    assert "retrain" in one.pipeline["root"]["dag"]["tasks"]  # no exit handler around it
 
 
 @pytest.mark.parametrize(
@@ -215,8 +238,10 @@ def test_every_option_reaches_the_file(with_options: Compiled) -> None:
         ("gpu_node_selector", ("=true",), "key=value"),
         ("shm_size", "big", "1Gi"),
         ("shm_size", "0", "1Gi"),
-        ("shm_size", "6Gi", "part of the 6G"),
         ("gpus", 0, "1 or more"),
+        ("size", "huge", "medium"),
+        ("cpu_limit", "many", "1500m"),
+        ("cpu_limit", "0", "1500m"),
         ("deadline_s", 0, "1 to 2147483647"),
         ("ttl_s", 2**31, "1 to 2147483647"),
     ],
@@ -227,6 +252,46 @@ def test_option_that_cannot_be_right_is_refused(option: str, value: object, expe
         ClusterOptions(**values).check()  # type: ignore[arg-type]
     assert str(caught.value).startswith(f"--{option} is ")
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "request_", "limit", "cpu"),
+    [
+        ((), "512M", "4G", None),
+        (("--size", "medium"), "1G", "4G", None),
+        (("--size", "large", "--cpu_limit", "1500m"), "4G", "4G", "1500m"),
+    ],
+)
+def test_memory_goes_by_the_size_and_cores_are_limited_where_that_is_wanted(
+    tmp_path: Path, options: tuple[str, ...], request_: str, limit: str, cpu: str | None
+) -> None:
+    compile_to(tmp_path, *options)
+    resources = Compiled.read(tmp_path / "pipeline-cpu.yaml").containers["clean"]["resources"]
+    assert resources["resourceMemoryRequest"] == request_
+    assert resources["resourceMemoryLimit"] == limit
+    assert resources.get("resourceCpuLimit") == cpu
+
+
+@pytest.mark.parametrize(
+    ("photos", "asked", "size"),
+    [
+        (0, "", "small"),
+        (2000, "", "small"),
+        (2001, "", "medium"),
+        (20_001, "", "large"),
+        (10**6, "", "large"),
+        (10, "large", "large"),
+    ],
+)
+def test_size_fits_the_photos_unless_one_is_named(photos: int, asked: str, size: str) -> None:
+    assert ClusterOptions(size=asked).fitting(photos).size == size
+
+
+def test_shared_memory_is_judged_where_there_is_a_gpu_alone() -> None:
+    large = ClusterOptions(shm_size="6Gi")
+    large.check()
+    with pytest.raises(InputError, match=r"--shm_size is '6Gi': .*part of the 6G"):
+        large.check_gpu()
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from rich.console import Console
 from programs.run.display import Display, EventReader
 
 
-def play(console: Console, *events: dict[str, object]) -> Display:
-    with Display(2, console) as display:
+def play(console: Console, *events: dict[str, object], parts: int = 1) -> Display:
+    with Display(console, parts=parts) as display:
         for event in events:
             display.show(event)
     return display
@@ -19,14 +19,29 @@ def play(console: Console, *events: dict[str, object]) -> Display:
 def test_without_a_terminal_each_finished_step_is_one_line() -> None:
     out = io.StringIO()
     finished = {"event": "finished", "step": "download", "seconds": 1.0}
-    play(Console(file=out, width=100), finished, finished, {**finished, "step": "bottleneck"})
+    play(Console(file=out, width=100), finished, {**finished, "step": "bottleneck"})
     assert [line.split()[0] for line in out.getvalue().splitlines()] == ["download", "bottleneck"]
 
 
-def test_loop_is_finished_only_after_every_class() -> None:
+def test_loop_is_finished_only_after_every_part() -> None:
     out = io.StringIO()
-    play(Console(file=out, width=100), {"event": "finished", "step": "download", "seconds": 1.0})
+    finished = {"event": "finished", "step": "clean", "seconds": 1.0}
+    play(Console(file=out, width=100), finished, parts=2)
     assert out.getvalue() == ""
+    play(Console(file=out, width=100), finished, finished, parts=2)
+    assert out.getvalue().split()[0] == "clean"
+
+
+def test_classes_of_a_download_are_counted_on_its_bar() -> None:
+    display = play(
+        Console(file=io.StringIO(), force_terminal=True),
+        {"event": "started", "step": "download", "pid": 1},
+        {"event": "part", "step": "download", "done": 2, "total": 5, "pid": 1},
+    )
+    (bar,) = display._progress.tasks
+    assert (bar.completed, bar.total) == (2, 5)
+    display.show({"event": "finished", "step": "download", "pid": 1})
+    assert bar.finished
 
 
 def test_on_a_terminal_the_running_step_and_its_count_are_drawn() -> None:
@@ -67,7 +82,7 @@ def test_steps_that_never_finished_are_known() -> None:
     )
     assert display.running() == ["download"]
     assert "download" in display.unfinished()
-    assert "publish" not in display.unfinished()  # a model may be held back
+    assert "clean" not in display.unfinished()
 
 
 def test_reader_waits_for_the_rest_of_a_line(tmp_path: Path) -> None:

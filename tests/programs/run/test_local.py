@@ -31,7 +31,7 @@ def test_temporary_files_of_a_run_go_with_its_end(tmp_path: Path, end: str) -> N
     run = tmp_path / "run"
     run.mkdir()
     log = run / "log.txt"
-    with Display(2, Console(file=io.StringIO())) as display:
+    with Display(Console(file=io.StringIO())) as display:
         local._run_child(Request(run, {}), program, log, display)
     first, second, *made = log.read_text().split()
     assert (first, second) == ("[true,", "true]")

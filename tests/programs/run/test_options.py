@@ -12,7 +12,7 @@ from programs.submit.request import ON_VOLUME, UPLOADED
 
 
 def test_request_survives_its_file(tmp_path: Path) -> None:
-    request = Request(tmp_path / "run", {"classes": ["ä", "b"], "seed": 3}, parallelism=1)
+    request = Request(tmp_path / "run", {"classes": ["ä", "b"], "seed": 3})
     request.write(tmp_path / "request.json")
     assert Request.read(tmp_path / "request.json") == request
 

@@ -77,7 +77,7 @@ def test_finished_run_fits_and_every_artifact_has_a_line(sample_run: Run) -> Non
     assert names[-9:] == [
         *("curate/training", "curate/demo", "curate/rejects", "curate/ledger"),
         *("bottleneck/bottlenecks", "retrain/model", "evaluate/metrics"),
-        *("compare/comparison", "label-image/predictions"),
+        *("publish/comparison", "label-image/predictions"),
     ]
     there = {path.parent for path in sample_run.directory.rglob("manifest.parquet")}
     root = verifying.Run(sample_run.directory).root
@@ -94,8 +94,8 @@ FILES = {
     "curate/demo/images-00000.tar": "curate/demo",
     "curate/rejects/manifest.parquet": "curate/rejects",
     "curate/rejects/REASONS.csv": "curate/rejects",
-    "for-loop-1-iteration-0/clean/rejects/REASONS.csv": "for-loop-1-iteration-0/clean/rejects",
-    "for-loop-1-iteration-0/clean/cleaned/images-00000.tar": "for-loop-1-iteration-0/clean/cleaned",
+    "clean/rejects/REASONS.csv": "clean/rejects",
+    "clean/cleaned/images-00000.tar": "clean/cleaned",
     "curate/ledger/split.parquet": "curate/ledger",
     "bottleneck/bottlenecks/bottlenecks.npy": "bottleneck/bottlenecks",
     "bottleneck/bottlenecks/imagenet.npy": "bottleneck/bottlenecks",
@@ -112,7 +112,7 @@ FILES = {
     "retrain/model/saved_model/saved_model.pb": "retrain/model",
     "retrain/model/saved_model/variables/variables.data-00000-of-00001": "retrain/model",
     "evaluate/metrics": "evaluate/metrics",
-    "compare/comparison": "compare/comparison",
+    "publish/comparison": "publish/comparison",
     "label-image/predictions": "label-image/predictions",
     "../../metrics.json": "evaluate/metrics",
 }
@@ -202,8 +202,8 @@ def test_copy_of_other_figures_is_named(run: verifying.Run) -> None:
 def test_decision_about_another_model_is_named(run: verifying.Run, name: str) -> None:
     reseal(run.decision, **{name: "other"})
     found = damaged(run.folder)
-    assert set(found) == {"compare/comparison"}
-    assert f"its {name} is another" in found["compare/comparison"]
+    assert set(found) == {"publish/comparison"}
+    assert f"its {name} is another" in found["publish/comparison"]
 
 
 def test_ledger_of_another_run_is_named(run: verifying.Run) -> None:
