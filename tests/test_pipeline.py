@@ -45,7 +45,7 @@ OUTPUTS = {
     },
     "label-image": {"predictions": "Artifact", "gallery": "HTML"},
     "publish": {"comparison": "Metrics"},
-    "tensorboard": {"mlpipeline_ui_metadata": "Artifact"},
+    "tensorboard": {"curves": "HTML", "mlpipeline_ui_metadata": "Artifact"},
     "summarize": {"summary": "Markdown"},
 }
 

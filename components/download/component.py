@@ -26,6 +26,7 @@ def download(
     allow_private_hosts: str,
     workers: int,
     photos_as_of: str,
+    shared_cache: str,
     cache_dir: str,
     seed: int,
     images: dsl.Output[dsl.Dataset],

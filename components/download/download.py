@@ -26,6 +26,7 @@ from components.download.candidate import (
 )
 from components.download.gather import Admission, Tally, gather
 from components.download.options import DownloadOptions
+from components.download.shared_cache import SharedCache
 from components.download.sources import SEARCHED, SOURCES, WHOLE, commons, storage, urls
 
 MAX_TEXT = 4000  # characters of a title or an address; `tables` reads no more than 64 KB of one
@@ -74,9 +75,9 @@ def download(
             except DiskFull:
                 raise
             except (InputError, WorkError) as error:
-                failed[label] = error
                 if _is_unreachable(error):  # the others would wait for the same host
-                    break
+                    raise
+                failed[label] = error
         # Inside the block: an error here leaves no dataset behind.
         if failed:
             raise _failure(failed, len(classes)) from next(iter(failed.values()))
@@ -149,7 +150,7 @@ def check_options(options: DownloadOptions) -> list[str]:
                 f"--{option} is for the source {' or '.join(fitting)}, and --source is "
                 f"{options.source!r}"
             )
-    for name in ("image_dir", "url_list", "imagenet"):
+    for name in ("image_dir", "url_list", "imagenet", "shared_cache"):
         check_no_secret(name, getattr(options, name))
     licences.check_licences(options.licences)
     if "commons" in names and not options.contact:
@@ -198,6 +199,7 @@ def _fetcher(options: DownloadOptions) -> Fetcher:
         contact=options.contact,
         allowed_hosts=[host.strip() for host in options.allow_private_hosts.split(",")],
         workers=options.workers,
+        shared=SharedCache(options.shared_cache) if options.shared_cache else None,
     )
 
 

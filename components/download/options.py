@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from components.common.base.options import Options, cache_dir_option, option, seed_option
 from components.common.base.wording import joined
 from components.common.dataset.licences import DEFAULT_LICENCES
+from components.common.store import storage
 from components.download.sources import SEARCHED, SOURCES
 
 MIN_PER_CLASS = 20  # the original retrain.py warned below this
@@ -67,6 +68,14 @@ class DownloadOptions(Options):
         "",
         "any text, such as a date; with another one photos are looked for anew",
         in_commands=False,
+    )
+    shared_cache: str = option(
+        "",
+        "gs:// or s3:// place where fetched photos are kept too, for runs on other machines",
+        on_cluster="gs:// or s3:// place where fetched photos are kept for other runs (default: "
+        "fetched below --store_prefix; with --cache_claim they are on the volume)",
+        pattern=f"({storage.ANY_SCHEME}.+)?",
+        form="gs://bucket/… or s3://bucket/…",
     )
     cache_dir: str = cache_dir_option()
     seed: int = seed_option()

@@ -22,6 +22,7 @@ from components.retrain import artifact, calibrate, export, finetune
 from components.retrain import sweep as sweeping
 from components.retrain.artifact import Trained
 from components.retrain.calibrate import Calibration
+from components.retrain.curves import Curves
 from components.retrain.export import KerasModels
 from components.retrain.finetune import TunedLook
 from components.retrain.head import Examples, Head, Look, draw_batch, score, train
@@ -85,6 +86,7 @@ def retrain(
         # Whoever else is to hear of the training comes into this list.
         listeners: list[Listener] = [
             TensorBoardSummaries(summaries_dir, classes, recipe, validation),
+            Curves(summaries_dir),
             _IntermediateGraphs(material.vectors, pretrained, extras),
         ]
         for listener in listeners:

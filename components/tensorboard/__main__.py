@@ -11,7 +11,8 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m components.tensorboard",
-        description="Write the link that the KFP run page makes a TensorBoard button of. "
+        description="Write the training's curves as a page, and the link that the KFP run page "
+        "makes a TensorBoard button of. "
         "To look at logs on this machine: make tensorboard",
     )
     parser.add_argument("--logs", required=True, help="gs://, s3:// or local place of the logs")
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--endpoint", default="", help="of an S3 store that is not Amazon's")
     parser.add_argument("--secret", default="", help="Kubernetes secret with the store's keys")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--page", type=Path, help="HTML file to write the curves to")
     run_command(
         "tensorboard",
         parser,
@@ -28,6 +30,8 @@ def main() -> None:
             image=options.image,
             endpoint=options.endpoint,
             secret=options.secret,
+            logs=Path(options.logs) if options.page else None,
+            page=options.page,
         ),
     )
 

@@ -12,8 +12,9 @@ def tensorboard(
     endpoint: str,
     secret: str,
     mlpipeline_ui_metadata: dsl.Output[dsl.Artifact],
+    curves: dsl.Output[dsl.HTML],
 ) -> None:
-    """Link the training's logs to the run page's "Start TensorBoard" button.
+    """Show the training's curves, and link its logs to the run page's "Start TensorBoard" button.
 
     Args:
         logs: TensorBoard logs.
@@ -21,6 +22,7 @@ def tensorboard(
         endpoint: Address of an S3 store that is not Amazon's; empty for none.
         secret: Name of the secret that has the store's keys; empty for none.
         mlpipeline_ui_metadata: The viewer's description; the frontend goes by this name.
+        curves: Accuracy and cross entropy by step.
     """
     from pathlib import Path
 
@@ -32,4 +34,6 @@ def tensorboard(
         image=image,
         endpoint=endpoint,
         secret=secret,
+        logs=Path(logs.path),
+        page=Path(curves.path),
     )

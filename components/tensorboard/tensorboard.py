@@ -1,4 +1,7 @@
-"""Step `tensorboard`: the link to the training's logs that the KFP run page makes a button of."""
+"""Step `tensorboard`: the training's curves as a page, and a link to its logs.
+
+A multi-user KFP makes a button of the link; other installations show nothing of it.
+"""
 
 import json
 from pathlib import Path
@@ -7,10 +10,12 @@ from typing import Any
 from components.common.base.files import write_file
 from components.common.base.step import step
 from components.common.store import storage
+from components.tensorboard import curves
 
 # Keys of the secret that KFP keeps its object store's credentials in, and boto3's variables.
 SECRET_KEYS = {"accesskey": "AWS_ACCESS_KEY_ID", "secretkey": "AWS_SECRET_ACCESS_KEY"}
 # The viewer lives in the namespace of the run, whose quota may ask every pod for limits.
+LIVE = "kubectl -n kubeflow port-forward service/wild-mushrooms-tensorboard 6006"
 RESOURCES = {
     "requests": {"cpu": "100m", "memory": "256Mi"},
     "limits": {"cpu": "1", "memory": "1Gi"},
@@ -66,8 +71,31 @@ def _pod(logs_uri: str, endpoint: str, secret: str) -> dict[str, Any]:
 
 @step("tensorboard")
 def tensorboard(
-    logs_uri: str, output: Path, *, image: str, endpoint: str = "", secret: str = ""
+    logs_uri: str,
+    output: Path,
+    *,
+    image: str,
+    endpoint: str = "",
+    secret: str = "",
+    logs: Path | None = None,
+    page: Path | None = None,
 ) -> None:
-    """Write the viewer's description as JSON."""
+    """Write the viewer's description as JSON, and the curves as HTML.
+
+    Args:
+        logs_uri: as `viewer` takes it.
+        output: JSON file to write.
+        image: as `viewer` takes it.
+        endpoint: as `viewer` takes it.
+        secret: as `viewer` takes it.
+        logs: the logs' folder, for the curves; None: no page is wanted.
+        page: HTML file to write.
+
+    Raises:
+        InputError: the logs hold no curves.
+    """
+    if logs and page:
+        live = "" if Path(logs_uri).is_dir() else LIVE
+        write_file(page, curves.render(logs, shown_by=live), what="the page of the curves")
     content = viewer(logs_uri, image, endpoint=endpoint, secret=secret)
     write_file(output, json.dumps(content, indent=2) + "\n", what="the TensorBoard link")

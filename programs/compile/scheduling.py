@@ -93,6 +93,7 @@ def parameter_defaults(cluster: ClusterOptions | None, *, gpu: bool) -> dict[str
         defaults["publish_dir"] = f"{prefix}/published"
         if not cluster.cache_claim:
             defaults["checkpoint_path"] = f"{prefix}/checkpoints"
+            defaults["shared_cache"] = f"{prefix}/fetched"
     return defaults
 
 

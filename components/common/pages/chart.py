@@ -112,6 +112,19 @@ def quarters_axis(label: str) -> Axis:
     return Axis(label, 0.0, 1.0, [(tick / 100, str(tick)) for tick in range(0, 101, 25)])
 
 
+def round_ticks(most: float, *, whole: bool = False) -> list[float]:
+    """Round values from 0 on, three to six of them, the last at `most` or just below it.
+
+    Args:
+        most: above 0.
+        whole: no fractions.
+    """
+    power = 10.0 ** math.floor(math.log10(most / 5))
+    unit = next(power * factor for factor in (1, 2, 5, 10) if most / (power * factor) <= 5.5)
+    unit = max(unit, 1.0) if whole else unit
+    return [unit * number for number in range(math.floor(most / unit + 1e-9) + 1)]
+
+
 def stairs(points: Sequence[Point]) -> list[Point]:
     """Points of a stepped line from 0 on: each value holds back to the point before."""
     stepped = [(0.0, points[0][1])]

@@ -76,6 +76,16 @@ class Kind:
 
 # Read by several steps, which may not know one another.
 DECISION = Kind("the decision", "wild-mushrooms-decision", (1, 2), sealed_since=2)
+CURVES = Kind("the training", "wild-mushrooms-curves", (1,), sealed_since=1)
+CURVES_FILE = "curves.json"  # beside TensorBoard's logs
+CURVE_COLUMNS = (
+    "step",
+    *(
+        f"{part}_{figure}"
+        for part in ("train", "validation")
+        for figure in ("accuracy", "cross_entropy")
+    ),
+)
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ from components import __version__
 from components.common.base.errors import WorkError
 from components.common.photos import file_types, jpeg_markers
 from components.common.web.addresses import RefusedAddress
-from components.common.web.fetch_cache import FetchCache, Fetched
+from components.common.web.fetch_cache import FetchCache, Fetched, Shared
 from components.common.web.fetch_outcome import (
     AGENT,
     FetchError,
@@ -86,6 +86,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         workers: requests at once.
         policy: time limits and retries.
         limits: what single hosts ask for.
+        shared: a second place for what is fetched.
 
     Example:
         >>> import tempfile
@@ -103,12 +104,13 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         workers: int = WORKERS,
         policy: Policy = Policy(),
         limits: Mapping[str, HostLimits] = HOST_LIMITS,
+        shared: Shared | None = None,
     ) -> None:
         self.contact = contact
         self.workers = workers
         # Held while a request is under way, not while one waits for its next attempt.
         self.slots = threading.BoundedSemaphore(workers)
-        self.cache = FetchCache(cache_dir)
+        self.cache = FetchCache(cache_dir, shared)
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._policy = policy
         self._limits = limits

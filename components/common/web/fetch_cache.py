@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from components.common.base import temporary
 from components.common.base.files import hash_file, naming_full_disk
@@ -29,6 +29,7 @@ from components.common.untrusted.redact import without_secrets
 
 HEADER_MAX_BYTES = 64 * 1024
 BODY_MAX_BYTES = 256 * 1024**2
+SHARED_MAX_BYTES = 64 * 1024**2
 KEPT_BYTES = 256 * 1024
 
 
@@ -80,14 +81,27 @@ class Fetched:
             return file.read()
 
 
+class Shared(Protocol):
+    """A second place for what is kept of addresses, which other machines see too."""
+
+    def read(self, name: str, max_bytes: int) -> bytes | None:
+        """What was kept under a name; None: nothing."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Keep something."""
+
+
 class FetchCache:
     """A folder of fetched bytes. Several processes may share one.
 
     Args:
         cache_dir: the cache's folder; `fetched/` is made in it.
+        shared: where what is not in the folder is looked for, and everything but files of their own
+            is kept as well.
     """
 
-    def __init__(self, cache_dir: Path) -> None:
+    def __init__(self, cache_dir: Path, shared: Shared | None = None) -> None:
+        self._shared = shared
         self.directory = cache_dir / "fetched"
         self._root = str(self.directory)
         self._token = secrets.token_hex(4)
@@ -97,6 +111,16 @@ class FetchCache:
 
     def lookup(self, url: str, max_age_s: float | None = None) -> Fetched | None:
         """What a URL gave before, if it is still there, whole, and not too old."""
+        there = self._lookup(url, max_age_s)
+        if there or not self._shared:
+            return there
+        content = self._shared.read(_name(url), HEADER_MAX_BYTES + SHARED_MAX_BYTES)
+        if content is None:
+            return None
+        self._write_record(url, content)
+        return self._lookup(url, max_age_s)
+
+    def _lookup(self, url: str, max_age_s: float | None) -> Fetched | None:
         record = self._record(url)
         try:
             with open(record, "rb") as file:
@@ -130,6 +154,8 @@ class FetchCache:
         about = About(*known, content_type, sha256, len(data), time.time())
         header = _header(about)
         record = self._write_record(url, header + data)
+        if self._shared and len(data) <= SHARED_MAX_BYTES:
+            self._shared.write(_name(url), header + data)
         return Fetched(about, record, len(header), _few(data))
 
     def store_file(
@@ -196,8 +222,12 @@ class FetchCache:
         return f"{self._root}/objects/{sha256[:2]}/{sha256}"
 
     def _record(self, url: str) -> str:
-        name = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
-        return f"{self._root}/urls/{name[:2]}/{name}"
+        return f"{self._root}/{_name(url)}"
+
+
+def _name(url: str) -> str:
+    digest = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"urls/{digest[:2]}/{digest}"
 
 
 def _write(file: FileIO, content: bytes) -> None:

@@ -15,6 +15,7 @@ from components.common.pages.chart import (
     Chart,
     Line,
     quarters_axis,
+    round_ticks,
     share_axis,
     stairs,
 )
@@ -220,3 +221,18 @@ def test_chart_has_no_style_attribute_that_the_policy_would_block() -> None:
     (column,) = re.findall(r'class="column" d="M[\d.]+ ([\d.]+)V([\d.]+)H[\d.]+V([\d.]+)Z"', drawn)
     bottom, top = place(drawn, 0, 0)[1], place(drawn, 0, 0.25)[1]
     assert [float(y) for y in column] == [bottom, top, bottom]
+
+
+@pytest.mark.parametrize(
+    ("most", "whole", "ticks"),
+    [
+        (399, True, [0, 100, 200, 300]),
+        (30, True, [0, 10, 20, 30]),
+        (1, True, [0, 1]),
+        (7, True, [0, 2, 4, 6]),
+        (1.28, False, [0, 0.5, 1]),
+        (0.1, False, [0, 0.02, 0.04, 0.06, 0.08, 0.1]),
+    ],
+)
+def test_ticks_are_round_and_few(most: float, whole: bool, ticks: list[float]) -> None:
+    assert round_ticks(most, whole=whole) == pytest.approx(ticks)
