@@ -28,6 +28,19 @@ WATCH_S = 0.2  # between two looks at slow answers
 MAX_ADDRESSES = 3  # of one name that are tried
 # RFC 6052: the last 32 bits are an IPv4 address, which a NAT64 gateway connects to.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# The one block of IPv6 from which addresses of the internet are given out (RFC 4291).
+GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+# RFC 5214: the second half of an address, in whatever network, whose last 32 bits are an IPv4
+# address of the local one.
+ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+# What ipaddress calls global, and no site of the internet is at: protocol assignments, the relays
+# of 6to4, documentation, and the host of Azure's machines, which answers each of them.
+CLOSED = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20"),
+    )
+)
 
 
 class RefusedAddress(Exception):
@@ -43,7 +56,8 @@ class RefusedAddress(Exception):
 def is_public(address: str) -> bool:
     """True for an address that anyone on the internet could reach (IANA special-purpose registry).
 
-    Addresses that carry an IPv4 address within (mapped, 6to4, Teredo, NAT64) are as public as that.
+    Addresses that carry an IPv4 address within (mapped, 6to4, Teredo, NAT64, ISATAP) are at most as
+    public as that.
     """
     parsed: Address = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address):
@@ -52,8 +66,14 @@ def is_public(address: str) -> bool:
         if parsed.ipv4_mapped:
             return is_public(str(parsed.ipv4_mapped))
         carried = [parsed.sixtofour, *(parsed.teredo or ())]
+        if int(parsed) >> 32 & 0xFFFF_FFFF in ISATAP:
+            carried.append(ipaddress.IPv4Address(int(parsed) & 0xFFFF_FFFF))
         if not all(is_public(str(part)) for part in carried if part is not None):
             return False
+        if parsed not in GIVEN_OUT:
+            return False
+    if any(parsed in network for network in CLOSED):
+        return False
     return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 

@@ -38,6 +38,18 @@ from components.common.web.addresses import RefusedAddress, check_addresses, is_
         "fe80::1",
         "fe80::1%eth0",
         "ff02::1",
+        "fec0::1",  # site-local, as it was once
+        "4000::1",  # not given out yet
+        "::ffff:0:127.0.0.1",  # SIIT
+        "192.0.0.9",  # protocol assignments
+        "192.88.99.1",  # relays of 6to4
+        "168.63.129.16",  # the host of Azure's machines
+        "100.100.100.200",  # metadata service of Alibaba
+        "2001:470:1f0b::5efe:7f00:1",  # ISATAP of 127.0.0.1
+        "2606:4700::200:5efe:10.0.0.1",
+        "3fff::1",  # documentation
+        "5f00::1",  # segment routing
+        "64:ff9b:1::a9fe:a9fe",  # NAT64 within a network
     ],
 )
 def test_address_within_is_not_public(address: str) -> None:
@@ -46,7 +58,10 @@ def test_address_within_is_not_public(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "64:ff9b::5db8:d822", "::ffff:8.8.8.8"],
+    [
+        *("93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "64:ff9b::5db8:d822"),
+        *("::ffff:8.8.8.8", "168.63.129.17", "2606:4700::200:5efe:8.8.8.8"),
+    ],
 )
 def test_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(address)
