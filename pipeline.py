@@ -46,7 +46,7 @@ from programs.compile import graph, scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
 from programs.run import containers
 from programs.run import options as run_options
-from programs.run.local import EXECUTE_COMMAND, run_locally
+from programs.run.local import EXECUTE_COMMAND, end_with_parent, run_locally
 from programs.run.options import Request
 from programs.submit import submit
 
@@ -235,6 +235,7 @@ def execute(request_file: Path) -> None:
     warnings.filterwarnings("ignore", module="kfp")
     logging.getLogger("kfp").setLevel(logging.WARNING)
     request = Request.read(request_file)
+    end_with_parent(request)
     if request.runner == containers.NAME:
         runner = local.DockerRunner(**containers.run_arguments(request))
     else:

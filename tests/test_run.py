@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,21 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return status != "Z"
+
+
+def wait_for_events(runs: Path) -> Path:
+    """The events of the one run there, once there is one."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        time.sleep(0.2)
+        if events := next(iter(runs.glob("2*/events.jsonl")), None):
+            return events
+    pytest.fail("the run did not start a step")
+
+
+def pids_of(events: Path) -> set[int]:
+    """Processes that told of something."""
+    return {json.loads(line)["pid"] for line in events.read_text().splitlines()}
 
 
 def test_sample_run_leaves_everything_where_the_summary_says(sample_run: Run) -> None:
@@ -289,22 +305,36 @@ def test_interrupt_ends_the_steps_too(tmp_path: Path, backbone_cache: Path) -> N
     run = subprocess.Popen(
         [*command, "--per_class", "200"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    events = None
-    deadline = time.monotonic() + 60
-    while not events and time.monotonic() < deadline:
-        time.sleep(0.2)
-        events = next(iter((tmp_path / "runs").glob("2*/events.jsonl")), None)
-    assert events, "the run did not start a step"
+    events = wait_for_events(tmp_path / "runs")
     run.send_signal(2)
     # Steps have 10 s after SIGTERM and 10 s after SIGKILL, on a machine that is busy with more.
     _, stderr = run.communicate(timeout=90)
     assert run.returncode == 130
     assert b"interrupted" in stderr
-    pids = {json.loads(line)["pid"] for line in events.read_text().splitlines()}
     deadline = time.monotonic() + 15
-    while any(is_alive(pid) for pid in pids) and time.monotonic() < deadline:
+    while any(map(is_alive, pids_of(events))) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert not [pid for pid in pids if is_alive(pid)]
+    assert not list(filter(is_alive, pids_of(events)))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGHUP])
+def test_run_that_lost_its_parent_or_its_terminal_ends_and_publishes_nothing(
+    tmp_path: Path, backbone_cache: Path, sent: signal.Signals
+) -> None:
+    command = [sys.executable, str(ROOT / "pipeline.py"), "run", "--min_accuracy", "0", *SMALL]
+    command += ["--runs_dir", str(tmp_path / "runs"), "--cache_dir", str(backbone_cache)]
+    run = subprocess.Popen([*command, "--per_class", "12"], cwd=ROOT, start_new_session=True)
+    events = wait_for_events(tmp_path / "runs")
+    run.send_signal(sent)
+    assert run.wait(90) == (-sent if sent == signal.SIGKILL else 128 + sent)
+    deadline = time.monotonic() + 30
+    while any(map(is_alive, pids_of(events))) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not list(filter(is_alive, pids_of(events)))
+    assert not (tmp_path / "runs" / "published").exists()
+    assert not (tmp_path / "runs" / "latest").exists()
+    if sent == signal.SIGKILL:
+        assert "had started this run was killed" in (events.parent / "log.txt").read_text()
 
 
 def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_head(

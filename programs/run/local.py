@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -24,6 +25,7 @@ EXECUTE_COMMAND = "_execute"
 LATEST = "latest"
 TEMPORARY = "tmp"  # in the run's folder, while it runs
 POLL_S = 0.1
+PARENT_S = 1.0  # between two looks whether the parent is still there
 STOP_S = 10.0
 
 
@@ -112,6 +114,26 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
     for event in reader.read():
         display.show(event)
     return child.wait()
+
+
+def end_with_parent(request: Request) -> None:
+    """Let this process, and the steps that it starts, end once its parent is gone.
+
+    Without it a run whose `pipeline.py` was killed would go on unseen, and publish.
+    """
+    threading.Thread(target=_watch_parent, args=(os.getppid(), request), daemon=True).start()
+
+
+def _watch_parent(parent: int, request: Request) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_S)
+    with open(request.run_dir / "log.txt", "a", encoding="utf-8") as log:
+        log.write("stopped: the program that had started this run was killed\n")
+    if request.runner == containers.NAME:
+        containers.stop(request)
+    os.killpg(0, signal.SIGTERM)  # steps have 5 s, and so has this process
+    time.sleep(STOP_S)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _stop(child: "subprocess.Popen[bytes]", request: Request) -> None:

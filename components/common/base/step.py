@@ -20,7 +20,11 @@ from typing import NoReturn, ParamSpec, TypeVar
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.files import is_disk_full
-from components.common.base.termination import EXIT_STATUS, end_cleanly_on_sigterm, is_ending
+from components.common.base.termination import (
+    end_cleanly_on_signals,
+    exit_status,
+    is_ending,
+)
 from components.common.base.wording import counted
 
 EVENTS_VARIABLE = "MUSHROOM_EVENTS"
@@ -90,14 +94,14 @@ def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             in_executor = os.environ.get("_KFP_RUNTIME") == "true"
             if in_executor:
                 configure_logging()
-                end_cleanly_on_sigterm()
+                end_cleanly_on_signals()
             started = time.monotonic()
             emit("started", step=name)
             try:
                 result = function(*args, **kwargs)
             except Exception as error:
                 if is_ending():
-                    raise SystemExit(EXIT_STATUS) from None
+                    raise SystemExit(exit_status()) from None
                 known = explain(error)
                 status = known.exit_status if known else 1
                 message = str(known) if known else f"{type(error).__name__}: {error}"
@@ -171,7 +175,7 @@ def run_command(
 ) -> NoReturn:
     """Run a step as a command: parse, work, and leave with 0, 1 or 2 (never a user's traceback)."""
     configure_logging()
-    end_cleanly_on_sigterm()
+    end_cleanly_on_signals()
     options = parser.parse_args()
     try:
         status = command(options)
@@ -185,7 +189,7 @@ def run_command(
         raise SystemExit(130) from None
     except Exception as error:
         if is_ending():  # a library has made another error of it
-            raise SystemExit(EXIT_STATUS) from None
+            raise SystemExit(exit_status()) from None
         known = explain(error)
         if known is None:
             raise

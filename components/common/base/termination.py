@@ -1,9 +1,11 @@
-"""Ending on SIGTERM: soon, with a message, and with nothing half-written left.
+"""Ending on a signal: soon, with a message, and with nothing half-written left.
 
-Kubernetes sends it to a pod that must go, 30 s before SIGKILL, and `make run` to steps beside one
-that failed.
+Kubernetes sends SIGTERM to a pod that must go, 30 s before SIGKILL, and `make run` to steps beside
+one that failed. SIGHUP comes when a terminal goes, and is no end for what nohup started, which
+ignores it from the beginning; SIGQUIT is a terminal's Ctrl-\\.
 """
 
+import contextlib
 import os
 import signal
 import threading
@@ -12,18 +14,18 @@ from typing import NoReturn
 
 from components.common.base import temporary
 
-EXIT_STATUS = 128 + signal.SIGTERM
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 # For the work to unwind. Python runs a signal's handler between two of its own instructions in the
 # main thread: a long call into a library delays it, threads that are waited for delay the end, and
 # an exception is lost where a callback or a destructor was running.
 GRACE_S = 5.0
-MESSAGE = b"stopped by SIGTERM\n"
 
 _announcement = threading.Lock()  # held for ever once the message was written
+_came: list[int] = []  # the signal that is ending the process
 
 
-def end_cleanly_on_sigterm() -> None:
-    """Let SIGTERM end the process as an exception does, and without one after `GRACE_S`."""
+def end_cleanly_on_signals() -> None:
+    """Let `SIGNALS` end the process as an exception does, and without one after `GRACE_S`."""
     if threading.current_thread() is not threading.main_thread():
         return
     if signal.getsignal(signal.SIGTERM) is _end:
@@ -31,33 +33,44 @@ def end_cleanly_on_sigterm() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, _end)
+    for number in SIGNALS:
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
     threading.Thread(target=_watch, args=(reader,), daemon=True).start()
 
 
 def is_ending() -> bool:
-    """True once SIGTERM has come: what fails from then on fails because of it."""
+    """True once a signal has come: what fails from then on fails because of it."""
     return _announcement.locked()
 
 
+def exit_status() -> int:
+    """The status to end with once a signal has come, as a shell would tell of it."""
+    return 128 + (_came[0] if _came else signal.SIGTERM)
+
+
 def _end(number: int, _: object) -> None:
-    if _announce():
-        raise SystemExit(128 + number)
+    if _announce(number):
+        raise SystemExit(exit_status())
 
 
 def _watch(reader: int) -> NoReturn:
     """Wait for the byte that Python's C handler writes at once, whatever the main thread does."""
-    while os.read(reader, 1)[0] != signal.SIGTERM or signal.getsignal(signal.SIGTERM) is not _end:
+    while (number := os.read(reader, 1)[0]) not in SIGNALS or signal.getsignal(number) is not _end:
         pass
     time.sleep(GRACE_S)
-    _announce()
+    _announce(number)
     temporary.remove_own()
-    os._exit(EXIT_STATUS)
+    os._exit(exit_status())
 
 
-def _announce() -> bool:
+def _announce(number: int) -> bool:
     """Write the message; False where it was written before."""
     if not _announcement.acquire(blocking=False):
         return False
-    os.write(2, MESSAGE)  # print would fail where the signal came in the midst of another print
+    _came.append(number)
+    # print would fail where the signal came in the midst of another print, and there may be nobody
+    # left to read this.
+    with contextlib.suppress(OSError):
+        os.write(2, f"stopped by {signal.Signals(number).name}\n".encode())
     return True

@@ -1,4 +1,4 @@
-"""SIGTERM ends a step soon, whatever it is doing, and nothing half-written is left."""
+"""A signal ends a step soon, whatever it is doing, and nothing half-written is left."""
 
 import os
 import signal
@@ -121,6 +121,28 @@ def test_sigterm_ends_with_a_message_and_leaves_nothing(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("how", ["python", "native"])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
+def test_terminal_that_goes_ends_it_too(tmp_path: Path, how: str, number: signal.Signals) -> None:
+    with working(how, tmp_path, 1000 if how == "python" else 0.2) as process:
+        process.send_signal(number)
+        stderr = process.communicate(timeout=MOST_S)[1]
+    assert process.returncode == 128 + number
+    assert stderr == f"stopped by {number.name}\n".encode()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_nohup_started_goes_on_without_its_terminal(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup hands it on
+    try:
+        with working("python", tmp_path, 1000) as process:
+            process.send_signal(signal.SIGHUP)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_second_sigterm_lets_the_cleaning_up_go_on(tmp_path: Path) -> None:
     with working("cleaning", tmp_path, 1000) as process:
         process.send_signal(signal.SIGTERM)
@@ -146,7 +168,7 @@ def signalled(descriptor):
     return lock(descriptor)
 
 temporary.try_lock = signalled
-termination.end_cleanly_on_sigterm()
+termination.end_cleanly_on_signals()
 write_file(Path(sys.argv[1]), "x", what="a file")
 """
 
