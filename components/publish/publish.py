@@ -138,7 +138,11 @@ def _check(decision: Decision, version: str, name: str) -> None:
 
 
 def _refuse_links(folder: Path) -> None:
-    """A link in a model folder could bring any file of this machine into the published one."""
+    """A link in a model folder could bring any file of this machine into the published one.
+
+    A pipe or a device would never end.
+    """
     for path in folder.rglob("*"):
-        if path.is_symlink():
-            raise InputError(f"{path} is a link: a model folder holds files and folders only")
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            what = "a link" if path.is_symlink() else "no regular file"
+            raise InputError(f"{path} is {what}: a model folder holds files and folders only")

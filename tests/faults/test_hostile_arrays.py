@@ -130,6 +130,23 @@ def test_weights_that_claim_a_terabyte_are_refused(tmp_path: Path) -> None:
         weights.read_weights(tmp_path / "w.npz")
 
 
+def saved(**content: object) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **content)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("text", [np.array(["1", "2"]), np.array([b"1"]), np.array([True])])
+def test_what_is_no_number_is_refused_where_numbers_belong(
+    tmp_path: Path, text: np.ndarray
+) -> None:
+    with pytest.raises(InputError, match="weights holds no numbers"):
+        unknown.read_arrays(saved(weights=text), "head.npz", ("weights",))
+    (tmp_path / "w.npz").write_bytes(saved(**{"conv1/0": text}))
+    with pytest.raises(InputError, match="'conv1/0' holds no numbers"):
+        weights.read_weights(tmp_path / "w.npz")
+
+
 def stored(path: Path) -> Path:
     found = Bottlenecks(
         ("a" * 64, "b" * 64), np.ones((2, 8), np.float32), np.ones((2, 1000), np.float16), KEY

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -230,6 +231,15 @@ def test_link_in_a_model_folder_is_not_followed(sample_run: Run, tmp_path: Path)
     (tmp_path / "secret").write_text("mine")
     (model / "notes").symlink_to(tmp_path / "secret")
     with pytest.raises(InputError, match="notes is a link"):
+        publish_it(sample_run, model, tmp_path)
+    assert not (tmp_path / "published").exists()
+
+
+def test_pipe_in_a_model_folder_is_not_waited_for(sample_run: Run, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(sample_run.directory / "model", model)
+    os.mkfifo(model / "notes")
+    with pytest.raises(InputError, match="notes is no regular file"):
         publish_it(sample_run, model, tmp_path)
     assert not (tmp_path / "published").exists()
 

@@ -2,7 +2,8 @@
 
 Kubernetes sends SIGTERM to a pod that must go, 30 s before SIGKILL, and `make run` to steps beside
 one that failed. SIGHUP comes when a terminal goes, and is no end for what nohup started, which
-ignores it from the beginning; SIGQUIT is a terminal's Ctrl-\\.
+ignores it from the beginning; SIGQUIT is Ctrl and the
+backslash.
 """
 
 import contextlib

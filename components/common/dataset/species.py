@@ -68,8 +68,7 @@ def read_species(path: Path) -> list[Species]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is larger than {MAX_BYTES} bytes")
-        # A SafeLoader: tags make no objects.
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
+        content = _loaded(path.read_text(encoding="utf-8"))
         listed = [parse_species(entry) for entry in content["species"]]
     except (TypeError, KeyError) as error:
         raise InputError(
@@ -86,6 +85,22 @@ def read_species(path: Path) -> list[Species]:
             f"{', '.join(labels)[:MAX_MESSAGE] or 'none'}"
         )
     return listed
+
+
+def _loaded(text: str) -> Any:
+    """The content of a YAML document.
+
+    Raises:
+        ValueError: it is none; a tag may say that a value is of a type that it is not, for which
+            the parser raises many types of errors.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader: tags make no objects
+    except (yaml.YAMLError, RecursionError):
+        raise
+    except Exception as error:
+        raise ValueError(f"a value is not of the type that its tag names ({error})") from error
 
 
 def parse_species(entry: Mapping[str, Any]) -> Species:

@@ -199,13 +199,15 @@ def read_arrays(data: bytes, name: str, wanted: tuple[str, ...]) -> dict[str, ND
     """Arrays of an .npz file, numbers finite, no pickle.
 
     Raises:
-        InputError: the file is damaged, lacks one, or holds numbers that are not finite.
+        InputError: the file is damaged, lacks one, or holds texts or numbers that are not finite.
     """
     try:
         arrays = read_npz(io.BytesIO(data), wanted)
     except ValueError as error:
         raise InputError(f"{name} cannot be read: {error}") from error
     for key, array in arrays.items():
-        if array.dtype.kind in "fiu" and not np.isfinite(array).all():
+        if array.dtype.kind not in "fiu":
+            raise InputError(f"{name} cannot be read: {key} holds no numbers")
+        if not np.isfinite(array).all():
             raise InputError(f"{name} cannot be read: {key} holds numbers that are not finite")
     return arrays

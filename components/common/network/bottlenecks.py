@@ -152,8 +152,10 @@ class _Cache:
             stored = arrays.read_npz(part, ("sha256", "vectors", "scores"))
             names = [bytes(name).decode() for name in stored["sha256"]]
             vectors, scores = stored["vectors"], stored["scores"]
-            if len(vectors) != len(names) or len(scores) != len(names):
+            if not len(vectors) == len(scores) == len(names):
                 raise ValueError("its arrays differ in length")
+            if vectors.dtype != np.float32 or scores.dtype != np.float16:
+                raise ValueError("its arrays are of other types")
         except (ValueError, TypeError, OSError):
             part.unlink(missing_ok=True)  # a cache: what is damaged is computed again
             return

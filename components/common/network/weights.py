@@ -127,6 +127,8 @@ def read_weights(path: Path) -> Weights:
         for key, array in read_npz(path).items():
             name, _, index = key.rpartition("/")
             layer = layers.setdefault(name, [])
+            if array.dtype.kind not in "fiu":
+                raise ValueError(f"array {key!r:.80} holds no numbers")
             if int(index) != len(layer):
                 raise ValueError(f"array {key!r:.80} is out of order")
             layer.append(np.asarray(array, dtype=np.float32))

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 # A progressive JPEG has about ten scans. Each goes over the whole picture, and costs as few as a
 # hundred bytes: a file of thousands keeps a core busy for many minutes.
 MAX_SCANS = 64
+# Long metadata comes in segments of 64 KB: a picture has dozens, and a file of millions of empty
+# ones would cost seconds each time that it is gone through.
+MAX_SEGMENTS = 4096
 _START_OF_SCAN = b"\xff\xda"
 SOF2, EOI, SOS, DNL, APP0, APP14, APP15, COM = 0xC2, 0xD9, 0xDA, 0xDC, 0xE0, 0xEE, 0xEF, 0xFE
 # Frame headers; the other codes from C0 to CF are tables and an extension.
@@ -31,7 +34,9 @@ def has_too_many_scans(data: bytes) -> bool:
 def _frame(data: bytes) -> int:
     """The code of the frame header, such as `SOF2`; 0 where there is none before the data."""
     position = 2
-    while data[position : position + 1] == b"\xff" and len(data) > position + 3:
+    for _ in range(MAX_SEGMENTS):
+        if data[position : position + 1] != b"\xff" or len(data) <= position + 3:
+            break
         code = data[position + 1]
         if code in _FRAMES:
             return code
@@ -49,7 +54,9 @@ def _frame(data: bytes) -> int:
 def header_end(data: bytes) -> int:
     """Where a JPEG's metadata ends: at its first scan, or with the file where that is unclear."""
     position = 2
-    while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2]:
+    for _ in range(MAX_SEGMENTS):
+        if data[position : position + 1] != b"\xff" or not data[position + 1 : position + 2]:
+            break
         if data[position + 1] == SOS:
             # Pillow turns by XMP too, but is asked only about files with an Exif anywhere.
             return len(data) if data.find(b"/xap/1.0/\0", 0, position) >= 0 else position
@@ -65,7 +72,7 @@ def strip_metadata(data: bytes) -> bytes:
     Its pixels stay as they are. Of APP0 and APP14 stays what says how colours are coded.
 
     Raises:
-        ValueError: the marker structure is broken.
+        ValueError: the marker structure is broken, or has more than `MAX_SEGMENTS`.
     """
     kept = [data[:2]]
     for code, start, end in _pieces(data):
@@ -99,7 +106,7 @@ def has_end(data: bytes) -> bool:
 def _pieces(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Code, start and end of each segment, and of the data between, whose code is 0."""
     position = 2
-    while True:
+    for _ in range(MAX_SEGMENTS):
         marker = _MARKER.search(data, position)
         if not marker:
             raise ValueError("no end-of-image marker")
@@ -115,3 +122,4 @@ def _pieces(data: bytes) -> Iterator[tuple[int, int, int]]:
             raise ValueError("a segment runs past the end")
         yield code, start, end
         position = end
+    raise ValueError(f"more than {MAX_SEGMENTS} segments")

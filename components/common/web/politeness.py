@@ -138,7 +138,7 @@ class Usage:
     def _open(self) -> Iterator[dict[str, int]]:
         """The counts of now; what the block changes is kept. One process at a time."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock, open(self._path, "a+") as file:
+        with self._lock, open(self._path, "a+", encoding="utf-8", errors="replace") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             counts = _current(file.read(4096))
@@ -162,8 +162,8 @@ def _current(text: str) -> dict[str, int]:
     }
     try:
         stored = {name: int(json.loads(text)[name]) for name in counts}
-    except (ValueError, KeyError, TypeError):  # none yet, or cut by a crash
-        return counts
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return counts  # none yet, or damaged
     if stored["day"] == counts["day"]:
         counts |= {"requests": stored["requests"], "day_bytes": stored["day_bytes"]}
         if stored["hour"] == counts["hour"]:

@@ -33,6 +33,14 @@ def test_species_file_lists_the_five_species_that_the_sample_renders() -> None:
         "species: [one, two]",
         "species: &a [*a, *a]",
         "[unclosed",
+        'species: [{label: !!int ""}, {label: b}]',
+        "species: [{label: !!timestamp abc}, {label: b}]",
+        "species: [{label: !!float x}, {label: b}]",
+        "species: [{label: !!binary '*'}, {label: b}]",
+        "species: [{label: !!bool maybe}, {label: b}]",
+        "species: !!set [a]",
+        "species: !!omap [{a: 1}]",
+        "species: [{? {a: b} : c}]",
     ],
 )
 def test_file_that_is_no_species_file_is_refused(tmp_path: Path, content: str) -> None:

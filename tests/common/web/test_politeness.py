@@ -89,9 +89,15 @@ def test_new_day_begins_at_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     usage.begin(limits)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"hour": "x"}', "\x00" * 100])
-def test_damaged_count_is_no_error(tmp_path: Path, content: str) -> None:
-    (tmp_path / "usage.json").write_text(content)
+WHOLE = '{"hour": 1e999, "day": 1, "requests": 0, "hour_bytes": 0, "day_bytes": 0}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"hour": "x"}', b"\x00" * 100, b"\xff\xfe", b"[" * 4000, WHOLE.encode()],
+)
+def test_damaged_count_is_no_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "usage.json").write_bytes(content)
     Usage(tmp_path / "usage.json").begin(HostLimits(requests_per_day=1))
     assert json.loads((tmp_path / "usage.json").read_text())["requests"] == 1
 
