@@ -21,6 +21,7 @@ from components.common.untrusted import tables
 
 # Shown with thumbnail and vector; of the others only hash and group are kept.
 MAX_SHOWN = 2000
+MAX_DIMENSIONS = 4096  # of a vector: twice as many as of any network that is used
 THUMBNAIL_SIDE = 160  # pixels
 MAX_BYTES = 512 * 1024**2
 
@@ -99,13 +100,16 @@ class References:
     def __init__(self, path: Path) -> None:
         with tables.explained(path, MAX_BYTES):
             most_rows = tables.rows_with_hashes(path.stat().st_size)
-            table = tables.read(path, SCHEMA, most_rows=most_rows)
+            listed = MAX_SHOWN * MAX_DIMENSIONS + most_rows
+            table = tables.read(path, SCHEMA, most_rows=most_rows, most_listed=listed)
         self.photos = [Photo(**row) for row in table.select(_TEXTS).to_pylist()]
-        vectors = table.column("vector").to_pylist()
-        self._rows = [row for row, vector in enumerate(vectors) if vector]
-        if len({len(vectors[row]) for row in self._rows}) > 1:
+        vectors = table.column("vector").combine_chunks()
+        lengths = vectors.value_lengths().to_numpy()
+        self._rows = np.flatnonzero(lengths).tolist()
+        if len(set(lengths[self._rows].tolist())) > 1:
             raise InputError(f"{path} cannot be read: its vectors differ in length")
-        self._vectors = np.array([vectors[row] for row in self._rows], np.float32)
+        numbers = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+        self._vectors = numbers.reshape(len(self._rows), -1) if self._rows else numbers
         self._thumbnails = table.column("thumbnail")
         if not np.isfinite(self._vectors).all():
             raise InputError(f"{path} cannot be read: its vectors hold no finite numbers")

@@ -1,12 +1,15 @@
 """Reading a stranger's parquet file within limits: what is small on disk may be huge in memory.
 
 Parquet repeats a value as often as it likes for a few bytes: kilobytes can hold a billion rows, or
-a megabyte of text in each of a million rows. So rows are counted in the footer first, and texts
-are read as dictionaries, each value once, and measured before they are spread over their rows.
+a megabyte of text in each of a million rows. So types are exactly those that are expected, rows and
+values are counted in the footer first, then what the pages unpack to, and texts are read as
+dictionaries, each value once, and measured before they are spread over their rows.
 """
 
 import contextlib
-from collections.abc import Collection, Iterator
+import io
+import itertools
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,12 +17,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from components.common.base.errors import InputError
+from components.common.untrusted.parquet_pages import unpacked_bytes
 
 # What a table may take in memory, whatever its rows, and beside that for each of them.
 ALLOWANCE_BYTES = 64 * 1024**2
 ROW_BYTES = 8 * 1024
 MAX_TEXT_BYTES = 64 * 1024  # of one value
-MAX_LISTED = 4096  # values of a row's list, on the average
+MAX_LISTED = 64  # values of a row's list, on the average
+VALUE_BYTES = 16  # of each value of a list, beside what it says
 FOOTER_MAX_BYTES = 16 * 1024**2  # a dataset of a million photos has 10 KB
 # All that pyarrow writes by default. Others repeat a text by its length in common with the one
 # before, so that it is large before it can be measured.
@@ -45,6 +50,7 @@ def read(
     *,
     most_rows: int,
     nullable: Collection[str] = (),
+    most_listed: int = 0,
 ) -> pa.Table:
     """The table of a file that has exactly these columns, and a value in each place.
 
@@ -53,6 +59,8 @@ def read(
         schema: of the table; metadata is not compared.
         most_rows: that it may have.
         nullable: columns in which a value may be missing.
+        most_listed: values that a column of lists may have in all, where they may be more than
+            `MAX_LISTED` for each row.
 
     Raises:
         pa.ArrowException, OSError: it is damaged, has other columns, or is larger than this.
@@ -62,7 +70,8 @@ def read(
             raise pa.ArrowInvalid(
                 f"it has other columns than expected: {shown(file.schema_arrow.names)}"
             )
-        most_bytes = check_footer(file.metadata, most_rows)
+        most_bytes = check_footer(file.metadata, most_rows, most_listed)
+    check_pages(source, file.metadata, range(file.metadata.num_columns), most_bytes)
     with opened(source, dictionaries=texts(file.metadata)) as file:
         # One after another: Arrow cannot put together lists of texts from several dictionaries.
         groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
@@ -98,8 +107,13 @@ def _lacks_values(column: pa.ChunkedArray) -> bool:
     return bool(column.null_count or inner)
 
 
-def check_footer(about: pq.FileMetaData, most_rows: int) -> int:
+def check_footer(about: pq.FileMetaData, most_rows: int, most_listed: int = 0) -> int:
     """How many bytes the table may take in memory, by its rows.
+
+    Args:
+        about: the footer.
+        most_rows: as in `read`.
+        most_listed: as in `read`.
 
     Raises:
         pa.ArrowInvalid: the footer names more than may be read, or odd encodings.
@@ -108,6 +122,7 @@ def check_footer(about: pq.FileMetaData, most_rows: int) -> int:
     if about.num_rows > most_rows:
         raise pa.ArrowInvalid(f"it claims {about.num_rows} rows, at most {most_rows} are expected")
     largest = 0
+    listed = [0] * about.num_columns
     for number in range(about.num_row_groups):
         group = about.row_group(number)
         for place in range(about.num_columns):
@@ -115,12 +130,60 @@ def check_footer(about: pq.FileMetaData, most_rows: int) -> int:
             unknown = set(column.encodings) - ENCODINGS
             if unknown:
                 raise pa.ArrowInvalid(f"it has the encoding {shown(unknown)}, which is not read")
-            if column.num_values > MAX_LISTED * max(group.num_rows, 1):
-                raise pa.ArrowInvalid(f"a column of it claims {column.num_values} values")
+            listed[place] += column.num_values
             largest += column.total_uncompressed_size
+    most_values = max(MAX_LISTED * about.num_rows, most_listed)
+    if max(listed, default=0) > most_values:
+        raise pa.ArrowInvalid(
+            f"a column of it claims {max(listed)} values, at most {most_values} are expected"
+        )
     if largest > most_bytes:
         raise pa.ArrowInvalid(f"it unpacks to {largest} bytes, at most {most_bytes} are expected")
     return most_bytes
+
+
+def check_pages(
+    source: Source, about: pq.FileMetaData, places: Iterable[int], most_bytes: int
+) -> None:
+    """Count what the pages of columns unpack to, before any is unpacked.
+
+    Args:
+        source: the file, or its content.
+        about: its footer.
+        places: of the columns that are to be read.
+        most_bytes: that they may unpack to.
+
+    Raises:
+        pa.ArrowInvalid: it is more, or the pages are not where the footer says.
+        OSError: the file cannot be read.
+    """
+    unpacked = 0
+    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+        for number, place in itertools.product(range(about.num_row_groups), places):
+            column = about.row_group(number).column(place)
+            # 0 where there is no such page.
+            offsets = filter(None, (column.dictionary_page_offset, column.data_page_offset))
+            start = min(offsets, default=0)
+            try:
+                unpacked += unpacked_bytes(file, start, column.total_compressed_size)
+            except ValueError as error:
+                raise pa.ArrowInvalid(str(error)) from error
+            if unpacked > most_bytes:
+                raise pa.ArrowInvalid(
+                    f"its pages unpack to {unpacked} bytes, at most {most_bytes} are expected"
+                )
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """True for texts, and for bytes, as which some programs write them."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(
+        check(kind)
+        for check in (
+            *(pa.types.is_string, pa.types.is_large_string),
+            *(pa.types.is_binary, pa.types.is_large_binary),
+        )
+    )
 
 
 def shown(names: Iterator[str] | list[str] | set[str]) -> str:
@@ -181,9 +244,11 @@ def check_texts(table: pa.Table | pa.RecordBatch, most_bytes: int) -> None:
     total = 0
     for name, column in zip(table.schema.names, table.columns, strict=True):
         for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-            values = chunk.flatten() if pa.types.is_list(chunk.type) else chunk
+            is_list = pa.types.is_list(chunk.type)
+            values = chunk.flatten() if is_list else chunk
             if not pa.types.is_dictionary(values.type):
                 continue
+            total += VALUE_BYTES * len(values) if is_list else 0
             lengths = pc.binary_length(values.dictionary)
             if (pc.max(lengths).as_py() or 0) > MAX_TEXT_BYTES:
                 raise pa.ArrowInvalid(

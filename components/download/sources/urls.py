@@ -114,15 +114,13 @@ def _rows_of_file(path: Path) -> Iterator[Mapping[str, str]]:
 def _parquet(path: Path) -> Iterator[Mapping[str, str]]:
     try:
         with tables.opened(path) as file:
-            names = [name for name in file.schema_arrow.names if _column(name) in COLUMNS]
-            if "url" not in map(_column, names):
-                available = tables.shown(file.schema_arrow.names)
-                raise InputError(f"{path} has no column `url`; it has {available}")
+            names = _names(path, file.schema_arrow)
+            about = file.metadata
             # An address of its own in each row takes a byte at least, however they are packed.
-            most_bytes = tables.check_footer(
-                file.metadata, most_rows=path.stat().st_size + FEW_ROWS
-            )
-            texts = tables.texts(file.metadata)
+            most_bytes = tables.check_footer(about, most_rows=path.stat().st_size + FEW_ROWS)
+            texts = tables.texts(about)
+        places = [n for n in range(about.num_columns) if about.schema.column(n).path in names]
+        tables.check_pages(path, about, places, most_bytes)
         with tables.opened(path, texts) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
                 tables.check_texts(batch, min(most_bytes, tables.ALLOWANCE_BYTES))
@@ -130,6 +128,20 @@ def _parquet(path: Path) -> Iterator[Mapping[str, str]]:
                     yield _clean(row)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is a damaged parquet file: {error}") from error
+
+
+def _names(path: Path, schema: pa.Schema) -> list[str]:
+    """The columns that are read, each of text or numbers."""
+    names = [name for name in schema.names if _column(name) in COLUMNS]
+    if "url" not in map(_column, names):
+        raise InputError(f"{path} has no column `url`; it has {tables.shown(schema.names)}")
+    if len({_column(name) for name in names}) < len(names):
+        raise InputError(f"{path} has a column twice: {tables.shown(names)}")
+    for name in names:
+        kind = schema.field(name).type
+        if not (tables.is_text(kind) or pa.types.is_integer(kind)):
+            raise InputError(f"{path}: the column {name!r:.40} is of the type {kind}, not of text")
+    return names
 
 
 def _csv(path: Path, delimiter: str) -> Iterator[Mapping[str, str]]:
