@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from components.common.base.step import run_command
+from components.common.base.wording import harmless
 from programs.verify.verify import verify
 
 EPILOG = """
@@ -29,7 +30,8 @@ def _command(options: argparse.Namespace) -> int:
     for finding in verify(options.run):
         checked += 1
         damaged += not finding.fits
-        print(f"{'ok' if finding.fits else 'DAMAGED':<8}{finding.artifact}: {finding.said}")
+        word = "ok" if finding.fits else "DAMAGED"
+        print(harmless(f"{word:<8}{finding.artifact}: {finding.said}"))
     print(
         f"{damaged} of {checked} artifacts are damaged, or of another run"
         if damaged

@@ -25,7 +25,7 @@ from components.common.base.termination import (
     exit_status,
     is_ending,
 )
-from components.common.base.wording import counted
+from components.common.base.wording import counted, harmless
 
 EVENTS_VARIABLE = "MUSHROOM_EVENTS"
 LOG_INTERVAL_S = 30.0
@@ -63,19 +63,25 @@ def report_part(step: str, done: int, total: int) -> None:
 def warn(message: str) -> None:
     """Log a warning and hand it to the run's summary.
 
-    It may name a file, and names may hold bytes that are no text, which no page could be written
-    with.
+    It may name a file or an address that a stranger has chosen; what is no text in it is replaced.
     """
-    message = message.encode(errors="replace").decode()
+    message = harmless(message)
     log.warning("warning: %s", message)
     emit("warning", message=message)
+
+
+class _Harmless(logging.Formatter):
+    """Messages name what strangers have named: files, addresses, answers of servers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record))
 
 
 def configure_logging() -> None:
     """Send this package's messages to standard error, once."""
     if not log.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_Harmless("%(message)s"))
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         log.propagate = False
@@ -104,7 +110,7 @@ def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                     raise SystemExit(exit_status()) from None
                 known = explain(error)
                 status = known.exit_status if known else 1
-                message = str(known) if known else f"{type(error).__name__}: {error}"
+                message = harmless(str(known) if known else f"{type(error).__name__}: {error}")
                 emit("failed", step=name, message=message, exit_status=status)
                 if known and in_executor:
                     fail(known, name)
@@ -166,7 +172,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def fail(error: InputError | WorkError, name: str) -> NoReturn:
     """Print the message and leave with the error's exit status."""
-    print(f"{error_mark(name)}{error}", file=sys.stderr, flush=True)
+    print(f"{error_mark(name)}{harmless(str(error))}", file=sys.stderr, flush=True)
     raise SystemExit(error.exit_status)
 
 

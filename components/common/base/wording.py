@@ -1,6 +1,16 @@
 """Counts and lists as people write them: 1 photo, 2 photos; a, b and 3 more."""
 
+import re
 from collections.abc import Iterable, Sequence
+
+# What a terminal would obey and not show: control characters but the line's end and the tabulator,
+# what turns the text around it, and halves of characters.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def harmless(text: str) -> str:
+    """The text for a terminal or a log, with replacement characters for what is no text."""
+    return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

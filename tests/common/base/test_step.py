@@ -36,6 +36,10 @@ def bake(ending):
         raise MemoryError
     if ending == "interrupt":
         raise KeyboardInterrupt
+    if ending == "escape":
+        warn("a photo at http://a/\\x1b[2J\\x1b]0;owned\\x07")
+        logging.getLogger("components").info("the server says \\u202egnp.exe\\r\\x9b31m")
+        raise WorkError("first line\\n\\tsecond \\x1b[31m\\udcff line")
     if ending == "bug":
         {}["flour"]
     if ending == "many":
@@ -46,7 +50,7 @@ def bake(ending):
 
 parser = argparse.ArgumentParser(prog="bake")
 parser.add_argument("ending", choices=["good", "three", "input", "work", "full", "missing",
-                                       "memory", "interrupt", "bug", "many"])
+                                       "memory", "interrupt", "bug", "escape", "many"])
 CALL
 """
 AS_COMMAND = COMMAND.replace("CALL", 'run_command("bake", parser, lambda o: bake(o.ending))')
@@ -95,6 +99,23 @@ def test_command_ends_with_a_message_and_its_status(ending: str, status: int, me
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_what_a_terminal_would_obey_is_replaced_wherever_it_is_said(tmp_path: Path) -> None:
+    done = run(AS_COMMAND, "escape", events=tmp_path / "events")
+    assert done.stderr.splitlines() == [
+        "warning: oven is warm",
+        "warning: a photo at http://a/\ufffd[2J\ufffd]0;owned\ufffd",
+        "the server says \ufffdgnp.exe\ufffd\ufffd31m",
+        "bake: error: first line",
+        "\tsecond \ufffd[31m\ufffd line",
+    ]
+    told = [event["message"] for event in events_of(tmp_path / "events") if "message" in event]
+    assert told == [
+        "oven is warm",
+        "a photo at http://a/\ufffd[2J\ufffd]0;owned\ufffd",
+        "first line\n\tsecond \ufffd[31m\ufffd line",
+    ]
 
 
 def test_command_that_works_ends_with_zero() -> None:
@@ -294,5 +315,5 @@ def test_warning_about_a_file_whose_name_is_no_text_can_be_written_into_a_page(
     monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
     warn(f"{os.fsdecode(b'Sch' + bytes([0xFC]) + b'ler.txt')} is no photo")
     (event,) = events_of(tmp_path / "events")
-    assert event["message"] == "Sch?ler.txt is no photo"
+    assert event["message"] == "Sch\ufffdler.txt is no photo"
     assert event["message"].encode()
