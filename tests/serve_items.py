@@ -9,6 +9,7 @@ from programs.serve.app import Service
 
 JPEG = {"Content-Type": "image/jpeg"}
 PREDICT = "/v1/predict"
+HERE = "http://localhost"
 
 
 def wait_until_ready(service: Service) -> None:

@@ -15,6 +15,7 @@ from components import settings
 from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
 from components.common.base.step import EVENTS_VARIABLE
+from components.common.base.worker_threads import cores
 from components.common.store import storage
 from components.download.sources import OFFLINE, named
 from programs.run.options import PLACES, Request
@@ -24,6 +25,11 @@ RUN_LABEL = "wild-mushrooms.run"
 # What the object stores' clients and the fetcher go by; no file among them but the credentials.
 _PASSED_ON = ("AWS_", "STORAGE_EMULATOR_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _GOOGLE_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
+# What a step may take of this machine, whatever a stranger's file makes of it. Memory: as much as
+# on a cluster, and no more than four fifths of what there is.
+STEP_MEMORY_BYTES = 14 * 10**9
+TMP_BYTES = 4 * 10**9  # counts as memory
+PIDS = 1024
 
 
 def check() -> None:
@@ -62,12 +68,21 @@ def run_arguments(request: Request) -> dict[str, Any]:
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "read_only": True,
-        "tmpfs": {"/tmp": ""},  # noqa: S108 - the container's own
+        "tmpfs": {"/tmp": f"size={TMP_BYTES}"},  # noqa: S108 - the container's own
+        "mem_limit": _memory_bytes(),
+        "memswap_limit": _memory_bytes(),  # together with memory: no swap beside it
+        "nano_cpus": cores() * 10**9,
+        "pids_limit": PIDS,
         "network_mode": "bridge" if _needs_network(request) else "none",
         "labels": {RUN_LABEL: str(request.run_dir)},
         "environment": {EVENTS_VARIABLE: str(events), **_environment(request)},
         "mounts": _mounts(request),
     }
+
+
+def _memory_bytes() -> int:
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(STEP_MEMORY_BYTES, there * 4 // 5)
 
 
 def with_places(request: Request) -> Request:

@@ -1,6 +1,6 @@
 """The service's routes: the page, `POST /v1/predict`, and whether it is alive and ready."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -110,12 +110,17 @@ class Service:
 
 
 def make_app(
-    service: Service, *, access_log: bool = True, on_start: Callable[[], None] | None = None
+    service: Service,
+    *,
+    hosts: Collection[str] = (),
+    access_log: bool = True,
+    on_start: Callable[[], None] | None = None,
 ) -> ASGIApp:
     """The service as an ASGI application.
 
     Args:
         service: what it works with; the threads of its pool are started with it.
+        hosts: names that it goes by, as `Front` takes them.
         access_log: whether to log requests.
         on_start: called when it starts.
     """
@@ -135,6 +140,7 @@ def make_app(
         description=WARNING,
         version=service.description.version,
         docs_url=None,
+        redirect_slashes=False,  # would name the host that the request named
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lifespan,
@@ -142,7 +148,7 @@ def make_app(
     _add_pages(app, service)
     _add_predict(app, service)
     _add_problems(app)
-    return Front(app, access_log=access_log)
+    return Front(app, hosts=hosts, access_log=access_log)
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:

@@ -1,7 +1,16 @@
-"""What every answer passes on its way out: security headers, and one line in the log."""
+"""What every request passes on its way in and out: whom it was meant for, headers, the log.
+
+A name that leads a browser to this machine may be a stranger's, whose page could then read what is
+answered (DNS rebinding). So requests are answered under names that are known: localhost, addresses
+as numbers, for which no name was looked up, and those that the option names.
+"""
 
 import asyncio
+import ipaddress
+import json
+import re
 import time
+from collections.abc import Collection
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,16 +34,31 @@ HEADERS = {
 }
 
 
+# Kubernetes asks by the pod's address, and load balancers by whatever they like.
+ANY_HOST_PATHS = ("/healthz", "/readyz")
+MISDIRECTED = 421
+_NAME = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(:\d{1,5})?")
+_REFUSAL = {
+    "reason": "unknown_host",
+    "message": "This service does not go by the name in the address. It is started with "
+    "--allowed_hosts for other names than localhost.",
+}
+
+
 class Front:
     """The outermost layer of the service.
 
     Args:
         app: the service.
+        hosts: names that it goes by beside localhost and addresses; "*" stands for any.
         access_log: whether to log requests: method, path, status and duration, nothing else.
     """
 
-    def __init__(self, app: ASGIApp, *, access_log: bool = True) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Collection[str] = (), access_log: bool = True
+    ) -> None:
         self._app = app
+        self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +79,10 @@ class Front:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            if scope["path"] in ANY_HOST_PATHS or self._is_meant(scope):
+                await self._app(scope, receive, send_with_headers)
+            else:
+                await _refuse(send_with_headers)
         except asyncio.CancelledError:
             # The process ends, and this request took longer than it may: no fault, no traceback.
             if not status:
@@ -69,6 +96,30 @@ class Front:
                 duration_ms = 1000 * (time.perf_counter() - started)
                 path = printable(scope["path"])
                 log.info(f"{scope['method']} {path} {status or '-'} {duration_ms:.0f} ms")
+
+    def _is_meant(self, scope: Scope) -> bool:
+        """Whether a request names this service, or nobody: browsers always name somebody."""
+        if "*" in self._hosts:
+            return True
+        named = [value for name, value in scope["headers"] if name == b"host"]
+        return all(self._is_known(value) for value in named)
+
+    def _is_known(self, host: bytes) -> bool:
+        parts = _NAME.fullmatch(host)
+        if not parts:
+            return False
+        name = parts[1].decode("latin-1").strip("[]").lower().rstrip(".")
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return name == "localhost" or name.endswith(".localhost") or name in self._hosts
+        return True
+
+
+async def _refuse(send: Send) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": MISDIRECTED, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(_REFUSAL).encode()})
 
 
 def printable(path: str) -> str:

@@ -35,6 +35,13 @@ class ServeOptions(Options):
     port: int = option(
         8080, "port to listen at; 0 takes any that is free", minimum=0, maximum=65535
     )
+    allowed_hosts: tuple[str, ...] = option(
+        (),
+        "names, with commas, under which it answers beside localhost and addresses as numbers; "
+        "* for any",
+        pattern=r"\*|[A-Za-z0-9]([-A-Za-z0-9._]{0,251}[A-Za-z0-9])?",
+        form="names such as mushrooms.example.org",
+    )
     workers: int = option(2, "photos looked at at once, on one thread each", minimum=1)
     waiting: int = option(
         16, "photos that may wait; further ones are told to come again (503)", minimum=1

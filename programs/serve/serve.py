@@ -55,7 +55,12 @@ def serve(place: str, options: ServeOptions, *, metrics: Path | None = None) -> 
     directory = local_model(place, cache)
     service = make_service(directory, workers=options.workers, limits=limits, metrics=metrics)
     with listen(options.host, options.port) as listener:
-        app = make_app(service, access_log=options.access_log, on_start=lambda: _announce(listener))
+        app = make_app(
+            service,
+            hosts=options.allowed_hosts,
+            access_log=options.access_log,
+            on_start=lambda: _announce(listener),
+        )
         config = uvicorn.Config(
             app,
             http=watched(

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import certifi
 import urllib3
 from requests.utils import get_environ_proxies, select_proxy
+from urllib3.exceptions import HTTPError
 
+from components.common.base.errors import InputError
 from components.common.web.addresses import check_addresses, guarded_pools, numeric_addresses
 
 MAX_HOSTS = 64  # whose connections are kept
@@ -65,6 +67,7 @@ class HttpClient:
 
         Raises:
             RefusedAddress: the host is not public.
+            InputError: the environment names a proxy that cannot be one.
             urllib3.exceptions.HTTPError: no answer.
         """
         return self._manager(url).request(
@@ -90,16 +93,28 @@ class HttpClient:
         check_addresses(host, numeric_addresses(host), self._allowed)
         with self._lock:
             if proxy not in self._proxies:
-                parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-                password = f"{parts.username}:{parts.password or ''}" if parts.username else None
-                self._proxies[proxy] = urllib3.ProxyManager(
-                    parts.geturl(),
-                    MAX_HOSTS,
-                    maxsize=self._workers,
-                    ssl_context=self._tls,
-                    proxy_headers=urllib3.make_headers(proxy_basic_auth=password),
-                )
+                self._proxies[proxy] = self._through(proxy)
             return self._proxies[proxy]
+
+    def _through(self, proxy: str) -> urllib3.ProxyManager:
+        try:
+            parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+            if parts.scheme not in ("http", "https") or not parts.hostname or not proxy.isascii():
+                raise ValueError("no address of a proxy")
+            password = f"{parts.username}:{parts.password or ''}" if parts.username else None
+            return urllib3.ProxyManager(
+                parts.geturl(),
+                MAX_HOSTS,
+                maxsize=self._workers,
+                ssl_context=self._tls,
+                proxy_headers=urllib3.make_headers(proxy_basic_auth=password),
+            )
+        except (ValueError, HTTPError) as error:  # of a port or host that cannot be
+            # Not the address itself: there may be a password in it.
+            raise InputError(
+                "the environment's proxy (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) cannot be one: "
+                "expected http://host:port or https://host:port"
+            ) from error
 
 
 def _certificates() -> str:

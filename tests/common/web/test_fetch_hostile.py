@@ -11,6 +11,7 @@ import trustme
 from photo_server import Answer, gzipped, redirect, serve
 from services import photo
 
+from components.common.base.errors import InputError
 from components.common.web import addresses
 from components.common.web.fetch import Fetcher, Policy
 from components.common.web.fetch_outcome import FetchError
@@ -211,6 +212,26 @@ def test_certificate_must_be_of_the_host_that_was_asked(
         else:
             with pytest.raises(FetchError, match="tls"):
                 made.photo(f"{server.address}/1.jpg")
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("socks5://127.0.0.1:9", "http://", "http://:8080", "http://a:b:c", "http://host:99999"),
+        *("http://[::1", "ftp://host:21", "http://h\N{LATIN SMALL LETTER O WITH DIAERESIS}st:1"),
+    ],
+)
+def test_proxy_that_cannot_be_one_is_told_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy.replace("//", "//me:canary@", 1))
+    monkeypatch.delenv("no_proxy", raising=False)
+    with (
+        Fetcher(tmp_path / "cache") as fetcher,
+        pytest.raises(InputError, match=r"proxy .* cannot be one") as caught,
+    ):
+        fetcher.photo("http://93.184.216.34/1.jpg")
+    assert "canary" not in str(caught.value)
 
 
 def test_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

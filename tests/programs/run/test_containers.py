@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, run_captured
 
+from components.common.base.worker_threads import cores
 from programs.run import containers
 from programs.run.options import DEFAULTS, Request
 
@@ -64,6 +65,10 @@ def test_steps_get_no_network_no_rights_and_no_place_but_the_run_s(tmp_path: Pat
     assert given["init"]
     assert given["user"] == f"{os.getuid()}:{os.getgid()}"
     assert given["cap_drop"] == ["ALL"]
+    assert 10**9 < given["mem_limit"] == given["memswap_limit"] <= 14 * 10**9
+    assert given["nano_cpus"] == cores() * 10**9
+    assert given["pids_limit"] == 1024
+    assert given["tmpfs"] == {"/tmp": "size=4000000000"}
     assert mounted(given) == {
         str(tmp_path / "runs" / "one"): True,
         str(tmp_path / "cache"): True,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from serve_items import wait_until_ready
+from serve_items import HERE, wait_until_ready
 from starlette.testclient import TestClient
 
 from components.common.dataset.dataset import Dataset
@@ -43,5 +43,5 @@ def service(model_dir: Path) -> Service:
 
 @pytest.fixture
 def client(service: Service) -> Iterator[TestClient]:
-    with TestClient(make_app(service)) as client:
+    with TestClient(make_app(service), base_url=HERE) as client:
         yield client

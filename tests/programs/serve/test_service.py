@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Run
-from serve_items import JPEG, PREDICT, wait_until_ready
+from serve_items import HERE, JPEG, PREDICT, wait_until_ready
 from starlette.testclient import TestClient
 
 from components.common.base.step import log
@@ -53,7 +53,7 @@ def test_too_many_at_once_are_told_to_come_again(
 ) -> None:
     with (
         blocked_service(model_dir, monkeypatch, Limits(waiting=1)) as (service, begun, free),
-        TestClient(make_app(service)) as client,
+        TestClient(make_app(service), base_url=HERE) as client,
         ThreadPoolExecutor(3) as threads,
     ):
 
@@ -93,7 +93,7 @@ def test_answer_that_takes_too_long_ends_with_504(
 ) -> None:
     with (
         blocked_service(model_dir, monkeypatch, Limits(answer_s=0.1)) as (service, _, __),
-        TestClient(make_app(service)) as client,
+        TestClient(make_app(service), base_url=HERE) as client,
     ):
         response = client.post(PREDICT, content=photo, headers=JPEG)
     assert (response.status_code, response.json()["reason"]) == (504, "timeout")
@@ -108,7 +108,7 @@ def test_service_is_alive_before_it_is_ready(model_dir: Path, photo: bytes) -> N
         return load()
 
     service.pool = Pool(slowly, workers=1, waiting=1)
-    with TestClient(make_app(service)) as client:
+    with TestClient(make_app(service), base_url=HERE) as client:
         assert client.get("/healthz").status_code == 200
         assert client.get("/").status_code == 200
         for early in (client.get("/readyz"), client.post(PREDICT, content=photo, headers=JPEG)):
@@ -127,7 +127,7 @@ def test_model_without_references_answers_without_similar_photos(
         (tmp_path / name).symlink_to(model_dir / name)
     service = make_service(tmp_path, workers=1, limits=Limits())
     wait_until_ready(service)
-    with TestClient(make_app(service)) as client:
+    with TestClient(make_app(service), base_url=HERE) as client:
         response = client.post(f"{PREDICT}?similar=3", content=photo, headers=JPEG)
     assert response.status_code == 200
     assert response.json()["similar"] == []
@@ -146,7 +146,7 @@ def test_model_is_described(client: TestClient, model_dir: Path) -> None:
 def test_published_model_says_how_good_it_is(sample_run: Run) -> None:
     folder = Path(sample_run.summary["published"])
     service = make_service(folder, workers=1, limits=Limits())
-    found = TestClient(make_app(service)).get("/v1/model").json()
+    found = TestClient(make_app(service), base_url=HERE).get("/v1/model").json()
     metrics = sample_run.summary["metrics"]
     assert found["measured"]["accuracy"] == metrics["accuracy"]
     assert found["measured"]["photos"] == metrics["held_out_photos"]
@@ -266,6 +266,44 @@ def test_log_has_a_line_a_request_without_address_query_or_file_name(
 
 
 def test_log_can_be_turned_off(service: Service, logged: list[str]) -> None:
-    with TestClient(make_app(service, access_log=False)) as client:
+    with TestClient(make_app(service, access_log=False), base_url=HERE) as client:
         client.get("/healthz")
     assert logged == []
+
+
+@pytest.mark.parametrize(
+    ("host", "hosts", "known"),
+    [
+        ("localhost", (), True),
+        ("LOCALHOST.:8080", (), True),
+        ("me.localhost", (), True),
+        ("127.0.0.1:8080", (), True),
+        ("10.1.2.3", (), True),
+        ("[::1]:8080", (), True),
+        ("mushrooms.example.org", (), False),
+        ("mushrooms.example.org", ("Mushrooms.Example.org",), True),
+        ("mushrooms.example.org:443", ("mushrooms.example.org",), True),
+        ("evil.example", ("mushrooms.example.org",), False),
+        ("evil.example", ("*",), True),
+        ("localhost.evil.example", (), False),
+        ("127.0.0.1.evil.example", (), False),
+        ("2130706433", (), False),
+        ("[::1]evil.example", (), False),
+        ("", (), False),
+        ("<script>", (), False),
+    ],
+)
+def test_it_answers_under_names_that_it_goes_by(
+    service: Service, host: str, hosts: tuple[str, ...], known: bool
+) -> None:
+    with TestClient(make_app(service, hosts=hosts), base_url=HERE) as client:
+        for path in ("/", "/v1/model", "/openapi.json", "/nowhere/"):
+            answer = client.get(path, headers={"Host": host}, follow_redirects=False)
+            assert (answer.status_code != 421) == known
+            assert "evil" not in answer.text + str(answer.headers)
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            if not known:
+                assert answer.json()["reason"] == "unknown_host"
+        # Kubernetes asks by the pod's address, load balancers by what they like.
+        assert client.get("/healthz", headers={"Host": host}).status_code == 200
+        assert client.get("/readyz", headers={"Host": host}).status_code in (200, 503)
