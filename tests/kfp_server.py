@@ -99,6 +99,7 @@ class Kfp:
             headers), DROP or HTML.
         token: that requests must bring; empty: none.
         logs: text by the name of a pod.
+        kubernetes: what Kubernetes' API server, whose proxy leads to this one, has at its paths.
         gone_after: looks at a run after which no request is answered any more; 0: never.
         expires_after: looks after which the token counts no more; 0: never.
         absences: requests after the first look that go unanswered.
@@ -113,6 +114,7 @@ class Kfp:
     token: str = ""
     multi_user: bool = False
     logs: dict[str, str] = field(default_factory=dict)
+    kubernetes: dict[str, Any] = field(default_factory=dict)
     address: str = ""
     requests: list[tuple[str, str, dict[str, str], Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -383,6 +385,11 @@ def _handler(kfp: Kfp) -> type[BaseHTTPRequestHandler]:
                 return self.fail(fault)
             if kfp.token and self.headers.get("Authorization") != f"Bearer {kfp.token}":
                 return self.fail(401)
+            if parts.path in kfp.kubernetes:
+                found = kfp.kubernetes[parts.path]
+                kind = "text/plain" if isinstance(found, str) else "application/json"
+                body = found if isinstance(found, str) else json.dumps(found)
+                return self.reply(200, body.encode(), kind)
             if parts.path == "/k8s/pod/logs":
                 if query.get("podname") in kfp.logs:
                     return self.reply(200, kfp.logs[query["podname"]].encode(), "text/plain")

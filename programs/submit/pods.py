@@ -1,4 +1,8 @@
-"""What Kubernetes says of a run's pods, where it can be asked: why one waits, or why one ended."""
+"""What Kubernetes says, where it can be asked: why a pod waits or ended, and what is tried again.
+
+It is asked where no --host is given: then kubeconfig, or the pod that this runs in, leads to the
+cluster. Whatever goes wrong, a better message is lost and nothing else.
+"""
 
 import contextlib
 import re
@@ -9,6 +13,7 @@ from typing import Any
 from programs.run.display import STEPS
 from programs.submit.connection import TIMEOUT_S, Connection, plain
 
+DEFAULTS_OF_WORKFLOWS = "workflow-controller-configmap"
 MAIN = "main"  # Argo's name of the container with the step
 NODE_NAME = "workflows.argoproj.io/node-name"
 # A reason for which a container waits that passes by itself.
@@ -34,11 +39,7 @@ class Pod:
 
 
 def of_run(connection: Connection, run_id: str) -> list[Pod]:
-    """The pods of a run; none where Kubernetes cannot be asked.
-
-    It is asked where no --host is given: then kubeconfig, or the pod that this runs in, leads to
-    the cluster. Whatever goes wrong, a better message is lost and nothing else.
-    """
+    """The pods of a run; none where Kubernetes cannot be asked."""
     if connection.place.host:
         return []
     with contextlib.suppress(Exception):
@@ -64,6 +65,22 @@ def log_of(connection: Connection, pod: Pod, lines: int) -> str:
             )
         )
     return ""
+
+
+def retries_failures(connection: Connection) -> bool | None:
+    """Whether a step that fails is tried again; None where that cannot be seen.
+
+    KFP's defaults of workflows win over what a pipeline asks for; a stock KFP has OnError there.
+    """
+    if connection.place.host:
+        return None
+    with contextlib.suppress(Exception):
+        found = _core(connection).read_namespaced_config_map(
+            DEFAULTS_OF_WORKFLOWS, connection.place.namespace, _request_timeout=TIMEOUT_S
+        )
+        policy = re.search(r"retryPolicy: *(\w+)", (found.data or {}).get("workflowDefaults", ""))
+        return not policy or policy[1] != "OnError"
+    return None
 
 
 def _core(connection: Connection) -> Any:

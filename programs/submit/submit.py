@@ -24,7 +24,7 @@ from components.settings import ClusterOptions
 from programs.compile import scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
 from programs.run import options as run_options
-from programs.submit import follow, needs, request, server, target, upload
+from programs.submit import follow, needs, pods, request, server, target, upload
 from programs.submit.connection import Connection
 from programs.submit.request import Compiled, CompileOne
 
@@ -144,6 +144,11 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
             return 0
         connection = Connection(place)
         _warn_of_images(connection.address, gpu=arguments.gpu)
+        if pods.retries_failures(connection) is False:
+            warn(
+                "this KFP tries a step again where its pod is lost, not where it fails: "
+                "k8s/workflow-defaults.yaml changes that (docs/cluster.md)"
+            )
         for line in submission.needs:
             console.print(line, markup=False, soft_wrap=True)
         run_id = _send(connection, arguments, submission, console)

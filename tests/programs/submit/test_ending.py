@@ -10,7 +10,7 @@ import kfp_server_api
 import pytest
 from conftest import SHARED
 from kfp_server import Kfp, Look, pod_of, serve
-from submit_command import submit
+from submit_command import kubeconfig, submit
 
 from programs.submit import nodes, pods
 
@@ -274,6 +274,77 @@ def test_reason_of_a_pod_is_told(status: dict[str, Any], trouble: str) -> None:
     told = pods.of_kubernetes(pod(**status))
     assert (told.step, told.trouble) == ("retrain", trouble)
     assert told.failed == (status["phase"] == "Failed")
+
+
+PODS = "/api/v1/namespaces/kubeflow/pods"
+DEFAULTS = "/api/v1/namespaces/kubeflow/configmaps/workflow-controller-configmap"
+
+
+def plain_pod(**status: Any) -> dict[str, Any]:
+    import kubernetes
+
+    found: dict[str, Any] = kubernetes.client.ApiClient().sanitize_for_serialization(pod(**status))
+    return found
+
+
+def test_kubernetes_says_why_where_it_can_be_asked(kfp: Kfp, tmp_path: Path) -> None:
+    killed = ended(terminated={"reason": "OOMKilled", "exitCode": 137})
+    failed = plain_pod(phase="Failed", containerStatuses=[killed])
+    kfp.kubernetes = {
+        PODS: {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [failed]},
+        f"{PODS}/{failed['metadata']['name']}/log": f"step 50\nKilled\n{LAUNCHER}\n",
+    }
+    kfp.walk = [Look("FAILED", {**DONE, "retrain": "FAILED"})]
+    done = submit("", "--wait", "--poll_s", "0.1", **kubeconfig(kfp, tmp_path))
+    first, *rest = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert (
+        "step retrain failed: it was killed for memory (OOMKilled): give it more (--size" in first
+    )
+    assert [line.strip() for line in rest[:3]] == ["its log ends with:", "step 50", "Killed"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "warned"), [("OnError", True), ("Always", False), ("OnFailure", False)]
+)
+def test_kfp_that_does_not_try_failures_again_is_warned_of(
+    kfp: Kfp, tmp_path: Path, policy: str, warned: bool
+) -> None:
+    defaults = f"spec:\n  templateDefaults:\n    retryStrategy:\n      retryPolicy: {policy}\n"
+    kfp.kubernetes = {
+        DEFAULTS: {
+            "kind": "ConfigMap",
+            "apiVersion": "v1",
+            "metadata": {"name": "workflow-controller-configmap"},
+            "data": {"workflowDefaults": defaults},
+        }
+    }
+    done = submit("", **kubeconfig(kfp, tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert ("tries a step again where its pod is lost" in done.stderr) == warned
+
+
+def test_pod_that_does_not_begin_is_told_of_with_its_reason(
+    kfp: Kfp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rich.console import Console
+
+    from programs.submit import follow
+    from programs.submit.connection import Connection
+    from programs.submit.target import Place
+
+    said: list[str] = []
+    monkeypatch.setattr(follow, "PENDING_S", 0.0)
+    monkeypatch.setattr(follow.log, "info", lambda form, *words: said.append(form % words))
+    waiting = {**DONE, "retrain": "PENDING"}
+    kfp.walk = [Look("RUNNING", waiting)] * 4 + [Look("SUCCEEDED", DONE)]
+    run = kfp_server_api.V2beta1Run(run_id="1", display_name="run")
+    kfp.runs.append(run)
+    connection = Connection(Place(host=kfp.address))
+    follow.wait(connection, "1", Console(quiet=True), parts=1, poll_s=0.01)
+    assert len(said) == 1
+    assert said[0].startswith("step retrain has waited for its pod for more than two minutes: ")
+    assert "describe pods -l pipeline/runid=1" in said[0]
 
 
 @pytest.mark.parametrize(
