@@ -126,13 +126,12 @@ def test_parts_give_what_the_whole_gives(
         loops = 0 if parts == 1 else parts
         assert len(list(root.glob("*/for-loop-*/clean/cleaned"))) == loops
         found_hashes[parts] = {
-            name: hashlib.sha256(found(root, *name.split("/")).read_bytes()).hexdigest()
+            name: hashlib.sha256(found(root, name).read_bytes()).hexdigest()
             for name in (
-                *("curate/training/manifest.parquet", "curate/training/images-00000.tar"),
-                *("curate/demo/manifest.parquet", "curate/demo/images-00000.tar"),
-                *("curate/ledger/split.parquet", "retrain/model/head.npz"),
+                *("curate*/training/manifest.parquet", "curate*/training/images-00000.tar"),
+                *("curate*/demo/manifest.parquet", "curate*/demo/images-00000.tar"),
+                *("curate*/ledger/split.parquet", "retrain/model/head.npz"),
                 *("retrain/model/model.tflite", "evaluate/metrics"),
             )
         }
-    assert found_hashes[2] == found_hashes[1]
-    assert found_hashes[4] == found_hashes[1]
+    assert found_hashes[3] == found_hashes[1]

@@ -17,6 +17,7 @@ from components.common.store import storage
 
 LOG = "executor-logs"  # with the number of the try behind it
 LAST_STEP = "publish"
+DECISION = (LAST_STEP, "comparison")
 MAX_FILES = 50_000  # of a run
 MAX_LOG_BYTES = 16 * 1024 * 1024
 MAX_LINES, MAX_LINE = 12, 400  # of what a step said, and of one line of it in characters
@@ -84,7 +85,9 @@ def judge(listed: list[Artifact]) -> Outcome:
     for artifact in listed:
         if artifact.name.startswith(LOG):
             ends.setdefault(artifact.task, []).append(_end(artifact))
-    complete = None in ends.get(LAST_STEP, ())
+    # It decides before it publishes, and its log says so where the latter failed.
+    decided = any((entry.task, entry.name) == DECISION for entry in listed)
+    complete = decided and (None in ends.get(LAST_STEP, [None]))
     failed = []
     for step, tries in ends.items():
         # A try that failed before another one succeeded; of a loop's parts each counts, unless all

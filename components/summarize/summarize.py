@@ -18,7 +18,7 @@ from components.summarize import outcome
 STEP = "summarize"
 # What is read of the run's other artifacts, JSON of a few kilobytes each: step, artifact and kind.
 FIGURES = ("evaluate", "metrics", METRICS_KIND)
-DECISION = ("publish", "comparison", sealed.DECISION)
+DECISION = (*outcome.DECISION, sealed.DECISION)
 METRICS = "metrics"  # field of a decision with the model's figures
 MAX_BYTES = 4 * 1024 * 1024
 MAX_TEXT = 2000  # characters of a reason

@@ -5,7 +5,7 @@ import time
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.step import configure_logging, log
-from components.common.base.termination import end_cleanly_on_sigterm
+from components.common.base.termination import end_cleanly_on_signals
 from components.common.model.layout import DESCRIPTION
 from components.common.model.model_place import LATEST, POINTER_MAX_BYTES
 from components.common.store import storage
@@ -32,7 +32,7 @@ def is_published(place: str) -> bool:
 def main() -> None:
     """Look again and again: a run may publish its first model hours from now."""
     configure_logging()
-    end_cleanly_on_sigterm()
+    end_cleanly_on_signals()
     place = sys.argv[1]
     while True:
         try:

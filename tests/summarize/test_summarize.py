@@ -48,10 +48,9 @@ def a_run(folder: Path, logs: dict[str, str] | None = None) -> Path:
         logs: of steps by their names, in place of those of steps that came to their end; an empty
             one is of a step that left nothing.
     """
-    files = {
-        ("evaluate", "metrics"): json.dumps(METRICS),
-        ("publish", "comparison"): json.dumps(DECISION),
-    }
+    files = {("evaluate", "metrics"): json.dumps(METRICS)}
+    if (logs or {}).get("publish", "there"):
+        files["publish", "comparison"] = json.dumps(DECISION)
     for step in STEPS:
         log = (logs or {}).get(step, DONE.format(step=step))
         if log:
