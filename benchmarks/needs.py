@@ -97,8 +97,9 @@ def steps(photos: Path, work: Path, cache: Path) -> Iterator[tuple[str, Ran, Pat
     metrics = ("--metrics", work / "evaluate" / "metrics.json", "--min_accuracy", "0")
     yield made("publish", *inputs, *metrics, "--publish_dir", "OUT/published")
     yield made("summarize", "--state", "SUCCEEDED", "--output", "OUT/summary.md")
-    place = ("--logs", work, "--image", "example/image:1")
-    yield made("tensorboard", *place, "--output", "OUT/link.json")
+    (curves,) = (work / "retrain").rglob("curves.json")
+    outputs = ["--output", "OUT/link.json", "--page", "OUT/curves.html"]
+    yield made("tensorboard", "--logs", curves.parent, "--image", "example/image:1", *outputs)
 
 
 def size_of(folder: Path) -> int:

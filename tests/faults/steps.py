@@ -130,7 +130,9 @@ def _summarize(shop: Workshop) -> list[str]:
 
 
 def _tensorboard(shop: Workshop) -> list[str]:
-    return ["--logs", "s3://bucket/logs", "--image", "example/image:1", "--output", "link.json"]
+    (curves,) = (shop.made / "retrain").rglob("curves.json")
+    outputs = ("--output", "link.json", "--page", "curves.html")
+    return ["--logs", str(curves.parent), "--image", "example/image:1", *outputs]
 
 
 # In the order of the pipeline: each finds what it needs in what those before it made.

@@ -1,12 +1,18 @@
 """The source `sample`: rendered pictures of five species, for whoever has no photos yet."""
 
+import threading
 from collections.abc import Iterator
+from functools import partial
 
 from components.common.base.errors import InputError
+from components.common.base.worker_threads import cores
 from components.common.dataset.vocabulary import RENDERED
 from components.download.candidate import SAMPLES_PER_CLASS, Candidate, Query
 from components.download.sample.render import LABELS as LABELS
-from components.download.sample.render import render_class
+from components.download.sample.render import RenderedPhoto, render_class
+
+# More threads than cores would take Python's lock from one another.
+_drawing = threading.BoundedSemaphore(cores())
 
 
 def candidates(query: Query) -> Iterator[Candidate]:
@@ -23,5 +29,10 @@ def candidates(query: Query) -> Iterator[Candidate]:
             author="wild-mushrooms (rendered)",
             licence="CC0-1.0",
             flags=(RENDERED,),
-            read=picture.render,
+            read=partial(_drawn, picture),
         )
+
+
+def _drawn(picture: RenderedPhoto) -> bytes:
+    with _drawing:
+        return picture.render()

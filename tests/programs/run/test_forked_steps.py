@@ -1,0 +1,92 @@
+"""A step as a fork ends as a process of its own does, and leaves its parent as it was."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import run_captured
+
+# Runs one component by its source, as kfp.local hands it over, and tells what became of both.
+SCRIPT = """
+import builtins, json, logging, os, signal, sys, tempfile
+import kfp.dsl
+from components.common.base.step import configure_logging
+from components.common.base.termination import end_cleanly_on_signals
+from programs.run import forked_steps
+
+configure_logging()
+end_cleanly_on_signals()
+kept = tempfile.TemporaryDirectory()
+before = (os.getcwd(), list(sys.argv), dict(os.environ), builtins.print, os.getpid())
+given = json.dumps({"inputs": {}, "outputs": {"outputFile": sys.argv[2]}})
+words = ["sh", "-ec", "a script", open(sys.argv[1]).read()]
+words += ["--executor_input", given, "--function_to_execute", "work"]
+status = forked_steps.run(words, {"OF_THE_TASK": "yes"})
+assert before == (os.getcwd(), list(sys.argv), dict(os.environ), builtins.print, os.getpid())
+assert os.path.isdir(kept.name)
+print("status", status)
+"""
+HEAD = """
+import os, signal, sys, time
+from pathlib import Path
+from kfp import dsl
+from kfp.dsl import *
+from typing import *
+from components.common.base.errors import InputError
+from components.common.base.step import step, warn
+"""
+ENDINGS = {
+    "good": ("print('done'); print('to here', file=sys.stderr)", 0, ["done", "to here"]),
+    "environment": (
+        "print(os.environ['OF_THE_TASK'], os.environ['_KFP_RUNTIME'])",
+        0,
+        ["yes true"],
+    ),
+    "input": (
+        "step('bake')(lambda: (_ for _ in ()).throw(InputError('no flour')))()",
+        2,
+        ["bake: error: no flour"],
+    ),
+    "fault": ("{}['flour']", 1, ["Traceback", "KeyError: 'flour'"]),
+    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", -9, []),
+    "terminated before it is a step": ("os.kill(os.getpid(), signal.SIGTERM)", -15, []),
+    "terminated": (
+        "step('bake')(lambda: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(60)))()",
+        143,
+        ["stopped by SIGTERM"],
+    ),
+    "terminated in native code": (
+        "import hashlib; from components.common.base import termination as ending; "
+        "ending.GRACE_S = 0.2; "
+        "step('bake')(lambda: (os.kill(os.getpid(), signal.SIGTERM), "
+        "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)))()",
+        143,
+        ["stopped by SIGTERM"],
+    ),
+    "threads": (
+        "from threading import Thread; "
+        "Thread(target=lambda: (time.sleep(0.3), print('late'))).start()",
+        0,
+        ["late"],
+    ),
+    "word": ("sys.exit('a word')", 1, ["a word"]),
+    "bytes": ("os.write(1, b'\\xff\\n'); print('\\udcff')", 0, ["\ufffd", "\\udcff"]),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_ends_as_a_process_of_its_own_and_leaves_its_parent_as_it_was(
+    tmp_path: Path, ending: str
+) -> None:
+    code, status, said = ENDINGS[ending]
+    (tmp_path / "source.py").write_text(f"{HEAD}\ndef work() -> None:\n    {code}\n")
+    done = run_captured(
+        *(sys.executable, "-c", SCRIPT, str(tmp_path / "source.py"), str(tmp_path / "out.json"))
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"status {status}"
+    assert all(words in done.stdout for words in said), done.stdout
+    assert done.stderr == ""
+    if ending == "good":
+        assert json.loads((tmp_path / "out.json").read_text()) == {}
