@@ -193,7 +193,7 @@ class Kfp:
                     self._check_model(model.openapi_types[names[key]], entry, f"{where}.{key}")
             for key in REQUIRED.get(kind, ()):
                 self._expect(bool(value.get(key)), f"{where} lacks {key}")
-            api.ApiClient().deserialize(_Answer(json.dumps(value)), kind)
+            api.ApiClient().deserialize(Answer(json.dumps(value)), kind)
 
     def _expect(self, true: bool, otherwise: str) -> None:
         if not true:
@@ -301,7 +301,7 @@ class Kfp:
         look = self.walk[min(self.looks, len(self.walk) - 1)]
         self.looks += 1
         if look.recorded:
-            told = _Answer(json.dumps({**json.loads(look.recorded.read_text()), "run_id": run_id}))
+            told = Answer(json.dumps({**json.loads(look.recorded.read_text()), "run_id": run_id}))
             return api.ApiClient().deserialize(told, "V2beta1Run")
         run.state = look.state
         run.error = api.GoogleRpcStatus(code=13, message=look.error) if look.error else None
@@ -346,7 +346,7 @@ def pod_of(name: str, tasks: Mapping[str, str]) -> str:
     return f"{WORKFLOW}-metadata-0-2-retry-system-container-impl-{list(tasks).index(name)}3"
 
 
-class _Answer:
+class Answer:
     """What the generated code deserializes."""
 
     def __init__(self, data: str) -> None:

@@ -5,7 +5,6 @@ steps' logs count, which KFP keeps as the artifact `executor-logs` of each task,
 failed. A step that was taken from the cache has left nothing here.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from components.common.base.errors import InputError
+from components.common.base.step import DONE_LINE, ERROR_LINE
 from components.common.store import storage
 
 LOG = "executor-logs"  # with the number of the try behind it
@@ -21,8 +21,6 @@ DECISION = (LAST_STEP, "comparison")
 MAX_FILES = 50_000  # of a run
 MAX_LOG_BYTES = 16 * 1024 * 1024
 MAX_LINES, MAX_LINE = 12, 400  # of what a step said, and of one line of it in characters
-_DONE = re.compile(r"^\w+: done after [\d.]+ s$", re.MULTILINE)
-_ERROR = re.compile(r"^\w+: error: ", re.MULTILINE)
 
 
 class Artifact(NamedTuple):
@@ -103,8 +101,8 @@ def _end(log: Artifact) -> Failed | None:
         text = storage.read_place(log.place, max_bytes=MAX_LOG_BYTES).decode(errors="replace")
     except InputError as error:  # too long to be read here
         return Failed(log.task, (str(error),))
-    if _DONE.search(text):
+    if DONE_LINE.search(text):
         return None
-    errors = list(_ERROR.finditer(text))
+    errors = list(ERROR_LINE.finditer(text))
     lines = text[errors[-1].start() :].splitlines()[:MAX_LINES] if errors else text.splitlines()
     return Failed(log.task, tuple(line[:MAX_LINE] for line in lines[-MAX_LINES:]))

@@ -14,8 +14,8 @@ from components.tensorboard import curves
 
 # Keys of the secret that KFP keeps its object store's credentials in, and boto3's variables.
 SECRET_KEYS = {"accesskey": "AWS_ACCESS_KEY_ID", "secretkey": "AWS_SECRET_ACCESS_KEY"}
-# The viewer lives in the namespace of the run, whose quota may ask every pod for limits.
 LIVE = "kubectl -n kubeflow port-forward service/wild-mushrooms-tensorboard 6006"
+# The viewer lives in the namespace of the run, whose quota may ask every pod for limits.
 RESOURCES = {
     "requests": {"cpu": "100m", "memory": "256Mi"},
     "limits": {"cpu": "1", "memory": "1Gi"},

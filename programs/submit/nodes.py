@@ -26,8 +26,13 @@ def tasks_of(run: Any) -> Sequence[Any]:
 
 
 def name_of(task: Any) -> str:
-    """A task's name as steps are named here: KFP writes dashes for our underscores."""
-    name = str(task.display_name or "").replace("-", "_")
+    """A task's name as steps are named here."""
+    return own_name(str(task.display_name or ""))
+
+
+def own_name(name: str) -> str:
+    """A name of KFP's as steps are named here: it writes dashes for our underscores."""
+    name = name.replace("-", "_")
     stem = name.removesuffix(_DRIVER)
     return _STEP_OF_PART.get(stem, stem) + name[len(stem) :]
 

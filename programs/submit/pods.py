@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from programs.run.display import STEPS
+from programs.submit import nodes
 from programs.submit.connection import TIMEOUT_S, Connection, plain
 
 DEFAULTS_OF_WORKFLOWS = "workflow-controller-configmap"
@@ -105,11 +105,11 @@ def of_kubernetes(pod: Any) -> Pod:
 
 def step_of_node(path: str) -> str:
     """The step in the name of an Argo node, wild-x.root.exit-handler-1.retrain(0).executor(0)."""
-    names = [re.sub(r"\(.*", "", name).replace("-", "_") for name in path.split(".")]
+    names = [nodes.own_name(re.sub(r"\(.*", "", name)) for name in path.split(".")]
     driver = names[-1].endswith("_driver")
     for name in reversed(names):
-        step = name.removesuffix("_driver").replace("curate_parts", "curate")
-        if step in (*STEPS, "summarize"):
+        step = name.removesuffix("_driver")
+        if step in nodes.OWN_NAMES:
             return f"{step}_driver" if driver else step
     return names[-1]
 

@@ -11,6 +11,7 @@ import functools
 import json
 import logging
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -30,6 +31,11 @@ from components.common.base.wording import counted, harmless
 EVENTS_VARIABLE = "MUSHROOM_EVENTS"
 LOG_INTERVAL_S = 30.0
 DISPLAY_INTERVAL_S = 0.2
+
+# How a step's log is read again: its last line where it came to its end, as `step` writes it, and
+# what the line begins with that says why it failed, as `fail` does.
+DONE_LINE = re.compile(r"^\w+: done after [\d.]+ s$", re.MULTILINE)
+ERROR_LINE = re.compile(r"^\w+: error: ", re.MULTILINE)
 
 log = logging.getLogger("components")
 
@@ -120,22 +126,12 @@ def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             seconds = time.monotonic() - started
             emit("finished", step=name, seconds=round(seconds, 3))
             if in_executor:
-                log.info("%s%.1f s", done_mark(name), seconds)
+                log.info("%s: done after %.1f s", name, seconds)
             return result
 
         return wrapper
 
     return decorate
-
-
-def done_mark(name: str) -> str:
-    """What the last line of a step's log begins with where it came to its end."""
-    return f"{name}: done after "
-
-
-def error_mark(name: str) -> str:
-    """What the line of a step's log begins with that says why it failed."""
-    return f"{name}: error: "
 
 
 def explain(error: BaseException) -> InputError | WorkError | None:
@@ -172,7 +168,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def fail(error: InputError | WorkError, name: str) -> NoReturn:
     """Print the message and leave with the error's exit status."""
-    print(f"{error_mark(name)}{harmless(str(error))}", file=sys.stderr, flush=True)
+    print(f"{name}: error: {harmless(str(error))}", file=sys.stderr, flush=True)
     raise SystemExit(error.exit_status)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import kfp_server_api
 import pytest
 from conftest import SHARED
-from kfp_server import Kfp, Look, pod_of, serve
+from kfp_server import Answer, Kfp, Look, pod_of, serve
 from submit_command import kubeconfig, submit
 
 from programs.submit import nodes, pods
@@ -154,13 +154,6 @@ def test_log_of_a_real_run_is_asked_for_by_the_pod_of_the_failed_step(
     kfp.logs = {pod: f"{nodes.name_of(step)}: error: what it said\n{LAUNCHER}\n"}
     done = waited(kfp, Look.of(recorded / f"{name}.json"))
     assert done.stderr.splitlines()[1].strip() == f"{nodes.name_of(step)}: error: what it said"
-
-
-class Answer:
-    """What the generated code deserializes."""
-
-    def __init__(self, data: str) -> None:
-        self.data = data
 
 
 def pod(**status: Any) -> Any:
