@@ -1,61 +1,27 @@
 """A real cluster: that of KUBECONFIG, and only where MUSHROOM_TEST_CLUSTER=1 says that it may be.
 
-What runs there runs in a namespace of its own, which enforces the restricted pod security standard
-and is deleted afterwards; everything else is asked of the API server as a dry run.
+Runs go through KFP where it is installed, under names of their own. Whatever else is made runs in
+a namespace of its own, which is deleted afterwards. What others would notice, the store taken away
+for a minute, is done only where MUSHROOM_TEST_CLUSTER_DISTURB=1 says so as well, and is undone
+whatever happens. At the end there is a table: scenario, seconds, verdict, what was measured.
 """
 
-import json
+import contextlib
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 import yaml
-from k8s_manifests import KUBECTL, Manifest
+from cluster.kube import KFP_NAMESPACE, Cluster, Store, Way, ready
+from cluster.photo_site import PhotoSite
+from cluster.runs import Kfp
+from k8s_manifests import KUBECTL
 
-CALL_S = 120.0
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A cluster, and the namespace that is ours for the time of the tests."""
-
-    namespace: str
-
-    def call(self, *arguments: str, text: str = "", timeout_s: float = CALL_S) -> str:
-        """The output of a kubectl command."""
-        done = subprocess.run(
-            [KUBECTL, *arguments],
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
-        return done.stdout
-
-    def has(self, kind: str, name: str) -> bool:
-        return bool(self.call("get", kind, name, "--ignore-not-found", "--output=name"))
-
-    def dry_run(self, *manifests: Manifest) -> None:
-        """Let the API server judge, and keep nothing."""
-        self.call("apply", "--dry-run=server", "--filename=-", text=yaml.safe_dump_all(manifests))
-
-    def apply(self, *manifests: Manifest) -> None:
-        """Make things, in our namespace."""
-        for one in manifests:
-            one["metadata"]["namespace"] = self.namespace
-        self.call("apply", "--filename=-", text=yaml.safe_dump_all(manifests))
-
-    def in_ours(self, *arguments: str, timeout_s: float = CALL_S) -> str:
-        return self.call("--namespace", self.namespace, *arguments, timeout_s=timeout_s)
-
-    def get(self, kind: str, name: str) -> Any:
-        return json.loads(self.in_ours("get", kind, name, "--output=json"))
+STARTED_S = 900  # images of several GB may have to be pulled first
+_rows: dict[str, tuple[str, float, str, str]] = {}
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +34,8 @@ def cluster() -> Iterator[Cluster]:
     _check_cluster()
     made = Cluster(f"wild-mushrooms-test-{secrets.token_hex(3)}")
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+    # As a profile's namespace, whose pods KFP's store lets in.
+    labels["app.kubernetes.io/part-of"] = "kubeflow-profile"
     namespace = {"name": made.namespace, "labels": labels}
     made.call(
         "apply",
@@ -89,3 +57,63 @@ def _check_cluster() -> None:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
         pytest.exit(f"the cluster of KUBECONFIG cannot be used: {last}", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def kfp(cluster: Cluster) -> Iterator[Kfp]:
+    """Kubeflow Pipelines, by ways to its page and its store; its runs' names end like ours."""
+    if not cluster.has("service", "ml-pipeline-ui", KFP_NAMESPACE):
+        pytest.skip(f"no Kubeflow Pipelines in {KFP_NAMESPACE}: install it first (docs/cluster.md)")
+    with contextlib.ExitStack() as stack:
+        page = stack.enter_context(Way("ml-pipeline-ui", 80))
+        way = stack.enter_context(Way("seaweedfs", 9000))
+        store = Store(cluster, way, cluster.store_keys())
+        yield Kfp(cluster, page.address, store, cluster.namespace.removeprefix("wild-mushrooms-"))
+
+
+@pytest.fixture(scope="session")
+def site(cluster: Cluster) -> Iterator[PhotoSite]:
+    """A server with photos in the cluster, which pods of ours in KFP's namespace may reach."""
+    made = PhotoSite(cluster)
+    opening = made.opening()
+    cluster.apply(*made.manifests())
+    ready(cluster, "deployment/photos", STARTED_S)
+    cluster.call("apply", "--filename=-", text=yaml.safe_dump(opening))
+    try:
+        with Way("photos", 80, cluster.namespace) as way:
+            made.address = way.address
+            yield made
+    finally:
+        cluster.call(
+            *("--namespace", KFP_NAMESPACE, "delete", "networkpolicy", opening["metadata"]["name"])
+        )
+
+
+@pytest.fixture
+def disturbing() -> None:
+    """Asked for by tests of which others in the cluster would notice something."""
+    if os.environ.get("MUSHROOM_TEST_CLUSTER_DISTURB") != "1":
+        pytest.skip(
+            "NOT TRIED: set MUSHROOM_TEST_CLUSTER_DISTURB=1 where nobody minds that KFP's store is "
+            "away for a minute"
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    if report.when == "call" or report.skipped or (report.failed and report.when == "setup"):
+        name = item.name.removeprefix("test_").replace("_", " ")
+        measured = ", ".join(str(value) for key, value in item.user_properties if key == "measured")
+        why = str(report.longrepr[2]) if report.skipped and report.longrepr else ""
+        why = why.removeprefix("Skipped: ")[:100]
+        _rows[item.nodeid] = (name, report.duration, report.outcome, measured or why)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not _rows or os.environ.get("MUSHROOM_TEST_CLUSTER") != "1":
+        return
+    terminalreporter.section("scenarios")
+    for name, seconds, outcome, measured in _rows.values():
+        terminalreporter.write_line(f"{outcome:8} {seconds:6.0f} s  {name}  {measured}".rstrip())
