@@ -6,6 +6,7 @@ Only a frozen graph (.pb) needs TensorFlow, which is imported here and nowhere e
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ LABELS_MAX_BYTES = 1024 * 1024
 LABELS_FILE = "retrained_labels.txt"
 LITERT_SUFFIXES = (".tflite", ".lite")
 MAX_SIDE = 4096  # pixels of the network's input
+# Of a frozen graph; InceptionV3 has 1,000 nodes in a chain of 200. TensorFlow goes along a chain by
+# calls within calls, for which its stack has an end.
+MAX_NODES, MAX_CHAIN = 50_000, 5_000
+MAX_VALUES = 2**26  # of one tensor; InceptionV3 has 1.4 million of a photo
+MAX_ALL_VALUES = 2**28  # of all tensors together, most of which TensorFlow frees as it goes
 SHOWN_NAMES = 5
 MESSAGE_MAX = 500  # characters of TensorFlow's own words
 
@@ -118,7 +124,7 @@ class Graph:
         if path.suffix.lower() in LITERT_SUFFIXES:
             self._run = _litert(path, *names, threads, preprocessing)
         else:
-            self._run = _frozen(path, *names)
+            self._run = _frozen(path, *names, preprocessing)
         # Once on nothing: what does not fit is told before the first photo is read.
         self(np.zeros((1, preprocessing.height, preprocessing.width, 3), np.float32))
 
@@ -216,7 +222,7 @@ def _litert(
     return lambda batch: runner(**{input_layer: batch})[output_layer]
 
 
-def _frozen(path: Path, input_layer: str, output_layer: str) -> Run:
+def _frozen(path: Path, input_layer: str, output_layer: str, preprocessing: Preprocessing) -> Run:
     tf = _tensorflow()
     definition = tf.compat.v1.GraphDef()
     try:
@@ -232,21 +238,28 @@ def _frozen(path: Path, input_layer: str, output_layer: str) -> Run:
                 f"there is no {name!r} in {path} (--{option}_layer): its inputs are "
                 f"{_some(inputs)}, and its last node is {_some(list(nodes)[-1:])}"
             )
-    needed = _needed(nodes, names[1])
+    needed = _needed(nodes, *names)
     _check_nodes(path, [nodes[name] for name in needed], names)
+    _check_chain(path, {name: nodes[name] for name in needed})
     # Only what the output needs: graphs of retrain.py also hold nodes for its training.
     small = tf.compat.v1.GraphDef(versions=definition.versions)
-    small.node.extend(node for node in definition.node if node.name in needed)
+    small.node.extend(node for node in definition.node if node.name in needed - {names[0]})
+    _take_defaults(small)
+    _check_photo(path, nodes[names[0]], preprocessing)
+    height, width = preprocessing.height, preprocessing.width
     try:
         with tf.Graph().as_default() as graph:
-            tf.import_graph_def(small, name="")
+            # One photo of a known size: TensorFlow then infers what becomes of it.
+            photo = tf.compat.v1.placeholder(tf.float32, (1, height, width, 3))
+            tf.import_graph_def(small, {names[0]: photo}, name="")
         session = tf.compat.v1.Session(graph=graph)
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise InputError(
-            f"{path} is no graph that can be loaded: {str(error)[:MESSAGE_MAX]}"
+            f"{path} cannot be loaded, or does not take {height} x {width} pixels "
+            f"(--input_height, --input_width): {str(error)[:MESSAGE_MAX]}"
         ) from error
     _check_sizes(path, graph)
-    return lambda batch: session.run(f"{names[1]}:0", {f"{names[0]}:0": batch})
+    return lambda batch: session.run(f"{names[1]}:0", {photo: batch})
 
 
 def _tensorflow() -> Any:
@@ -263,8 +276,8 @@ def _tensorflow() -> Any:
     return tf
 
 
-def _needed(nodes: dict[str, Any], output: str) -> set[str]:
-    """Names of the nodes that an output is computed from, and its own."""
+def _needed(nodes: dict[str, Any], given: str, output: str) -> set[str]:
+    """Names of the nodes that an output is computed from, its own, and what is given among them."""
     needed: set[str] = set()
     waiting = [output]
     while waiting:
@@ -272,32 +285,92 @@ def _needed(nodes: dict[str, Any], output: str) -> set[str]:
         if name in needed or name not in nodes:
             continue
         needed.add(name)
-        waiting += [source.removeprefix("^").partition(":")[0] for source in nodes[name].input]
+        if name == given:
+            continue
+        waiting += map(_source, nodes[name].input)
     return needed
+
+
+def _source(place: str) -> str:
+    """The node that an input comes from: `^name` waits for it, `name:1` is its second output."""
+    return place.removeprefix("^").partition(":")[0]
 
 
 def _check_nodes(path: Path, nodes: Iterable[Any], names: list[str]) -> None:
     operations = {node.name: node.op for node in nodes}
+    if len(operations) > MAX_NODES:
+        raise InputError(f"{path} has {len(operations)} nodes: expected at most {MAX_NODES}")
     harmful = sorted(set(operations.values()) - HARMLESS)
     if harmful:
         raise InputError(
             f"{path} holds operations that a classifier of photos does not need, and was not run: "
             f"{_some(harmful)}"
         )
+    if names[0] == names[1]:
+        raise InputError(f"--input_layer and --output_layer are both {names[0]!r:.80}")
     if names[0] not in operations:
         raise InputError(f"{path}: {names[1]!r} does not depend on {names[0]!r} (--input_layer)")
 
 
+def _take_defaults(definition: Any) -> None:
+    """Let placeholders that nobody fills be their defaults: retrain.py's has a size of its own."""
+    for node in definition.node:
+        if node.op == "PlaceholderWithDefault":
+            node.op = "Identity"
+            node.attr["T"].CopyFrom(node.attr["dtype"])
+            del node.attr["dtype"], node.attr["shape"]
+
+
+def _check_photo(path: Path, given: Any, preprocessing: Preprocessing) -> None:
+    """Raise `InputError` where the input says itself that it takes other sizes."""
+    dimensions = [dimension.size for dimension in given.attr["shape"].shape.dim]
+    wanted = (1, preprocessing.height, preprocessing.width, 3)
+    fits = len(dimensions) == len(wanted) and all(
+        size in (-1, wish) for size, wish in zip(dimensions, wanted, strict=True)
+    )
+    if dimensions and not fits:
+        raise InputError(
+            f"{path} does not take {wanted[1]} x {wanted[2]} pixels (--input_height, "
+            f"--input_width): the shape of {given.name!r:.80} is {dimensions}"
+        )
+
+
+def _check_chain(path: Path, nodes: dict[str, Any]) -> None:
+    """Raise `InputError` where nodes depend on themselves, or on each other in too long a chain."""
+    sources = {
+        name: {_source(place) for place in node.input} & set(nodes) for name, node in nodes.items()
+    }
+    try:
+        ordered = list(TopologicalSorter(sources).static_order())
+    except CycleError as error:
+        raise InputError(f"{path}: {error.args[1][0]!r:.80} depends on itself") from error
+    length: dict[str, int] = {}
+    for name in ordered:
+        length[name] = 1 + max((length[source] for source in sources[name]), default=0)
+    longest = max(length.values())
+    if longest > MAX_CHAIN:
+        raise InputError(
+            f"{path} was not run: {longest} nodes follow each other, and at most {MAX_CHAIN} are "
+            "expected"
+        )
+
+
 def _check_sizes(path: Path, graph: Any) -> None:
-    """Raise `InputError` where a tensor is known to become far larger than a photo's features."""
+    """Raise `InputError` where tensors become far larger than a photo's features, or may."""
+    together = 0
     for operation in graph.get_operations():
         for output in operation.outputs:
-            shape = output.shape.as_list() if output.shape.rank is not None else []
-            values = math.prod(size for size in shape if size is not None)
-            if values > backbone.MAX_VALUES:
+            if not output.shape.is_fully_defined():
                 raise InputError(
-                    f"{path} was not run: {operation.name!r:.80} makes {values} values, and at "
-                    f"most {backbone.MAX_VALUES} are expected"
+                    f"{path} was not run: how much {operation.name!r:.80} makes is known only when "
+                    "it runs; expected a graph whose sizes follow from that of the photo"
+                )
+            values = math.prod(output.shape.as_list())
+            together += values
+            if values > MAX_VALUES or together > MAX_ALL_VALUES:
+                raise InputError(
+                    f"{path} was not run: up to {operation.name!r:.80} it makes {together} values; "
+                    f"expected at most {MAX_VALUES} at once and {MAX_ALL_VALUES} together"
                 )
 
 

@@ -116,6 +116,126 @@ def test_graph_that_reads_files_is_not_run(tmp_path: Path) -> None:
         load(path)
 
 
+def of_runtime_size(grow: str) -> Callable[[object, object], object]:
+    """Something that grows by as much as the photo says."""
+
+    def build(tf: object, given: object) -> object:
+        size = tf.cast(tf.reduce_max(given) * 0 + 28000, tf.int32)  # type: ignore[attr-defined]
+        grown = eval(grow, {"tf": tf, "x": given, "size": size})
+        return of_means(tf, tf.reshape(tf.reduce_mean(grown), (1, 1)))  # type: ignore[attr-defined]
+
+    return build
+
+
+@pytest.mark.parametrize(
+    "grow",
+    [
+        "tf.fill(tf.stack([size, size]), 1.0)",
+        "tf.tile(tf.reshape(x, [1, -1]), tf.stack([size, 1]))",
+        "tf.compat.v1.image.resize_bilinear(x, tf.stack([size, size]))",
+        "tf.pad(x, tf.fill([4, 2], size))",
+        "tf.pad(x, tf.fill([4, 2], size - 28005))",  # cuts, where others grow
+        "tf.reshape(x, tf.stack([size - 28001, -1]))",
+        "tf.reshape(x, [-1, 1])[:size] * tf.reshape(x, [1, -1])[:, :size]",
+    ],
+)
+def test_graph_whose_sizes_are_known_only_when_it_runs_is_not_run(
+    tmp_path: Path, grow: str
+) -> None:
+    path = small_graph(tmp_path / "graph.pb", of_runtime_size(grow))
+    with pytest.raises(InputError, match="is known only when it runs"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "grow",
+    [
+        "tf.fill([9000, 9000], tf.reduce_max(x))",
+        "tf.add_n([tf.fill([8192, 8000], tf.reduce_max(x)) + i for i in range(6)])",
+    ],
+)
+def test_graph_that_makes_far_too_much_is_not_run(tmp_path: Path, grow: str) -> None:
+    path = small_graph(tmp_path / "graph.pb", of_runtime_size(grow))
+    with pytest.raises(InputError, match=r"was not run: up to .* it makes \d+ values"):
+        load(path)
+
+
+def test_sizes_that_follow_from_the_photo_s_are_no_obstacle(tmp_path: Path) -> None:
+    """As Keras flattens: the shape is asked for, taken apart and put together again."""
+
+    def flattened(tf: object, given: object) -> object:
+        batch = tf.shape(given)[0]  # type: ignore[attr-defined]
+        flat = tf.reshape(given, tf.stack([batch, 192]))  # type: ignore[attr-defined]
+        larger = tf.compat.v1.image.resize_bilinear(  # type: ignore[attr-defined]
+            given,
+            tf.shape(given)[1:3] * 2,  # type: ignore[attr-defined]
+        )
+        mean = tf.reduce_mean(flat, [0, 1]) + 0 * tf.reduce_mean(larger, [0, 1, 2, 3])  # type: ignore[attr-defined]
+        return of_means(tf, tf.reshape(mean, (1, 1)))  # type: ignore[attr-defined]
+
+    graph = load(small_graph(tmp_path / "graph.pb", flattened))
+    assert graph(np.full((1, 8, 8, 3), 0.25, np.float32)).probabilities[0] == pytest.approx(0.25)
+
+
+def test_graph_of_retrain_s_first_architecture_is_taken_up_from_its_input(tmp_path: Path) -> None:
+    """A decoder lies before `Mul`, and before the head a placeholder that has a default."""
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as graph:
+        contents = tf.compat.v1.placeholder(tf.string, (), name="DecodeJpeg/contents")
+        decoded = tf.cast(tf.io.decode_jpeg(contents, channels=3), tf.float32)
+        sized = tf.compat.v1.image.resize_bilinear(tf.expand_dims(decoded, 0), [8, 8])
+        scaled = tf.multiply(tf.reshape(sized, (1, 8, 8, 3)), 1 / 128, name="Mul")
+        features = tf.reduce_mean(scaled, [1, 2])
+        given = tf.compat.v1.placeholder_with_default(features, [None, 3], name="Bottleneck")
+        tf.nn.softmax(
+            tf.matmul(given, tf.constant([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])), name="final_result"
+        )
+    path = tmp_path / "graph.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    (tmp_path / "retrained_labels.txt").write_text("red\ngreen\n")
+    loaded = Graph(
+        path,
+        None,
+        Preprocessing(height=8, width=8),
+        input_layer="Mul",
+        output_layer="final_result",
+    )
+    red = np.zeros((1, 8, 8, 3), np.float32)
+    red[..., 0] = 1
+    first, second = loaded(red).probabilities
+    assert first == pytest.approx(np.e / (1 + np.e))
+    assert first + second == pytest.approx(1)
+
+
+def chained(path: Path, links: int, *, closed: bool = False) -> Path:
+    """A graph in which so many nodes that do nothing follow each other."""
+    import tensorflow as tf
+
+    definition = tf.compat.v1.GraphDef.FromString(small_graph(path, of_means).read_bytes())
+    (last,) = (node for node in definition.node if node.name == "final_result")
+    before = last.input[0]
+    for number in range(links):
+        loops = closed and number == 0
+        node = definition.node.add(name=f"link{number}", op="Mul" if loops else "Identity")
+        node.input.extend([before, f"link{links - 1}"] if loops else [before])
+        node.attr["T"].type = tf.float32.as_datatype_enum
+        before = node.name
+    last.input[0] = before
+    path.write_bytes(definition.SerializeToString())
+    return path
+
+
+def test_chains_without_end_are_not_run(tmp_path: Path) -> None:
+    assert load(chained(tmp_path / "graph.pb", 300))
+    with pytest.raises(InputError, match=r"60\d\d\d nodes: expected at most 50000"):
+        load(chained(tmp_path / "graph.pb", 60_000))
+    with pytest.raises(InputError, match=r"300\d\d nodes follow each other, and at most 5000"):
+        load(chained(tmp_path / "graph.pb", 30_000))
+    with pytest.raises(InputError, match=r"'link\d+' depends on itself"):
+        load(chained(tmp_path / "graph.pb", 3, closed=True))
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -123,7 +243,7 @@ def test_graph_that_reads_files_is_not_run(tmp_path: Path) -> None:
         ({"height": 9}, r"does not take 9 x 8 pixels"),
         ({"height": 0}, r"--input_height is 0"),
         ({"std": 0}, r"--input_std not 0"),
-        ({"output_layer": "input"}, r"gives 192 numbers"),
+        ({"output_layer": "input"}, r"--input_layer and --output_layer are both 'input'"),
     ],
 )
 def test_what_does_not_fit_is_told(
