@@ -238,6 +238,7 @@ def execute(request_file: Path) -> None:
     end_with_parent(request)
     if request.runner == containers.NAME:
         runner = local.DockerRunner(**containers.run_arguments(request))
+        containers.use(request)
     else:
         runner = local.SubprocessRunner(use_venv=False)
         forked_steps.use()

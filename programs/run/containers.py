@@ -2,8 +2,9 @@
 
 import contextlib
 import dataclasses
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ RUN_LABEL = "wild-mushrooms.run"
 # What the object stores' clients and the fetcher go by; no file among them but the credentials.
 _PASSED_ON = ("AWS_", "STORAGE_EMULATOR_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _GOOGLE_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
+# In the command that kfp.local makes for a step; the one that fetches weights the image has not.
+_FUNCTION, _INPUT, _FETCHES_WEIGHTS = "--function_to_execute", "--executor_input", "bottleneck"
 # What a step may take of this machine, whatever a stranger's file makes of it. Memory: as much as
 # on a cluster, and no more than four fifths of what there is.
 STEP_MEMORY_BYTES = 14 * 10**9
@@ -53,8 +56,8 @@ def run_arguments(request: Request) -> dict[str, Any]:
     """Arguments of `docker run` for every step of a run, as kfp.local.DockerRunner takes them.
 
     A container sees the run's folder, the cache, and what the options name, each under its own
-    path; it runs as whoever started the run, can write nowhere else, and has a network only where
-    photos or models are outside this machine.
+    path; it runs as whoever started the run, can write nowhere else, and has no network, but for
+    what `use` gives single steps.
     """
     # Docker would make the folder as root.
     (request.run_dir / "artifacts").mkdir(exist_ok=True)
@@ -73,11 +76,45 @@ def run_arguments(request: Request) -> dict[str, Any]:
         "memswap_limit": _memory_bytes(),  # together with memory: no swap beside it
         "nano_cpus": cores() * 10**9,
         "pids_limit": PIDS,
-        "network_mode": "bridge" if _needs_network(request) else "none",
+        "network_mode": "none",
         "labels": {RUN_LABEL: str(request.run_dir)},
-        "environment": {EVENTS_VARIABLE: str(events), **_environment(request)},
+        "environment": {EVENTS_VARIABLE: str(events)},
         "mounts": _mounts(request),
     }
+
+
+def use(request: Request) -> None:
+    """Let kfp.local's DockerRunner give a network, and the stores' keys, to steps that need them.
+
+    By itself it gives all steps the same.
+    """
+    from kfp.local import docker_task_handler
+
+    start = docker_task_handler.run_docker_container
+
+    def run(*, command: Sequence[str], **arguments: Any) -> int:
+        if needs_network(request, command):
+            arguments |= {
+                "network_mode": "bridge",
+                "environment": {**arguments["environment"], **_stores()},
+                "mounts": [*arguments["mounts"], *_credentials()],
+            }
+        return int(start(command=command, **arguments))
+
+    docker_task_handler.run_docker_container = run
+
+
+def needs_network(request: Request, command: Sequence[str]) -> bool:
+    """Whether a step reaches the internet or a store.
+
+    Args:
+        request: the run.
+        command: of the step's container, as kfp.local makes it: the executor and what it is told.
+    """
+    if command[command.index(_FUNCTION) + 1] == _FETCHES_WEIGHTS and _is_online(request.arguments):
+        return True
+    told = json.loads(command[command.index(_INPUT) + 1])
+    return _is_online(told.get("inputs", {}).get("parameterValues", {}))
 
 
 def _memory_bytes() -> int:
@@ -116,16 +153,15 @@ def _client() -> Iterator["docker.DockerClient"]:
         yield client
 
 
-def _needs_network(request: Request) -> bool:
-    arguments = request.arguments
-    places = (arguments[name] for name in PLACES)
-    offline = OFFLINE.issuperset(named(arguments["source"]))
-    return not offline or any(storage.is_uri(place) for place in places)
+def _is_online(parameters: Mapping[str, Any]) -> bool:
+    """Whether parameters, of a run or a step, name a service or a place in a store."""
+    texts = (value for value in parameters.values() if isinstance(value, str))
+    sources = named(parameters["source"]) if "source" in parameters else []
+    return not OFFLINE.issuperset(sources) or any(map(storage.is_uri, texts))
 
 
-def _environment(request: Request) -> dict[str, str]:
-    if not _needs_network(request):
-        return {}
+def _stores() -> dict[str, str]:
+    """The variables that the stores' clients and the fetcher go by."""
     names = (name for name in os.environ if name.upper().startswith(_PASSED_ON))
     passed = {name: os.environ[name] for name in names}
     if credentials := os.environ.get(_GOOGLE_CREDENTIALS):
@@ -133,11 +169,14 @@ def _environment(request: Request) -> dict[str, str]:
     return passed
 
 
+def _credentials() -> list[Mount]:
+    file = os.environ.get(_GOOGLE_CREDENTIALS)
+    return [Mount(file, file, type="bind", read_only=True)] if file else []
+
+
 def _mounts(request: Request) -> list[Mount]:
     # What is read, if given: a file is mounted alone, a folder whole, of a pattern its folder.
     read = {_before_pattern(place) for place in _places(request, "read")}
-    if credentials := _environment(request).get(_GOOGLE_CREDENTIALS):
-        read.add(credentials)
     written = {str(request.run_dir), *_places(request, "written")}
     mounts = {}
     for place in sorted(written):

@@ -1,5 +1,6 @@
 """What a run in containers asks of Docker; tests/containers has the real thing."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,15 @@ from typing import Any
 import pytest
 from conftest import ROOT, run_captured
 
+from components.bottleneck.component import bottleneck
+from components.clean.component import clean
 from components.common.base.worker_threads import cores
+from components.curate.component import curate
+from components.download.component import download
+from components.evaluate.component import evaluate
+from components.label_image.component import label_image
+from components.publish.component import publish
+from components.retrain.component import retrain
 from programs.run import containers
 from programs.run.options import DEFAULTS, Request
 
@@ -93,25 +102,85 @@ def test_what_the_options_name_is_seen_and_cannot_be_written(tmp_path: Path) -> 
     assert given["network_mode"] == "none"
 
 
+# Of a step, what it is told, and of the run: which steps have a network.
+IN_A_RUN: tuple[tuple[dict[str, str], set[str]], ...] = (
+    ({}, set()),
+    ({"source": "folder", "image_dir": "/photos"}, set()),
+    ({"source": "inaturalist"}, {"download", "bottleneck"}),
+    ({"source": "folder,commons", "image_dir": "/photos"}, {"download", "bottleneck"}),
+    ({"source": "storage", "image_dir": "s3://bucket/photos"}, {"download", "bottleneck"}),
+    ({"shared_cache": "gs://bucket/fetched"}, {"download", "bottleneck"}),
+    ({"publish_dir": "gs://bucket/models"}, {"publish", "bottleneck"}),
+    ({"decisions": "s3://bucket/decisions.json"}, {"clean", "curate", "bottleneck"}),
+    ({"checkpoint_path": "s3://bucket/checkpoints"}, {"retrain", "bottleneck"}),
+)
+STEPS = (download, clean, bottleneck, curate, retrain, evaluate, label_image, publish)
+
+
+def as_kfp_commands(step: Any, parameters: dict[str, Any]) -> list[str]:
+    """The command of a step's container, as kfp.local makes it."""
+    told = {name: parameters[name] for name in step.component_spec.inputs if name in parameters}
+    container = step.component_spec.implementation.container
+    message = json.dumps({"inputs": {"parameterValues": told}})
+    return [*container.command, "--executor_input", message, *container.args[2:]]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), IN_A_RUN)
+def test_steps_that_reach_the_internet_or_a_store_have_a_network_and_no_others(
+    tmp_path: Path, arguments: dict[str, str], expected: set[str]
+) -> None:
+    parameters = {**DEFAULTS, "source": "sample", **arguments}
+    request = Request(tmp_path, parameters, runner="docker")
+    connected = {
+        step.name.replace("-", "_")
+        for step in STEPS
+        if containers.needs_network(request, as_kfp_commands(step, parameters))
+    }
+    assert connected == expected
+
+
 @pytest.mark.usefixtures("_daemon")
-def test_services_and_buckets_get_a_network_and_their_credentials(
+def test_keys_of_stores_are_given_to_steps_with_a_network_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from kfp.local import docker_task_handler
+
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://store:8333")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
     monkeypatch.setenv("UNRELATED", "x")
-    given = asked(tmp_path, source="storage", image_dir="s3://bucket/photos")
-    assert given["network_mode"] == "bridge"
-    assert given["environment"]["AWS_ENDPOINT_URL"] == "http://store:8333"
-    assert "UNRELATED" not in given["environment"]
-    assert "s3://bucket/photos" not in mounted(given)
+    started: list[dict[str, Any]] = []
+
+    def start(**arguments: Any) -> int:
+        started.append(arguments)
+        return 0
+
+    monkeypatch.setattr(docker_task_handler, "run_docker_container", start)
+    parameters = {**DEFAULTS, "source": "sample", "publish_dir": "s3://bucket/models"}
+    parameters["cache_dir"] = str(tmp_path / "cache")
+    request = Request(tmp_path / "run", parameters, runner="docker")
+    request.run_dir.mkdir()
+    given = containers.run_arguments(request)
+    containers.use(request)
+    for step in (download, publish):
+        docker_task_handler.run_docker_container(
+            command=as_kfp_commands(step, parameters), image="x", **given
+        )
+    closed, opened = started
+    assert closed["network_mode"] == "none"
+    assert set(closed["environment"]) == {"MUSHROOM_EVENTS"}
+    assert opened["network_mode"] == "bridge"
+    assert opened["environment"]["AWS_ENDPOINT_URL"] == "http://store:8333"
+    assert "UNRELATED" not in opened["environment"]
+    assert "MUSHROOM_EVENTS" in opened["environment"]
+    key = str(tmp_path / "key.json")
+    assert mounted(opened)[key] is False
+    assert key not in mounted(closed)
 
 
 @pytest.mark.usefixtures("_daemon")
 @pytest.mark.parametrize("place", ["gs://bucket/models", "s3://bucket/models"])
-def test_publishing_into_a_bucket_gets_a_network_and_no_folder(tmp_path: Path, place: str) -> None:
-    given = asked(tmp_path, publish_dir=place)
-    assert given["network_mode"] == "bridge"
-    assert place not in mounted(given)
+def test_publishing_into_a_bucket_mounts_no_folder(tmp_path: Path, place: str) -> None:
+    assert place not in mounted(asked(tmp_path, publish_dir=place))
     assert not Path(place.partition("/")[0]).exists()
 
 
