@@ -2,6 +2,9 @@
 
 import functools
 import graphlib
+import shutil
+import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,12 +80,26 @@ def write(
         directory: where to.
         final_tensor_name: name of the frozen graph's output.
     """
-    models.classifier.save(directory / layout.KERAS)
+    _save_keras(models.classifier, directory / layout.KERAS)
     traced = trace(models, size, final_tensor_name)
     _save(models, traced, size, directory / layout.SAVED_MODEL)
     frozen = freeze(traced)
     (directory / layout.LITERT).write_bytes(to_litert(frozen, INSPECT, directory))
     (directory / layout.FROZEN).write_bytes(frozen_graph(frozen, final_tensor_name))
+
+
+def _save_keras(model: "keras.Model", path: Path) -> None:
+    """As `model.save` does, but for the clock: Keras dates what it zips, and fails before 1980."""
+    import keras
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        unzipped = Path(folder, "unzipped")
+        keras.saving.save_model(model, unzipped, zipped=False)
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in sorted(filter(Path.is_file, unzipped.rglob("*"))):
+                name = zipfile.ZipInfo(file.relative_to(unzipped).as_posix())  # dated 1980
+                with archive.open(name, "w", force_zip64=True) as entry, open(file, "rb") as read:
+                    shutil.copyfileobj(read, entry)
 
 
 def trace(models: KerasModels, size: int, final_tensor_name: str) -> "ConcreteFunction":

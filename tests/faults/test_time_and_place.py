@@ -21,11 +21,11 @@ from components.common.model.layout import DESCRIPTION
 
 LABELS = ("earthstar", "fly agaric")
 TIMEOUT_S = 600
-# Python runs this first, from PYTHONPATH: at each look the clock is another, also an earlier one.
+# Python runs this first, from PYTHONPATH: at each look the clock is another, also one before 1980.
 JUMPING_CLOCK = """
 import itertools, time
 _real, _localtime, _gmtime, _strftime = time.time, time.localtime, time.gmtime, time.strftime
-_jumps = itertools.cycle([-9e8, 86400.0, -3600.0, 4e8, 0.5])
+_jumps = itertools.cycle([-1.6e9, 86400.0, -3600.0, 4e8, 0.5])
 time.time = lambda: _real() + next(_jumps)
 time.time_ns = lambda: int(time.time() * 1e9)
 time.localtime = lambda at=None: _localtime(time.time() if at is None else at)
