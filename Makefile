@@ -40,6 +40,8 @@ ifneq (,$(filter-out 0 1,$(CUDA)))
 $(error CUDA is '$(CUDA)': expected 1 or 0)
 endif
 CUDA_OPTION = $(if $(CUDA),$(if $(filter 0,$(CUDA)),--no-cuda,--cuda))
+# OSV's archive of advisories, for `make audit` without the internet.
+DATABASE ?=
 # Photos that `make bench-cleaning` and `make bench-unknown` report on.
 REPORTED ?=
 # What `make tensorboard` shows and `make verify` checks, the model that `make serve` serves, and where (6006 and 8080).
@@ -138,13 +140,21 @@ lint: setup  ## style, types, unsafe calls, pages, Dockerfiles, shell scripts
 
 # Not in CI: it asks a database on the internet, whose answer changes while the code does not.
 .PHONY: audit
-audit: setup build/audit/.installed  ## known vulnerabilities of the locked packages, by PyPI's database
+audit: setup build/audit/.installed  ## known vulnerabilities of the locked packages, by PyPI's database, or by DATABASE=all.zip of OSV's
+ifneq (,$(DATABASE))
+	@$(PY) docker/audit.py --database "$(DATABASE)" $(LOCKS)/*.txt
+else
 	@status=0; for lock in $(LOCKS)/*.txt; do \
 	build/audit/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement $$lock \
 	>build/audit/found.txt 2>build/audit/said.txt && { echo "$$lock: no known vulnerability"; continue; }; \
 	test -s build/audit/found.txt || { echo "make: $$lock was not audited, nor what comes after it: \
 	is pypi.org reachable? (build/audit/said.txt)" >&2; exit 1; }; \
 	echo "$$lock:"; cat build/audit/found.txt; status=1; done; exit $$status
+endif
+
+.PHONY: sbom
+sbom: setup build/audit/.installed  ## what the images consist of, as CycloneDX in build/sbom; CUDA=1 for the GPU's too
+	@$(IMAGE_TOOL) sbom $(CUDA_OPTION)
 
 build/audit/.installed: $(LOCKS)/audit.txt
 	@$(VENV)/bin/uv venv --clear --quiet --python $(PY) build/audit
@@ -170,7 +180,7 @@ push: setup  ## push them: make push REGISTRY=registry.example/you
 	@$(IMAGE_TOOL) push --registry "$(REGISTRY)" $(CUDA_OPTION)
 
 .PHONY: release
-release: setup  ## build, push, and write the digests into the compiled pipelines; CUDA=0 without the GPU's
+release: setup build/audit/.installed  ## build, push, and write the digests into the compiled pipelines; CUDA=0 without the GPU's
 	@test -n "$(REGISTRY)" || { echo "make: name a registry: make release REGISTRY=host/path" >&2; exit 2; }
 	@$(IMAGE_TOOL) release --registry "$(REGISTRY)" $(CUDA_OPTION) -- $(BUILD_OPTIONS)
 
@@ -302,7 +312,7 @@ lock: setup  ## bring the lock files up to date with pyproject.toml
 	$$compile pyproject.toml --extra train --extra pipeline --extra serve --extra dev -o $(LOCKS)/dev.txt && \
 	grep '^uv==' $(LOCKS)/dev.txt | cut -d' ' -f1 | $$compile - -o $(LOCKS)/uv.txt && \
 	grep '^kfp==' $(LOCKS)/dev.txt | cut -d' ' -f1 | $$compile - --no-deps -o $(LOCKS)/kfp.txt && \
-	echo 'pip-audit>=2.10,<3' | $$compile - -o $(LOCKS)/audit.txt && \
+	printf 'pip-audit>=2.10,<3\ncyclonedx-bom>=7.5,<8\n' | $$compile - -o $(LOCKS)/audit.txt && \
 	$$image pyproject.toml --extra serve -o $(LOCKS)/data.txt && \
 	$$image pyproject.toml --extra train -o $(LOCKS)/train.txt && \
 	$$image pyproject.toml --extra train-cuda -o $(LOCKS)/train-cuda.txt && \

@@ -6,11 +6,13 @@ Tags come from the git revision and the lock files, so that a tag always means t
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import sbom
 import yaml
 
 from components import __version__, settings
@@ -21,6 +23,7 @@ from components.common.untrusted.redact import without_secrets
 ROOT = Path(__file__).parents[1]
 CONTEXT = ("components", "programs", "docker", "species.yaml", "LICENSE", ".dockerignore")
 CUDA = "train-cuda"
+CYCLONEDX = ROOT / "build" / "audit" / "bin" / "cyclonedx-py"
 # The Dockerfile of each image, and what it is built with.
 DOCKERFILES = {
     "data": ("data", {}),
@@ -113,6 +116,27 @@ def push(kinds: list[str], registry: str) -> dict[str, str]:
     return found
 
 
+def write_bills(images: dict[str, str]) -> None:
+    """Write build/sbom/KIND.cdx.json of images that are on this machine."""
+    for kind, name in images.items():
+
+        def run(*command: str, name: str = name) -> str:
+            return _docker("run", "--rm", "--network=none", name, *command, kept=True)
+
+        content = sbom.bill(CYCLONEDX, name, _locks(kind), run)
+        print(sbom.write(ROOT / "build" / "sbom" / f"{kind}.cdx.json", content).relative_to(ROOT))
+
+
+def _locks(kind: str) -> list[Path]:
+    """The lock files that an image's Dockerfile installs."""
+    dockerfile, arguments = DOCKERFILES[kind]
+    text = (ROOT / "docker" / f"{dockerfile}.Dockerfile").read_text()
+    (installed,) = re.findall(r"sh install\.sh (.+)", text)
+    for variable, value in arguments.items():
+        installed = installed.replace(f"${{{variable}}}", value)
+    return [ROOT / "docker" / "requirements" / name.strip('"') for name in installed.split()]
+
+
 def release(kinds: list[str], registry: str, options: list[str]) -> None:
     """Build, push, and write the digests into the compiled pipelines and a kustomization."""
     if uncommitted():
@@ -124,6 +148,7 @@ def release(kinds: list[str], registry: str, options: list[str]) -> None:
     if CUDA not in kinds:
         (ROOT / "build" / "pipeline-gpu.yaml").unlink()
         print("build/pipeline-gpu.yaml taken away again: its image was not released")
+    write_bills(named)
     for folder in ("gpu-check",) * (CUDA in kinds) + ("overlays/gpu",):
         print(write_kustomization(folder, named).relative_to(ROOT))
 
@@ -201,6 +226,7 @@ def main() -> None:
     for name, text in (
         ("build", "build the images"),
         ("push", "push them"),
+        ("sbom", "write what they consist of, as CycloneDX, into build/sbom"),
         ("release", "build and push them, and write their digests into the compiled pipelines"),
     ):
         command = commands.add_parser(name, help=text)
@@ -210,9 +236,9 @@ def main() -> None:
             default=name == "release",
             help="with the image that trains on NVIDIA GPUs",
         )
-        if name != "build":
+        if name in ("push", "release"):
             command.add_argument("--registry", required=True, help="host and path to push to")
-        if name != "push":
+        if name in ("build", "release"):
             command.add_argument("options", nargs="*", help="options of docker build, after --")
     run_command("docker/images.py", parser, _dispatch)
 
@@ -226,6 +252,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
     kinds = [kind for kind in DOCKERFILES if kind != CUDA or arguments.cuda]
     if arguments.command == "build":
         build(kinds, arguments.options)
+    elif arguments.command == "sbom":
+        write_bills(names(kinds))
     elif arguments.command == "push":
         push(kinds, arguments.registry)
     else:

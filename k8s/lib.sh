@@ -9,6 +9,7 @@ source "$ROOT/k8s/versions.sh"
 NAMESPACE=kubeflow
 KFP=github.com/kubeflow/pipelines/manifests/kustomize
 DATASETS=s3://mlpipeline/mushrooms/datasets
+LOOK_AGAIN=2s
 CLAIM=wild-mushrooms-checkpoints
 # Seconds. KFP's images are about 3 GB: on a slow line the first start takes its time.
 CRD_TIMEOUT_S=120
@@ -47,14 +48,6 @@ check_missing() {
   printf '%s: not installed:\n' "$(basename "$0")" >&2
   printf '  %s\n' "${MISSING[@]}" >&2
   exit 2
-}
-
-# The kubectl that this repository's environment has will do where there is no other.
-find_kubectl() {
-  if ! command -v kubectl >/dev/null && [ -x "$ROOT/.venv/bin/kubectl" ]; then
-    PATH=$PATH:$ROOT/.venv/bin
-  fi
-  need kubectl "https://kubernetes.io/docs/tasks/tools/, or run \`make setup\`, which brings one along"
 }
 
 PYTHON=${MUSHROOM_PYTHON:-$ROOT/.venv/bin/python}
@@ -98,6 +91,9 @@ install_kfp() {
   run "KFP's defaults of workflows could not be changed, see above" \
     k --namespace "$NAMESPACE" patch configmap workflow-controller-configmap \
     --patch-file "$ROOT/k8s/workflow-defaults.yaml"
+  # By itself Argo looks at a workflow every ten seconds, and a step takes two looks.
+  run "Argo's pause between two looks could not be changed, see above" \
+    k --namespace "$NAMESPACE" set env deployment/workflow-controller "DEFAULT_REQUEUE_TIME=$LOOK_AGAIN"
   say "waiting for it, at most $KFP_TIMEOUT_S s"
   if ! k --namespace "$NAMESPACE" wait --for=condition=available --timeout="${KFP_TIMEOUT_S}s" \
     deployment --selector=application-crd-id=kubeflow-pipelines; then

@@ -18,7 +18,7 @@ check_tools() {
   need docker "https://docs.docker.com/engine/install/"
   need minikube "https://minikube.sigs.k8s.io/docs/start/"
   need git "https://git-scm.com/downloads (kubectl reads KFP's manifests with it)"
-  find_kubectl
+  need kubectl "https://kubernetes.io/docs/tasks/tools/"
   need_python
   check_missing
   docker info >/dev/null 2>&1 || fail 2 "the Docker daemon does not answer: start it (docker info says why)"

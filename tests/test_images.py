@@ -1,5 +1,6 @@
 """Names of the images: a tag never means two contents."""
 
+import json
 import os
 import re
 import shutil
@@ -21,7 +22,8 @@ def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
     (folder / "docker" / "requirements").mkdir(parents=True)
     (folder / "components").mkdir()
-    shutil.copy(ROOT / "docker" / "images.py", folder / "docker")
+    for name in ("images.py", "sbom.py"):
+        shutil.copy(ROOT / "docker" / name, folder / "docker")
     for name in ("species.yaml", "LICENSE", ".dockerignore"):
         (folder / name).write_text("x\n")
     (folder / "components" / "code.py").write_text("x = 1\n")
@@ -114,7 +116,7 @@ def test_pipeline_takes_the_names_in_a_registry_but_for_those_that_are_given(
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout after `make release`, with a docker that only says the digests."""
+    """A checkout after `make release`, with tools that say the digests and nothing else."""
     folder = tmp_path_factory.mktemp("released")
     for name in ("components", "programs", "docker", "k8s"):
         shutil.copytree(ROOT / name, folder / name)
@@ -128,7 +130,11 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
         '#!/bin/sh\n[ "$1" = image ] || exit 0\n'
         f'for name; do :; done\necho "${{name%:*}}@{DIGEST}"\n'
     )
-    docker.chmod(0o755)
+    bills = folder / "build" / "audit" / "bin" / "cyclonedx-py"
+    bills.parent.mkdir(parents=True)
+    bills.write_text("#!/bin/sh\necho '{\"components\": []}'\n")
+    for tool in (docker, bills):
+        tool.chmod(0o755)
     done = subprocess.run(
         [sys.executable, "docker/images.py", "release", "--registry", "registry.example/us"],
         cwd=folder,
@@ -154,6 +160,14 @@ def test_manifests_of_a_release_name_its_images(
         for container in containers(one["spec"]["template"])
     }
     assert images == {f"registry.example/us/wild-mushrooms/{kind}@{DIGEST}" for kind in kinds}
+
+
+def test_bills_of_a_release_name_its_digests(released: Path) -> None:
+    for kind in ("data", "train", "train-cuda", "tensorboard"):
+        bill = json.loads((released / "build" / "sbom" / f"{kind}.cdx.json").read_text())
+        named = bill["metadata"]["component"]
+        assert named["name"] == f"registry.example/us/wild-mushrooms/{kind}"
+        assert named["version"] == DIGEST
 
 
 def test_overlay_of_the_docs_is_built_on_a_release(released: Path) -> None:

@@ -1,7 +1,10 @@
 """What is fetched while this is installed or built is pinned, and no image keeps a password."""
 
+import json
 import re
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -94,3 +97,92 @@ def test_password_as_a_build_argument_is_refused_and_not_repeated(
     assert done.returncode == 2, done.stderr
     assert "PIP_INDEX_URL has a password in its address" in done.stderr
     assert "canary" not in done.stdout + done.stderr
+
+
+def advisory(name: str, **affected: object) -> dict[str, object]:
+    package = {"ecosystem": "PyPI", "name": name}
+    return {
+        "id": "PYSEC-1",
+        "summary": "bad\x1b[2J",
+        "affected": [{"package": package, **affected}],
+    }
+
+
+def between(*events: dict[str, str]) -> dict[str, object]:
+    return {"ranges": [{"type": "ECOSYSTEM", "events": list(events)}]}
+
+
+def database(path: Path, *records: object) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, record in enumerate(records):
+            archive.writestr(f"PYSEC-{number}.json", json.dumps(record))
+    return path
+
+
+def audit(tmp_path: Path, *records: object) -> "subprocess.CompletedProcess[str]":
+    lock = tmp_path / "lock.txt"
+    lock.write_text(
+        "pillow==13.0.0 \\\n    --hash=sha256:00\nPy_YAML==6.0.3 ; python_version < '4'\n"
+    )
+    place = str(database(tmp_path / "all.zip", *records))
+    return run_captured(sys.executable, "docker/audit.py", "--database", place, str(lock))
+
+
+@pytest.mark.parametrize(
+    ("affected", "found"),
+    [
+        (between({"introduced": "0"}), True),
+        (between({"introduced": "0"}, {"fixed": "13.0.1"}), True),
+        (between({"introduced": "0"}, {"fixed": "13.0.0"}), False),
+        (between({"introduced": "0"}, {"last_affected": "13.0.0"}), True),
+        (between({"introduced": "0"}, {"last_affected": "12.9"}), False),
+        (between({"introduced": "13.0.1"}), False),
+        (between({"introduced": "0"}, {"fixed": "9"}, {"introduced": "10.1"}), True),
+        (between({"fixed": "13.0.1"}, {"introduced": "0"}), True),  # in whatever order
+        ({"versions": ["12.0", "13.0"]}, True),
+        ({"versions": ["12.0", "not a version"]}, False),
+        ({"ranges": [{"type": "GIT", "events": [{"introduced": "0"}]}]}, False),
+    ],
+)
+def test_locked_version_is_found_in_the_database_where_it_is_affected(
+    tmp_path: Path, affected: dict[str, object], found: bool
+) -> None:
+    done = audit(tmp_path, advisory("Pillow", **affected), advisory("other", versions=["13.0.0"]))
+    assert done.returncode == int(found), done.stderr
+    assert ("pillow 13.0.0: PYSEC-1 bad [2J" in done.stdout) is found
+    assert ("no known vulnerability" in done.stdout) is not found
+    assert "by 2 advisories of" in done.stdout
+
+
+def test_advisories_that_were_withdrawn_or_are_of_elsewhere_do_not_count(tmp_path: Path) -> None:
+    everything = between({"introduced": "0"})
+    withdrawn = {**advisory("py-yaml", **everything), "withdrawn": "2026-01-01T00:00:00Z"}
+    elsewhere = advisory("py-yaml", **everything)
+    elsewhere["affected"][0]["package"]["ecosystem"] = "npm"  # type: ignore[index]
+    assert audit(tmp_path, withdrawn, elsewhere).returncode == 0
+    assert audit(tmp_path, advisory("py.yaml", **everything)).returncode == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def test_a_database_that_is_none_is_told(tmp_path: Path, content: bytes | None) -> None:
+    place = tmp_path / "all.zip"
+    if content is not None:
+        place.write_bytes(content)
+    done = run_captured(sys.executable, "docker/audit.py", "--database", str(place), str(LOCKS[0]))
+    assert done.returncode == 2
+    assert f"the database {place} cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("record", [[], {"id": 7}, {"summary": "x" * 5_000_000, "id": "a"}])
+def test_a_record_that_is_none_is_told(tmp_path: Path, record: object) -> None:
+    done = audit(tmp_path, record)
+    assert done.returncode == 2
+    assert "'PYSEC-0.json' is no record of OSV" in done.stderr
+
+
+def test_every_lock_can_be_audited_by_a_database(tmp_path: Path) -> None:
+    place = database(tmp_path / "all.zip", advisory("pillow", **between({"introduced": "999"})))
+    done = run_captured("make", "--no-print-directory", "audit", f"DATABASE={place}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("no known vulnerability") == len(LOCKS)

@@ -22,6 +22,7 @@ from k8s_manifests import KUBECTL
 
 STARTED_S = 900  # images of several GB may have to be pulled first
 _rows: dict[str, tuple[str, float, str, str]] = {}
+_took: dict[str, float] = {}  # seconds of a test, what was set up for it included
 
 
 @pytest.fixture(scope="session")
@@ -102,12 +103,13 @@ def disturbing() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     report = yield
+    _took[item.nodeid] = _took.get(item.nodeid, 0.0) + report.duration
     if report.when == "call" or report.skipped or (report.failed and report.when == "setup"):
         name = item.name.removeprefix("test_").replace("_", " ")
         measured = ", ".join(str(value) for key, value in item.user_properties if key == "measured")
         why = str(report.longrepr[2]) if report.skipped and report.longrepr else ""
         why = why.removeprefix("Skipped: ")[:100]
-        _rows[item.nodeid] = (name, report.duration, report.outcome, measured or why)
+        _rows[item.nodeid] = (name, _took[item.nodeid], report.outcome, measured or why)
     return report
 
 

@@ -46,8 +46,14 @@ class Submitted:
         return self.log.read_text(errors="replace")
 
     def run_id(self) -> str:
-        told = until("the run", lambda: re.search(r"details/(\S+)|: run (\S+) in", self.text), 180)
-        return str(told[1] or told[2])
+        def told() -> Any:
+            ended = self.process.poll() is not None
+            found = re.search(r"details/(\S+)|: run (\S+) in", self.text)
+            assert found or not ended, f"no run was started:\n{self.text[-4000:]}"
+            return found
+
+        match = until("the run", told, 180)
+        return str(match[1] or match[2])
 
     def said(self, pattern: str, timeout_s: float) -> str:
         return str(until(pattern, lambda: re.search(pattern, self.text), timeout_s)[0])

@@ -19,7 +19,7 @@ def test_out_of_memory(kfp: Kfp, tmp_path: Path, record_property: Any) -> None:
         "--no-caching",
         name="starved",
         by_page=False,
-        settings=with_resources("download", memory=("32M",) * 3, most="", retries=0),
+        settings=with_resources("download", memory=("32M",) * 3, most="32M", retries=0),
     )
     done = started.wait()
     done.check(1)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,10 @@ STEPS = {
     "tensorboard": "data",
 }
 COMMANDS = {"serve": "programs.serve"}  # that are no steps
+INSTALLED = (
+    "import re; from importlib import metadata; print(*(re.sub('[-_.]+', '-', one.name).lower() + "
+    "'@' + one.version for one in metadata.distributions()))"
+)
 # As strict as a cluster may be: nothing can be written, nobody knows the user, no network.
 STRICT = ("--rm", "--init", "--read-only", "--user", "12345", "--network", "none")
 
@@ -136,3 +141,33 @@ def test_one_line_of_a_step_is_rebuilt_in_seconds(
     )
     assert said.strip() == "True"
     say(f"rebuilt after a change of one line in {seconds:.1f} s")
+
+
+def test_bill_of_materials_names_what_is_in_the_images(
+    docker: PrivateDocker, images: Images
+) -> None:
+    done = subprocess.run(
+        ["make", "--no-print-directory", "sbom"],
+        cwd=ROOT,
+        env=images.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for kind in KINDS:
+        bill = json.loads((ROOT / "build" / "sbom" / f"{kind}.cdx.json").read_text())
+        assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+        assert images.names[kind] == bill["metadata"]["component"]["bom-ref"]
+        addresses = [part["purl"] for part in bill["components"]]
+        assert len(set(addresses)) == len(addresses)
+        of_debian = {address for address in addresses if address.startswith("pkg:deb/debian/")}
+        listed = docker("run", *STRICT, images.names[kind], "dpkg-query", "--show").splitlines()
+        assert len(of_debian) == len(listed)
+        # Those of the lock that are for other systems are not among them.
+        found = docker("run", *STRICT, images.names[kind], "python", "-c", INSTALLED).split()
+        assert {address for address in addresses if "pkg:pypi/" in address} == {
+            f"pkg:pypi/{name}" for name in found
+        }
+        pillow = next(part for part in bill["components"] if part["name"] == "pillow")
+        assert pillow["externalReferences"][0]["hashes"][0]["alg"] == "SHA-256"

@@ -188,6 +188,8 @@ def test_up_makes_the_cluster_then_kfp_then_what_is_ours(desk: Desk) -> None:
         f"kubectl {ours} apply -k {kfp}/env/platform-agnostic?ref=2.17.0",
         f"kubectl {ours} --namespace kubeflow patch configmap workflow-controller-configmap "
         "--patch-file ROOT/k8s/workflow-defaults.yaml",
+        f"kubectl {ours} --namespace kubeflow set env deployment/workflow-controller "
+        "DEFAULT_REQUEUE_TIME=2s",
         f"kubectl {ours} --namespace kubeflow wait --for=condition=available --timeout=1200s "
         "deployment --selector=application-crd-id=kubeflow-pipelines",
         f"kubectl {ours} --namespace kubeflow delete job wild-mushrooms-claim --ignore-not-found",
