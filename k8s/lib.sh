@@ -16,7 +16,7 @@ CRD_TIMEOUT_S=120
 KFP_TIMEOUT_S=${KFP_TIMEOUT_S:-1200}
 OURS_TIMEOUT_S=${OURS_TIMEOUT_S:-300}
 FORWARD_TIMEOUT_S=${FORWARD_TIMEOUT_S:-30}
-# A step asks for up to 2 CPUs and 6 GB, KFP itself for about 1 CPU and 3 GB.
+# A step asks for up to 0.5 CPU and 2 GB and takes what is left, KFP itself asks for about 1 CPU and 4 GB.
 WANTED_CPUS=4
 WANTED_GB=12
 SCRATCH=

@@ -6,7 +6,7 @@ cluster. Whatever goes wrong, a better message is lost and nothing else.
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from programs.submit import nodes
 from programs.submit.connection import TIMEOUT_S, Connection, plain
 
 DEFAULTS_OF_WORKFLOWS = "workflow-controller-configmap"
+WORKFLOWS = ("argoproj.io", "v1alpha1", "workflows")
 MAIN = "main"  # Argo's name of the container with the step
 NODE_NAME = "workflows.argoproj.io/node-name"
 # A reason for which a container waits that passes by itself.
@@ -43,13 +44,43 @@ def of_run(connection: Connection, run_id: str) -> list[Pod]:
     if connection.place.host:
         return []
     with contextlib.suppress(Exception):
-        listed = _core(connection).list_namespaced_pod(
-            connection.place.namespace,
-            label_selector=f"pipeline/runid={run_id}",
-            _request_timeout=TIMEOUT_S,
-        )
-        return [of_kubernetes(pod) for pod in listed.items]
+        labelled = {"label_selector": f"pipeline/runid={run_id}", "_request_timeout": TIMEOUT_S}
+        listed = _core(connection).list_namespaced_pod(connection.place.namespace, **labelled)
+        there = [of_kubernetes(pod) for pod in listed.items]
+        return [*there, *_without_pod(connection, labelled, there)]
     return []
+
+
+def _without_pod(
+    connection: Connection, labelled: dict[str, Any], there: Sequence[Pod]
+) -> list[Pod]:
+    """Work whose pod was never made, or is gone; Argo's workflow says why."""
+    import kubernetes
+
+    group, version, plural = WORKFLOWS
+    with contextlib.suppress(Exception):
+        workflows = kubernetes.client.CustomObjectsApi().list_namespaced_custom_object(
+            group, version, connection.place.namespace, plural, **labelled
+        )
+        listed = [node for one in workflows["items"] for node in one["status"]["nodes"].values()]
+        # A pod ends with the number of its node.
+        numbers = {pod.name.rpartition("-")[2] for pod in there}
+        gone = [node for node in listed if str(node["id"]).rpartition("-")[2] not in numbers]
+        return [pod for pod in map(of_workflow, gone) if pod is not None]
+    return []
+
+
+def of_workflow(node: Any) -> Pod | None:
+    """A node of Argo's workflow as a pod, where it is one and says what is wrong; else None."""
+    message = plain(str(node.get("message") or ""))
+    phase, step = node.get("phase"), step_of_node(str(node.get("name", "")))
+    if node.get("type") != "Pod" or message in _USUAL:
+        return None
+    if phase == "Pending":
+        return Pod(str(node["id"]), step, f"its pod is not made: {message}", failed=False)
+    if phase == "Error":
+        return Pod(str(node["id"]), step, f"its pod was lost ({message})", failed=True)
+    return None
 
 
 def log_of(connection: Connection, pod: Pod, lines: int) -> str:

@@ -10,6 +10,7 @@ from cluster.runs import Kfp, with_resources
 from components import settings
 
 PENDING_S = 420.0  # two minutes after the pod of the first step was asked for
+MOST_TRIES = 3  # what Argo is told; groups of steps are not tried again
 ABSENT = "wild-mushrooms/absent:0"
 
 
@@ -23,7 +24,13 @@ def test_out_of_memory(kfp: Kfp, tmp_path: Path, record_property: Any) -> None:
     )
     done = started.wait()
     done.check(1)
-    record_property("measured", f"{done.seconds:.0f} s")
+    tries = [
+        pod
+        for pod in kfp.cluster.pods_of_run(done.run_id)
+        if pod["metadata"]["labels"].get(settings.COMPONENT_LABEL) == "download"
+    ]
+    record_property("measured", f"{done.seconds:.0f} s, {len(tries)} tries")
+    assert 1 <= len(tries) <= MOST_TRIES
     assert "step download failed: it was killed for memory (OOMKilled)" in done.text
     assert "--size medium" in done.text
 
@@ -84,17 +91,11 @@ def test_a_gpu_is_asked_for(kfp: Kfp, tmp_path: Path, record_property: Any) -> N
         record_property("measured", "on a GPU")
         return
     try:
-        waits = r"step retrain has waited for its pod for more than two minutes: no node takes it"
-        started.said(waits, 1500)
-        (pod,) = (
-            one
-            for one in kfp.cluster.pods_of_run(run_id)
-            if one["metadata"]["labels"].get(settings.COMPONENT_LABEL) == "retrain"
-        )
-        (main,) = (part for part in pod["spec"]["containers"] if part["name"] == "main")
-        assert main["resources"]["limits"]["nvidia.com/gpu"] == "1"
-        assert pod["spec"]["nodeSelector"]["nvidia.com/gpu.present"] == "true"
-        record_property("measured", "asked for; no node has one")
+        waits = "step retrain has waited for its pod for more than two minutes: "
+        told = started.said(f"{waits}(no node takes its pod|its pod is not made).*", 1500)
+        # Of overlays/kind's quota, or by the scheduler where there is none.
+        assert "requested: requests.nvidia.com/gpu=1" in told or "node affinity/selector" in told
+        record_property("measured", f"no GPU here: {told.removeprefix(waits)[:60]}…")
         started.interrupt()
     finally:
         kfp.terminate(run_id)

@@ -111,12 +111,13 @@ def test_a_class_that_fails_and_a_rerun_and_one_more_species(
     first, second, third, fourth = CLASSES[:4]
     site.open(first, second)
 
-    def run(*labels: str) -> Ended:
+    def run(*labels: str, by_page: bool = False) -> Ended:
         file = site.write_list(tmp_path / "list.csv", *labels)
         options = ["--source", "urls", "--url_list", str(file), "--allow_private_hosts", site.host]
-        return kfp.run(tmp_path, *options, name="fetched", by_page=False)
+        return kfp.run(tmp_path, *options, name="fetched", by_page=by_page)
 
-    failed = run(first, second, third)
+    # The page hands out the log of the failed step, too.
+    failed = run(first, second, third, by_page=True)
     failed.check(1)
     assert "step download failed" in failed.text
     assert f"download: error: {third}" in failed.text or third in failed.text.split("error:")[-1]

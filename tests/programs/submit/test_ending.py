@@ -13,6 +13,7 @@ from kfp_server import Answer, Kfp, Look, pod_of, serve
 from submit_command import kubeconfig, submit
 
 from programs.submit import nodes, pods
+from programs.submit.pods import Pod
 
 RECORDED = SHARED / "cases" / "kfp"
 DONE = {"download": "SUCCEEDED", "clean": "SUCCEEDED", "bottleneck": "SUCCEEDED"}
@@ -270,6 +271,8 @@ def test_reason_of_a_pod_is_told(status: dict[str, Any], trouble: str) -> None:
 
 
 PODS = "/api/v1/namespaces/kubeflow/pods"
+WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/kubeflow/workflows"
+NO_QUOTA = 'pods "wild-x-7" is forbidden: exceeded quota: wild-mushrooms-gpus'
 DEFAULTS = "/api/v1/namespaces/kubeflow/configmaps/workflow-controller-configmap"
 
 
@@ -295,6 +298,48 @@ def test_kubernetes_says_why_where_it_can_be_asked(kfp: Kfp, tmp_path: Path) -> 
         "step retrain failed: it was killed for memory (OOMKilled): give it more (--size" in first
     )
     assert [line.strip() for line in rest[:3]] == ["its log ends with:", "step 50", "Killed"]
+
+
+def node(**of: Any) -> dict[str, Any]:
+    """A node of a workflow, as Argo keeps it."""
+    name = "wild-x(0).root(0).exit-handler-1(0).retrain(0).executor(0)"
+    return {"id": "wild-x-7", "name": name, "type": "Pod", "displayName": "executor(0)", **of}
+
+
+@pytest.mark.parametrize(
+    ("of", "trouble", "failed"),
+    [
+        ({"phase": "Pending", "message": NO_QUOTA}, f"its pod is not made: {NO_QUOTA}", False),
+        ({"phase": "Error", "message": "pod deleted"}, "its pod was lost (pod deleted)", True),
+        ({"phase": "Pending", "message": "PodInitializing"}, None, False),
+        ({"phase": "Pending"}, None, False),
+        ({"phase": "Failed", "message": "main: Error (exit code 1)"}, None, False),
+        ({"phase": "Error", "message": "child failed", "type": "DAG"}, None, False),
+    ],
+)
+def test_reason_of_work_without_a_pod_is_told(
+    of: dict[str, Any], trouble: str | None, failed: bool
+) -> None:
+    told = pods.of_workflow(node(**of))
+    assert told == (trouble and Pod("wild-x-7", "retrain", trouble, failed))
+
+
+def test_workflow_is_asked_for_work_whose_pod_is_not_there(kfp: Kfp, tmp_path: Path) -> None:
+    made = plain_pod(phase="Running")
+    made["metadata"]["name"] = "wild-x-system-container-impl-8"
+    lost = {"phase": "Error", "message": "pod deleted"}
+    kfp.kubernetes = {
+        PODS: {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [made]},
+        WORKFLOWS: {"items": [{"status": {"nodes": {"a": node(**lost, id="wild-x-7")}}}]},
+    }
+    kfp.walk = [Look("FAILED", {**DONE, "retrain": "FAILED"})]
+    done = submit("", "--wait", "--poll_s", "0.1", **kubeconfig(kfp, tmp_path))
+    assert done.returncode == 1
+    assert "step retrain failed: its pod was lost (pod deleted)" in done.stderr
+    # That one is there: Kubernetes itself knows more.
+    kfp.kubernetes[WORKFLOWS]["items"][0]["status"]["nodes"]["a"]["id"] = "wild-x-8"
+    done = submit("", "--wait", "--poll_s", "0.1", **kubeconfig(kfp, tmp_path))
+    assert "pod deleted" not in done.stderr
 
 
 @pytest.mark.parametrize(
