@@ -153,7 +153,7 @@ else
 endif
 
 .PHONY: sbom
-sbom: setup build/audit/.installed  ## what the images consist of, as CycloneDX in build/sbom; CUDA=1 for the GPU's too
+sbom: setup build/audit/.installed  ## what the images of `make images` consist of, as CycloneDX in build/sbom
 	@$(IMAGE_TOOL) sbom $(CUDA_OPTION)
 
 build/audit/.installed: $(LOCKS)/audit.txt
@@ -220,7 +220,9 @@ verify: setup  ## is a finished run whole, and all of it of one another? make ve
 	@$(PY) -m programs.verify "$(RUN)"
 
 .PHONY: serve
-serve: setup  ## a page to try the model of the last run, at http://localhost:8080
+serve: setup  ## a page to try the model of the last run, at http://localhost:8080 (PORT=8081: there)
+	@test "$(MODEL)" != "$(RUN)/model" -o -d "$(MODEL)" || { echo "make: no model at $(MODEL): make run, or \
+	name one: make serve MODEL=folder" >&2; exit 2; }
 	@trap : INT; $(PY) -m programs.serve --model_dir "$(MODEL)" --port $(or $(PORT),8080) \
 	$(if $(filter $(RUN)/model,$(MODEL)),$(addprefix --metrics ,$(wildcard $(RUN)/metrics.json))) $(ARGS) \
 	$(UNLESS_INTERRUPTED)

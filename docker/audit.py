@@ -64,7 +64,11 @@ def advisories(database: Path) -> Iterator[Mapping[str, Any]]:
                     raise InputError(f"{database}: {entry.filename!r:.80} is no record of OSV")
                 yield record
     except (OSError, zipfile.BadZipFile, ValueError, RecursionError) as error:
-        raise InputError(f"the database {database} cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(
+            f"the database {database} cannot be read: {reason}; expected OSV's all.zip of the "
+            "ecosystem PyPI (https://google.github.io/osv.dev/data/#data-dumps)"
+        ) from error
 
 
 def concerns(record: Mapping[str, Any], packages: Mapping[str, Version]) -> Iterator[str]:

@@ -117,8 +117,17 @@ def push(kinds: list[str], registry: str) -> dict[str, str]:
 
 
 def write_bills(images: dict[str, str]) -> None:
-    """Write build/sbom/KIND.cdx.json of images that are on this machine."""
+    """Write build/sbom/KIND.cdx.json of images that are on this machine.
+
+    Raises:
+        InputError: an image is not there, or no daemon.
+    """
     for kind, name in images.items():
+        if not _is_here(name):
+            raise InputError(
+                f"there is no image {name} here, or no Docker daemon: start Docker and build it "
+                "with `make images` (again after each change)"
+            )
 
         def run(*command: str, name: str = name) -> str:
             return _docker("run", "--rm", "--network=none", name, *command, kept=True)
@@ -195,13 +204,24 @@ def _git(*arguments: str) -> bytes:
     return done.stdout
 
 
-def _docker(*arguments: str, kept: bool = False) -> str:
-    """Run the docker client (DOCKER names another one); its output goes on, or is returned."""
+def _is_here(image: str) -> bool:
+    client = _client()
+    done = subprocess.run([client, "image", "inspect", image], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _client() -> str:
+    """The docker client; DOCKER names another one."""
     client = shutil.which(os.environ.get("DOCKER") or "docker")
     if client is None:
         raise InputError("there is no docker command: install Docker, or name it with DOCKER=…")
+    return client
+
+
+def _docker(*arguments: str, kept: bool = False) -> str:
+    """Run the docker client; its output goes on, or is returned."""
     done = subprocess.run(
-        [client, *arguments],
+        [_client(), *arguments],
         cwd=ROOT,
         env={**os.environ, "DOCKER_BUILDKIT": "1"},
         stdout=subprocess.PIPE if kept else None,

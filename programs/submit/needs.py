@@ -16,9 +16,8 @@ FINE_TUNING_STEP_S = 0.7
 FINE_TUNING_BATCH = 32
 FIXED_S = 60.0
 DIGEST_DIGITS = 12
-# A step is a pod of KFP's driver and one of ours, two more begin the run. Those that wait for each
-# other take so long to start on a stock Kubeflow Pipelines (docs/cluster.md).
-PODS, STARTS_S = 22, 180.0
+# Those pods that wait for each other take so long to start on a stock Kubeflow Pipelines.
+STARTS_S = 180.0
 
 
 def describe(
@@ -28,6 +27,7 @@ def describe(
     gpu: bool,
     count: int,
     is_known: bool,
+    parts: int = 1,
 ) -> list[str]:
     """Lines for a person.
 
@@ -36,7 +36,8 @@ def describe(
         cluster: what the tasks are told.
         gpu: the pipeline has a GPU.
         count: of the photos.
-        is_known: it is that, and no guess.
+        is_known: it is that, and no guess: photos of this machine.
+        parts: of them that are cleaned at the same time.
     """
     sizes = [resources.request(cluster.size) for resources in settings.RESOURCES.values()]
     steps = arguments["fine_tune_steps"]
@@ -48,7 +49,7 @@ def describe(
         {"duration": _time},
         cpu=max(settings.amount(resources.cpu) for resources in settings.RESOURCES.values()),
         memory=max(sizes, key=settings.amount),
-        pods=PODS,
+        pods=count_pods(is_own=is_known, parts=parts),
         starts_s=STARTS_S,
         cluster=cluster,
         gpu=gpu,
@@ -61,6 +62,18 @@ def describe(
         downloads=not OWN.issuperset(named(arguments["source"])),
     )
     return told.splitlines()
+
+
+def count_pods(*, is_own: bool, parts: int) -> int:
+    """The pods of a run, as they were counted on a Kubeflow Pipelines 2.17 (docs/cluster.md).
+
+    A step is a pod of KFP's driver and one of ours, and two more begin the run. Own photos are
+    imported by one pod. A loop has a driver, and each part one and the two steps in it; what they
+    made is joined by one step more.
+    """
+    if not is_own:
+        return 22
+    return 21 if parts == 1 else 20 + 5 * parts
 
 
 def images(*, gpu: bool) -> dict[str, str]:

@@ -215,7 +215,14 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
         uri,
         inputs,
         cluster,
-        needs.describe(parameters, cluster, gpu=arguments.gpu, count=count, is_known=bool(photos)),
+        needs.describe(
+            parameters,
+            cluster,
+            gpu=arguments.gpu,
+            count=count,
+            is_known=bool(photos),
+            parts=arguments.parts,
+        ),
     )
 
 

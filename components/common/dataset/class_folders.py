@@ -35,10 +35,21 @@ def list_classes(image_dir: Path) -> list[str]:
         )
     empty = [folder for folder in folders if not photo_files(folder)]
     if empty:
+        nested = next((folder for folder in empty if _holds_classes(folder)), None)
+        what_to_do = (
+            f"its photos lie one folder deeper: take {nested} itself"
+            if nested
+            else "add some, or remove the folder"
+        )
         raise InputError(
-            f"{empty[0]} holds no photos ({', '.join(SUFFIXES)}): add some, or remove the folder"
+            f"{nested or empty[0]} holds no photos ({', '.join(SUFFIXES)}): {what_to_do}"
         )
     return labels
+
+
+def _holds_classes(folder: Path) -> bool:
+    """Whether a folder without photos of its own has subfolders with some."""
+    return any(photo_files(entry) for entry in sorted(folder.iterdir()) if entry.is_dir())
 
 
 def check_folder(image_dir: Path) -> None:

@@ -57,7 +57,12 @@ def test_linked_class_folder_is_a_class(tmp_path: Path) -> None:
         (["a/1.jpg"], ".", "holds only the class 'a': .* at least two folders"),
         (["a/1.jpg", "b/notes.txt"], ".", "b holds no photos"),
         (["a/1.jpg", "b/.hidden.jpg"], ".", "b holds no photos"),
-        (["a/1.jpg", "b/deep/1.jpg"], ".", "b holds no photos"),
+        (["a/1.jpg", "b/deep/1.txt"], ".", "b holds no photos .*add some, or remove"),
+        (
+            ["a/x/1.jpg", "b/deep/1.jpg"],
+            ".",
+            "a holds no photos .*: its photos lie one folder deep",
+        ),
         (["a/1.jpg", " b/1.jpg"], ".", "' b' cannot be a class name"),
         (["a/1.jpg", "b\\c/1.jpg"], ".", "cannot be a class name"),
     ],

@@ -5,15 +5,19 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from compiled_pipelines import KINDS, Compiled, compile_to
 from conftest import run_captured
 
+import pipeline
 from components import settings
 from components.common.base.errors import InputError
 from components.settings import ClusterOptions
 from programs.compile import scheduling
+from programs.submit import needs
 
 STORE_STEPS = {"download", "clean", "curate", "retrain", "publish", "summarize"}
 
@@ -323,3 +327,39 @@ def test_defaults_are_right_and_every_option_has_help() -> None:
 
 def test_options_are_plain_data() -> None:
     assert json.loads(json.dumps(dataclasses.asdict(ClusterOptions())))["gpus"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "pods"),
+    [
+        ({"photos": "download"}, 22),
+        ({"photos": "dataset"}, 21),
+        ({"photos": "dataset", "parts": 2}, 30),
+        ({"photos": "dataset", "parts": 5}, 45),
+    ],
+)
+def test_pods_that_submit_names_are_those_of_the_graph(
+    tmp_path: Path, options: dict[str, Any], pods: int
+) -> None:
+    """By KFP's rule: a driver for the whole, each group, each iteration and each step of ours."""
+    parts = options.get("parts", 1)
+    file = pipeline.compile_one(tmp_path / "x.yaml", gpu=False, **options)
+    specification = next(yaml.safe_load_all(file.read_text()))
+    components = {"root": specification["root"], **specification["components"]}
+
+    def counted(name: str) -> int:
+        """Pods of a component: of a container two, of an importer one."""
+        component = components[name]
+        if "dag" not in component:
+            kind = specification["deploymentSpec"]["executors"][component["executorLabel"]]
+            return 1 if "importer" in kind else 2
+        total = 1
+        for task in component["dag"]["tasks"].values():
+            below = counted(task["componentRef"]["name"])
+            looped = "parameterIterator" in task or "artifactIterator" in task
+            total += 1 + parts * below if looped else below
+        return total
+
+    assert counted("root") == pods
+    own = options["photos"] == "dataset"
+    assert needs.count_pods(is_own=own, parts=parts) == pods
