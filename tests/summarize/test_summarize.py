@@ -73,7 +73,7 @@ def test_finished_run_shows_figures_and_what_became_of_the_model(
     assert text.startswith("# fungi: the run succeeded\n\nRun `run-1`.\n")
     assert "| all held-out photos | 85 | 0.929 | 0.854 to 0.967 |" in text
     assert "| test |" not in text  # it has no photos
-    assert "**The model is held back**" in text
+    assert "**The model was held back**" in text
     # Nothing of a reason becomes markup, and it stays on its line.
     assert "0.4 does not reach '0.6' &lt;b>bold&lt;/b> \\| no." in text
     assert "failed" not in text
