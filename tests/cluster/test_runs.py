@@ -178,8 +178,7 @@ def test_a_recurring_run_without_a_single_parameter(kfp: Kfp, record_property: A
         )
         if "dataset_uri" not in json.dumps(one["pipeline_spec"]["pipeline_spec"]["root"])
     )
-    experiments = kfp.ask("experiments?page_size=200")["experiments"]
-    (experiment,) = (one for one in experiments if one["display_name"].endswith(kfp.mark))
+    experiment = kfp.ask("experiments", {"display_name": f"recurring-{kfp.mark}"})
     now = datetime.datetime.now(datetime.UTC)
     body = {
         "display_name": f"recurring-{kfp.mark}",
@@ -201,19 +200,21 @@ def test_a_recurring_run_without_a_single_parameter(kfp: Kfp, record_property: A
     recurring = kfp.ask("recurringruns", body)["recurring_run_id"]
 
     def begun() -> str:
-        runs = kfp.ask(f"runs?page_size=50&experiment_id={experiment['experiment_id']}")["runs"]
+        runs = kfp.ask(f"runs?page_size=50&experiment_id={experiment['experiment_id']}").get(
+            "runs", []
+        )
         mine = [run["run_id"] for run in runs if run.get("recurring_run_id") == recurring]
         return mine[0] if mine else ""
 
     try:
         run_id = until("a run of the schedule", begun, 300, 5)
-    finally:
-        kfp.ask(f"recurringruns/{recurring}", method="DELETE")
-    try:
+        # Not deleted yet: Kubernetes would take the run's workflow along.
+        kfp.ask(f"recurringruns/{recurring}:disable", {})
         until(
             "its first step", lambda: "SUCCEEDED" in kfp.states(run_id).get("download", ()), 900, 5
         )
-    finally:
         kfp.terminate(run_id)
-    kfp.ended(run_id, 300)
+        assert kfp.ended(run_id, 300) == "FAILED"
+    finally:
+        kfp.ask(f"recurringruns/{recurring}", method="DELETE")
     record_property("measured", "began by itself, and its first step succeeded")
