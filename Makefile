@@ -120,8 +120,8 @@ test-containers: setup  ## build the real images, run the pipeline in them, comp
 	@MUSHROOM_TEST_CONTAINERS=1 $(PY) -m pytest -v tests/containers
 
 .PHONY: test-cluster
-test-cluster: setup  ## against the cluster of KUBECONFIG (docs/cluster.md)
-	@MUSHROOM_TEST_CLUSTER=1 $(WITH_NAMES) $(PY) -m pytest -v tests/cluster
+test-cluster: setup  ## the acceptance, on the cluster of KUBECONFIG (docs/cluster.md): make test-cluster ARGS='-k sample'
+	@MUSHROOM_TEST_CLUSTER=1 $(WITH_NAMES) $(PY) -m pytest -v tests/cluster $(ARGS)
 
 # Of the pages' JavaScript and CSS, by deno.json.
 DENO := DENO_NO_UPDATE_CHECK=1 $(VENV)/bin/deno
