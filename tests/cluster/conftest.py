@@ -69,7 +69,9 @@ def kfp(cluster: Cluster) -> Iterator[Kfp]:
         page = stack.enter_context(Way("ml-pipeline-ui", 80))
         way = stack.enter_context(Way("seaweedfs", 9000))
         store = Store(cluster, way, cluster.store_keys())
-        yield Kfp(cluster, page.address, store, cluster.namespace.removeprefix("wild-mushrooms-"))
+        made = Kfp(cluster, page.address, store, cluster.namespace.removeprefix("wild-mushrooms-"))
+        stack.callback(made.end)
+        yield made
 
 
 @pytest.fixture(scope="session")

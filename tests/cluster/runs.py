@@ -108,6 +108,7 @@ class Kfp:
     store: Store
     mark: str
     counted: Counter[str] = field(default_factory=Counter)
+    started: list[Submitted] = field(default_factory=list)
 
     def start(
         self,
@@ -163,7 +164,14 @@ class Kfp:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        return Submitted(process, log, time.monotonic())
+        self.started.append(Submitted(process, log, time.monotonic()))
+        return self.started[-1]
+
+    def end(self) -> None:
+        """End what is still waiting, as after Ctrl-C; the runs themselves go on."""
+        for submitted in self.started:
+            if submitted.process.poll() is None:
+                submitted.interrupt()
 
     def run(self, folder: Path, *options: str, **more: Any) -> Ended:
         return self.start(folder, *options, **more).wait()
