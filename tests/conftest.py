@@ -31,12 +31,13 @@ hypothesis.settings.register_profile("same", deadline=None, derandomize=True, da
 hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.load_profile("search" if thorough() else "same")
 
-# What a shell starts in the background ignores Ctrl-C and SIGQUIT, and so does whatever that
-# starts: here, the programs that tests start and interrupt.
+# What a shell starts in the background ignores Ctrl-C and SIGQUIT, and under nohup SIGHUP, and so
+# does whatever that starts: here, the programs that tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+for ignored in (signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.SIG_DFL)
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"

@@ -83,7 +83,7 @@ def test_packed_dataset_goes_the_whole_way_and_is_summed_up(
     summary = found(root, "summarize", "summary").read_text()
     assert summary.startswith("# fungi: the run succeeded\n")
     assert f"| {metrics['held_out_photos']} | {metrics['held_out_accuracy']:.3f} |" in summary
-    assert "**The model is " in summary
+    assert "**The model was " in summary
 
 
 def test_run_that_fails_is_summed_up_too(tmp_path: Path) -> None:

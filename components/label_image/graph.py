@@ -367,11 +367,16 @@ def _check_sizes(path: Path, graph: Any) -> None:
                 )
             values = math.prod(output.shape.as_list())
             together += values
-            if values > MAX_VALUES or together > MAX_ALL_VALUES:
+            if values > MAX_VALUES:
                 raise InputError(
-                    f"{path} was not run: up to {operation.name!r:.80} it makes {together} values; "
-                    f"expected at most {MAX_VALUES} at once and {MAX_ALL_VALUES} together"
+                    f"{path} was not run: {operation.name!r:.80} makes {values} values, and at "
+                    f"most {MAX_VALUES} are expected"
                 )
+    if together > MAX_ALL_VALUES:
+        raise InputError(
+            f"{path} was not run: all in all it makes {together} values, and at most "
+            f"{MAX_ALL_VALUES} are expected"
+        )
 
 
 def _some(names: Iterable[str]) -> str:

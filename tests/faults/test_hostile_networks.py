@@ -191,7 +191,7 @@ def elsewhere(definition: Any, nodes: Any) -> None:
         (hidden_twin, "is not unique"),
         (splat, "makes 9600000000 values"),
         (filled, "makes 10000000000 values"),
-        (circle, "no graph that can be loaded"),
+        (circle, "depends on itself"),
         (beside, "was not run: 'WriteFile'"),
         (of_python, "was not run: 'PyFunc'"),
         (of_a_library, "was not run: 'hidden'"),

@@ -156,7 +156,7 @@ def test_graph_whose_sizes_are_known_only_when_it_runs_is_not_run(
 )
 def test_graph_that_makes_far_too_much_is_not_run(tmp_path: Path, grow: str) -> None:
     path = small_graph(tmp_path / "graph.pb", of_runtime_size(grow))
-    with pytest.raises(InputError, match=r"was not run: up to .* it makes \d+ values"):
+    with pytest.raises(InputError, match=r"was not run: .*makes \d+ values"):
         load(path)
 
 
