@@ -156,11 +156,20 @@ class Backbone:
     Args:
         directory: where `backbone.tflite` and `backbone.json` are.
         threads: that it computes with.
+
+    Raises:
+        InputError: a file is missing or damaged.
     """
 
     def __init__(self, directory: Path, threads: int = THREADS) -> None:
         self._directory = directory
-        self.key = read_key(directory / DESCRIPTION_FILE)
+        try:
+            self.key = read_key(directory / DESCRIPTION_FILE)
+        except (ValueError, TypeError, OSError) as error:
+            raise InputError(
+                f"{directory} holds no converted network ({DESCRIPTION_FILE} is damaged: {error}): "
+                "remove it and run again"
+            ) from error
         self.architecture = parse_architecture(self.key.architecture)
         self._run = make_interpreter(directory / MODEL_FILE, threads)
 

@@ -1,5 +1,6 @@
 """The backbone: where its weights come from, what it says of real photos, and its cache."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from conftest import ROOT, SMALL_ARCHITECTURE
 from components.common.base.errors import InputError
 from components.common.network import weights
 from components.common.network.architecture import parse_architecture
-from components.common.network.backbone import load_backbone, make_interpreter
+from components.common.network.backbone import Backbone, load_backbone, make_interpreter
 from components.common.network.weights import BAKED_VARIABLE
 from components.common.photos import images
 
@@ -107,3 +108,18 @@ def test_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"x" * 100)
     with pytest.raises(InputError, match="no LiteRT model"):
         make_interpreter(tmp_path / "model.tflite")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"architecture": 7}', b"\xff", None])
+def test_damaged_description_of_a_cached_network_is_told(
+    tmp_path: Path, backbone_cache: Path, content: bytes | None
+) -> None:
+    (cached,) = (
+        one for one in (backbone_cache / "backbones").iterdir() if SMALL_ARCHITECTURE in one.name
+    )
+    damaged = Path(shutil.copytree(cached, tmp_path / "network"))
+    (damaged / "backbone.json").unlink()
+    if content is not None:
+        (damaged / "backbone.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"holds no converted network .* remove it and run"):
+        Backbone(damaged)
