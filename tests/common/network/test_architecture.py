@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from components.common.base.errors import InputError
+from components.common.base.files import hash_file
 from components.common.network import backbone, weights
 from components.common.network.architecture import ARCHITECTURES, FAMILIES, parse_architecture
 from components.common.network.convert import quiet_tensorflow
@@ -109,6 +110,9 @@ def test_retrained_model_of_another_family_is_whole(given: Path, tmp_path: Path)
     name = (given.parent / "name").read_text()
     architecture = parse_architecture(name)
     network = backbone.load_backbone(name, tmp_path, str(given))
+    (directory,) = (tmp_path / "backbones").iterdir()
+    _, written = backbone.read_key(directory / backbone.DESCRIPTION_FILE)
+    assert written == hash_file(directory / backbone.MODEL_FILE)
     stored = weights.read_weights(weights.given_cache_file(given, architecture, tmp_path))
     assert stored.sha256 == network.key.weights_sha256
     generator = np.random.default_rng(0)

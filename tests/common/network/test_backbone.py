@@ -1,5 +1,6 @@
 """The backbone: where its weights come from, what it says of real photos, and its cache."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE
 
 from components.common.base.errors import InputError
+from components.common.base.files import hash_file
 from components.common.network import weights
 from components.common.network.architecture import parse_architecture
 from components.common.network.backbone import Backbone, load_backbone, make_interpreter
@@ -123,3 +125,37 @@ def test_damaged_description_of_a_cached_network_is_told(
         (damaged / "backbone.json").write_bytes(content)
     with pytest.raises(InputError, match=r"holds no converted network .* remove it and run"):
         Backbone(damaged)
+
+
+def test_cached_network_with_one_bit_changed_is_refused(
+    tmp_path: Path, backbone_cache: Path
+) -> None:
+    """It would compute other features, and everything after it would go on with them."""
+    (cached,) = (
+        one for one in (backbone_cache / "backbones").iterdir() if SMALL_ARCHITECTURE in one.name
+    )
+    damaged = Path(shutil.copytree(cached, tmp_path / "network"))
+    network = damaged / "backbone.tflite"
+    description = json.loads((damaged / "backbone.json").read_text())
+    # Also where the cache of this machine is of a version that wrote none.
+    description["network_sha256"] = hash_file(network)
+    (damaged / "backbone.json").write_text(json.dumps(description))
+    assert Backbone(damaged)
+    data = bytearray(network.read_bytes())
+    data[len(data) // 3] ^= 0x40
+    network.write_bytes(data)
+    with pytest.raises(InputError, match=r"backbone\.tflite is damaged: remove .* and run again"):
+        Backbone(damaged)
+
+
+def test_cached_network_of_a_version_that_wrote_no_hash_is_used(
+    tmp_path: Path, backbone_cache: Path
+) -> None:
+    (cached,) = (
+        one for one in (backbone_cache / "backbones").iterdir() if SMALL_ARCHITECTURE in one.name
+    )
+    older = Path(shutil.copytree(cached, tmp_path / "network"))
+    description = json.loads((older / "backbone.json").read_text())
+    description.pop("network_sha256", None)
+    (older / "backbone.json").write_text(json.dumps(description))
+    assert Backbone(older).key == Backbone(cached).key
