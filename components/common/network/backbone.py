@@ -31,7 +31,8 @@ ENGINE = "litert-fp32-xnnpack"
 CONVERSION = "1"
 MODEL_FILE = "backbone.tflite"
 DESCRIPTION_FILE = "backbone.json"
-NETWORK_SHA256 = "network_sha256"  # beside the key's fields: of backbone.tflite as it was written
+HASH_FILE = "backbone.sha256"  # of backbone.tflite as it was written
+HASH_DIGITS = 64
 DESCRIPTION_MAX_BYTES = 64 * 1024
 MAX_VALUES = 2**28  # of one tensor; InceptionV3 has 1.4 million of a photo
 MESSAGE_MAX = 500  # characters of LiteRT's own words
@@ -57,10 +58,8 @@ class BackboneKey:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-def read_key(path: Path) -> tuple[BackboneKey, str]:
-    """The key that a cached `backbone.json` holds, and the SHA-256 of the network beside it.
-
-    That is empty in caches of versions that wrote none.
+def read_key(path: Path) -> BackboneKey:
+    """The key that a `backbone.json` holds.
 
     Raises:
         ValueError, TypeError, OSError: it is missing, too large, or no such description.
@@ -70,9 +69,7 @@ def read_key(path: Path) -> tuple[BackboneKey, str]:
     if len(data) > DESCRIPTION_MAX_BYTES:
         raise ValueError(f"{path.name} has more than {DESCRIPTION_MAX_BYTES} bytes")
     try:
-        fields = dict(json.loads(data))
-        written = str(fields.pop(NETWORK_SHA256, ""))
-        return make_key(fields, path.name), written
+        return make_key(json.loads(data), path.name)
     except RecursionError as error:
         raise ValueError(f"{path.name} is nested too deeply") from error
 
@@ -170,16 +167,20 @@ class Backbone:
     def __init__(self, directory: Path, threads: int = THREADS) -> None:
         self._directory = directory
         try:
-            self.key, written = read_key(directory / DESCRIPTION_FILE)
+            self.key = read_key(directory / DESCRIPTION_FILE)
         except (ValueError, TypeError, OSError) as error:
             raise InputError(
                 f"{directory} holds no converted network ({DESCRIPTION_FILE} is damaged: {error}): "
                 "remove it and run again"
             ) from error
-        network = directory / MODEL_FILE
-        if written and network.is_file() and hash_file(network) != written:
+        network, written = directory / MODEL_FILE, directory / HASH_FILE
+        # Caches of earlier versions have none.
+        if written.is_file() and network.is_file():
+            with open(written, encoding="ascii", errors="replace") as file:
+                expected = file.read(HASH_DIGITS)
             # It would compute something, and nobody would see that it is wrong.
-            raise InputError(f"{network} is damaged: remove {directory} and run again")
+            if hash_file(network) != expected:
+                raise InputError(f"{network} is damaged: remove {directory} and run again")
         self.architecture = parse_architecture(self.key.architecture)
         self._run = make_interpreter(directory / MODEL_FILE, threads)
 

@@ -62,8 +62,8 @@ def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") ->
     ) as temporary:
         converted = to_litert(freeze(trace(model, architecture.size)), "features", temporary)
         (temporary / backbone.MODEL_FILE).write_bytes(converted)
-        written = {backbone.NETWORK_SHA256: hashlib.sha256(converted).hexdigest()}
-        description = json.dumps(asdict(key) | written, indent=2, sort_keys=True)
+        (temporary / backbone.HASH_FILE).write_text(hashlib.sha256(converted).hexdigest() + "\n")
+        description = json.dumps(asdict(key), indent=2, sort_keys=True)
         (temporary / backbone.DESCRIPTION_FILE).write_text(description + "\n")
     return directory
 

@@ -111,8 +111,8 @@ def test_retrained_model_of_another_family_is_whole(given: Path, tmp_path: Path)
     architecture = parse_architecture(name)
     network = backbone.load_backbone(name, tmp_path, str(given))
     (directory,) = (tmp_path / "backbones").iterdir()
-    _, written = backbone.read_key(directory / backbone.DESCRIPTION_FILE)
-    assert written == hash_file(directory / backbone.MODEL_FILE)
+    written = (directory / backbone.HASH_FILE).read_text()
+    assert written == hash_file(directory / backbone.MODEL_FILE) + "\n"
     stored = weights.read_weights(weights.given_cache_file(given, architecture, tmp_path))
     assert stored.sha256 == network.key.weights_sha256
     generator = np.random.default_rng(0)
