@@ -46,6 +46,8 @@ def bill(tool: Path, image: str, locks: Sequence[Path], run: Callable[..., str])
     told["components"] = [one for one in told["components"] if _key_of(one) in installed]
     if unlocked := installed - {*map(_key_of, told["components"])}:
         raise WorkError(f"{image} has packages that no lock names: {', '.join(sorted(unlocked))}")
+    for component in told["components"]:
+        component.pop("description", None)  # the lock's line once more
     kept = {one["bom-ref"] for one in told["components"]}
     told["dependencies"] = [one for one in told.get("dependencies", ()) if one["ref"] in kept]
     distribution = run(*DISTRIBUTION).strip()
@@ -92,7 +94,6 @@ def _key(name: str, version: str) -> str:
 
 
 def _key_of(component: dict[str, Any]) -> str:
-    component.pop("description", None)  # the lock's line once more
     return _key(component["name"], component["version"])
 
 

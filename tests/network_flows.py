@@ -85,6 +85,8 @@ OUT: tuple[tuple[str, Pod | str, int, tuple[str, ...]], ...] = (
     ("another pod of ours", PAGE, 8080, ()),
     ("a pod of somebody else, 443", OTHER, 443, ()),
     ("a pod of somebody else, 80", OTHER, 80, ()),
+    ("a pod of somebody else at a Kubernetes API's port", OTHER, 6443, ("step",)),
+    ("a pod of somebody else, 3306", OTHER, 3306, ()),
     ("a store at a public address", "203.0.114.7", 443, ("step", *WEB)),
     ("photos over plain http", "203.0.114.7", 80, ("step",)),
     ("mail at a public address", "203.0.114.7", 25, ()),

@@ -17,6 +17,8 @@ import pytest
 import yaml
 from k8s_manifests import KUBECTL, Manifest
 
+from components import settings
+
 CALL_S = 120.0
 # Where KFP's standalone installation runs its pods.
 KFP_NAMESPACE = os.environ.get("MUSHROOM_TEST_CLUSTER_NAMESPACE", "kubeflow")
@@ -72,11 +74,18 @@ class Cluster:
         found = self.in_kfp("get", "pods", f"--selector=pipeline/runid={run_id}", "--output=json")
         return list(json.loads(found)["items"])
 
+    def pods_of_step(self, run_id: str, step: str) -> list[Any]:
+        """The pods that did a step's work, one for each try, by the label that we give them."""
+        return [
+            pod
+            for pod in self.pods_of_run(run_id)
+            if pod["metadata"]["labels"].get(settings.COMPONENT_LABEL) == step
+        ]
+
     def pod_of(self, run_id: str, step: str) -> str | None:
-        """The running pod that does a step's work, by the label that we give it."""
-        for pod in self.pods_of_run(run_id):
-            labels = pod["metadata"]["labels"].values()
-            if step in labels and pod["status"]["phase"] == "Running":
+        """The running pod that does a step's work."""
+        for pod in self.pods_of_step(run_id, step):
+            if pod["status"]["phase"] == "Running":
                 return str(pod["metadata"]["name"])
         return None
 
@@ -182,6 +191,21 @@ class Store:
     def read(self, name: str) -> bytes:
         body = self.client().get_object(Bucket=BUCKET, Key=name)["Body"]
         return bytes(body.read())
+
+
+def restricted(container: Manifest, **spec: Any) -> Manifest:
+    """The spec of a pod with one container of ours, as the restricted standard wants it."""
+    rights = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    return {
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": settings.USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [{"imagePullPolicy": "IfNotPresent", "securityContext": rights, **container}],
+        **spec,
+    }
 
 
 def decoded(value: str) -> str:

@@ -3,21 +3,18 @@
 Classes are closed at first, and then answer 404; a POST of /open/CLASS opens one.
 """
 
-import textwrap
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.kube import KFP_NAMESPACE, Cluster
+from cluster.kube import KFP_NAMESPACE, Cluster, restricted
 
 from components import settings
-from components.download.sample.render import LABELS
 
 PHOTOS = 40  # of each class
 PROGRAM = """
 import http.server
-import sys
 from urllib.parse import unquote
 
 from components.download.sample.render import LABELS, render_class
@@ -100,6 +97,8 @@ class PhotoSite:
 
     def opening(self) -> Any:
         """What lets pods of ours reach it, beside the policies that they have."""
+        name = {"kubernetes.io/metadata.name": self.cluster.namespace}
+        ours = {"namespaceSelector": {"matchLabels": name}}
         return {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
@@ -107,46 +106,19 @@ class PhotoSite:
             "spec": {
                 "podSelector": {"matchLabels": dict([settings.PART_OF])},
                 "policyTypes": ["Egress"],
-                "egress": [
-                    {
-                        "to": [
-                            {
-                                "namespaceSelector": {
-                                    "matchLabels": {
-                                        "kubernetes.io/metadata.name": self.cluster.namespace
-                                    }
-                                }
-                            }
-                        ],
-                        "ports": [{"port": 8080, "protocol": "TCP"}],
-                    }
-                ],
+                "egress": [{"to": [ours], "ports": [{"port": 8080, "protocol": "TCP"}]}],
             },
         }
 
     def manifests(self) -> list[Any]:
-        program = textwrap.dedent(PROGRAM).replace("COUNT", str(PHOTOS))
+        program = PROGRAM.replace("COUNT", str(PHOTOS))
         labels = {"app": "photos"}
         container = {
             "name": "photos",
             "image": settings.DATA_IMAGE,
-            "imagePullPolicy": "IfNotPresent",
             "command": ["python", "-c", program],
             "ports": [{"containerPort": 8080}],
             "readinessProbe": {"httpGet": {"path": "/asked", "port": 8080}},
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "capabilities": {"drop": ["ALL"]},
-            },
-        }
-        spec = {
-            "automountServiceAccountToken": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": settings.USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [container],
         }
         deployment = {
             "apiVersion": "apps/v1",
@@ -154,7 +126,7 @@ class PhotoSite:
             "metadata": {"name": "photos"},
             "spec": {
                 "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": spec},
+                "template": {"metadata": {"labels": labels}, "spec": restricted(container)},
             },
         }
         service = {
@@ -164,6 +136,3 @@ class PhotoSite:
             "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
         }
         return [deployment, service]
-
-
-CLASSES = tuple(LABELS)

@@ -16,15 +16,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cluster.kube import KFP_NAMESPACE, Cluster, Store, until
+from cluster.kube import BUCKET, KFP_NAMESPACE, Cluster, Store, until
 from conftest import ROOT
 
 from components.common.base.step import DONE_LINE
 from programs.compile.graph import PIPELINE_NAME
+from programs.submit.nodes import FINAL
 
 RUN_S = 2400.0
 LOOK_S = 5
-FINAL = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 
 
 @dataclass
@@ -118,7 +118,6 @@ class Kfp:
         by_page: bool = True,
         settings: str = "",
         images: Path | None = None,
-        **environment: str,
     ) -> Submitted:
         """Start `make submit`.
 
@@ -129,7 +128,6 @@ class Kfp:
             by_page: through KFP's page, as --host; else by kubeconfig, which sees pods as well.
             settings: Python that changes `components.settings` first, for what no option does.
             images: folder of photos to upload.
-            environment: variables beside ours.
         """
         self.counted[name] += 1
         log = folder / f"{name}-{self.counted[name]}.log"
@@ -144,7 +142,7 @@ class Kfp:
         if by_page:
             command.append(f"HOST={self.page}")
         if images or "--url_list" in options:
-            place = f"s3://mlpipeline/mushrooms-{self.mark}/datasets"
+            place = f"s3://{BUCKET}/mushrooms-{self.mark}/datasets"
             command.append(f"UPLOAD_TO={place}")
         if images:
             command.append(f"IMAGES={images}")
@@ -158,7 +156,7 @@ class Kfp:
             process = subprocess.Popen(
                 [*command, *arguments],
                 cwd=ROOT,
-                env={**os.environ, **self.store.environment, "COLUMNS": "200", **environment},
+                env={**os.environ, **self.store.environment, "COLUMNS": "200"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -249,7 +247,7 @@ class Kfp:
 
     def page_shows(self, name: str) -> bytes:
         """What the page's server hands out for an artifact, as its viewers ask for it."""
-        query = urllib.parse.urlencode({"source": "minio", "bucket": "mlpipeline", "key": name})
+        query = urllib.parse.urlencode({"source": "minio", "bucket": BUCKET, "key": name})
         with urllib.request.urlopen(f"{self.page}/artifacts/get?{query}", timeout=60) as answer:
             return bytes(answer.read())
 

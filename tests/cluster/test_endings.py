@@ -24,11 +24,7 @@ def test_out_of_memory(kfp: Kfp, tmp_path: Path, record_property: Any) -> None:
     )
     done = started.wait()
     done.check(1)
-    tries = [
-        pod
-        for pod in kfp.cluster.pods_of_run(done.run_id)
-        if pod["metadata"]["labels"].get(settings.COMPONENT_LABEL) == "download"
-    ]
+    tries = kfp.cluster.pods_of_step(done.run_id, "download")
     record_property("measured", f"{done.seconds:.0f} s, {len(tries)} tries")
     assert 1 <= len(tries) <= MOST_TRIES
     assert "step download failed: it was killed for memory (OOMKilled)" in done.text

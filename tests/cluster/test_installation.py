@@ -11,13 +11,12 @@ import yaml
 from cluster.conftest import STARTED_S
 from cluster.kube import KFP_NAMESPACE, Cluster
 from conftest import ROOT
-from k8s_manifests import Manifest, built
+from k8s_manifests import OVERLAYS, Manifest, built
 
 import pipeline
 from components import settings
 from components.settings import ClusterOptions
 
-OVERLAYS = ("overlays/kind", "overlays/minikube", "overlays/gpu")
 CRD = "pipelines.pipelines.kubeflow.org"
 IMAGES = {
     "bottleneck": settings.TRAIN_IMAGE,

@@ -7,28 +7,41 @@ one.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from cluster.conftest import STARTED_S
-from cluster.kube import KFP_NAMESPACE, Cluster, until
+from cluster.kube import KFP_NAMESPACE, Cluster, restricted, until
 from k8s_manifests import of_kind
-from network_flows import NAME, OURS, PART_OF
+from network_flows import (
+    API,
+    METADATA,
+    MYSQL,
+    NAME,
+    OTHER,
+    OURS,
+    OUT,
+    PART_OF,
+    STORE,
+    UI,
+    Pod,
+)
 
 from components import settings
 
-# Service, port, and who of ours gets there (as network_flows.OUT has it, by names of services).
-SERVICES: tuple[tuple[str, int, tuple[str, ...]], ...] = (
-    (f"ml-pipeline.{KFP_NAMESPACE}", 8887, ("step",)),
-    (f"ml-pipeline.{KFP_NAMESPACE}", 8888, ()),
-    (f"metadata-grpc-service.{KFP_NAMESPACE}", 8080, ("step",)),
-    (f"seaweedfs.{KFP_NAMESPACE}", 9000, ("step", "tensorboard", "page")),
-    (f"ml-pipeline-ui.{KFP_NAMESPACE}", 80, ()),
-    (f"mysql.{KFP_NAMESPACE}", 3306, ()),
-    ("kubernetes.default", 443, ("step",)),
+# Service and port, and what network_flows calls the pod or address behind it.
+SERVICES: tuple[tuple[str, int, Pod | str, int], ...] = (
+    (f"ml-pipeline.{KFP_NAMESPACE}", 8887, API, 8887),
+    (f"ml-pipeline.{KFP_NAMESPACE}", 8888, API, 8888),
+    (f"metadata-grpc-service.{KFP_NAMESPACE}", 8080, METADATA, 8080),
+    (f"seaweedfs.{KFP_NAMESPACE}", 9000, STORE, 8333),
+    (f"ml-pipeline-ui.{KFP_NAMESPACE}", 80, UI, 3000),
+    (f"mysql.{KFP_NAMESPACE}", 3306, MYSQL, 3306),
+    ("kubernetes.default", 443, "172.18.0.2", 6443),
 )
-# A pod of somebody else, at an address that is private; 6443 is a Kubernetes API's port.
-LISTENED = ((443, ()), (80, ()), (6443, ("step",)), (3306, ()))
+# Of a pod of somebody else, at an address that is private; 6443 is a Kubernetes API's port.
+LISTENED = (443, 80, 6443, 3306)
 CREDENTIALS = ("169.254.169.254", "169.254.170.23", "168.63.129.16", "100.100.100.200")
 INTERNET = ("1.1.1.1", 443)
 TRY_S = 3
@@ -56,31 +69,63 @@ for port in sys.argv[1:]:
 """
 
 
+def meant() -> dict[str, tuple[str, ...]]:
+    """Who of ours gets to each service, and to a listener, as the table says."""
+    targets: dict[str, tuple[Pod | str, int]] = {
+        f"{host}:{port}": (target, behind) for host, port, target, behind in SERVICES
+    }
+    targets |= {f"listener:{port}": (OTHER, port) for port in LISTENED}
+    return {
+        flow: next(who for _, target, port, who in OUT if (target, port) == aim)
+        for flow, aim in targets.items()
+    }
+
+
+def flows(listener: str) -> list[tuple[str, int]]:
+    """Hosts and ports that every kind of pod tries."""
+    tried = [(host, port) for host, port, *_ in SERVICES]
+    tried += [(listener, port) for port in LISTENED]
+    tried += [(host, 80) for host in CREDENTIALS]
+    return [*tried, INTERNET]
+
+
+def reached(cluster: Cluster, name: str) -> dict[str, bool]:
+    """What a pod that tries has printed, once it has ended."""
+
+    def ended() -> bool:
+        return cluster.get("pod", name)["status"]["phase"] in ("Succeeded", "Failed")
+
+    until(name, ended, STARTED_S)
+    answers: dict[str, bool] = json.loads(cluster.in_ours("logs", name))
+    return answers
+
+
+def listen(
+    cluster: Cluster, name: str, labels: dict[str, str], *ports: int, low_ports: bool = False
+) -> str:
+    """Start a pod that listens; its address."""
+    command = ["python", "-c", LISTEN, *map(str, ports)]
+    cluster.apply(pod(name, labels, command, low_ports=low_ports))
+    cluster.in_ours("wait", "--for=condition=Ready", f"pod/{name}", f"--timeout={STARTED_S}s")
+    return str(cluster.get("pod", name)["status"]["podIP"])
+
+
+def probing(tried: Sequence[tuple[str, int]]) -> list[str]:
+    """The command that tries to connect."""
+    return ["python", "-c", PROBE.replace("TRY_S", str(TRY_S)), json.dumps(tried)]
+
+
 def pod(name: str, labels: dict[str, str], command: list[str], *, low_ports: bool = False) -> Any:
-    security: dict[str, Any] = {
-        "runAsNonRoot": True,
-        "runAsUser": settings.USER,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
+    container = {"name": "probe", "image": settings.DATA_IMAGE, "command": command}
+    spec = restricted(container, restartPolicy="Never")
     if low_ports:
-        security["sysctls"] = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
-    container = {
-        "name": "probe",
-        "image": settings.DATA_IMAGE,
-        "imagePullPolicy": "IfNotPresent",
-        "command": command,
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
+        low = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
+        spec["securityContext"]["sysctls"] = [low]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "labels": labels},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "securityContext": security,
-            "containers": [container],
-        },
+        "spec": spec,
     }
 
 
@@ -90,44 +135,28 @@ def told(cluster: Cluster) -> dict[str, dict[str, bool]]:
     if not cluster.has("service", "ml-pipeline", KFP_NAMESPACE):
         pytest.skip(f"no Kubeflow Pipelines in {KFP_NAMESPACE}")
     cluster.apply(*of_kind("base", "NetworkPolicy"))
-    ports = [str(port) for port, _ in LISTENED]
-    cluster.apply(
-        pod("listener", {"app": "listener"}, ["python", "-c", LISTEN, *ports], low_ports=True)
-    )
-    cluster.in_ours("wait", "--for=condition=Ready", "pod/listener", f"--timeout={STARTED_S}s")
-    address = cluster.get("pod", "listener")["status"]["podIP"]
-    flows: list[tuple[str, int]] = [(host, port) for host, port, _ in SERVICES]
-    flows += [(address, port) for port, _ in LISTENED]
-    flows += [(host, 80) for host in CREDENTIALS]
-    flows.append(INTERNET)
-    command = ["python", "-c", PROBE.replace("TRY_S", str(TRY_S)), json.dumps(flows)]
+    address = listen(cluster, "listener", {"app": "listener"}, *LISTENED, low_ports=True)
     kinds = {**{name: one.labels for name, one in OURS.items()}, "anybody": {"app": "anybody"}}
-    answers = {}
     for name, labels in kinds.items():
-        cluster.apply(pod(f"probe-{name}", labels, command))
-    for name in kinds:
-
-        def ended(name: str = name) -> bool:
-            return cluster.get("pod", f"probe-{name}")["status"]["phase"] in ("Succeeded", "Failed")
-
-        until(f"probe-{name}", ended, STARTED_S)
-        by_host = json.loads(cluster.in_ours("logs", f"probe-{name}"))
-        answers[name] = {
-            flow.replace(f"{address}:", "listener:"): yes for flow, yes in by_host.items()
+        cluster.apply(pod(f"probe-{name}", labels, probing(flows(address))))
+    return {
+        name: {
+            flow.replace(f"{address}:", "listener:"): yes
+            for flow, yes in reached(cluster, f"probe-{name}").items()
         }
-    return answers
+        for name in kinds
+    }
 
 
 def test_policies(told: dict[str, dict[str, bool]], record_property: Any) -> None:
-    meant: dict[str, tuple[str, ...]] = {f"{host}:{port}": who for host, port, who in SERVICES}
-    meant |= {f"listener:{port}": who for port, who in LISTENED}
-    unreachable = [flow for flow in meant if not told["anybody"][flow]]
+    who = meant()
+    unreachable = [flow for flow in who if not told["anybody"][flow]]
     assert not unreachable, "there is nothing to close"
     wrong = {
         f"{name} to {flow}": yes
         for name in OURS
         for flow, yes in told[name].items()
-        if flow in meant and yes is not (name in meant[flow])
+        if flow in who and yes is not (name in who[flow])
     }
     assert not wrong
     closed = [f"{host}:80" for host in CREDENTIALS]
@@ -136,25 +165,14 @@ def test_policies(told: dict[str, dict[str, bool]], record_property: Any) -> Non
     if told["anybody"][flow]:
         assert [name for name in OURS if told[name][flow]] == ["step", "tensorboard", "page"]
     internet = "the internet too" if told["anybody"][flow] else "no internet here"
-    record_property("measured", f"{len(meant) * len(OURS)} flows, {internet}")
+    record_property("measured", f"{len(who) * len(OURS)} flows, {internet}")
 
 
 def test_nobody_reaches_a_step(cluster: Cluster, told: dict[str, dict[str, bool]]) -> None:
     """A listener with a step's labels is closed to all, also to a pod of ours."""
     assert told
     labels = {**PART_OF, settings.COMPONENT_LABEL: "retrain"}
-    cluster.apply(pod("listening-step", labels, ["python", "-c", LISTEN, "8080"]))
-    cluster.in_ours(
-        "wait", "--for=condition=Ready", "pod/listening-step", f"--timeout={STARTED_S}s"
-    )
-    address = cluster.get("pod", "listening-step")["status"]["podIP"]
-    command = ["python", "-c", PROBE.replace("TRY_S", str(TRY_S)), json.dumps([(address, 8080)])]
+    address = listen(cluster, "listening-step", labels, 8080)
     for name, more in (("stranger", {"app": "anybody"}), ("page", {NAME: "wild-mushrooms-serve"})):
-        cluster.apply(pod(f"caller-{name}", more, command))
-
-        def ended(name: str = name) -> bool:
-            status = cluster.get("pod", f"caller-{name}")["status"]
-            return status["phase"] in ("Succeeded", "Failed")
-
-        until(f"caller-{name}", ended, STARTED_S)
-        assert json.loads(cluster.in_ours("logs", f"caller-{name}")) == {f"{address}:8080": False}
+        cluster.apply(pod(f"caller-{name}", more, probing([(address, 8080)])))
+        assert reached(cluster, f"caller-{name}") == {f"{address}:8080": False}

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from cluster.kube import BUCKET, KFP_NAMESPACE, Cluster, until
-from cluster.photo_site import CLASSES, PhotoSite
+from cluster.photo_site import PhotoSite
 from cluster.runs import Ended, Kfp
 
 from components import settings
-from components.download.sample.render import render_class
+from components.download.sample.render import LABELS, render_class
 from programs.compile.graph import PIPELINE_NAME
 
 PODS_OF_SAMPLE = 22  # KFP's driver and ours for each of ten steps, and one for the whole
@@ -88,7 +88,7 @@ def test_from_the_cache(kfp: Kfp, sample: Ended, tmp_path: Path, record_property
 
 
 def test_own_photos_in_parts(kfp: Kfp, tmp_path: Path, record_property: Any) -> None:
-    images = own_photos(tmp_path / "photos", CLASSES[:3])
+    images = own_photos(tmp_path / "photos", LABELS[:3])
     done = kfp.run(tmp_path, "--parts", "2", name="own", images=images)
     done.check(0)
     record_property("measured", kfp.measured(done.run_id))
@@ -108,7 +108,7 @@ def own_photos(folder: Path, classes: tuple[str, ...]) -> Path:
 def test_a_class_that_fails_and_a_rerun_and_one_more_species(
     kfp: Kfp, site: PhotoSite, tmp_path: Path, record_property: Any
 ) -> None:
-    first, second, third, fourth = CLASSES[:4]
+    first, second, third, fourth = LABELS[:4]
     site.open(first, second)
 
     def run(*labels: str, by_page: bool = False) -> Ended:

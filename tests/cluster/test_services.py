@@ -79,7 +79,7 @@ def runs_shown(address: str) -> list[str]:
 
 
 def test_tensorboard_outlives_its_store(
-    kfp: Kfp, cluster: Cluster, tmp_path: Path, disturbing: None, record_property: Any
+    kfp: Kfp, cluster: Cluster, disturbing: None, record_property: Any
 ) -> None:
     """Away for a minute at its start, and again later: each time it goes on by itself."""
     logs = f"mushrooms-{kfp.mark}/logs"

@@ -9,6 +9,7 @@ from conftest import ROOT
 from k8s_manifests import (
     BUILT,
     KUBERNETES,
+    OVERLAYS,
     Manifest,
     built,
     containers,
@@ -24,7 +25,6 @@ from components.tensorboard.tensorboard import SECRET_KEYS
 from pipeline import PIPELINE_NAME
 from programs.run import options as run_options
 
-OVERLAYS = tuple(folder for folder in BUILT if folder.startswith("overlays/"))
 each_built = pytest.mark.parametrize("folder", BUILT)
 each_overlay = pytest.mark.parametrize("folder", OVERLAYS)
 # Of a step's pod: what programs/compile/scheduling.py adds to each.

@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 from conftest import ROOT
-from k8s_manifests import BUILT, Manifest, matches, of_kind, pods
+from k8s_manifests import OVERLAYS, Manifest, matches, of_kind, pods
 from network_flows import (
     API,
     IN,
@@ -23,7 +23,6 @@ from network_flows import (
 from components import settings
 from components.common.web.addresses import is_public
 
-OVERLAYS = tuple(folder for folder in BUILT if folder.startswith("overlays/"))
 each_overlay = pytest.mark.parametrize("folder", OVERLAYS)
 OUT = list(outgoing())
 

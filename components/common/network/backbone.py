@@ -5,6 +5,7 @@ TensorFlow) and cached under the key of everything that its output depends on.
 """
 
 import contextlib
+import copy
 import hashlib
 import json
 import math
@@ -182,7 +183,7 @@ class Backbone:
             if hash_file(network) != expected:
                 raise InputError(f"{network} is damaged: remove {directory} and run again")
         self.architecture = parse_architecture(self.key.architecture)
-        self._run = make_interpreter(directory / MODEL_FILE, threads)
+        self._run = make_interpreter(network, threads)
 
     def __call__(
         self, batch: NDArray[np.float32]
@@ -200,7 +201,10 @@ class Backbone:
 
     def for_one_thread(self) -> "Backbone":
         """The same network once more, for a thread of its own: the same results to the last bit."""
-        return Backbone(self._directory, threads=1)
+        # What is in the folder was checked when this one was made.
+        other = copy.copy(self)
+        other._run = make_interpreter(self._directory / MODEL_FILE, threads=1)
+        return other
 
 
 def load_backbone(architecture: str, cache_dir: Path, given_weights: str = "") -> Backbone:

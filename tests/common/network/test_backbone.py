@@ -111,46 +111,41 @@ def test_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
         make_interpreter(tmp_path / "model.tflite")
 
 
+@pytest.fixture
+def copied(tmp_path: Path, backbone_cache: Path) -> Path:
+    """A copy of the cached network, to be damaged."""
+    (cached,) = (
+        one for one in (backbone_cache / "backbones").iterdir() if SMALL_ARCHITECTURE in one.name
+    )
+    return Path(shutil.copytree(cached, tmp_path / "network"))
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"architecture": 7}', b"\xff", None])
 def test_damaged_description_of_a_cached_network_is_told(
-    tmp_path: Path, backbone_cache: Path, content: bytes | None
+    copied: Path, content: bytes | None
 ) -> None:
-    (cached,) = (
-        one for one in (backbone_cache / "backbones").iterdir() if SMALL_ARCHITECTURE in one.name
-    )
-    damaged = Path(shutil.copytree(cached, tmp_path / "network"))
-    (damaged / "backbone.json").unlink()
+    (copied / "backbone.json").unlink()
     if content is not None:
-        (damaged / "backbone.json").write_bytes(content)
+        (copied / "backbone.json").write_bytes(content)
     with pytest.raises(InputError, match=r"holds no converted network .* remove it and run"):
-        Backbone(damaged)
+        Backbone(copied)
 
 
-def test_cached_network_with_one_bit_changed_is_refused(
-    tmp_path: Path, backbone_cache: Path
-) -> None:
+def test_cached_network_with_one_bit_changed_is_refused(copied: Path) -> None:
     """It would compute other features, and everything after it would go on with them."""
-    (cached,) = (
-        one for one in (backbone_cache / "backbones").iterdir() if SMALL_ARCHITECTURE in one.name
-    )
-    damaged = Path(shutil.copytree(cached, tmp_path / "network"))
-    network = damaged / "backbone.tflite"
+    network = copied / "backbone.tflite"
     # Also where the cache of this machine is of a version that wrote none.
-    (damaged / "backbone.sha256").write_text(hash_file(network) + "\n")
-    assert Backbone(damaged)
+    (copied / "backbone.sha256").write_text(hash_file(network) + "\n")
+    assert Backbone(copied)
     data = bytearray(network.read_bytes())
     data[len(data) // 3] ^= 0x40
     network.write_bytes(data)
     with pytest.raises(InputError, match=r"backbone\.tflite is damaged: remove .* and run again"):
-        Backbone(damaged)
+        Backbone(copied)
 
 
 def test_cached_network_of_a_version_that_wrote_no_hash_is_used(
-    tmp_path: Path, backbone_cache: Path
+    copied: Path, backbone_cache: Path
 ) -> None:
-    (cached,) = (
-        one for one in (backbone_cache / "backbones").iterdir() if SMALL_ARCHITECTURE in one.name
-    )
-    older = Path(shutil.copytree(cached, tmp_path / "network"))
-    (older / "backbone.sha256").unlink(missing_ok=True)
-    assert Backbone(older).key == Backbone(cached).key
+    (copied / "backbone.sha256").unlink(missing_ok=True)
+    assert Backbone(copied).key == load_backbone(SMALL_ARCHITECTURE, backbone_cache).key
