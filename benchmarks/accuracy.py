@@ -33,8 +33,9 @@ from sklearn.preprocessing import StandardScaler
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
 from components.common.dataset.class_folders import class_files, list_classes
+from components.common.dataset.copies import near_copies
 from components.common.dataset.dataset import Dataset, DatasetWriter
-from components.common.dataset.groups import group_photos, near_copies
+from components.common.dataset.groups import group_photos
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import TRAINING
 from components.common.model.model import softmax
@@ -111,7 +112,6 @@ def read(folder: Path) -> tuple[list[Photo], list[bytes]]:
                     size=len(source),
                     width=clean.width,
                     height=clean.height,
-                    phash=images.phash(clean.data),
                 )
             )
             contents.append(clean.data)
@@ -128,8 +128,9 @@ def gather(folder: Path, network: Backbone, scratch: Path) -> Material:
         ]
     dataset = Dataset(scratch / "dataset")
     found = bottlenecks.compute(network, zip(photos, contents, strict=True), kept_in)
-    vectors = found.vectors[found.rows(photos)]
-    near = near_copies([photo.phash for photo in photos], vectors)
+    places = found.rows(photos)
+    vectors = found.vectors[places]
+    near = near_copies(found.fingerprints_of(places), vectors)
     groups = np.empty(len(photos), np.int64)
     for number, rows in enumerate(group_photos(photos, near)):
         groups[rows] = number

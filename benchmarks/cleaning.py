@@ -24,8 +24,8 @@ from components.clean.options import MIN_BYTES, CleanOptions
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
 from components.common.dataset.class_folders import class_files, list_classes
+from components.common.dataset.copies import near_copies
 from components.common.dataset.decisions import Decisions
-from components.common.dataset.groups import near_copies
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import DOUBTFUL_SUBJECT, NO_MUSHROOM, OTHER_CLASS
 from components.common.network import backbone, bottlenecks
@@ -170,15 +170,23 @@ def compare_light(good: Good, work: Path) -> None:
 
 
 def compare_copies(good: Good, network: backbone.Backbone, work: Path) -> None:
-    """Near copies of every photo in six ways, and photos that are taken for another one's copy."""
+    """Copies of every photo in many ways, and photos that are taken for another one's copy."""
     files = {f"{number}~original.jpg": jpeg for number, jpeg in enumerate(good.photos)}
     for kind in faults.COPIES:
         for number, jpeg in enumerate(good.photos):
             files[f"{number}~{kind}.jpg"] = faults.copy(jpeg, kind)
     names = list(files)
     vectors = features(network, files.values())
-    pairs = near_copies([images.phash(jpeg) for jpeg in files.values()], vectors.vectors)
-    found = {"ours": [(names[a], names[b]) for a, b in pairs]}
+    found: dict[str, Any] = {"ours": []}
+    # One way at a time: an original with twenty copies would have the others help to find each.
+    for kind in faults.COPIES:
+        rows = [
+            row
+            for row, name in enumerate(names)
+            if name.endswith(("~original.jpg", f"~{kind}.jpg"))
+        ]
+        pairs = near_copies(vectors.fingerprints_of(np.array(rows)), vectors.vectors[rows])
+        found["ours"] += [(names[rows[a]], names[rows[b]]) for a, b in pairs]
     folder = write(work / "copies", files)
     if theirs := peer("cleanvision", folder):
         found["CleanVision"] = theirs["pairs"]
@@ -212,7 +220,7 @@ def features(network: backbone.Backbone, jpegs: Iterable[bytes]) -> Bottlenecks:
 
 
 def outcomes(
-    vectors: Bottlenecks, hashes: Sequence[str], labels: Sequence[str]
+    vectors: Bottlenecks, labels: Sequence[str]
 ) -> tuple[list[str], list[tuple[str, ...]]]:
     """What `curate` would do: the reason and the flags of each photo."""
     photos = [
@@ -224,9 +232,9 @@ def outcomes(
             source_sha256=f"{label} {name}",
             width=500,
             height=500,
-            phash=hashed,
+            phash="0" * 16,
         )
-        for label, name, hashed in zip(labels, vectors.sha256, hashes, strict=True)
+        for label, name in zip(labels, vectors.sha256, strict=True)
     ]
     selected = select(photos, vectors, Division(), {}, Decisions()).photos
     judged = [selected[photo.label, photo.path].photo for photo in photos]
@@ -236,7 +244,6 @@ def outcomes(
 def foreign(good: Good, others: Good, network: backbone.Backbone) -> None:
     """Photos of something else under the labels of fungi."""
     vectors = features(network, (*good.photos, *others.photos))
-    hashes = [images.phash(jpeg) for jpeg in (*good.photos, *others.photos)]
     names = sorted(set(good.labels))
     first = len(good.photos)
     counts: dict[str, list[float]] = collections.defaultdict(list)
@@ -245,7 +252,7 @@ def foreign(good: Good, others: Good, network: backbone.Backbone) -> None:
         planted = first + draw.choice(len(others.photos), FOREIGN, replace=False)
         rows = [*range(first), *planted.tolist()]
         labels = [*good.labels, *draw.choice(names, FOREIGN).tolist()]
-        reasons, flags = outcomes(_taken(vectors, rows), [hashes[row] for row in rows], labels)
+        reasons, flags = outcomes(_taken(vectors, rows), labels)
         for name, part in (("planted", slice(first, None)), ("good", slice(first))):
             out = [reason == NO_MUSHROOM for reason in reasons[part]]
             doubted = [
@@ -271,7 +278,6 @@ def foreign(good: Good, others: Good, network: backbone.Backbone) -> None:
 def wrong_labels(good: Good, network: backbone.Backbone, work: Path) -> None:
     """Photos under the label of another class."""
     vectors = features(network, good.photos)
-    hashes = [images.phash(jpeg) for jpeg in good.photos]
     names = sorted(set(good.labels))
     counts: dict[str, list[float]] = collections.defaultdict(list)
     for seed in range(SEEDS):
@@ -280,7 +286,7 @@ def wrong_labels(good: Good, network: backbone.Backbone, work: Path) -> None:
         moved = draw.choice(len(labels), WRONG, replace=False)
         labels[moved] = (labels[moved] + draw.integers(1, len(names), WRONG)) % len(names)
         wrong = np.isin(np.arange(len(labels)), moved)
-        reasons, flags = outcomes(vectors, hashes, [names[label] for label in labels])
+        reasons, flags = outcomes(vectors, [names[label] for label in labels])
         dropped = np.array([reason in (NO_MUSHROOM, OTHER_CLASS) for reason in reasons])
         suspect = dropped | np.array([OTHER_CLASS in flag for flag in flags])
         np.savez(work / "labels.npz", features=vectors.vectors, labels=labels)
@@ -308,6 +314,7 @@ def _taken(vectors: Bottlenecks, rows: Sequence[int]) -> Bottlenecks:
         tuple(vectors.sha256[row] for row in rows),
         vectors.vectors[rows],
         vectors.scores[rows],
+        vectors.fingerprints[rows],
         vectors.key,
     )
 

@@ -1,12 +1,12 @@
 """Faults planted in real photos, with a fixed seed: what `benchmarks.cleaning` looks for."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from components.common.photos import images
 
@@ -27,7 +27,28 @@ BROKEN = (
     "12,000 x 12,000 bomb",
 )
 SOUND = ("baseline", "progressive", "grey", "CMYK", "trailing junk", "PNG named .jpg")
-COPIES = ("resized", "recompressed", "cropped", "mirrored", "brightened", "darkened")
+COPIES = (
+    "resized",
+    "recompressed",
+    "brightened",
+    "darkened",
+    "grey",
+    "mirrored",
+    "turned by 90",
+    "turned by 180",
+    "turned by 270",
+    "mirrored and turned",
+    "framed in white",
+    "framed in black",
+    "square with white",
+    "square with black",
+    "watermarked",
+    "tilted and cut",
+    "cut by 5 %",
+    "cut by 15 %",
+    "cut to a corner",
+    "cut to a square",
+)
 LIGHT = ("dark", "bright", "blurred", "blank")
 
 
@@ -89,20 +110,52 @@ def sound(jpeg: bytes, kind: str) -> bytes:
 
 def copy(jpeg: bytes, kind: str) -> bytes:
     """The same photo as it comes back from other places, in one of the ways of `COPIES`."""
-    pixels = images.decode(jpeg)
-    height, width = pixels.shape[:2]
     if kind == "recompressed":
-        return images.encode(pixels, 30)
-    if kind == "resized":
-        size = width // 2, height // 2
-        return images.encode(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
-    if kind == "cropped":  # by 5 % at each side
-        edge = slice(height // 20, -height // 20), slice(width // 20, -width // 20)
-        return images.encode(np.ascontiguousarray(pixels[edge]))
-    if kind == "mirrored":
-        return images.encode(np.ascontiguousarray(pixels[:, ::-1]))
-    factor = 1.3 if kind == "brightened" else 0.7
-    return images.encode(np.clip(pixels * factor, 0, 255).astype(np.uint8))
+        return images.encode(images.decode(jpeg), 30)
+    with Image.open(io.BytesIO(jpeg)) as image:
+        altered = _altered(image.convert("RGB"), kind)
+    return images.encode(np.asarray(altered.convert("RGB")))
+
+
+def _altered(image: Image.Image, kind: str) -> Image.Image:
+    across, down = image.size
+    made: dict[str, Callable[[], Image.Image]] = {
+        "resized": lambda: image.resize((across // 2, down // 2), Image.Resampling.BOX),
+        "brightened": lambda: ImageEnhance.Brightness(image).enhance(1.3),
+        "darkened": lambda: ImageEnhance.Brightness(image).enhance(0.7),
+        "grey": lambda: image.convert("L"),
+        "mirrored": lambda: ImageOps.mirror(image),
+        "turned by 90": lambda: image.transpose(Image.Transpose.ROTATE_90),
+        "turned by 180": lambda: image.transpose(Image.Transpose.ROTATE_180),
+        "turned by 270": lambda: image.transpose(Image.Transpose.ROTATE_270),
+        "mirrored and turned": lambda: image.transpose(Image.Transpose.TRANSPOSE),
+        "framed in white": lambda: ImageOps.expand(image, max(image.size) * 6 // 100, "white"),
+        "framed in black": lambda: ImageOps.expand(image, max(image.size) * 6 // 100, "black"),
+        "square with white": lambda: ImageOps.pad(image, (max(image.size),) * 2, color="white"),
+        "square with black": lambda: ImageOps.pad(image, (max(image.size),) * 2, color="black"),
+        "watermarked": lambda: _watermarked(image),
+        "tilted and cut": lambda: _cut(image.rotate(5, Image.Resampling.BICUBIC), 0.09),
+        "cut by 5 %": lambda: _cut(image, 0.05),
+        "cut by 15 %": lambda: _cut(image, 0.15),
+        "cut to a corner": lambda: image.crop((across // 4, 0, across, down * 3 // 4)),
+        "cut to a square": lambda: ImageOps.fit(image, (min(image.size),) * 2),
+    }
+    return made[kind]()
+
+
+def _cut(image: Image.Image, share: float) -> Image.Image:
+    """Without a share of the width and height at each side."""
+    across, down = int(image.width * share), int(image.height * share)
+    return image.crop((across, down, image.width - across, image.height - down))
+
+
+def _watermarked(image: Image.Image) -> Image.Image:
+    """With a line of letters across it, a tenth of its width high."""
+    marked = image.copy()
+    place = image.width // 20, image.height * 45 // 100
+    size = image.width // 10
+    ImageDraw.Draw(marked).text(place, "(c) Some Body 2019", "white", font_size=size)
+    return marked
 
 
 def badly_lit(jpeg: bytes, kind: str, draw: np.random.Generator) -> bytes:

@@ -22,7 +22,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from benchmarks.accuracy import read
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
-from components.common.dataset.groups import group_photos, near_copies
+from components.common.dataset.copies import near_copies
+from components.common.dataset.groups import group_photos
 from components.common.model.model import softmax
 from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import DEFAULT_ARCHITECTURE
@@ -49,12 +50,13 @@ def gather(folder: Path) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]
     network = backbone.load_backbone(DEFAULT_ARCHITECTURE, default_cache_dir())
     kept_in = default_cache_dir() / bottlenecks.CACHE_FOLDER
     found = bottlenecks.compute(network, zip(photos, contents, strict=True), kept_in)
-    vectors = found.vectors[found.rows(photos)]
+    rows = found.rows(photos)
+    vectors = found.vectors[rows]
     names = sorted({photo.label for photo in photos})
     groups = np.empty(len(photos), np.int64)
-    near = near_copies([photo.phash for photo in photos], vectors)
-    for number, rows in enumerate(group_photos(photos, near)):
-        groups[rows] = number
+    near = near_copies(found.fingerprints_of(rows), vectors)
+    for number, members in enumerate(group_photos(photos, near)):
+        groups[members] = number
     return vectors, np.array([names.index(photo.label) for photo in photos]), groups
 
 

@@ -43,6 +43,11 @@ def features(item: Item, own: np.random.Generator) -> NDArray[np.float64]:
     return found
 
 
+def picture(own: np.random.Generator) -> NDArray[np.uint8]:
+    """The photo's fingerprint."""
+    return own.integers(0, 256, 1024, dtype=np.uint8)
+
+
 def prepare(root: Path, photos: Sequence[Item]) -> tuple[list[Path], Path]:
     """A dataset per class, as `clean` leaves it, and the bottlenecks of all."""
     rows = []
@@ -55,20 +60,21 @@ def prepare(root: Path, photos: Sequence[Item]) -> tuple[list[Path], Path]:
                         label,
                         source_url=item.name,
                         observation=item.observation,
-                        phash=seed.bytes(8).hex(),
+                        phash="0" * 16,
                         width=item.width,
                         height=480,
                     )
                     stored = writer.add(photo, f"{item.name} {item.width}".encode() * 9)
-                    rows.append((stored.sha256, label, features(item, seed)))
-    unique = {sha256: (label, vector) for sha256, label, vector in rows}
+                    rows.append((stored.sha256, label, features(item, seed), picture(seed)))
+    unique = {sha256: (label, vector, pixels) for sha256, label, vector, pixels in rows}
     found = Bottlenecks(
         tuple(unique),
-        np.array([vector for _, vector in unique.values()], dtype=np.float32),
+        np.array([vector for _, vector, _ in unique.values()], dtype=np.float32),
         np.zeros((len(unique), 1000), dtype=np.float16),
+        np.array([pixels for *_, pixels in unique.values()]),
         KEY,
     )
-    bottlenecks.save(found, root / "bottlenecks", [label for label, _ in unique.values()])
+    bottlenecks.save(found, root / "bottlenecks", [label for label, *_ in unique.values()])
     return sorted((root / "clean").iterdir()), root / "bottlenecks"
 
 

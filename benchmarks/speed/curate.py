@@ -1,4 +1,4 @@
-"""Row `curate`: selecting among 100,000 photos by their hashes and vectors.
+"""Row `curate`: selecting among 100,000 photos by their fingerprints and vectors.
 
 Groups of near copies, what shows no mushroom, the division, what looks like another class: all that
 the step decides, without reading and writing photos. The vectors are made up with the mean, the
@@ -11,43 +11,50 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.frame import OURS, Check, Row, Way, timed
 from benchmarks.speed.materials import Bench
-from components.common.dataset import groups
+from components.common.dataset import copies
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.photo import Photo
 from components.common.network import bottlenecks
 from components.common.network.backbone import BackboneKey
 from components.common.network.bottlenecks import Bottlenecks
-from components.common.photos import hash_index
+from components.common.photos import perceptual_hash
+from components.common.photos.fingerprint import SIDE
 from components.curate.options import Division
 from components.curate.selection import select
 from components.curate.suspects import FUNGI
 
 SIZES = (10_000, 20_000, 50_000, 100_000)
 ALL_PAIRS_UP_TO = 20_000
-MOST_BITS = groups.NEAR_RULES[-1][0]
 BLOCK_ROWS = 1024
 CLASSES = 5
 MOST_S = 60.0
 MOST_EXPONENT = 1.3  # 1 is linear, 2 all pairs
 
 
-def planted(count: int, seed: int = 0) -> tuple[NDArray[np.uint64], set[tuple[int, int]]]:
-    """Hashes of which every tenth has a copy right after it, and the pairs that these make."""
+def planted(count: int, seed: int = 0) -> tuple[NDArray[np.uint8], set[tuple[int, int]]]:
+    """Fingerprints of which every tenth has a copy right after it, and the pairs that these make.
+
+    Each is smooth, as photos are; every second copy is turned, mirrored or both.
+    """
     draw = np.random.default_rng(seed)
-    hashes = draw.integers(0, 2**64, count, dtype=np.uint64)
+    made = np.empty((count, SIDE, SIDE), np.uint8)
+    for row in range(count):
+        coarse = draw.integers(0, 256, (8, 8), dtype=np.uint8)
+        made[row] = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     pairs = set()
     for row in range(0, count - 1, 10):
-        flipped = draw.choice(64, draw.integers(0, MOST_BITS + 1), replace=False)
-        hashes[row + 1] = hashes[row] ^ np.uint64(sum(1 << int(bit) for bit in flipped))
+        altered = made[row] + draw.normal(0, 8, (SIDE, SIDE))
         if row % 20:
-            hashes[row + 1] ^= hash_index.MIRROR
+            altered = np.rot90(altered[:, :: draw.choice((1, -1))], int(draw.integers(4)))
+        made[row + 1] = np.clip(altered, 0, 255)
         pairs.add((row, row + 1))
-    return hashes, pairs
+    return made, pairs
 
 
 def real_vectors(bench: Bench) -> NDArray[np.float32]:
@@ -85,14 +92,14 @@ class MadeUp:
             noise = draw.standard_normal((some, len(self._mean)), np.float32) * self._rest
             found[start : start + some] = self._mean + points @ self._axes + noise
         np.maximum(found, 0, out=found)
-        copies = np.arange(0, count - 1, 10)
-        found[copies + 1] = found[copies] * draw.uniform(0.97, 1.03, (len(copies), 1))
+        tenth = np.arange(0, count - 1, 10)
+        found[tenth + 1] = found[tenth] * draw.uniform(0.97, 1.03, (len(tenth), 1))
         return found
 
 
 def collection(made: MadeUp, count: int, key: BackboneKey) -> tuple[list[Photo], Bottlenecks]:
-    """Photos with hashes, and their bottlenecks; most of them show a mushroom."""
-    hashes, _ = planted(count)
+    """Photos, and their bottlenecks; most of them show a mushroom."""
+    fingerprints, _ = planted(count)
     draw = np.random.default_rng(1)
     scores = np.zeros((count, 1000), np.float16)
     scores[:, FUNGI[0]] = np.where(draw.random(count) < 0.95, 0.9, 0.01)
@@ -104,25 +111,24 @@ def collection(made: MadeUp, count: int, key: BackboneKey) -> tuple[list[Photo],
             source_sha256=f"{row:064x}",
             width=500,
             height=375 + row % 7,
-            phash=f"{value:016x}",
+            phash="0" * 16,
         )
-        for row, value in enumerate(hashes.tolist())
+        for row in range(count)
     ]
     names = tuple(photo.sha256 for photo in photos)
-    return photos, Bottlenecks(names, made.draw(count), scores, key)
+    return photos, Bottlenecks(
+        names, made.draw(count), scores, fingerprints.reshape(count, -1), key
+    )
 
 
-def all_pairs(hashes: NDArray[np.uint64], vectors: NDArray[np.float32]) -> int:
-    """Near copies by comparing all pairs, as a short script would."""
-    directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+def all_pairs(fingerprints: NDArray[np.uint8]) -> int:
+    """Copies by comparing the hashes of all pairs in all eight ways to turn one."""
+    rows, hashes = perceptual_hash.upright_hashes(fingerprints)
     found = 0
     for start in range(0, len(hashes), BLOCK_ROWS):
-        block = hashes[start : start + BLOCK_ROWS, None]
-        straight = np.bitwise_count(block ^ hashes)
-        bits = np.minimum(straight, np.bitwise_count(block ^ hashes ^ hash_index.MIRROR))
-        cosines = directions[start : start + BLOCK_ROWS] @ directions.T
-        for most, least in (*groups.NEAR_RULES, (groups.ALIKE_BITS, groups.ALIKE_COSINE)):
-            found += int(((bits <= most) & (cosines >= least)).sum())
+        bits = np.bitwise_count(hashes[start : start + BLOCK_ROWS, None] ^ hashes)
+        left, right = np.nonzero(bits <= copies.MOST_BITS)
+        found += int((rows[start + left] < rows[right]).sum())
     return found
 
 
@@ -137,22 +143,25 @@ def measure(bench: Bench) -> Iterator[Row]:
     turns = bench.turns()
     made = MadeUp(real_vectors(bench))
     count = bench.count(ALL_PAIRS_UP_TO, 100)
-    hashes, pairs = planted(count)
+    fingerprints, pairs = planted(count)
     vectors = made.draw(count)
-    phashes = [f"{value:016x}" for value in hashes.tolist()]
     found: list[tuple[int, int]] = []
 
     def ours() -> None:
-        found[:] = groups.near_copies(phashes, vectors)
+        found[:] = copies.near_copies(fingerprints, vectors)
 
     ways = [
-        Way("ours: index and bounds", lambda: timed(ours), OURS),
-        Way("all pairs", lambda: timed(lambda: all_pairs(hashes, vectors)), rounds=2),
+        Way("ours: by hash, features and pixels", lambda: timed(ours), OURS),
+        Way(
+            "the hashes of all pairs, alone",
+            lambda: timed(lambda: all_pairs(fingerprints)),
+            rounds=2,
+        ),
     ]
     series = turns.measure(ways)
     recall = len(pairs & set(found)) / len(pairs)
     yield Row(
-        f"curate · near copies among {count:,} hashes and vectors",
+        f"curate · near copies among {count:,} photos",
         count,
         "photos/s",
         series,

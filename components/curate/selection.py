@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from components.common.base.errors import InputError
 from components.common.dataset import quotas
+from components.common.dataset.copies import near_copies
 from components.common.dataset.decisions import Decisions
-from components.common.dataset.groups import group_keys, group_photos, near_copies
+from components.common.dataset.groups import group_keys, group_photos
 from components.common.dataset.photo import Photo
 from components.common.dataset.quotas import Quota
 from components.common.dataset.vocabulary import (
@@ -101,12 +102,14 @@ def select(
         by_hand: what a person decided.
 
     Raises:
-        InputError: a class has too few photos.
+        InputError: a class has too few photos, or they were not cleaned.
     """
+    if not all(photo.phash for photo in photos):
+        raise InputError("these photos have no perceptual hash: they were not made by `clean`")
     rows = vectors.rows(photos)
     features = vectors.vectors[rows]
     work = _Work(photos, by_hand)
-    pairs = near_copies([photo.phash for photo in photos], features)
+    pairs = near_copies(vectors.fingerprints_of(rows), features)
     work.group(pairs, placed)
     scores = vectors.scores[np.ix_(rows, np.array(suspects.FUNGI))]
     odds = suspects.mushroom_odds(features, scores, [photo.group for photo in work.photos])

@@ -12,19 +12,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from components.common.base.errors import InputError
 from components.common.base.step import log, warn
 from components.common.base.wording import counted
 from components.common.dataset import class_folders, quotas
+from components.common.dataset.copies import near_copies
 from components.common.dataset.dataset import DatasetWriter
-from components.common.dataset.groups import group_keys, group_photos, near_copies
+from components.common.dataset.groups import group_keys, group_photos
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import SURPLUS
 from components.common.network import bottlenecks
 from components.common.network.backbone import Backbone
+from components.common.network.bottlenecks import Bottlenecks
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 
@@ -63,7 +62,7 @@ def write_dataset(
         written = writer.revise(lambda photo: photo)
         parts = divide(
             written,
-            vectors.vectors[vectors.rows(written)],
+            vectors,
             validation_percentage=validation_percentage,
             testing_percentage=testing_percentage,
         )
@@ -73,7 +72,7 @@ def write_dataset(
 
 def divide(
     photos: Sequence[Photo],
-    vectors: NDArray[np.float32],
+    vectors: Bottlenecks,
     *,
     validation_percentage: int,
     testing_percentage: int,
@@ -81,8 +80,8 @@ def divide(
     """Group and part of each photo, by quota within each class.
 
     Args:
-        photos: with their perceptual hashes.
-        vectors: float32, shape (N, D), their bottlenecks.
+        photos: of all classes.
+        vectors: their bottlenecks.
         validation_percentage: of each class.
         testing_percentage: of each class.
 
@@ -92,7 +91,8 @@ def divide(
     Raises:
         InputError: a class has too few different photos.
     """
-    near = near_copies([photo.phash for photo in photos], vectors)
+    places = vectors.rows(photos)
+    near = near_copies(vectors.fingerprints_of(places), vectors.vectors[places])
     groups = group_photos(photos, near)
     by_class: dict[str, dict[str, list[int]]] = collections.defaultdict(dict)
     columns: list[dict[str, Any]] = [{"group": "", "split": SURPLUS} for _ in photos]
@@ -144,7 +144,6 @@ def _clean(
                 source_sha256=hashlib.sha256(source).hexdigest(),
                 width=good.width,
                 height=good.height,
-                phash=images.phash(good.data),
                 source="folder",
                 source_url=f"{label}/{path.name}",
             )

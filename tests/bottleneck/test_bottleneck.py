@@ -53,7 +53,7 @@ def test_same_input_gives_the_same_bits_with_and_without_the_cache(
             tmp_path / name,
             BottleneckOptions(architecture=SMALL_ARCHITECTURE, cache_dir=str(backbone_cache)),
         )
-    for file in ("bottlenecks.npy", "imagenet.npy", "index.parquet", "backbone.json"):
+    for file in (*bottlenecks.FILES.values(), "index.parquet", "backbone.json"):
         first, again = (tmp_path / name / file for name in ("first", "again"))
         assert first.read_bytes() == again.read_bytes()
 

@@ -72,9 +72,8 @@ def judged_as(
         if sha256 in changes:
             scores[number, 947] = changes[sha256]
             vectors[number] = away + np.random.default_rng(number).normal(size=64)
-    changed = bottlenecks.Bottlenecks(
-        found.sha256, vectors, scores, replace(found.key, architecture=architecture)
-    )
+    key = replace(found.key, architecture=architecture)
+    changed = replace(found, vectors=vectors, scores=scores, key=key)
     assert len(found.sha256) == count
     bottlenecks.save(changed, folder, [""] * count)
 

@@ -40,7 +40,6 @@ class Shot:
     @property
     def photo(self) -> Photo:
         name = f"{self.label} {self.number}"
-        like = self.number if self.copy_of is None else self.copy_of
         digest = hashlib.sha256(name.encode()).hexdigest()
         seen = "" if self.observation is None else f"{self.label} walk {self.observation}"
         return Photo(
@@ -50,15 +49,24 @@ class Shot:
             source_sha256=digest,
             width=400 - self.number,
             height=300,
-            phash=hashlib.sha256(f"{self.label} look {like}".encode()).hexdigest()[:16],
+            phash="0" * 16,
             observation=seen,
         )
 
     @property
-    def features(self) -> np.ndarray:
+    def own(self) -> np.random.Generator:
+        """What is the photo's own, and its copies'."""
         like = self.number if self.copy_of is None else self.copy_of
         seed = int.from_bytes(hashlib.sha256(f"{self.label} {like}".encode()).digest()[:4])
-        own = np.random.default_rng(seed).normal(size=64)
+        return np.random.default_rng(seed)
+
+    @property
+    def picture(self) -> np.ndarray:
+        return self.own.integers(0, 256, 1024, dtype=np.uint8)
+
+    @property
+    def features(self) -> np.ndarray:
+        own = self.own.normal(size=64)
         own /= np.linalg.norm(own)
         own[CLASSES.index(self.label)] += 2
         return own
@@ -97,6 +105,7 @@ def selected(
         tuple(shot.photo.sha256 for shot in given_shots),
         np.array([shot.features for shot in given_shots], dtype=np.float32),
         np.zeros((len(given_shots), 1000), dtype=np.float16),
+        np.array([shot.picture for shot in given_shots]),
         KEY,
     )
     by_hand = Decisions({(one.label, one.photo.source_sha256): DROP for one in drops})
@@ -141,6 +150,7 @@ def test_names_and_places_of_files_change_nothing(given_shots: list[Shot]) -> No
         tuple(photo.sha256 for photo in photos),
         np.array([shot.features for shot in given_shots], dtype=np.float32),
         np.zeros((len(photos), 1000), dtype=np.float16),
+        np.array([shot.picture for shot in given_shots]),
         KEY,
     )
     assert parts(select(photos, found, DIVISION, {}, Decisions())) == parts(plain)

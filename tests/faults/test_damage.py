@@ -104,7 +104,7 @@ ARTIFACTS = {
     "bottlenecks": Artifact(
         lambda run: run.bottlenecks,
         vectors,
-        ("bottlenecks.npy", "imagenet.npy", "index.parquet", "backbone.json"),
+        ("bottlenecks.npy", "imagenet.npy", "fingerprints.npy", "index.parquet", "backbone.json"),
     ),
     "model": Artifact(lambda run: run.model, published, MODEL_FILES),
     "metrics": Artifact(lambda run: run.metrics, published_figures),

@@ -1,5 +1,6 @@
 """What `retrain` writes, and what it refuses."""
 
+import dataclasses
 import json
 import re
 import sys
@@ -328,9 +329,7 @@ def test_option_that_makes_no_sense_is_named(recipe: Recipe, option: str) -> Non
 
 def test_bottlenecks_of_other_photos_are_refused(sample_run: Run, tmp_path: Path) -> None:
     stored = bottlenecks.load(next((sample_run.directory / "artifacts").rglob("bottlenecks")))
-    others = bottlenecks.Bottlenecks(
-        tuple("0" * 64 for _ in stored.sha256), stored.vectors, stored.scores, stored.key
-    )
+    others = dataclasses.replace(stored, sha256=tuple("0" * 64 for _ in stored.sha256))
     bottlenecks.save(others, tmp_path / "others", [""] * len(others.sha256))
     with pytest.raises(InputError, match="other photos"):
         retrain(

@@ -1,4 +1,4 @@
-"""The bottlenecks artifact: a feature vector and ImageNet scores per photo, keyed by content."""
+"""The bottlenecks artifact: by content, features, ImageNet scores and fingerprints."""
 
 import hashlib
 import io
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -26,15 +26,17 @@ from components.common.network.backbone import (
     BackboneKey,
     make_key,
 )
-from components.common.photos import images
+from components.common.photos import fingerprint, images
 from components.common.untrusted import arrays, sealed, tables
 
 VECTORS = "bottlenecks.npy"
 SCORES = "imagenet.npy"
+FINGERPRINTS = "fingerprints.npy"
 INDEX = "index.parquet"
 INDEX_SCHEMA = pa.schema([("sha256", pa.string()), ("label", pa.string())])
 # Of backbone.json; without a version it is from before it had a seal and `files`.
-KIND = sealed.Kind("the bottlenecks", "", (0, 1), sealed_since=1)
+KIND = sealed.Kind("the bottlenecks", "", (0, 1, 2), sealed_since=1)
+FINGERPRINTS_SINCE = 2
 CACHE_FOLDER = "bottlenecks"  # of the cache
 SAVED_TOGETHER = 2048  # vectors in a file of the cache: 12 MB, a quarter of a minute of work
 AHEAD = 64  # photos in memory
@@ -48,12 +50,15 @@ class Bottlenecks:
         sha256: of each photo as stored, the key of its row.
         vectors: float32, shape (N, D), pooled features.
         scores: float16, shape (N, 1000), ImageNet probabilities.
+        fingerprints: uint8, shape (N, 1024), grey levels row by row, by which copies are found;
+            shape (N, 0) where an earlier version made the artifact.
         key: what the vectors depend on beside the photo.
     """
 
     sha256: tuple[str, ...]
     vectors: NDArray[np.float32]
     scores: NDArray[np.float16]
+    fingerprints: NDArray[np.uint8]
     key: BackboneKey
 
     def rows(self, photos: Sequence[Photo]) -> NDArray[np.intp]:
@@ -71,6 +76,49 @@ class Bottlenecks:
                 "these bottlenecks were made from other photos"
             )
         return np.array([position[photo.sha256] for photo in photos], dtype=np.intp)
+
+    def fingerprints_of(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """The fingerprints of M rows as pictures: uint8, shape (M, 32, 32).
+
+        Raises:
+            InputError: there are none.
+        """
+        if not self.fingerprints.size:
+            raise InputError(
+                "these bottlenecks are of an earlier version, without what copies are found by: "
+                "make them again"
+            )
+        return self.fingerprints[rows].reshape(-1, fingerprint.SIDE, fingerprint.SIDE)
+
+
+class _Row(NamedTuple):
+    """What is known of one photo, as a row of `Bottlenecks`."""
+
+    vector: NDArray[np.float32]
+    scores: NDArray[np.float16]
+    fingerprint: NDArray[np.uint8]
+
+
+# The matrices of rows, in memory and in a file of the cache, and their files in the artifact.
+_TYPES: dict[str, Any] = {"vectors": np.float32, "scores": np.float16, "fingerprints": np.uint8}
+FILES = dict(zip(_TYPES, (VECTORS, SCORES, FINGERPRINTS), strict=True))
+
+
+def _stacked(rows: Sequence[_Row]) -> dict[str, NDArray[Any]]:
+    """The matrices of rows, by their names."""
+    columns = zip(*rows, strict=True)
+    return {name: np.stack(column) for name, column in zip(_TYPES, columns, strict=True)}
+
+
+def _check(name: str, matrix: NDArray[Any], count: int) -> None:
+    """Raise `ValueError` where a matrix is not what the rows of `count` photos are made of."""
+    dtype = np.dtype(_TYPES[name])
+    if matrix.dtype != dtype or matrix.ndim != 2 or not np.isfinite(matrix).all():
+        raise ValueError(f"{FILES[name]} is no finite {dtype} matrix")
+    if dtype == np.uint8 and matrix.shape[1] != fingerprint.SIDE**2:
+        raise ValueError(f"{FILES[name]} has rows of {matrix.shape[1]} pixels")
+    if len(matrix) != count:
+        raise ValueError("its files differ in length: they are of different runs")
 
 
 class Prepare(Protocol):
@@ -113,17 +161,18 @@ def compute(
     progress = Progress(what, verb="looked at")
     own_network = OnePerThread(backbone.for_one_thread)
 
-    def run(row: tuple[Photo, bytes]) -> tuple[str, NDArray[np.float32], NDArray[np.float32]]:
+    def run(row: tuple[Photo, bytes]) -> tuple[str, _Row]:
         photo, data = row
         network = own_network()
         pixels = prepare(photo, data, network.architecture.size)
         vectors, scores = network(pixels[np.newaxis])
-        return photo.sha256, vectors[0], scores[0]
+        own = fingerprint.fingerprint(pixels).ravel()
+        return photo.sha256, _Row(vectors[0], scores[0].astype(np.float16), own)
 
     missing = cache.missing(photos, progress)
     with closing(map_in_threads(run, missing, threads=step_threads(), ahead=AHEAD)) as computed:
-        for sha256, vector, scores in computed:
-            cache.add(sha256, vector, scores)
+        for sha256, computed_row in computed:
+            cache.add(sha256, computed_row)
             progress.advance()
     result, fresh = cache.collect()
     count = len(result.sha256)
@@ -141,7 +190,7 @@ class _Cache:
         name = f"{key.digest}-{variant}" if variant else key.digest
         self._folder = folder / name if folder else None
         self._order: dict[str, None] = {}
-        self._known: dict[str, tuple[NDArray[np.float32], NDArray[np.float16]]] = {}
+        self._known: dict[str, _Row] = {}
         self._unsaved: list[str] = []
         self._fresh = 0
         for part in sorted(self._folder.glob("*.npz")) if self._folder else []:
@@ -149,17 +198,15 @@ class _Cache:
 
     def _load(self, part: Path) -> None:
         try:
-            stored = arrays.read_npz(part, ("sha256", "vectors", "scores"))
-            names = [bytes(name).decode() for name in stored["sha256"]]
-            vectors, scores = stored["vectors"], stored["scores"]
-            if not len(vectors) == len(scores) == len(names):
-                raise ValueError("its arrays differ in length")
-            if vectors.dtype != np.float32 or scores.dtype != np.float16:
-                raise ValueError("its arrays are of other types")
+            stored = arrays.read_npz(part, ("sha256", *_TYPES))
+            names = [bytes(name).decode() for name in stored.pop("sha256")]
+            for name, matrix in stored.items():
+                _check(name, matrix, len(names))
         except (ValueError, TypeError, OSError):
             part.unlink(missing_ok=True)  # a cache: what is damaged is computed again
             return
-        self._known.update(zip(names, zip(vectors, scores, strict=True), strict=True))
+        rows = map(_Row, *(stored[name] for name in _TYPES))
+        self._known.update(zip(names, rows, strict=True))
 
     def missing(
         self, photos: Iterable[tuple[Photo, bytes]], progress: Progress
@@ -174,8 +221,8 @@ class _Cache:
             else:
                 yield photo, data
 
-    def add(self, name: str, vector: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
-        self._known[name] = vector, scores.astype(np.float16)
+    def add(self, name: str, row: _Row) -> None:
+        self._known[name] = row
         self._fresh += 1
         self._unsaved.append(name)
         if len(self._unsaved) >= SAVED_TOGETHER:
@@ -187,20 +234,16 @@ class _Cache:
         names = tuple(self._order)
         if not names:
             raise InputError("there are no photos to compute bottlenecks of")
-        vectors = np.stack([self._known[name][0] for name in names])
-        scores = np.stack([self._known[name][1] for name in names])
-        return Bottlenecks(names, vectors, scores, self.key), self._fresh
+        made = _stacked([self._known[name] for name in names])
+        return Bottlenecks(names, **made, key=self.key), self._fresh
 
     def _save(self) -> None:
         """Put what is new into the cache."""
         if self._folder and self._unsaved:
             buffer = io.BytesIO()
-            np.savez(
-                buffer,
-                sha256=np.array([name.encode() for name in self._unsaved], dtype="S64"),
-                vectors=np.stack([self._known[name][0] for name in self._unsaved]),
-                scores=np.stack([self._known[name][1] for name in self._unsaved]),
-            )
+            stored = _stacked([self._known[name] for name in self._unsaved])
+            stored["sha256"] = np.array([name.encode() for name in self._unsaved], dtype="S64")
+            np.savez(buffer, allow_pickle=False, **stored)
             name = hashlib.sha256("".join(self._unsaved).encode()).hexdigest()[:16]
             data = buffer.getvalue()
             write_file(self._folder / f"{name}.npz", data, what="the bottleneck cache")
@@ -210,8 +253,8 @@ class _Cache:
 def save(bottlenecks: Bottlenecks, path: Path, labels: Sequence[str]) -> None:
     """Write the artifact; `labels` names the class of each row."""
     with atomic_directory(path, what="the bottlenecks", marker=DESCRIPTION_FILE) as temporary:
-        np.save(temporary / VECTORS, bottlenecks.vectors)
-        np.save(temporary / SCORES, bottlenecks.scores)
+        for name, file in FILES.items():
+            np.save(temporary / file, getattr(bottlenecks, name))
         index = pa.table({"sha256": list(bottlenecks.sha256), "label": list(labels)})
         pq.write_table(index, temporary / INDEX)
         description = {
@@ -232,17 +275,18 @@ def joined(paths: Sequence[Path]) -> tuple[Bottlenecks, list[str]]:
     if not loaded:
         raise InputError("there are no bottlenecks to put together")
     first, key = loaded[0][0], loaded[0][1].key
-    rows: dict[str, tuple[NDArray[np.float32], NDArray[np.float16]]] = {}
+    rows: dict[str, _Row] = {}
     labels: dict[str, str] = {}
     for path, part, names in loaded:
         if part.key != key:
             raise InputError(f"{path} and {first} are of different networks")
         for row, (sha256, label) in enumerate(zip(part.sha256, names, strict=True)):
-            rows.setdefault(sha256, (part.vectors[row], part.scores[row]))
+            rows.setdefault(
+                sha256, _Row(part.vectors[row], part.scores[row], part.fingerprints[row])
+            )
             labels[sha256] = label
-    vectors = np.stack([vector for vector, _ in rows.values()])
-    scores = np.stack([score for _, score in rows.values()])
-    return Bottlenecks(tuple(rows), vectors, scores, key), [labels[sha256] for sha256 in rows]
+    made = Bottlenecks(tuple(rows), **_stacked(list(rows.values())), key=key)
+    return made, [labels[sha256] for sha256 in rows]
 
 
 def load(path: Path) -> Bottlenecks:
@@ -260,19 +304,20 @@ def _load(path: Path) -> tuple[Bottlenecks, list[str]]:
     description = sealed.read(path / DESCRIPTION_FILE, KIND, max_bytes=DESCRIPTION_MAX_BYTES)
     if description.pop(sealed.SEAL, None):
         sealed.check_files(path, description.pop(sealed.FILES, {}), DESCRIPTION_FILE)
-    description.pop(sealed.VERSION, None)
+    version = description.pop(sealed.VERSION, 0)
     try:
         key = make_key(description, DESCRIPTION_FILE)
-        vectors = arrays.read_npy(path / VECTORS)
-        scores = arrays.read_npy(path / SCORES)
         most_rows = tables.rows_with_hashes((path / INDEX).stat().st_size)
         index = tables.read(path / INDEX, INDEX_SCHEMA, most_rows=most_rows)
         names, labels = index.column("sha256").to_pylist(), index.column("label").to_pylist()
+        stored = {
+            name: arrays.read_npy(path / file)
+            for name, file in FILES.items()
+            if name != "fingerprints" or version >= FINGERPRINTS_SINCE
+        }
+        for name, matrix in stored.items():
+            _check(name, matrix, len(names))
     except (ValueError, TypeError, OSError, pa.ArrowException) as error:
         raise InputError(f"the bottlenecks in {path} cannot be read: {error}") from error
-    for name, array, dtype in ((VECTORS, vectors, np.float32), (SCORES, scores, np.float16)):
-        if array.dtype != dtype or array.ndim != 2 or not np.isfinite(array).all():
-            raise InputError(f"{path / name} is no finite {np.dtype(dtype)} matrix")
-    if not len(vectors) == len(scores) == len(names):
-        raise InputError(f"the files of {path} differ in length: they are of different runs")
-    return Bottlenecks(tuple(names), vectors, scores, key), labels
+    stored.setdefault("fingerprints", np.empty((len(names), 0), np.uint8))
+    return Bottlenecks(tuple(names), **stored, key=key), labels

@@ -15,10 +15,6 @@ BITS = 64
 COMMON_PIECES = 3  # that a key is made of; more make it sharper, and need more keys
 MAX_EQUAL = 32  # of photos with the very same hash, those that are paired with one another
 
-# A mirrored picture has the odd horizontal frequencies of its DCT negated. The hash has
-# one bit for each of 8 x 8 frequencies, row by row, above the median or not: those bits turn over.
-MIRROR = np.uint64(0x5555555555555555)
-
 
 def close_pairs(hashes: NDArray[np.uint64], most_bits: int) -> list[tuple[int, int]]:
     """Pairs of rows whose hashes differ in at most `most_bits` bits.
@@ -40,14 +36,6 @@ def close_pairs(hashes: NDArray[np.uint64], most_bits: int) -> list[tuple[int, i
     for left, right in _close_unique(unique, most_bits):
         pairs.update((min(pair), max(pair)) for pair in product(rows[left], rows[right]))
     return sorted(pairs)
-
-
-def mirrored_pairs(hashes: NDArray[np.uint64], most_bits: int) -> list[tuple[int, int]]:
-    """Pairs of rows where one hash is close to the mirror image of the other's."""
-    count = len(hashes)
-    both = close_pairs(np.concatenate([hashes, hashes ^ MIRROR]), most_bits)
-    crossed = {(left, right - count) for left, right in both if left < count <= right}
-    return sorted({(min(pair), max(pair)) for pair in crossed if pair[0] != pair[1]})
 
 
 def distances(hashes: NDArray[np.uint64], pairs: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -181,7 +181,8 @@ def test_full_disk_is_named_when_bottlenecks_are_saved(small_disk: Path) -> None
     key = BackboneKey("mobilenet_1.0_128", 128, "0" * 64)
     sha256 = tuple(f"{number:064x}" for number in range(600))
     vectors, scores = np.ones((600, 1024), np.float32), np.ones((600, 1000), np.float16)
-    found = bottlenecks.Bottlenecks(sha256, vectors, scores, key)
+    fingerprints = np.ones((600, 1024), np.uint8)
+    found = bottlenecks.Bottlenecks(sha256, vectors, scores, fingerprints, key)
     with pytest.raises(WorkError, match="the bottlenecks"):
         bottlenecks.save(found, small_disk / "b", ["x"] * 600)
     assert names(small_disk) == []

@@ -18,7 +18,13 @@ from components.common.base.errors import InputError
 from components.common.dataset.photo import Photo
 from components.common.network import bottlenecks
 from components.common.network.backbone import Backbone, BackboneKey, load_backbone
-from components.common.network.bottlenecks import INDEX, SCORES, VECTORS, Bottlenecks
+from components.common.network.bottlenecks import (
+    FINGERPRINTS,
+    INDEX,
+    SCORES,
+    VECTORS,
+    Bottlenecks,
+)
 from components.common.photos import images
 
 Photos = list[tuple[Photo, bytes]]
@@ -73,6 +79,7 @@ def assert_same(left: Bottlenecks, right: Bottlenecks) -> None:
     assert left.sha256 == right.sha256
     assert np.array_equal(left.vectors, right.vectors)
     assert np.array_equal(left.scores, right.scores)
+    assert np.array_equal(left.fingerprints, right.fingerprints)
 
 
 def test_vectors_are_the_network_s_own_and_differ_by_photo(
@@ -215,6 +222,7 @@ def some(count: int = 5) -> Bottlenecks:
         tuple(f"{number:064x}" for number in range(count)),
         generator.normal(size=(count, 8)).astype(np.float32),
         generator.random((count, 1000)).astype(np.float16),
+        generator.integers(0, 256, (count, 1024), dtype=np.uint8),
         KEY,
     )
 
@@ -244,7 +252,7 @@ def test_photos_without_vectors_are_refused() -> None:
         some().rows([Photo("x", sha256="0" * 64), *unknown])
 
 
-@pytest.mark.parametrize("name", ["backbone.json", VECTORS, SCORES, INDEX])
+@pytest.mark.parametrize("name", ["backbone.json", VECTORS, SCORES, FINGERPRINTS, INDEX])
 def test_missing_and_truncated_files_are_refused(tmp_path: Path, name: str) -> None:
     file = saved(tmp_path / "b") / name
     data = file.read_bytes()
@@ -259,7 +267,7 @@ def test_missing_and_truncated_files_are_refused(tmp_path: Path, name: str) -> N
         bottlenecks.load(tmp_path / "b")
 
 
-@pytest.mark.parametrize("name", ["backbone.json", VECTORS, SCORES, INDEX])
+@pytest.mark.parametrize("name", ["backbone.json", VECTORS, SCORES, FINGERPRINTS, INDEX])
 def test_a_flipped_bit_is_refused_with_the_file(tmp_path: Path, name: str) -> None:
     file = saved(tmp_path / "b") / name
     data = file.read_bytes()
@@ -288,10 +296,14 @@ def test_artifact_from_before_there_were_seals_is_read(tmp_path: Path) -> None:
     content = json.loads(description.read_text())
     del content["format_version"]
     description.write_text(json.dumps(content))
-    assert_same(bottlenecks.load(tmp_path / "b"), some())
+    (tmp_path / "b" / FINGERPRINTS).unlink()
+    read = bottlenecks.load(tmp_path / "b")
+    assert np.array_equal(read.vectors, some().vectors)
+    with pytest.raises(InputError, match="of an earlier version, without what copies are found by"):
+        read.fingerprints_of(np.arange(5))
 
 
-@pytest.mark.parametrize("name", [VECTORS, SCORES, INDEX])
+@pytest.mark.parametrize("name", [VECTORS, SCORES, FINGERPRINTS, INDEX])
 def test_files_of_different_lengths_are_refused(tmp_path: Path, name: str) -> None:
     saved(tmp_path / "b")
     if name == INDEX:

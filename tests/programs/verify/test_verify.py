@@ -99,6 +99,7 @@ FILES = {
     "curate/ledger/split.parquet": "curate/ledger",
     "bottleneck/bottlenecks/bottlenecks.npy": "bottleneck/bottlenecks",
     "bottleneck/bottlenecks/imagenet.npy": "bottleneck/bottlenecks",
+    "bottleneck/bottlenecks/fingerprints.npy": "bottleneck/bottlenecks",
     "bottleneck/bottlenecks/index.parquet": "bottleneck/bottlenecks",
     "bottleneck/bottlenecks/backbone.json": "bottleneck/bottlenecks",
     "retrain/model/model.json": "retrain/model",
