@@ -238,7 +238,11 @@ def test_group_and_photo_in_two_parts_are_named(run: verifying.Run) -> None:
 def test_bottlenecks_of_other_photos_are_named(run: verifying.Run) -> None:
     found = bottlenecks.load(run.bottlenecks)
     fewer = dataclasses.replace(
-        found, sha256=found.sha256[1:], vectors=found.vectors[1:], scores=found.scores[1:]
+        found,
+        sha256=found.sha256[1:],
+        vectors=found.vectors[1:],
+        scores=found.scores[1:],
+        fingerprints=found.fingerprints[1:],
     )
     bottlenecks.save(fewer, run.bottlenecks, ["x"] * len(fewer.sha256))
     said = damaged(run.folder)["bottleneck/bottlenecks"]
