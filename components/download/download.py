@@ -8,10 +8,10 @@ from typing import Any
 from components.common.base.errors import DiskFull, InputError, WorkError
 from components.common.base.files import default_cache_dir
 from components.common.base.step import Progress, report_part, step, warn
-from components.common.base.wording import counted
+from components.common.base.wording import as_text, counted
 from components.common.dataset import licences
 from components.common.dataset.dataset import DatasetWriter
-from components.common.dataset.photo import Photo, check_label
+from components.common.dataset.photo import Photo, check_labels
 from components.common.dataset.species import find_species
 from components.common.photos import file_types
 from components.common.untrusted.redact import check_no_secret, without_secrets
@@ -62,8 +62,7 @@ def download(
     """
     if not classes:
         raise InputError("no class is named: expected one or more")
-    for label in classes:
-        check_label(label)
+    check_labels(classes, "--classes")
     names = check_options(options)
     failed: dict[str, InputError | WorkError] = {}
     with _fetcher(options) as fetcher, DatasetWriter(output) as writer:
@@ -270,7 +269,7 @@ def _row(label: str, source: str, candidate: Candidate) -> Photo:
 
 def _storable(text: str) -> str:
     """Text as the manifest can hold it: file names and JSON may have halves of characters."""
-    return text[:MAX_TEXT].encode(errors="replace").decode()
+    return as_text(text[:MAX_TEXT])
 
 
 def _judge(

@@ -1,7 +1,7 @@
 """Asking the model: photos of a dataset's part or of a labelled folder, and its answers to them."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from components.common.base.errors import InputError
 from components.common.base.step import Progress, warn
-from components.common.base.wording import counted
-from components.common.dataset import vocabulary
+from components.common.base.wording import as_text, counted, joined
+from components.common.dataset import layouts, vocabulary
 from components.common.dataset.class_folders import MAX_FILE_BYTES, check_folder, photo_files
 from components.common.dataset.dataset import Dataset
-from components.common.dataset.photo import Photo, check_label
+from components.common.dataset.photo import Photo, check_labels, other_spelling
 from components.common.model.activation import spotlight
 from components.common.model.model import Model, Prediction
 from components.common.photos import images
@@ -62,7 +62,7 @@ def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Un
     Raises:
         InputError: no such folder, no class folder, or one of a class that the model does not know.
     """
-    check_folder(folder)
+    check_folder(folder, "--folder")
     entries = [
         entry for entry in sorted(folder.iterdir()) if not entry.name.startswith((".", "__"))
     ]
@@ -72,42 +72,52 @@ def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Un
             f"{folder} holds no class folders: expected one subfolder of photos per class, such as "
             f"{folder / classes[0]}"
         )
-    _check_known({check_label(entry.name) for entry in folders}, classes, folder)
-    photos: list[Photo] = []
-    unusable = [Unusable(entry.name, "in no class folder") for entry in entries if entry.is_file()]
+    if layouts.photos_below(folder, photo_files) and not any(map(photo_files, folders)):
+        raise InputError(layouts.why_no_classes(folder, folders, photo_files, "--folder"))
+    _check_known(check_labels([entry.name for entry in folders], str(folder)), classes, folder)
+    photos: dict[Photo, Path] = {}
+    unusable = [
+        Unusable(as_text(entry.name), "in no class folder") for entry in entries if entry.is_file()
+    ]
     for entry in folders:
         files = photo_files(entry)
         named = set(files)
         unusable += [
-            Unusable(f"{entry.name}/{path.name}", "not named like a photo")
+            Unusable(
+                f"{entry.name}/{as_text(path.name)}",
+                "a folder in a class folder" if path.is_dir() else "not named like a photo",
+            )
             for path in sorted(entry.iterdir())
             if path not in named and not path.name.startswith(".")
         ]
         for path in files:
-            name, size = f"{entry.name}/{path.name}", path.stat().st_size
+            name, size = f"{entry.name}/{as_text(path.name)}", path.stat().st_size
             if size > MAX_FILE_BYTES:
                 unusable.append(Unusable(name, f"larger than {MAX_FILE_BYTES} bytes"))
             else:
-                photos.append(Photo(entry.name, path=name, size=size))
-    return Source(FOLDER, tuple(photos), _reader(folder), strict=False), unusable
+                photos[Photo(entry.name, path=name, size=size)] = path
+    return Source(FOLDER, tuple(photos), _reader(photos), strict=False), unusable
 
 
-def _reader(folder: Path) -> Callable[[Photo], bytes]:
+def _reader(files: Mapping[Photo, Path]) -> Callable[[Photo], bytes]:
     def read(photo: Photo) -> bytes:
         try:
-            return (folder / photo.path).read_bytes()
+            return files[photo].read_bytes()
         except OSError as error:
             raise BadPhoto(f"unreadable: {error.strerror}") from error
 
     return read
 
 
-def _check_known(labels: set[str], classes: Sequence[str], where: Path) -> None:
-    strange = sorted(labels - set(classes))
+def _check_known(labels: Iterable[str], classes: Sequence[str], where: Path) -> None:
+    strange = sorted(set(labels) - set(classes))
     if strange:
+        twins = {label: other_spelling(label, classes) for label in strange}
+        spelt = [f"{label!a} is its {twin!a}" for label, twin in twins.items() if twin]
+        hint = f" ({joined(spelt)}, spelt otherwise)" if spelt else ""
         raise InputError(
             f"the model does not know the classes {', '.join(strange)} of {where}: it knows "
-            f"{', '.join(sorted(classes))}; rename or take away the other folders"
+            f"{', '.join(sorted(classes))}{hint}; rename them, or move other photos elsewhere"
         )
 
 

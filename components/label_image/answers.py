@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common.base.errors import InputError
+from components.common.base.wording import as_text
 from components.common.model.model import Prediction, top_k
 
 FORMATS = ("text", "json", "csv")
@@ -165,14 +166,9 @@ def _csv_writer(columns: int, stream: TextIO) -> Write:
         unknown = "" if answer.error else str(answer.unknown).lower()
         familiarity = "" if answer.familiarity is None else f"{answer.familiarity:.2f}"
         row = [answer.file, answer.predicted or "", unknown, familiarity, answer.error, *top]
-        rows.writerow([_writable(value) for value in row] + [""] * (2 * columns - len(top)))
+        rows.writerow([as_text(value) for value in row] + [""] * (2 * columns - len(top)))
 
     return write
-
-
-def _writable(text: str) -> str:
-    """The text without what no encoding can write: bytes of a file name that are no characters."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def printable(text: str) -> str:

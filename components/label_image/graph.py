@@ -171,7 +171,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
             "text file with one class a line"
         )
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"the labels {path} are no text in UTF-8: {error}") from error
     labels = tuple(line.strip() for line in lines if line.strip())

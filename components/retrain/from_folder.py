@@ -14,7 +14,7 @@ from typing import Any
 
 from components.common.base.errors import InputError
 from components.common.base.step import log, warn
-from components.common.base.wording import counted
+from components.common.base.wording import as_text, counted
 from components.common.dataset import class_folders, quotas
 from components.common.dataset.copies import near_copies
 from components.common.dataset.dataset import DatasetWriter
@@ -145,7 +145,7 @@ def _clean(
                 width=good.width,
                 height=good.height,
                 source="folder",
-                source_url=f"{label}/{path.name}",
+                source_url=f"{label}/{as_text(path.name)}",
             )
             count += 1
             yield writer.add(photo, good.data), good.data

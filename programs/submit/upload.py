@@ -17,6 +17,7 @@ import pyarrow as pa
 from components.common.base.errors import InputError
 from components.common.base.files import hash_file, naming_full_disk
 from components.common.base.step import Progress
+from components.common.base.wording import as_text
 from components.common.dataset import class_folders, ledger, shards
 from components.common.dataset.dataset import (
     DESCRIPTION,
@@ -123,7 +124,7 @@ def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
             for label, path in Progress("pack photos", len(photos), verb="packed").over(photos):
                 data = path.read_bytes()
                 # As the step `download` describes the photos of a folder.
-                name = f"{label}/{path.name}".encode(errors="replace").decode()
+                name = f"{label}/{as_text(path.name)}"
                 photo = Photo(label=label, source="folder", source_url=name)
                 writer.add(photo, data, extension=file_types.extension(data))
         files = {path.name: path for path in sorted(folder.iterdir())}
@@ -145,7 +146,7 @@ def local_inputs(arguments: Mapping[str, Any], upload_to: str) -> dict[str, tupl
         if not path.is_file() or path.stat().st_size > FILE_MAX_BYTES:
             raise InputError(f"--{name}: expected a file of up to {FILE_MAX_BYTES} bytes at {path}")
         digest = hash_file(path)[:NAME_DIGITS]
-        inputs[name] = (path, f"{upload_to.rstrip('/')}/inputs/{digest}/{path.name}")
+        inputs[name] = (path, f"{upload_to.rstrip('/')}/inputs/{digest}/{as_text(path.name)}")
     return inputs
 
 

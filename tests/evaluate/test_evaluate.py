@@ -328,7 +328,7 @@ def test_folder_of_a_class_that_the_model_does_not_know_is_refused(
     sample_run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "photos" / "death cap").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"death cap of .* it knows .*; rename or take away"):
+    with pytest.raises(InputError, match=r"death cap of .* it knows .*; rename them, or move"):
         measured_folder(sample_run, tmp_path / "photos", tmp_path)
 
 

@@ -37,7 +37,7 @@ def test_hostile_name_comes_back_whole_from_json() -> None:
 def test_hostile_name_is_one_field_of_csv() -> None:
     text = written("csv", PhotoAnswer(HOSTILE, (("daisy", 0.9), ("rose", 0.1))))
     row = next(csv.DictReader(io.StringIO(text)))
-    assert row["file"] == HOSTILE.replace("\udcff", "?")
+    assert row["file"] == HOSTILE.replace("\udcff", r"\udcff")
     assert (row["label_2"], row["probability_2"], row["error"]) == ("rose", "0.100000", "")
 
 

@@ -13,6 +13,15 @@ def harmless(text: str) -> str:
     return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def as_text(name: str) -> str:
+    r"""A name that any file can hold: what is no text in it becomes an escape, such as \udce4.
+
+    File names may have bytes that are no UTF-8, and JSON halves of characters. Different names stay
+    different.
+    """
+    return name.encode(errors="backslashreplace").decode()
+
+
 def counted(number: int, singular: str, plural: str = "") -> str:
     """A number with what it counts.
 

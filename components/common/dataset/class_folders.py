@@ -5,7 +5,8 @@ from pathlib import Path
 from components.common.base.errors import InputError
 from components.common.base.step import warn
 from components.common.base.wording import counted, named
-from components.common.dataset.photo import check_label
+from components.common.dataset import layouts
+from components.common.dataset.photo import check_label, check_labels, other_spelling
 
 # What is taken for a photo by its name; what it really is, its content says.
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
@@ -14,50 +15,37 @@ NAMED = 3  # files in a warning
 _MAX_NAME = 60  # characters of each
 
 
-def list_classes(image_dir: Path) -> list[str]:
+def list_classes(image_dir: Path, option: str = "--image_dir") -> list[str]:
     """The class names of a folder: its subfolders that hold photos, sorted.
 
+    Args:
+        image_dir: the folder.
+        option: that named it, for messages.
+
     Raises:
-        InputError: no such folder, no class, only one, or a class folder without photos.
+        InputError: no such folder, no class, only one, a class folder without photos of its own,
+            two of one name, or parts such as train and val.
     """
-    check_folder(image_dir)
+    check_folder(image_dir, option)
     folders = [
         entry
         for entry in sorted(image_dir.iterdir())
         if entry.is_dir() and not entry.name.startswith((".", "__"))
     ]
-    labels = [check_label(folder.name) for folder in folders]
-    if len(labels) < 2:
-        contents = f"only the class {labels[0]!r}" if labels else "no class folders"
-        raise InputError(
-            f"{image_dir} holds {contents}: a classifier needs at least two folders of photos, one "
-            "per class, such as photos/daisy/*.jpg and photos/roses/*.jpg"
-        )
-    empty = [folder for folder in folders if not photo_files(folder)]
-    if empty:
-        nested = next((folder for folder in empty if _holds_classes(folder)), None)
-        what_to_do = (
-            f"its photos lie one folder deeper: take {nested} itself"
-            if nested
-            else "add some, or remove the folder"
-        )
-        raise InputError(
-            f"{nested or empty[0]} holds no photos ({', '.join(SUFFIXES)}): {what_to_do}"
-        )
+    labels = check_labels([folder.name for folder in folders], str(image_dir))
+    whole = all(map(photo_files, folders)) and not layouts.are_parts(labels)
+    if len(labels) < 2 or not whole:
+        raise InputError(layouts.why_no_classes(image_dir, folders, photo_files, option))
     return labels
 
 
-def _holds_classes(folder: Path) -> bool:
-    """Whether a folder without photos of its own has subfolders with some."""
-    return any(photo_files(entry) for entry in sorted(folder.iterdir()) if entry.is_dir())
-
-
-def check_folder(image_dir: Path) -> None:
+def check_folder(image_dir: Path, option: str = "--image_dir") -> None:
     """Raise `InputError` unless `image_dir` is a folder."""
     if not image_dir.is_dir():
         problem = "is no folder" if image_dir.exists() else "does not exist"
         raise InputError(
-            f"the photo folder {image_dir} {problem}: expected a folder with one subfolder of "
+            layouts.why_archive(image_dir, option)
+            or f"the photo folder {image_dir} {problem}: expected a folder with one subfolder of "
             "photos per class"
         )
 
@@ -80,12 +68,16 @@ def class_files(image_dir: Path, label: str) -> list[Path]:
     check_folder(image_dir)
     folder = image_dir / check_label(label)
     if not folder.is_dir():
-        raise InputError(f"there is no folder for the class {label!r} in {image_dir}")
+        names = [entry.name for entry in image_dir.iterdir() if entry.is_dir()]
+        twin = other_spelling(label, names)
+        hint = f", but one named {twin!a}: rename it" if twin else ""
+        raise InputError(f"there is no folder for the class {label!r} in {image_dir}{hint}")
     files = photo_files(folder)
     if not files:
         raise InputError(f"{folder} holds no photos ({', '.join(SUFFIXES)})")
     visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    others = [path for path in visible if path not in set(files)]
+    _warn_of_deeper(folder)
+    others = [path for path in visible if path not in set(files) and not path.is_dir()]
     if others:
         count = counted(
             len(others), "file is not named like a photo", "files are not named like photos"
@@ -98,6 +90,19 @@ def class_files(image_dir: Path, label: str) -> list[Path]:
         size = path.stat().st_size
         warn(f"{path} was left out: {size} bytes, more than {MAX_FILE_BYTES}")
     return small
+
+
+def _warn_of_deeper(folder: Path) -> None:
+    """Say how many photos lie in folders below a class folder, if any: nothing reads them."""
+    below = layouts.photos_below(folder, photo_files)
+    places = [str(place.relative_to(folder)) for place in below if place != folder]
+    if places:
+        count = sum(below.values()) - below.get(folder, 0)
+        photos = counted(count, "photo in a folder below is", "photos in folders below are")
+        warn(
+            f"{folder}: {photos} not read, only those directly in it: "
+            f"{named(places, most=NAMED, longest=_MAX_NAME)}"
+        )
 
 
 def warn_of_files_beside(image_dir: Path) -> None:

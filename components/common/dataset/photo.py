@@ -1,5 +1,8 @@
 """One photo of a dataset, as the manifest describes it."""
 
+import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from components.common.base.errors import InputError
@@ -52,3 +55,46 @@ def check_label(label: str) -> str:
             "255 bytes), no slash or backslash, no leading dot, no space at either end"
         )
     return label
+
+
+def label_key(label: str) -> str:
+    """What two names of one class have in common: all but case, blanks, underscores, Unicode form.
+
+    Blanks count between digits: "1 1" and "11" are two numbers.
+
+    Example:
+        >>> label_key("Fly_agaric") == label_key("fly agaric") == label_key("FlyAgaric")
+        True
+    """
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", label).casefold())
+    return re.sub(r"(?<!\d) | (?!\d)", "", re.sub(r"[\s_]+", " ", folded))
+
+
+def check_labels(labels: Iterable[str], where: str) -> list[str]:
+    """Return the labels if each can name a class, and no two of them are names of one class.
+
+    Args:
+        labels: of a run, a folder or a list.
+        where: they stand, for messages.
+
+    Raises:
+        InputError: as of `check_label`; or two differ by no more than case, blanks, underscores or
+            the Unicode form of their characters.
+    """
+    known: dict[str, str] = {}
+    for label in labels:
+        twin = known.setdefault(label_key(check_label(label)), label)
+        if twin != label:
+            form = unicodedata.normalize("NFC", twin) == unicodedata.normalize("NFC", label)
+            shown = [ascii(name) if form else repr(name) for name in (twin, label)]
+            raise InputError(
+                f"{where} names the classes {shown[0]} and {shown[1]}, which differ only by "
+                f"{'Unicode form (NFC, NFD)' if form else 'case, blanks or underscores'}: give "
+                "both the same name if they are one class, else names that differ by more"
+            )
+    return list(known.values())
+
+
+def other_spelling(label: str, names: Iterable[str]) -> str:
+    """The name among these that differs from `label` by its spelling alone; empty without one."""
+    return next((name for name in names if label_key(name) == label_key(label)), "")

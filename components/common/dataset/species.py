@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from components.common.base.errors import InputError
-from components.common.dataset.photo import check_label
+from components.common.dataset.photo import check_label, check_labels, other_spelling
 
 MAX_BYTES = 1024 * 1024
 MAX_TAXA = 50
@@ -68,7 +68,7 @@ def read_species(path: Path) -> list[Species]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is larger than {MAX_BYTES} bytes")
-        content = _loaded(path.read_text(encoding="utf-8"))
+        content = _loaded(path.read_text(encoding="utf-8-sig"))
         listed = [parse_species(entry) for entry in content["species"]]
     except (TypeError, KeyError) as error:
         raise InputError(
@@ -84,6 +84,7 @@ def read_species(path: Path) -> list[Species]:
             f"{path} must list at least two species, each once; it lists "
             f"{', '.join(labels)[:MAX_MESSAGE] or 'none'}"
         )
+    check_labels(labels, str(path))
     return listed
 
 
@@ -145,9 +146,12 @@ def as_parameter(species: list[Species]) -> dict[str, Any]:
 
 
 def find_species(parameter: Mapping[str, Any], label: str) -> Species:
-    """The species of a label; one that is not listed is searched for by its label.
+    """The species of a label, however it is spelt; one not listed is searched for by its label.
 
     Raises:
         InputError: its entry makes no sense.
     """
-    return parse_species(parameter.get(label) or {"label": label})
+    named = label if label in parameter else other_spelling(label, parameter)
+    return replace(
+        parse_species(parameter.get(named) or {"label": label}), label=check_label(label)
+    )

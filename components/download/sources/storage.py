@@ -1,13 +1,15 @@
 """The source `storage`: class folders below a gs:// or s3:// prefix, or in a local folder."""
 
+import collections
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from components.common.base.errors import InputError
+from components.common.base.step import warn
 from components.common.base.wording import counted
-from components.common.dataset import class_folders
-from components.common.dataset.photo import check_label
+from components.common.dataset import class_folders, layouts
+from components.common.dataset.photo import check_labels
 from components.common.store import storage
 from components.common.store.storage import StoredObject
 from components.common.web.fetch import PHOTO_MAX_BYTES
@@ -23,11 +25,32 @@ def candidates(query: Query) -> Iterator[Candidate]:
     if not storage.is_uri(prefix):
         yield from folder.candidates(query)
         return
-    for stored in storage.list_objects(f"{prefix.rstrip('/')}/{label}"):
+    place = f"{storage.canonical(prefix).rstrip('/')}/{label}"
+    found = 0
+    deeper: collections.Counter[str] = collections.Counter()
+    for stored in storage.list_objects(place):
         name = PurePosixPath(stored.uri).name
         if name.startswith(".") or not name.lower().endswith(class_folders.SUFFIXES):
             continue
+        directly_in = stored.uri.rpartition("/")[0]
+        if directly_in != place:
+            deeper[directly_in] += 1
+            continue
+        found += 1
         yield Candidate(url=stored.uri, read=functools.partial(_read, stored, query.fetcher.cache))
+    if deeper:
+        _tell_deeper(place, found, deeper)
+
+
+def _tell_deeper(place: str, found: int, deeper: Mapping[str, int]) -> None:
+    """Say which photos are not read, as they do not lie directly in the folder of their class."""
+    photos = counted(
+        sum(deeper.values()), "photo in a folder below is", "photos in folders below are"
+    )
+    told = f"{place}: {photos} not read, only those directly in it: {min(deeper)}"
+    if not found:
+        raise InputError(f"{told}; name the folder above the classes, or move the photos up")
+    warn(told)
 
 
 def list_classes(prefix: str) -> list[str]:
@@ -38,7 +61,13 @@ def list_classes(prefix: str) -> list[str]:
     """
     if not storage.is_uri(prefix):
         return class_folders.list_classes(Path(prefix).expanduser())
-    labels = [check_label(name) for name in storage.list_folders(prefix) if name[:1] != "."]
+    names = [name for name in storage.list_folders(prefix) if name[:1] != "."]
+    labels = check_labels(names, prefix)
+    if layouts.are_parts(labels):
+        raise InputError(
+            f"{prefix} holds parts and no classes ({', '.join(labels)}): take one of them, such as "
+            f"{prefix.rstrip('/')}/{layouts.largest_part(labels)}; {layouts.OWN_PARTS}"
+        )
     if len(labels) < 2:
         raise InputError(
             f"{prefix} holds {counted(len(labels), 'class folder')}: a classifier needs at "

@@ -53,16 +53,12 @@ def test_linked_class_folder_is_a_class(tmp_path: Path) -> None:
     [
         ([], "nowhere", "nowhere does not exist"),
         (["file.jpg"], "file.jpg", r"file\.jpg is no folder"),
-        (["x.jpg"], ".", "holds no class folders: .* at least two folders"),
+        (["x.txt"], ".", "holds no class folders: .* at least two folders"),
         (["a/1.jpg"], ".", "holds only the class 'a': .* at least two folders"),
         (["a/1.jpg", "b/notes.txt"], ".", "b holds no photos"),
         (["a/1.jpg", "b/.hidden.jpg"], ".", "b holds no photos"),
-        (["a/1.jpg", "b/deep/1.txt"], ".", "b holds no photos .*add some, or remove"),
-        (
-            ["a/x/1.jpg", "b/deep/1.jpg"],
-            ".",
-            "a holds no photos .*: its photos lie one folder deep",
-        ),
+        (["a/1.jpg", "b/deep/1.txt"], ".", "b holds no photos: add some, or move that"),
+        (["a/1.jpg", "A/1.jpg"], ".", "names the classes 'A' and 'a', which differ only by case"),
         (["a/1.jpg", " b/1.jpg"], ".", "' b' cannot be a class name"),
         (["a/1.jpg", "b\\c/1.jpg"], ".", "cannot be a class name"),
     ],
@@ -113,6 +109,20 @@ def test_files_that_are_no_photos_are_counted_in_one_warning(tmp_path: Path, eve
     assert len(class_folders.class_files(tmp_path / "photos", "daisy")) == 1
     (warning,) = warnings_of(events)
     assert "2 files are not named like photos" in warning
+
+
+def test_photos_in_folders_below_are_not_read_and_counted(tmp_path: Path, events: Path) -> None:
+    tree(tmp_path, *(f"photos/daisy/{name}.jpg" for name in ("1", "old/2", "old/older/3", ".x/4")))
+    files = class_folders.class_files(tmp_path / "photos", "daisy")
+    assert [path.name for path in files] == ["1.jpg"]
+    (warning,) = warnings_of(events)
+    assert "2 photos in folders below are not read, only those directly in it: old" in warning
+
+
+def test_class_of_another_spelling_is_named(tmp_path: Path) -> None:
+    tree(tmp_path, "Fly_agaric/1.jpg", "roses/1.jpg")
+    with pytest.raises(InputError, match=r"no folder for the class 'fly agaric' .*'Fly_agaric'"):
+        class_folders.class_files(tmp_path, "fly agaric")
 
 
 def test_hidden_files_are_not_worth_a_warning(tmp_path: Path, events: Path) -> None:

@@ -26,7 +26,14 @@ def store(
     with run(tmp_path_factory.mktemp(request.param)) as made:
         for number in range(5):
             made.put(f"set/daisy/{number}.jpg", photo(number))
-            made.put(f"set/rose/deep/{number}.JPG", photo(10 + number))
+            made.put(f"set/rose/{number}.JPG", photo(10 + number))
+            made.put(f"parts/train/daisy/{number}.jpg", photo(number))
+            made.put(f"parts/Test/daisy/{number}.jpg", photo(number))
+            made.put(f"deeper/rose/old/{number}.jpg", photo(number))
+        made.put("deeper/daisy/1.jpg", photo(1))
+        made.put("deeper/daisy/old/older/2.jpg", photo(2))
+        made.put("twins/Fly agaric/1.jpg", photo(1))
+        made.put("twins/fly_agaric/1.jpg", photo(1))
         made.put("set/daisy/notes.txt", b"no photo")
         made.put("set/daisy/.hidden.jpg", b"no photo")
         made.put("set/readme.txt", b"no class")
@@ -47,6 +54,36 @@ def test_classes_are_the_folders(store: Store, tmp_path: Path) -> None:
     assert class_names(options(store, tmp_path)) == ["daisy", "rose"]
     with pytest.raises(InputError, match="1 class folder: a classifier needs at least two"):
         class_names(options(store, tmp_path, "one"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        (
+            "parts",
+            r"parts and no classes \(Test, train\): .* such as \S+/parts/train;",
+        ),
+        ("twins", "names the classes 'Fly agaric' and 'fly_agaric', which differ only by case"),
+    ],
+)
+def test_folders_that_are_no_classes_are_refused(
+    store: Store, tmp_path: Path, folder: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        class_names(options(store, tmp_path, folder))
+
+
+def test_photos_deeper_than_their_class_are_not_read_and_named(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+    download(["daisy"], tmp_path / "out", options(store, tmp_path, "deeper"))
+    assert [row.source_url for row in Dataset(tmp_path / "out").photos] == [
+        f"{store.prefix}/deeper/daisy/1.jpg"
+    ]
+    assert "1 photo in a folder below is not read" in (tmp_path / "events").read_text()
+    with pytest.raises(InputError, match=r"5 photos in folders below .*/deeper/rose/old; name"):
+        download(["rose"], tmp_path / "rose", options(store, tmp_path, "deeper"))
 
 
 def test_photos_come_with_their_place(store: Store, tmp_path: Path) -> None:
