@@ -16,6 +16,7 @@ from components.common.base.errors import InputError
 from components.common.base.files import new_place
 from components.common.base.options import Options, option
 from components.common.dataset import decisions, ledger
+from components.common.dataset.photo import other_spelling
 from components.common.dataset.species import as_parameter, read_species
 from components.common.model.model_place import find_pointer
 from components.common.network.architecture import parse_architecture
@@ -190,6 +191,14 @@ def _classes(options: DownloadOptions, species_file: Path) -> dict[str, Any]:
     """
     species = as_parameter(read_species(species_file))
     classes = class_names(options)
+    if classes is not None and species_file.resolve() != SPECIES_FILE.resolve():
+        missing = [label for label in species if not other_spelling(label, classes)]
+        if missing:
+            raise InputError(
+                f"{options.image_dir or options.url_list} has no photo of {', '.join(missing)}, "
+                f"which {species_file} lists: add some, or leave them out there; there are photos "
+                f"of {', '.join(classes)}"
+            )
     if classes is None:
         classes = list(species)
         unknown = sorted(set(classes) - set(sample.LABELS))

@@ -3,17 +3,17 @@
 import collections
 import contextlib
 import csv
+import itertools
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from components.common.base.errors import InputError
-from components.common.base.wording import counted
+from components.common.base.wording import counted, named
 from components.common.dataset import licences
-from components.common.dataset.photo import check_label
+from components.common.dataset.photo import check_labels, other_spelling
 from components.common.store import storage
 from components.common.untrusted import tables
 from components.common.web.fetch import Fetcher
@@ -23,15 +23,26 @@ MAX_BYTES = 1024**3
 BATCH_ROWS = 4096  # of a parquet file in memory
 FEW_ROWS = 10_000  # that a list may have, however small it is
 MAX_LINE = 10_000  # characters
+MAX_LABELS = 1000  # that are kept for a message
+SHOWN, LONGEST = 20, 100  # labels in a message, and characters of each
 COLUMNS = ("url", "label", "licence", "author", "title", "observation", "source_page")
+HEADER = ("url", "label")  # of a list that has none
 DELIMITERS = (",", ";", "\t")
 ALIASES = {"license": "licence"}
 
 
 def candidates(query: Query) -> Iterator[Candidate]:
-    """The URLs of the class, in the order of the list. Lines without a label are of any class."""
-    for row in _rows(query.options.url_list, query.fetcher):
-        if row.get("label", "") in ("", query.species.label):
+    """The URLs of the class, in the order of the list. Lines without a label are of any class.
+
+    Raises:
+        InputError: the list cannot be read, or names classes and not this one.
+    """
+    place, wanted = query.options.url_list, query.species.label
+    found, others = False, dict[str, None]()
+    for row in _rows(place, query.fetcher):
+        label = row.get("label", "")
+        if label in ("", wanted):
+            found = True
             known = licences.parse(row.get("licence", ""))
             yield Candidate(
                 url=row["url"],
@@ -41,6 +52,15 @@ def candidates(query: Query) -> Iterator[Candidate]:
                 observation=row.get("observation", ""),
                 source_page=row.get("source_page", ""),
             )
+        elif len(others) < MAX_LABELS:
+            others[label] = None
+    if others and not found:
+        twin = other_spelling(wanted, others)
+        hint = f", but {twin!a}: write the same in both" if twin else ""
+        raise InputError(
+            f"{place} has no photo of {wanted!r}{hint}; its classes are "
+            f"{named(sorted(others), most=SHOWN, longest=LONGEST)}"
+        )
 
 
 def labels(url_list: str, fetcher: Fetcher) -> Mapping[str, int]:
@@ -63,7 +83,7 @@ def labels(url_list: str, fetcher: Fetcher) -> Mapping[str, int]:
             f"{url_list} names {counted(len(names), 'class', 'classes')}: a classifier needs at "
             "least two labels"
         )
-    return {check_label(label): names[label] for label in sorted(names)}
+    return {label: names[label] for label in check_labels(sorted(names), url_list)}
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -85,7 +105,9 @@ def _raw_lines(path: Path) -> Iterator[str]:
                     raise InputError(f"{path} has a line of more than {MAX_LINE} characters")
                 yield line
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no list of URLs: it is no UTF-8 text ({error})") from error
+        raise InputError(
+            f"{path} is no list of URLs: it is no UTF-8 text ({error}): save it as UTF-8"
+        ) from error
 
 
 def _rows(url_list: str, fetcher: Fetcher) -> Iterator[Mapping[str, str]]:
@@ -101,14 +123,39 @@ def _rows_of_file(path: Path) -> Iterator[Mapping[str, str]]:
         head = file.read(4)
     if head == b"PAR1":
         return _parquet(path)
-    first = next(_raw_lines(path), "").strip()
+    first = next(_from_first(path), "").strip()
     for delimiter in DELIMITERS:
-        columns = [_column(name) for name in next(csv.reader([first], delimiter=delimiter), [])]
-        if "url" in columns:
+        if "url" in map(_column, _cells(first, delimiter)):
             return _csv(path, delimiter)
+    for delimiter in DELIMITERS:
+        if _lacks_header(path, first, delimiter):
+            return _csv(path, delimiter, HEADER)
     if any(delimiter in first for delimiter in DELIMITERS) and "://" not in first:
         raise InputError(f"{path} has no column `url`; its first line is {first!r:.200}")
     return _text(path)
+
+
+def _lacks_header(path: Path, first: str, delimiter: str) -> bool:
+    """Whether a list is csv with two columns, URL and label, from its first line on.
+
+    An address may have commas too: in its path, where something with a slash follows, and behind a
+    question mark, as which a line of text with a blank is read that has several of them.
+
+    Raises:
+        InputError: it has other columns, or could be read in both ways.
+    """
+    cells = _cells(first, delimiter)
+    if len(cells) < 2 or "://" not in cells[0] or "/" in cells[-1]:
+        return False
+    queried = "?" in cells[0] and " " in first and not first.startswith('"')
+    if queried and len(cells) > 2:
+        return False
+    if queried or len(cells) > 2:
+        raise InputError(
+            f"{path} does not say which columns it has: write them as its first line, such as "
+            f"{delimiter.join(HEADER)}; it begins with {first!r:.200}"
+        )
+    return True
 
 
 def _parquet(path: Path) -> Iterator[Mapping[str, str]]:
@@ -124,8 +171,9 @@ def _parquet(path: Path) -> Iterator[Mapping[str, str]]:
         with tables.opened(path, texts) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
                 tables.check_texts(batch, min(most_bytes, tables.ALLOWANCE_BYTES))
-                for row in batch.to_pylist():
-                    yield _clean(row)
+                columns = [_as_texts(column) for column in batch.columns]
+                for cells in zip(*columns, strict=True):
+                    yield _clean(dict(zip(map(_column, names), cells, strict=True)))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is a damaged parquet file: {error}") from error
 
@@ -135,37 +183,92 @@ def _names(path: Path, schema: pa.Schema) -> list[str]:
     names = [name for name in schema.names if _column(name) in COLUMNS]
     if "url" not in map(_column, names):
         raise InputError(f"{path} has no column `url`; it has {tables.shown(schema.names)}")
-    if len({_column(name) for name in names}) < len(names):
-        raise InputError(f"{path} has a column twice: {tables.shown(names)}")
+    _check_unique(path, names)
     for name in names:
         kind = schema.field(name).type
-        if not (tables.is_text(kind) or pa.types.is_integer(kind)):
+        fits = tables.is_text(kind) or (_column(name) != "url" and _becomes_text(kind))
+        if not fits:
             raise InputError(f"{path}: the column {name!r:.40} is of the type {kind}, not of text")
     return names
 
 
-def _csv(path: Path, delimiter: str) -> Iterator[Mapping[str, str]]:
+def _becomes_text(kind: pa.DataType) -> bool:
+    """True for what people number and date with, and for a column without any value."""
+    types = pa.types
+    checks = (types.is_integer, types.is_floating, types.is_date, types.is_timestamp, types.is_null)
+    return any(check(kind) for check in checks)
+
+
+def _as_texts(column: pa.Array) -> list[str | None]:
+    """The values as people write them: 1.0 is "1", as numbers beside gaps become fractions.
+
+    Raises:
+        pa.ArrowException: a date is none.
+    """
+    if tables.is_text(column.type):
+        return [None if value is None else _plain(value) for value in column.to_pylist()]
+    texts: list[str | None] = column.cast(pa.string()).to_pylist()
+    if pa.types.is_floating(column.type):
+        return [None if text == "nan" else text for text in texts]
+    # Midnight is how a date becomes a time.
+    return [text and text.partition(" 00:00:00")[0] for text in texts]
+
+
+def _check_unique(path: Path, names: Sequence[str]) -> None:
+    if len({_column(name) for name in names}) < len(names):
+        raise InputError(f"{path} has a column twice: {tables.shown(list(names))}")
+
+
+def _csv(path: Path, delimiter: str, header: Sequence[str] = ()) -> Iterator[Mapping[str, str]]:
     try:
-        for row in csv.DictReader(_raw_lines(path), delimiter=delimiter):
-            yield _clean(row)
+        reader = csv.reader(_from_first(path), delimiter=delimiter, skipinitialspace=True)
+        columns = [_column(name) for name in header or next(reader)]
+        _check_unique(path, [name for name in columns if name in COLUMNS])
+        for cells in reader:
+            if any(cell.strip() for cell in cells[len(columns) :]):
+                raise InputError(
+                    f"{path}: an entry has {len(cells)} columns, and the list has {len(columns)} "
+                    f"(put what holds a {delimiter!r} in quotes): {delimiter.join(cells)!r:.200}"
+                )
+            if cells:
+                yield _clean(dict(zip(columns, cells, strict=False)))
     except csv.Error as error:
         raise InputError(f"{path} is no csv file: {error}") from error
 
 
+def _cells(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _from_first(path: Path) -> Iterator[str]:
+    """The lines from the first one on that says something: Excel's says how columns are parted."""
+
+    def says_nothing(line: str) -> bool:
+        return not line.strip() or line.startswith(("#", "sep="))
+
+    return itertools.dropwhile(says_nothing, _raw_lines(path))
+
+
 def _text(path: Path) -> Iterator[Mapping[str, str]]:
     for line in lines(path):
-        url, _, label = line.partition(" ")
-        yield {"url": url, "label": label.strip()}
+        quoted = line.startswith('"')
+        url, _, label = line[quoted:].partition('"' if quoted else " ")
+        yield {"url": url, "label": _unquoted(label.strip())}
 
 
-def _clean(row: Mapping[Any, Any]) -> Mapping[str, str]:
-    named = {_column(str(name)): _plain(value) for name, value in row.items() if value}
-    return {"url": "", **{name: value for name, value in named.items() if name in COLUMNS}}
+def _unquoted(text: str) -> str:
+    return text[1:-1].replace('""', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
-def _plain(value: Any) -> str:
+def _clean(row: Mapping[str, str | None]) -> Mapping[str, str]:
+    """What is known of a row, by column."""
+    known = {name: value.strip() for name, value in row.items() if name in COLUMNS and value}
+    return {"url": "", **known}
+
+
+def _plain(value: str | bytes) -> str:
     """A cell as text; parquet written by other tools may hold text as bytes."""
-    return (value.decode(errors="replace") if isinstance(value, bytes) else str(value)).strip()
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _column(name: str) -> str:

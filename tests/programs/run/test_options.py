@@ -1,10 +1,12 @@
 """What a run is asked for: and how it is handed over."""
 
 import argparse
+import json
 from pathlib import Path
 
 import pytest
 
+from components.common.base.errors import InputError
 from components.retrain.options import RetrainOptions
 from programs.run import options
 from programs.run.options import PLACES, Request
@@ -35,6 +37,37 @@ def test_rendered_pictures_are_not_published_under_the_name_of_photos(
     options.add_parameters(parser)
     contact = ["--contact", "you@example.org"]
     assert options.checked(parser.parse_args([*asked, *contact]))["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("listed", "missing"),
+    [
+        (["a b", "rose"], ""),
+        (["A_B", "Rose"], ""),
+        (["rose", "tulip", "lily"], "has no photo of tulip, lily"),
+    ],
+)
+@pytest.mark.parametrize("way", ["--image_dir", "--url_list"])
+def test_species_without_a_photo_are_named(
+    tmp_path: Path, way: str, listed: list[str], missing: str
+) -> None:
+    photos = tmp_path / "photos"
+    for label in ("a b", "rose"):
+        (photos / label).mkdir(parents=True)
+        (photos / label / "1.jpg").write_bytes(b"x")
+    urls = tmp_path / "list.csv"
+    urls.write_text("url,label\nhttps://a.org/1.jpg,a b\nhttps://a.org/2.jpg,rose\n")
+    species = tmp_path / "mine.yaml"
+    species.write_text(json.dumps({"species": [{"label": name} for name in listed]}))
+    parser = argparse.ArgumentParser()
+    options.add_parameters(parser)
+    given = photos if way == "--image_dir" else urls
+    asked = parser.parse_args([way, str(given), "--species", str(species)])
+    if not missing:
+        assert options.checked(asked)["classes"] == ["a b", "rose"]
+        return
+    with pytest.raises(InputError, match=missing):
+        options.checked(asked)
 
 
 def test_every_place_that_an_option_names_has_its_way_to_a_cluster() -> None:
