@@ -27,6 +27,22 @@ def photo(number: int, side: int = 96) -> bytes:
     return images.encode(pixels)
 
 
+HOMONYM = "Acrotylus"
+HOMONYMS = [
+    {
+        "usageKey": key,
+        "scientificName": f"{HOMONYM} {author}",
+        "canonicalName": HOMONYM,
+        "rank": "GENUS",
+        "status": "ACCEPTED",
+        "confidence": 98,
+        "matchType": "EXACT",
+        "kingdom": kingdom,
+    }
+    for key, author, kingdom in ((1, "Fieber, 1853", "Animalia"), (2, "J.Agardh, 1849", "Plantae"))
+]
+
+
 @dataclass
 class Record:
     """One observation as the tests describe it, in whichever service."""
@@ -149,6 +165,17 @@ class Services:
 
     # https://techdocs.gbif.org/en/openapi/v1/species#/Searching%20names/matchNames: NameUsageMatch.
     def gbif_match(self, query: dict[str, str]) -> dict[str, Any]:
+        if query["name"] == HOMONYM:
+            # Read in GBIF's code, NubMatchingServiceImpl: alternatives only where asked for.
+            others = {} if query.get("verbose") != "true" else {"alternatives": HOMONYMS}
+            note = f"Multiple equal matches for {HOMONYM}"
+            return {
+                "confidence": 100,
+                "note": note,
+                "matchType": "NONE",
+                "synonym": False,
+                **others,
+            }
         if query["name"] != NAME:
             return {"confidence": 100, "matchType": "NONE", "synonym": False}
         return {

@@ -4,7 +4,7 @@ A source is a module of `sources/` with a function `candidates(query)` that yiel
 best first, as lazily as it can: how many are needed shows only while they are fetched.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from components.download.options import DownloadOptions
 
 FETCHED_PER_CLASS = 350  # the tutorial's "250 is a good number", with room for what clean rejects
 SAMPLES_PER_CLASS = 60
+ENOUGH_RECORDS = 300  # without what each should have: the service has changed
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,48 @@ class ChangedAnswer(WorkError):
 
 
 def entries(answer: Any, name: str, where: str) -> list[Mapping[str, Any]]:
-    """The list of objects at `name` of a service's answer.
+    """The objects of the list at `name` of a service's answer.
 
     Raises:
-        ChangedAnswer: it is not there.
+        ChangedAnswer: it is not there, or holds something else.
     """
     listed = answer.get(name) if isinstance(answer, Mapping) else None
-    if not isinstance(listed, list) or not all(isinstance(entry, Mapping) for entry in listed):
-        raise ChangedAnswer(
-            f"the answer of {where} has no list {name!r} of objects: the service may have changed; "
-            "make check-sources shows which"
-        )
-    return listed
+    found = objects(listed)
+    if not isinstance(listed, list) or (listed and not found):
+        raise _changed(name, where)
+    return found
+
+
+def objects(listed: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list that a record may have; what is none is passed over."""
+    found = listed if isinstance(listed, list) else []
+    return [entry for entry in found if isinstance(entry, Mapping)]
+
+
+def with_list(
+    records: Iterable[Mapping[str, Any]], name: str, where: str
+) -> Iterator[Mapping[str, Any]]:
+    """The records that have a list at `name`: one that lacks it costs that record alone.
+
+    Raises:
+        ChangedAnswer: none of them has, or of the first `ENOUGH_RECORDS`.
+    """
+    number, some = 0, False
+    for number, record in enumerate(records, start=1):
+        if isinstance(record.get(name), list):
+            some = True
+            yield record
+        elif not some and number == ENOUGH_RECORDS:
+            break
+    if not some and number:
+        raise _changed(name, where)
+
+
+def _changed(name: str, where: str) -> ChangedAnswer:
+    return ChangedAnswer(
+        f"the answer of {where} has no list {name!r} of objects: the service may have changed; "
+        "make check-sources shows which"
+    )
 
 
 def text(entry: Any, *path: str) -> str:

@@ -9,7 +9,15 @@ from typing import Any
 
 from components.common.base.errors import InputError
 from components.common.dataset import licences
-from components.download.candidate import Candidate, ChangedAnswer, Query, entries, text
+from components.download.candidate import (
+    Candidate,
+    ChangedAnswer,
+    Query,
+    entries,
+    objects,
+    text,
+    with_list,
+)
 
 API = "https://commons.wikimedia.org/w/api.php"
 PER_PAGE = 50
@@ -26,6 +34,12 @@ def candidates(query: Query) -> Iterator[Candidate]:
     """JPEG files directly in the category; its subcategories hold stamps and drawings too."""
     if not query.options.contact:
         raise InputError(NO_CONTACT)
+    found = with_list(_files(query), "imageinfo", "Commons")
+    yield from filter(None, map(parse_page, found))
+
+
+def _files(query: Query) -> Iterator[Mapping[str, Any]]:
+    """The pages of the files, of all names."""
     for name in query.species.names:
         search: dict[str, str | int] = {
             "action": "query",
@@ -43,7 +57,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
         following: dict[str, str | int] = {}
         for _ in range(MAX_PAGES):
             answer = query.fetcher.json(API, {**search, **following})
-            yield from filter(None, map(parse_page, _pages(answer)))
+            yield from _pages(answer)
             following = _continuation(answer)
             if not following:
                 break
@@ -51,7 +65,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
 
 def parse_page(page: Mapping[str, Any]) -> Candidate | None:
     """The file of one page, if it is a JPEG under a licence that we can read."""
-    for info in entries(page, "imageinfo", "Commons"):
+    for info in objects(page.get("imageinfo")):
         about = info.get("extmetadata")
         licence = licences.parse(text(about, "LicenseUrl", "value")) or licences.parse(
             text(about, "LicenseShortName", "value")

@@ -11,7 +11,7 @@ from typing import Any
 from components.common.base.errors import InputError
 from components.common.dataset import licences
 from components.common.dataset.species import Species
-from components.download.candidate import Candidate, Query, entries, text
+from components.download.candidate import Candidate, Query, entries, objects, text, with_list
 
 API = "https://api.inaturalist.org/v1"
 PAGES = "https://www.inaturalist.org"
@@ -35,14 +35,14 @@ def candidates(query: Query) -> Iterator[Candidate]:
         "per_page": PER_PAGE,
         "order_by": "id",
     }
-    found = _spread(query, search)
+    found = with_list(_spread(query, search), "photos", "iNaturalist's observations")
     yield from filter(None, (parse_observation(entry, query.species) for entry in found))
 
 
 def parse_observation(entry: Mapping[str, Any], species: Species) -> Candidate | None:
     """The first photo of an observation that lies in the open-data bucket."""
     number = text(entry, "id")
-    for photo in entries(entry, "photos", "iNaturalist's observations"):
+    for photo in objects(entry.get("photos")):
         match = re.fullmatch(
             rf"{re.escape(BUCKET)}(\d+)/[a-z]+\.([A-Za-z]+)(?:\?\d+)?", text(photo, "url")
         )

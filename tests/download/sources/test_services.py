@@ -1,12 +1,16 @@
 """iNaturalist, GBIF and Commons, spoken to over HTTP in the shapes that they document."""
 
+import json
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from photo_server import Answer
-from services import NAME, Record, photo, running
+from services import HOMONYM, NAME, Record, Services, photo, running
 
 from components.common.base.errors import InputError, WorkError
 from components.common.dataset.dataset import Dataset
@@ -174,6 +178,79 @@ def test_unknown_name_is_an_input_error(
             as_parameter([Species("x", latin="Nonexistus")]),
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_name_of_several_taxa_is_told_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = DownloadOptions(
+        source="gbif", allow_private_hosts="localhost", cache_dir=str(tmp_path / "cache")
+    )
+    told = (
+        r"knows several taxa named 'Acrotylus': Acrotylus Fieber, 1853 Animalia, "
+        r"Acrotylus J\.Agardh, 1849 Plantae\. Name the one .*taxa: \[\"Name Author, year\"\]"
+    )
+    with running([], monkeypatch), pytest.raises(InputError, match=told):
+        download(["x"], tmp_path / "out", settings, as_parameter([Species("x", latin=HOMONYM)]))
+
+
+LISTS = {"inaturalist": "photos", "gbif": "media", "commons": "imageinfo"}
+ODD = {
+    "lacks it": lambda record, name: record.pop(name),
+    "has null": lambda record, name: record.update({name: None}),
+    "has a text": lambda record, name: record.update({name: "gone"}),
+    "has null in its list": lambda record, name: record.update({name: [None]}),
+    "has nothing in its list": lambda record, name: record.update({name: []}),
+}
+
+
+def _records(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return answer.get("results") or answer["query"]["pages"]
+
+
+def spoiling(services: Services, spoil: Callable[[list[dict[str, Any]]], object]) -> None:
+    """Change the answers to searches before they are sent."""
+    assert services.server is not None
+    original = services.server.behave
+
+    def behave(path: str, count: int) -> Answer:
+        answer = original(path, count)
+        if any(place in path for place in ("/observations", "/occurrence/", "/commons")):
+            content = json.loads(answer.body)
+            spoil(_records(content))
+            answer = replace(answer, body=json.dumps(content).encode())
+        return answer
+
+    services.server.behave = behave
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("source", SEARCHED)
+def test_record_without_photos_costs_that_record_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, odd: str
+) -> None:
+    with running([Record(n) for n in range(1, 5)], monkeypatch) as services:
+        spoiling(services, lambda records: ODD[odd](records[1], LISTS[source]))
+        assert len(fetched(tmp_path, source)) == 3
+
+
+@pytest.mark.parametrize("source", SEARCHED)
+def test_record_that_is_none_costs_that_record_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    with running([Record(n) for n in range(1, 5)], monkeypatch) as services:
+        spoiling(services, lambda records: records.insert(1, None))  # type: ignore[arg-type]
+        assert len(fetched(tmp_path, source)) == 4
+
+
+@pytest.mark.parametrize("source", SEARCHED)
+def test_records_that_all_lack_their_photos_are_a_changed_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    with running([Record(n) for n in range(1, 5)], monkeypatch) as services:
+        spoiling(services, lambda records: [one.pop(LISTS[source]) for one in records])
+        with pytest.raises(WorkError, match=f"has no list '{LISTS[source]}' of objects"):
+            fetched(tmp_path, source)
 
 
 def test_commons_is_not_asked_without_a_contact(tmp_path: Path) -> None:
