@@ -107,7 +107,7 @@ def read_secret(path: str, option: str) -> str:
     file = Path(path).expanduser()
     if not file.is_file() or file.stat().st_size > SECRET_MAX_BYTES:
         raise InputError(f"{option}: expected a file of one line at {path}")
-    secret = file.read_text(errors="replace").strip()
+    secret = file.read_text("utf-8-sig", errors="replace").strip()
     if not secret or not _is_plain(secret):
         raise InputError(f"{option}: {path} must hold one line of plain text")
     return secret
