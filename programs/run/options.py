@@ -15,6 +15,7 @@ from components.common.base import options
 from components.common.base.errors import InputError
 from components.common.base.files import new_place
 from components.common.base.options import Options, option
+from components.common.base.wording import as_text
 from components.common.dataset import decisions, ledger
 from components.common.dataset.photo import other_spelling
 from components.common.dataset.species import as_parameter, read_species
@@ -137,6 +138,11 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
     for name, value in arguments.items():
         if isinstance(value, str):
             check_no_secret(name, value)
+            if as_text(value) != value:
+                raise InputError(
+                    f"--{name} is {as_text(value)}, which is no UTF-8 text, and Kubeflow takes "
+                    "texts only: rename that file or folder, or name a link to it (ln -s)"
+                )
     if not arguments["name"]:
         sources = check_options(DownloadOptions.of(arguments))
         arguments["name"] = SAMPLE_NAME if sources == ["sample"] else NAME

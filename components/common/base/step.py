@@ -26,7 +26,7 @@ from components.common.base.termination import (
     exit_status,
     is_ending,
 )
-from components.common.base.wording import counted, harmless
+from components.common.base.wording import as_text, counted, harmless
 
 EVENTS_VARIABLE = "MUSHROOM_EVENTS"
 LOG_INTERVAL_S = 30.0
@@ -147,6 +147,11 @@ def explain(error: BaseException) -> InputError | WorkError | None:
         return WorkError(
             "out of memory: give the step more (on a cluster by --size), or fewer or smaller "
             "photos (docs/operations.md says what each step needs)"
+        )
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        return InputError(
+            f"{as_text(error.object)} holds bytes that are no UTF-8 text, and a library needs a "
+            "name that is: rename that file or folder, or name a link to it (ln -s)"
         )
     if isinstance(
         error,

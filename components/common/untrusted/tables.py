@@ -204,11 +204,12 @@ def opened(source: Source, dictionaries: list[str] | None = None) -> Iterator[pq
         pa.ArrowException, OSError: it is no parquet file, or its footer is too large.
     """
     _check_ends(source)
-    place = pa.BufferReader(source) if isinstance(source, bytes) else source
+    # Not by its name: Arrow takes none that is no UTF-8.
+    place = pa.BufferReader(source) if isinstance(source, bytes) else source.open("rb")
     # Pages that carry a checksum are held against it; others are read as they are.
     options = {"read_dictionary": dictionaries, "page_checksum_verification": True}
     try:
-        with pq.ParquetFile(place, **options) as file:
+        with place, pq.ParquetFile(place, **options) as file:
             yield file
     except UnicodeDecodeError as error:
         raise pa.ArrowInvalid(f"a name in it is no text: {error}") from error

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,7 +28,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / label).mkdir()
         for number, picture in enumerate(sample.render_class(label, PER_CLASS)):
             if picture.fault is None:
-                (folder / label / f"{number}.jpg").write_bytes(picture.data)
+                name = os.fsdecode(b"%d \xe4.jpg" % number)  # no UTF-8, as of old sticks
+                (folder / label / name).write_bytes(picture.data)
     return folder
 
 
