@@ -51,6 +51,18 @@ MODEL ?= $(RUN)/model
 PORT ?=
 # Any other option of `pipeline.py run`: make run ARGS='--min_accuracy 0.8'
 ARGS ?=
+
+# A variable that nothing reads, such as IMAGE for IMAGES, would leave the run to the sample. Only the command line is looked at:
+# the environment holds what other programs read. SHELL and MAKEFLAGS are make's own.
+KNOWN := $(shell sed -nE 's/^([A-Z_]+) *[:?]?=.*/\1/p' Makefile)
+UNKNOWN := $(filter-out $(KNOWN) SHELL MAKEFLAGS,$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+CLOSEST = import difflib, sys; unknown, *known = sys.argv[1:]; \
+	print(*(f"did you mean {name}?" for name in difflib.get_close_matches(unknown.upper(), known, 1)))
+ifneq (,$(UNKNOWN))
+$(error $(strip $(firstword $(UNKNOWN)) is no variable of this Makefile: $(shell $(or $(PYTHON),true) -c '$(CLOSEST)' \
+	'$(subst ','\'',$(firstword $(UNKNOWN)))' $(KNOWN)) make alone lists them; one of the environment goes before make))
+endif
+
 RUN_OPTIONS := $(if $(SOURCE),--source "$(SOURCE)") \
 	$(if $(IMAGES),--image_dir "$(IMAGES)") \
 	$(if $(URLS),--url_list "$(URLS)") \

@@ -44,6 +44,42 @@ def test_wrong_input_keeps_its_message_and_make_fails(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("IMAGE", "IMAGES"),
+        ("images", "IMAGES"),
+        ("IMGES", "IMAGES"),
+        ("URL", "URLS"),
+        ("SOURCES", "SOURCE"),
+        ("ARCHITECURE", "ARCHITECTURE"),
+        ("LEDGERS", "LEDGER"),
+        ("PORTS", "PORT"),
+        ("folder", ""),
+        ("it's", ""),
+    ],
+)
+@pytest.mark.parametrize("target", ["run", "submit", "serve", "help"])
+def test_unknown_variable_is_an_error_with_the_right_name(
+    target: str, given: str, meant: str
+) -> None:
+    done = run_captured(*make(target, f"{given}=~/photos of $HOME", "-n"))
+    assert done.returncode == 2
+    assert f"{given} is no variable of this Makefile" in done.stderr
+    assert (f"did you mean {meant}?" in done.stderr) is bool(meant)
+    assert done.stdout == ""
+
+
+def test_variables_of_the_environment_and_of_make_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("IMAGE", "CC", "PYTEST_ADDOPTS", "images"):
+        monkeypatch.setenv(name, "1")
+    done = run_captured(*make("run", "-n", "SHELL=/bin/bash", "IMAGES=here", "DOCKER=podman"))
+    assert done.returncode == 0, done.stderr
+    assert '--image_dir "here"' in done.stdout
+
+
 RETRAIN_PY_TAGS = {
     "scalars": {
         "accuracy_1",
