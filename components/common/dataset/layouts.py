@@ -106,7 +106,7 @@ def _why_deeper(folder: Path, tops: Sequence[Path], deeper: Counts, option: str)
                 sum(count for place, count in deeper.items() if root == place.parent),
             ),
         )
-        told += f"If the folders in {_text(best.relative_to(folder))} are the classes: "
+        told += f"If the folders in {_text(best.relative_to(folder))} are the classes, type "
         told += f"{_typed(best, option)}. "
     if are_parts([top.name for top in bare]):
         return f"{told}{OWN_PARTS[0].upper()}{OWN_PARTS[1:]}."
