@@ -1,5 +1,6 @@
 """A folder with one subfolder of photos per class, as retrain.py read it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from components.common.base.errors import InputError
@@ -15,18 +16,14 @@ NAMED = 3  # files in a warning
 _MAX_NAME = 60  # characters of each
 
 
-def list_classes(image_dir: Path, option: str = "--image_dir") -> list[str]:
+def list_classes(image_dir: Path) -> list[str]:
     """The class names of a folder: its subfolders that hold photos, sorted.
-
-    Args:
-        image_dir: the folder.
-        option: that named it, for messages.
 
     Raises:
         InputError: no such folder, no class, only one, a class folder without photos of its own,
             two of one name, or parts such as train and val.
     """
-    check_folder(image_dir, option)
+    check_folder(image_dir)
     folders = [
         entry
         for entry in sorted(image_dir.iterdir())
@@ -35,12 +32,12 @@ def list_classes(image_dir: Path, option: str = "--image_dir") -> list[str]:
     labels = check_labels([folder.name for folder in folders], str(image_dir))
     whole = all(map(photo_files, folders)) and not layouts.are_parts(labels)
     if len(labels) < 2 or not whole:
-        raise InputError(layouts.why_no_classes(image_dir, folders, photo_files, option))
+        raise InputError(layouts.why_no_classes(image_dir, folders, photo_files, "--image_dir"))
     return labels
 
 
 def check_folder(image_dir: Path, option: str = "--image_dir") -> None:
-    """Raise `InputError` unless `image_dir` is a folder."""
+    """Raise `InputError` unless `image_dir`, which `option` named, is a folder."""
     if not image_dir.is_dir():
         problem = "is no folder" if image_dir.exists() else "does not exist"
         raise InputError(
@@ -75,9 +72,14 @@ def class_files(image_dir: Path, label: str) -> list[Path]:
     files = photo_files(folder)
     if not files:
         raise InputError(f"{folder} holds no photos ({', '.join(SUFFIXES)})")
-    visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    _warn_of_deeper(folder)
-    others = [path for path in visible if path not in set(files) and not path.is_dir()]
+    photos = set(files)
+    beside = [
+        path
+        for path in sorted(folder.iterdir())
+        if path not in photos and not path.name.startswith(".")
+    ]
+    _warn_of_deeper(folder, [path for path in beside if path.is_dir()])
+    others = [path for path in beside if not path.is_dir()]
     if others:
         count = counted(
             len(others), "file is not named like a photo", "files are not named like photos"
@@ -92,12 +94,14 @@ def class_files(image_dir: Path, label: str) -> list[Path]:
     return small
 
 
-def _warn_of_deeper(folder: Path) -> None:
+def _warn_of_deeper(folder: Path, inside: Sequence[Path]) -> None:
     """Say how many photos lie in folders below a class folder, if any: nothing reads them."""
-    below = layouts.photos_below(folder, photo_files)
-    places = [str(place.relative_to(folder)) for place in below if place != folder]
-    if places:
-        count = sum(below.values()) - below.get(folder, 0)
+    below: dict[Path, int] = {}
+    for place in inside:
+        below.update(layouts.photos_below(place, photo_files))
+    if below:
+        places = [str(place.relative_to(folder)) for place in below]
+        count = sum(below.values())
         photos = counted(count, "photo in a folder below is", "photos in folders below are")
         warn(
             f"{folder}: {photos} not read, only those directly in it: "
