@@ -63,7 +63,9 @@ def why_no_classes(folder: Path, tops: Sequence[Path], photo_files: PhotoFiles, 
         photo_files: the photos directly in a folder.
         option: that named the folder, such as "--image_dir".
     """
-    photos = photos_below(folder, photo_files)
+    photos = {folder: len(photo_files(folder))} if photo_files(folder) else {}
+    for top in tops:  # each by itself: it may be a link
+        photos |= photos_below(top, photo_files)
     bare = [top for top in tops if not photo_files(top)]
     if tops and not bare and are_parts([top.name for top in tops]):
         return (
@@ -75,7 +77,7 @@ def why_no_classes(folder: Path, tops: Sequence[Path], photo_files: PhotoFiles, 
     if deeper:
         return _why_deeper(folder, tops, deeper, option)
     if folder in photos and len(tops) < 2:
-        return _why_flat(folder, photos[folder], photo_files, option)
+        return _why_flat(folder, tops, photo_files, option)
     if len(tops) >= 2:
         return (
             f"{_text(bare[0])} holds no photos: add some, or move that folder elsewhere"
@@ -108,9 +110,9 @@ def _why_deeper(folder: Path, tops: Sequence[Path], deeper: Counts, option: str)
         )
         told += f"If the folders in {_text(best.relative_to(folder))} are the classes, type "
         told += f"{_typed(best, option)}. "
-    if are_parts([top.name for top in bare]):
+    if classes and option == "--image_dir" and are_parts([top.name for top in bare]):
         return f"{told}{OWN_PARTS[0].upper()}{OWN_PARTS[1:]}."
-    if classes and len(tops) == 1:
+    if classes and (len(tops) == 1 or are_parts([top.name for top in bare])):
         return told.rstrip()
     place = shlex.quote(_text(bare[0]))
     return (
@@ -119,8 +121,10 @@ def _why_deeper(folder: Path, tops: Sequence[Path], deeper: Counts, option: str)
     )
 
 
-def _why_flat(folder: Path, count: int, photo_files: PhotoFiles, option: str) -> str:
-    told = f"{_text(folder)} holds {counted(count, 'photo')} and no folders for classes: "
+def _why_flat(folder: Path, tops: Sequence[Path], photo_files: PhotoFiles, option: str) -> str:
+    photos = counted(len(photo_files(folder)), "photo")
+    folders = f"only the folder {_text(tops[0].name)}" if tops else "no folders"
+    told = f"{_text(folder)} holds {photos} and {folders} for classes: "
     here = folder.absolute()
     if any(photo_files(entry) for entry in _folders(here.parent) if entry != here):
         told += f"if it is one class itself, take the folder above: {_typed(here.parent, option)}; "
@@ -139,7 +143,7 @@ def why_archive(path: Path, option: str) -> str:
     name = path.name
     while name.lower().endswith(_ARCHIVES):
         name = name.rpartition(".")[0]
-    target = path.with_name(name or "photos")
+    target = path.with_name(name if name not in ("", path.name) else "photos")
     return (
         f"{_text(path)} is an archive, and photos are read from folders: unpack it, "
         f"{_command(path, target)}, then {_typed(target, option)}"
@@ -158,7 +162,9 @@ def _command(path: Path, target: Path) -> str:
     packed, folder = shlex.quote(_text(path)), shlex.quote(_text(target))
     if zipfile.is_zipfile(path):
         return f"unzip {packed} -d {folder}"
-    return f"mkdir {folder} && tar -xf {packed} -C {folder}"
+    if path.name.lower().endswith((".7z", ".rar")):
+        return f"into {folder}"
+    return f"mkdir -p {folder} && tar -xf {packed} -C {folder}"
 
 
 def _unpacking(folder: Path) -> str:

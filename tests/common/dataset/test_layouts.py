@@ -72,6 +72,10 @@ LAYOUTS = {
         ["1.jpg", "2.jpg", "labels.csv"],
         ["holds 2 photos and no folders for classes", "mkdir IN/daisy IN/roses"],
     ),
+    "one flat folder with one folder": (
+        ["1.jpg", "old/2.jpg"],
+        ["holds 1 photo and only the folder old for classes", "mkdir IN/daisy IN/roses"],
+    ),
     "a folder without photos": (
         ["daisy/1.jpg", "roses/1.jpg", "notes/1.txt"],
         ["IN/notes holds no photos: add some, or move that folder elsewhere"],
@@ -90,6 +94,14 @@ def test_layout_is_told_with_where_the_photos_are_and_what_to_type(
     said = refused(tree(folder, *files))
     for part in told:
         assert part in said
+
+
+def test_linked_folders_are_looked_into(tmp_path: Path) -> None:
+    tree(tmp_path / "elsewhere", "daisy/1.jpg", "roses/1.jpg")
+    folder = tree(tmp_path / "in", "readme.txt")
+    for part in ("train", "val"):
+        (folder / part).symlink_to(tmp_path / "elsewhere")
+    assert "IMAGES=IN/train (" in refused(folder)
 
 
 def test_folder_of_one_class_leads_to_the_folder_above(tmp_path: Path) -> None:
@@ -125,7 +137,7 @@ def test_archive_is_to_be_unpacked(tmp_path: Path, name: str) -> None:
             tar.add(source, ".")
     said = refused(path)
     assert "IN is an archive, and photos are read from folders: unpack it" in said
-    if name.endswith(("tgz", "tar")):
+    if not name.endswith(("zip", "rar")):
         command = said.partition("unpack it, ")[2].partition(", then")[0]
         subprocess.run(command.replace("IN", str(path)), shell=True, check=True)
         assert list_classes(path.with_name("photos")) == ["a", "b"]
