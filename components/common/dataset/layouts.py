@@ -73,7 +73,8 @@ def why_no_classes(folder: Path, tops: Sequence[Path], photo_files: PhotoFiles, 
             f"The photos do not say what they show: put them into one folder per class, {EXAMPLE}; "
             f"{OWN_PARTS}"
         )
-    deeper = {place: count for place, count in photos.items() if set(place.parents) & set(bare)}
+    lacking = set(bare)
+    deeper = {place: count for place, count in photos.items() if lacking & set(place.parents)}
     if deeper:
         return _why_deeper(folder, tops, deeper, option)
     if folder in photos and len(tops) < 2:

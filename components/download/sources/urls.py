@@ -127,7 +127,7 @@ def _rows_of_file(path: Path) -> Iterator[Mapping[str, str]]:
     for delimiter in DELIMITERS:
         if "url" in map(_column, _cells(first, delimiter)):
             return _csv(path, delimiter)
-    for delimiter in DELIMITERS:
+    for delimiter in ("\t", ",", ";"):  # no address holds a tab
         if _lacks_header(path, first, delimiter):
             return _csv(path, delimiter, HEADER)
     if any(delimiter in first for delimiter in DELIMITERS) and "://" not in first:
@@ -138,16 +138,18 @@ def _rows_of_file(path: Path) -> Iterator[Mapping[str, str]]:
 def _lacks_header(path: Path, first: str, delimiter: str) -> bool:
     """Whether a list is csv with two columns, URL and label, from its first line on.
 
-    An address may have commas too: in its path, where something with a slash follows, and behind a
-    question mark, as which a line of text with a blank is read that has several of them.
+    A line of text, `URL label`, may hold delimiters too: in the label, in the path of the address,
+    where a slash follows, or behind its question mark, where there are usually several.
 
     Raises:
         InputError: it has other columns, or could be read in both ways.
     """
     cells = _cells(first, delimiter)
-    if len(cells) < 2 or "://" not in cells[0] or "/" in cells[-1]:
+    address = cells[0] if len(cells) > 1 else ""
+    if "://" not in address or " " in address or "/" in cells[-1]:
         return False
-    queried = "?" in cells[0] and " " in first and not first.startswith('"')
+    quoted = first.startswith('"') or delimiter == "\t"
+    queried = "?" in address and " " in first and not quoted
     if queried and len(cells) > 2:
         return False
     if queried or len(cells) > 2:
