@@ -22,7 +22,7 @@ from components.common.photos.images import BadPhoto
 
 SCRIPT = b"<script>alert(1)</script>"
 MEGABYTE = 1024**2
-KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 
 
 def picture() -> Image.Image:

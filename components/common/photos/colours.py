@@ -24,8 +24,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
             converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
             if converted is not None:
                 return converted
-        except ImageCms.PyCMSError:
-            pass  # a broken profile: the plain conversion below
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass  # a broken profile, or one of other colours: the plain conversion below
     if image.has_transparency_data:
         rgba = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")

@@ -11,7 +11,13 @@ _MAGIC = (
     (b"II*\x00", "tiff"),
     (b"MM\x00*", "tiff"),
 )
-EXTENSIONS = {"jpeg": "jpg", "tiff": "tif"}
+# ISO base media files name their kind, and kinds that they are compatible with, in their first box.
+_HEIF = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
+_AVIF = frozenset((b"avif", b"avis"))
+_CONTAINERS = frozenset((b"mif1", b"msf1"))  # of either
+EXTENSIONS = {"jpeg": "jpg", "tiff": "tif", "heif": "heic"}
+# For people.
+NAMES = "JPEG, HEIC, PNG, WebP, AVIF, GIF, BMP or TIFF"
 # Notices that hosts serve in place of a photo that is gone, by MD5: the Flickr placeholder, and
 # other junk seen in ImageNet downloads.
 PLACEHOLDER_MD5 = frozenset(
@@ -25,14 +31,29 @@ PLACEHOLDER_MD5 = frozenset(
 
 
 def sniff(data: bytes) -> str:
-    """The type by the first bytes: "jpeg", "png", "gif", "bmp", "tiff", "webp", "html" or ""."""
+    """The type by the first bytes.
+
+    One of "jpeg", "png", "gif", "bmp", "tiff", "webp", "heif", "avif", "html", or empty for any
+    other.
+    """
     for magic, kind in _MAGIC:
         if data.startswith(magic):
             return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
+    if data[4:8] == b"ftyp":
+        return _media_kind(data)
     start = data[:256].lstrip().lower()
     return "html" if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")) else ""
+
+
+def _media_kind(data: bytes) -> str:
+    """Of ISO base media: "heif" or "avif" for a picture, empty for a video."""
+    end = min(int.from_bytes(data[:4], "big"), 256)
+    main, others = data[8:12], {data[place : place + 4] for place in range(16, end, 4)}
+    if main in _AVIF or (main in _CONTAINERS and others & _AVIF):
+        return "avif"
+    return "heif" if main in _HEIF | _CONTAINERS else ""
 
 
 def extension(data: bytes) -> str:

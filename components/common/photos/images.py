@@ -4,11 +4,8 @@ JPEGs go through simplejpeg (libjpeg-turbo) in strict mode, other formats throug
 is decoded before its header said how large it is.
 """
 
-import io
 import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,50 +13,38 @@ import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from components.common.photos import jpeg_markers, perceptual_hash
 from components.common.photos.colours import is_srgb, to_srgb
 from components.common.photos.file_types import sniff
+from components.common.photos.opening import EXIF_ORIENTATION as EXIF_ORIENTATION
+from components.common.photos.opening import MAX_PIXELS as MAX_PIXELS
+from components.common.photos.opening import MIN_SIDE as MIN_SIDE
+from components.common.photos.opening import BadPhoto as BadPhoto
+from components.common.photos.opening import (
+    bad,
+    check_size,
+    check_type,
+    opened,
+    orientation,
+    turned,
+)
 
 # Part of every cache key: change it when decoded pixels change.
 DECODER = "simplejpeg-scaled+cv2-linear-1"
 # TF-slim preprocessing, as retrain.py applied it: the whole picture is squeezed into the square.
 PREPROCESSING = "x/127.5-1"
 
-MAX_PIXELS = 100_000_000  # a 100-megapixel photo; a 12,000 x 12,000 bomb has 144
 # Converting takes up to 24 bytes a pixel: threads do it one after another above this.
 LARGE_PIXELS = 16_000_000
 _large = threading.Lock()
-MAX_SIDE = 65_500  # pixels; libjpeg stores no more
-MIN_SIDE = 32  # pixels
 # Pixels that the shorter side still has where photos are checked, and where hashes are computed.
 CHECKED_SIDE = 128
 SMALL_SIDE = 64
 LEAST_SCALE = 8  # libjpeg decodes at 1/8 and no smaller
-# `_check_size` judges by MAX_PIXELS before anything is decoded; Pillow's own limit is lower. Its
-# warnings are silenced once, here: `warnings.catch_warnings` is not safe in threads.
-Image.MAX_IMAGE_PIXELS = None
-warnings.filterwarnings("ignore", module=r"PIL\.")
 JPEG_QUALITY = 95
-EXIF_ORIENTATION = 0x0112
 ODD_SUBSAMPLING = "odd subsampling"
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-
-
-class BadPhoto(Exception):
-    """These bytes are no usable photograph.
-
-    Attributes:
-        reason: one word for the manifest.
-        detail: what was found; may be empty.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -100,38 +85,6 @@ class CleanPhoto:
         return scale_factor(self.width, self.height, min_side)
 
 
-def _bad(reason: str, error: Exception) -> BadPhoto:
-    """The verdict on a photo whose decoder failed.
-
-    Raises:
-        MemoryError: there is not enough for any photo: the file may be a good one. A decoder that
-            runs out of memory while there is enough believed a damaged header.
-    """
-    if isinstance(error, MemoryError) or "memory" in str(error).lower():
-        np.empty((MAX_PIXELS, 3), np.uint8)
-    return BadPhoto(reason, f"{type(error).__name__}: {error}")
-
-
-@contextmanager
-def _opened(data: bytes, reason: str = "damaged") -> Iterator[Image.Image]:
-    """A photo as Pillow opens it; what Pillow raises in the block becomes `BadPhoto`."""
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            yield image
-    except BadPhoto:
-        raise
-    except Exception as error:  # Pillow raises a dozen types on damaged files
-        raise _bad(reason, error) from error
-
-
-def _check_type(data: bytes) -> str:
-    """The type of a photo by its content; raises `BadPhoto` for anything else."""
-    kind = sniff(data)
-    if kind in ("", "html"):
-        raise BadPhoto(kind or "unknown_type")
-    return kind
-
-
 def jpeg_size(data: bytes) -> tuple[int, int]:
     """Width and height in pixels from the header alone.
 
@@ -144,8 +97,27 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=True)
     except (ValueError, KeyError) as error:  # KeyError: a header that names no components
         raise BadPhoto("damaged_header", str(error)) from error
-    _check_size(width, height)
+    check_size(width, height)
     return width, height
+
+
+def _with_sound_header(data: bytes) -> bytes:
+    """The JPEG, without its profile where that is all for which a strict decoder refuses it."""
+    if sniff(data) == "jpeg" and not _has_sound_header(data):
+        try:
+            plain = jpeg_markers.strip_metadata(data, but=jpeg_markers.TURNING)
+        except ValueError:
+            return data
+        return plain if _has_sound_header(plain) else data
+    return data
+
+
+def _has_sound_header(data: bytes) -> bool:
+    try:
+        simplejpeg.decode_jpeg_header(data, strict=True)
+    except (ValueError, KeyError):
+        return False
+    return True
 
 
 def check_scans(data: bytes) -> None:
@@ -184,6 +156,7 @@ def decode(data: bytes, min_side: int = 0) -> NDArray[np.uint8]:
     Raises:
         BadPhoto: it is no photo, or it is damaged.
     """
+    data = _with_sound_header(data)
     if not is_scalable(data):
         data = to_clean_jpeg(data).data
     pixels = _decode_jpeg(data, min_side)
@@ -203,7 +176,7 @@ def _decode_jpeg(data: bytes, min_side: int, colours: str = "RGB") -> NDArray[np
             strict=True,
         )
     except ValueError as error:
-        raise _bad("damaged", error) from error
+        raise bad("damaged", error) from error
     return pixels
 
 
@@ -224,11 +197,10 @@ def is_scalable(data: bytes) -> bool:
 
 def _as_shown(pixels: NDArray[np.uint8], data: bytes) -> NDArray[np.uint8]:
     """The pixels of a JPEG, turned as its EXIF says, in sRGB if its profile is another."""
-    with _opened(data) as header:
+    with opened(data) as header:
         image = Image.fromarray(pixels[..., 0] if header.mode == "L" else pixels)
         image.info["icc_profile"] = header.info.get("icc_profile")
-        image.getexif()[EXIF_ORIENTATION] = header.getexif().get(EXIF_ORIENTATION, 1)
-        return np.array(to_srgb(ImageOps.exif_transpose(image)))
+        return np.array(to_srgb(turned(image, orientation(header))))
 
 
 def model_input(data: bytes, size: int) -> NDArray[np.float32]:
@@ -289,6 +261,7 @@ def to_clean_jpeg(data: bytes, *, strict: bool = True) -> CleanPhoto:
     Raises:
         BadPhoto: unknown type, damaged, larger than `MAX_PIXELS`, or smaller than `MIN_SIDE`.
     """
+    data = _with_sound_header(data)
     if strict and sniff(data) == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
         coarse = _checked(data)
         if not needs_conversion(data):
@@ -308,13 +281,13 @@ def shown(data: bytes) -> Image.Image:
     Raises:
         BadPhoto: as `to_clean_jpeg`.
     """
-    if _check_type(data) == "jpeg":
+    if check_type(data) == "jpeg":
         check_scans(data)
-    with _opened(data) as image:
-        _check_size(*image.size)
+    with opened(data) as image:
+        check_size(*image.size)
         with _turn(*image.size):
-            ImageOps.exif_transpose(image, in_place=True)
-            return to_srgb(image)
+            image.load()
+            return to_srgb(turned(image, orientation(image)))
 
 
 def _turn(width: int, height: int) -> AbstractContextManager[object]:
@@ -329,13 +302,13 @@ def probe(data: bytes) -> tuple[int, int]:
         BadPhoto: unknown type, or a damaged header.
     """
     # Pillow takes seconds over a JPEG of a million empty segments.
-    if _check_type(data) == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
+    if check_type(data) == "jpeg" and _colour_space(data) != ODD_SUBSAMPLING:
         try:
             height, width, _, _ = simplejpeg.decode_jpeg_header(data, strict=False)
         except (ValueError, KeyError) as error:
-            raise _bad("damaged_header", error) from error
+            raise bad("damaged_header", error) from error
         return width, height
-    with _opened(data, "damaged_header") as image:
+    with opened(data, "damaged_header") as image:
         return image.size
 
 
@@ -347,9 +320,9 @@ def enlarged(data: bytes) -> bytes:
     Raises:
         BadPhoto: it is damaged, or has too many pixels.
     """
-    _check_size(*(max(side, MIN_SIDE) for side in probe(data)))
-    with _opened(data) as image:
-        upright = to_srgb(ImageOps.exif_transpose(image))
+    check_size(*(max(side, MIN_SIDE) for side in probe(data)))
+    with opened(data) as image:
+        upright = to_srgb(turned(image, orientation(image)))
         width, height = (max(side, MIN_SIDE) for side in upright.size)
         return encode(np.asarray(upright.resize((width, height), Image.Resampling.BICUBIC)))
 
@@ -363,10 +336,10 @@ def needs_conversion(data: bytes) -> bool:
     if data.find(b"Exif\0", 0, end) < 0 and data.find(b"ICC_PROFILE\0", 0, end) < 0:
         return colours in ("CMYK", "YCCK")
     try:
-        with _opened(data) as image:
-            turned = image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1)
+        with opened(data) as image:
             profile = image.info.get("icc_profile")
-            return turned or image.mode == "CMYK" or bool(profile and not is_srgb(profile))
+            foreign = bool(profile and not is_srgb(profile))
+            return orientation(image) != 1 or image.mode == "CMYK" or foreign
     except BadPhoto:  # unreadable metadata is cut out; the pixels were checked already
         return False
 
@@ -382,10 +355,3 @@ def _colour_space(data: bytes) -> str:
         return ""
     except ValueError as error:
         return ODD_SUBSAMPLING if "subsampling level" in str(error) else ""
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        raise BadPhoto("too_many_pixels", f"{width} x {height}")
-    if min(width, height) < MIN_SIDE:
-        raise BadPhoto("too_few_pixels", f"{width} x {height}")

@@ -21,6 +21,9 @@ _PLAIN_SEGMENTS = frozenset((0xC0, 0xC1, SOF2, 0xC4, 0xDB, 0xDD, *range(APP0, AP
 # What a decoder needs of JFIF's and Adobe's segments: version, density, how colours are coded.
 _JFIF, _JFIF_BYTES = b"JFIF\0", 12
 _ADOBE, _ADOBE_BYTES = b"Adobe", 12
+# What says how the pixels are to be shown.
+TURNING = (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0")
+SHOWING = (*TURNING, b"ICC_PROFILE\0")
 
 
 def has_too_many_scans(data: bytes) -> bool:
@@ -66,10 +69,11 @@ def header_end(data: bytes) -> int:
     return len(data)
 
 
-def strip_metadata(data: bytes) -> bytes:
+def strip_metadata(data: bytes, *, but: tuple[bytes, ...] = ()) -> bytes:
     """Cut EXIF, comments, profiles, thumbnails and trailing bytes out of a JPEG.
 
-    Its pixels stay as they are. Of APP0 and APP14 stays what says how colours are coded.
+    Its pixels stay as they are. Of APP0 and APP14 stays what says how colours are coded, and
+    application data that begins with one of `but` stays whole.
 
     Raises:
         ValueError: the marker structure is broken, or has more than `MAX_SEGMENTS`.
@@ -80,13 +84,16 @@ def strip_metadata(data: bytes) -> bytes:
         if code == APP0:
             # Without a thumbnail; two zeros say so.
             plain = piece[4:].startswith(_JFIF) and len(piece) >= 4 + _JFIF_BYTES
-            piece = b"\xff\xe0\0\x10" + piece[4 : 4 + _JFIF_BYTES] + b"\0\0" if plain else b""
+            # Strict decoders refuse any version but 1.
+            version = piece[9:11] if piece[9:10] == b"\1" else b"\1\1"
+            head = _JFIF + version + piece[11 : 4 + _JFIF_BYTES]
+            piece = b"\xff\xe0\0\x10" + head + b"\0\0" if plain else b""
         elif code == APP14:
             plain = piece[4:].startswith(_ADOBE) and len(piece) >= 4 + _ADOBE_BYTES
             piece = b"\xff\xee\0\x0e" + piece[4 : 4 + _ADOBE_BYTES] if plain else b""
         elif not code:
             piece = piece.rstrip(b"\xff")  # filling before the next marker
-        elif APP0 < code <= APP15 or code in (COM, DNL):
+        elif code in (COM, DNL) or (APP0 < code <= APP15 and not piece.startswith(but, 4)):
             continue  # a number of lines, DNL, is read by no decoder of ours
         kept.append(piece)
     return b"".join(kept)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import heif_files
 import numpy as np
 import pytest
 import simplejpeg
@@ -70,6 +71,12 @@ DENSE = images.encode(NOISE)
         (saved(picture(), "TIFF"), "tiff", "tif"),
         (saved(picture(), "TIFF", big_endian=True), "tiff", "tif"),
         (saved(picture(), "WEBP"), "webp", "webp"),
+        (saved(picture(), "HEIF"), "heif", "heic"),
+        (saved(picture(), "AVIF"), "avif", "avif"),
+        (heif_files.box(b"ftyp", b"mif1", bytes(4), b"heic", b"miaf"), "heif", "heic"),
+        (heif_files.box(b"ftyp", b"mif1", bytes(4), b"miaf", b"avif"), "avif", "avif"),
+        (heif_files.box(b"ftyp", b"isom", bytes(4), b"heic", b"avif"), "", "bin"),
+        (heif_files.box(b"ftyp", b"qt  "), "", "bin"),
         (b"<!DOCTYPE html><html>", "html", "html"),
         (b"\n  <HTML><head>", "html", "html"),
         (b"<?xml version='1.0'?><Error/>", "html", "html"),
@@ -127,6 +134,8 @@ BROKEN = {
     ),
     "PNG cut at half": (saved(NOISE, "PNG")[:50000], "damaged"),
     "WebP cut at half": (saved(NOISE, "WEBP")[:9000], "damaged"),
+    "HEIC cut at half": (saved(NOISE, "HEIF")[:9000], "damaged"),
+    "AVIF cut at half": (saved(NOISE, "AVIF")[:9000], "damaged"),
     "tiny": (images.encode(picture(31, 400)), "too_few_pixels"),
     "tiny PNG": (saved(picture(400, 31), "PNG"), "too_few_pixels"),
     "wider than a JPEG can be": (saved(NOISE[:40, [0] * 66000], "PNG"), "too_many_pixels"),
@@ -145,7 +154,7 @@ def test_broken_file_is_refused(data: bytes, reason: str) -> None:
         images.decode(data, 64)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"])
 def test_flipped_bytes_give_a_sound_photo_or_a_reason(kind: str) -> None:
     """Nothing but BadPhoto ever comes out, and what is kept can be read again."""
     exif = Image.Exif()
@@ -257,7 +266,7 @@ def test_cmyk_jpeg_becomes_rgb() -> None:
     assert mean_difference(images.decode(clean.data), picture()) < 6
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF", "GIF", "HEIF", "AVIF"])
 def test_other_formats_become_jpeg(kind: str) -> None:
     data = saved(picture(), kind, **({"lossless": True} if kind == "WEBP" else {}))
     clean = images.to_clean_jpeg(data)
@@ -268,7 +277,7 @@ def test_other_formats_become_jpeg(kind: str) -> None:
     assert np.array_equal(images.decode(data), pixels)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 def test_transparency_is_laid_on_white(kind: str) -> None:
     alpha = np.zeros((240, 320, 1), dtype=np.uint8)
     alpha[:, 160:] = 255

@@ -4,6 +4,7 @@ import io
 import random
 from functools import cache
 
+import heif_files  # noqa: F401 - saves HEIC
 import numpy as np
 import pytest
 from faults.faults import cases
@@ -16,7 +17,7 @@ from components.common.dataset import vocabulary
 from components.common.photos import images, jpeg_markers
 from components.common.photos.images import BadPhoto
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 
 
 @cache
@@ -26,10 +27,12 @@ def sound(kind: str, variant: int) -> bytes:
     pixels = draw.integers(0, 256, (60 + 13 * variant, 80, 3), dtype=np.uint8)
     picture = Image.fromarray(np.repeat(np.repeat(pixels, 2, 0), 2, 1))
     mode = {"JPEG": ("RGB", "L", "CMYK"), "PNG": ("RGBA", "P", "L"), "TIFF": ("RGB", "CMYK", "L")}
+    mode |= {"HEIF": ("RGB", "RGBA", "L"), "AVIF": ("RGB", "RGBA", "L")}
     picture = picture.convert(mode.get(kind, ("RGB", "RGB", "L"))[variant])
     exif = Image.Exif()
     exif[0x0112] = 6
     options = {"JPEG": {"progressive": variant == 1, "exif": exif}, "TIFF": {"exif": exif}}
+    options |= {kind: {"exif": exif.tobytes(), "quality": 60} for kind in ("HEIF", "AVIF")}
     stream = io.BytesIO()
     picture.save(stream, kind, **options.get(kind, {}))
     return stream.getvalue()

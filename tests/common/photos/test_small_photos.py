@@ -2,6 +2,7 @@
 
 import io
 
+import heif_files  # noqa: F401 - saves HEIC
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +10,7 @@ from PIL import Image
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 
-KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
