@@ -25,6 +25,7 @@ from components.common.dataset.photo import Photo
 from components.common.dataset.reasons import FILE_NAME as REASONS
 from components.common.dataset.vocabulary import (
     EXACT_DUPLICATE,
+    HIDDEN,
     KEPT_BY_HAND,
     QUALITY_FLAGS,
     QUARANTINED,
@@ -67,6 +68,8 @@ class _Tally:
         self._flagged = 0  # photos: one may have several flags
 
     def add(self, verdict: Verdict) -> None:
+        if verdict.reason == HIDDEN:  # every folder of a Mac has some: not worth a remark
+            return
         if verdict.clean is None:
             self._rejected[verdict.reason] += 1
             return
@@ -225,6 +228,8 @@ def _judge_all(
 
     def verdict(row: tuple[Photo, bytes]) -> Verdict:
         photo, data = row
+        if photo.reason in vocabulary.LEFT_OUT:  # a file of the folder that is no photo
+            return Verdict(photo, data, reason=photo.reason)
         # An earlier clean may have been at it: its flags are found again, others stay.
         earlier = (*QUALITY_FLAGS, KEPT_BY_HAND)
         flags = [flag for flag in photo.flags if flag not in earlier]

@@ -12,8 +12,10 @@ from components.common.base.wording import as_text, counted
 from components.common.dataset import licences
 from components.common.dataset.dataset import DatasetWriter
 from components.common.dataset.photo import Photo, check_labels
+from components.common.dataset.photo_files import rows_left_out
 from components.common.dataset.species import find_species
 from components.common.photos import file_types
+from components.common.store.storage import is_uri
 from components.common.untrusted.redact import check_no_secret, without_secrets
 from components.common.web.fetch import Fetcher
 from components.common.web.fetch_outcome import FetchError, HostUnreachable
@@ -92,10 +94,20 @@ def _gather_class(query: Query, names: list[str], writer: DatasetWriter) -> None
         for source, candidate, data in progress.over(photos):
             writer.add(_row(label, source, candidate), data, extension=file_types.extension(data))
             unlicensed += source == "urls" and not candidate.licence
+    for photo in _left_out(label, names, options):
+        writer.add(photo, b"", extension="bin")
     _judge(label, progress.done, names, options, tally, failures)
     if unlicensed:
         listed = counted(unlicensed, "photo of the list has", "photos of the list have")
         warn(f"{label}: {listed} no known licence")
+
+
+def _left_out(label: str, names: list[str], options: DownloadOptions) -> Iterator[Photo]:
+    """The files of the class folder, if there is one here, that are no photos."""
+    if {"folder", "storage"} & set(names) and not is_uri(options.image_dir):
+        folder = Path(options.image_dir).expanduser() / label
+        if folder.is_dir():
+            yield from rows_left_out(folder, label)
 
 
 def _is_unreachable(error: BaseException | None) -> bool:

@@ -12,9 +12,10 @@ from components.common.base.errors import InputError
 from components.common.base.step import Progress, warn
 from components.common.base.wording import as_text, counted, joined
 from components.common.dataset import layouts, vocabulary
-from components.common.dataset.class_folders import MAX_FILE_BYTES, check_folder, photo_files
+from components.common.dataset.class_folders import check_folder
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo, check_labels, other_spelling
+from components.common.dataset.photo_files import MAX_FILE_BYTES, left_out, photo_files
 from components.common.model.activation import spotlight
 from components.common.model.model import Model, Prediction
 from components.common.photos import images
@@ -57,7 +58,7 @@ def dataset_source(path: Path, part: str, classes: Sequence[str]) -> Source:
 
 
 def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Unusable]]:
-    """The photos of a folder with one subfolder per class, and the files that are none by name.
+    """The photos of a folder with one subfolder per class, and the files that are none.
 
     Raises:
         InputError: no such folder, no class folder, or one of a class that the model does not know.
@@ -72,8 +73,8 @@ def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Un
             f"{folder} holds no class folders: expected one subfolder of photos per class, such as "
             f"{folder / classes[0]}"
         )
-    if layouts.photos_below(folder, photo_files) and not any(map(photo_files, folders)):
-        raise InputError(layouts.why_no_classes(folder, folders, photo_files, "--folder"))
+    if layouts.photos_below(folder) and not any(map(photo_files, folders)):
+        raise InputError(layouts.why_no_classes(folder, folders, "--folder"))
     _check_known(check_labels([entry.name for entry in folders], str(folder)), classes, folder)
     photos: dict[Photo, Path] = {}
     unusable = [
@@ -81,14 +82,10 @@ def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Un
     ]
     for entry in folders:
         files = photo_files(entry)
-        named = set(files)
         unusable += [
-            Unusable(
-                f"{entry.name}/{as_text(path.name)}",
-                "a folder in a class folder" if path.is_dir() else "not named like a photo",
-            )
-            for path in sorted(entry.iterdir())
-            if path not in named and not path.name.startswith(".")
+            Unusable(f"{entry.name}/{as_text(path.name)}", vocabulary.meaning(reason))
+            for path, reason in left_out(entry)
+            if reason not in (vocabulary.HIDDEN, vocabulary.TOO_LARGE)
         ]
         for path in files:
             name, size = f"{entry.name}/{as_text(path.name)}", path.stat().st_size

@@ -12,13 +12,17 @@ from typing import IO, TYPE_CHECKING, Any
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.step import warn
+from components.common.base.wording import counted
 from components.common.base.worker_threads import map_in_threads
-from components.common.dataset.class_folders import MAX_FILE_BYTES, SUFFIXES
+from components.common.dataset.photo_files import MAX_FILE_BYTES, objection
+from components.common.dataset.vocabulary import HIDDEN, TOO_LARGE
+from components.common.photos import file_types
 
 if TYPE_CHECKING:
     from components.common.web.fetch import Fetcher
 
 STANDARD_INPUT = "-"
+_TAKEN = ("", TOO_LARGE)  # one that is too large says so where it is read
 REFUSED = "refused address"  # the fetcher's word for a host that is not public
 READERS = 8  # photos that are read at once: what is waited for is the network, or a slow disk
 MAX_NAMED = 5  # files in a message
@@ -32,8 +36,9 @@ class Unreadable(Exception):
 def find(places: Sequence[str]) -> Iterator[str]:
     """The photos that these places name, in order.
 
-    Of folders, however deep, and of patterns only what is named like a photo is taken; hidden files
-    and folders are left out. Every place is looked at before the first photo is given.
+    Of folders, however deep, and of patterns only photos are taken (dataset/photo_files.py says
+    which files are); hidden folders are left out. Every place is looked at before the first photo
+    is given.
 
     Args:
         places: files, folders, patterns such as "photos/*.jpg", http and https addresses, and "-"
@@ -56,9 +61,7 @@ def find(places: Sequence[str]) -> Iterator[str]:
         raise InputError(f"there is no photo at {', '.join(files[:MAX_NAMED])}")
     for place in places:
         if not is_one(place) and next(_expanded(place), None) is None:
-            raise InputError(
-                f"there are no photos at {place}: expected files that end in {', '.join(SUFFIXES)}"
-            )
+            raise InputError(f"there are no photos at {place}: expected {file_types.NAMES}")
     return itertools.chain.from_iterable(map(_expanded, places))
 
 
@@ -108,13 +111,23 @@ def _fitting(pattern: str) -> Iterator[str]:
 
 
 def _below(folder: str) -> Iterator[str]:
-    """Photos of a folder and of those below it, sorted; links to folders are not followed."""
+    """Photos of a folder and of those below it, sorted; links to folders are not followed.
+
+    At its end a warning says how many files were none.
+    """
+    others: list[str] = []
     for directory, folders, files in os.walk(folder, onerror=_skipped):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = str(Path(directory, name))
-            if _is_photo(path):
+            reason = objection(Path(path))
+            if reason in _TAKEN:
                 yield path
+            elif reason != HIDDEN:
+                others.append(path)
+    if others:
+        count = counted(len(others), "file is no photo", "files are no photos")
+        warn(f"{folder}: {count}, such as {others[0]}")
 
 
 def _skipped(error: OSError) -> None:
@@ -122,9 +135,7 @@ def _skipped(error: OSError) -> None:
 
 
 def _is_photo(path: str) -> bool:
-    """True for a regular file that is named like a photo and not hidden."""
-    name = Path(path).name
-    return not name.startswith(".") and name.lower().endswith(SUFFIXES) and Path(path).is_file()
+    return objection(Path(path)) in _TAKEN
 
 
 class Reader(AbstractContextManager["Reader"]):

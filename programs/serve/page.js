@@ -175,7 +175,7 @@ function figure(source, alt, ...caption) {
     make("div", { class: "frame" }, picture),
     make("figcaption", {}, ...caption),
   );
-  // A photo that this browser cannot show, but the service can read: TIFF, for one.
+  // A photo that this browser cannot show, but the service can read: HEIC and TIFF in most.
   picture.addEventListener("error", () => made.remove());
   return made;
 }

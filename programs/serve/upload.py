@@ -17,15 +17,7 @@ MAX_PARTS = 16
 # Boundaries, part headers and small other fields of a form, beside the photo itself.
 FORM_BYTES = 64 * 1024
 
-# ISO base media files name their kind at byte 8.
-_HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-_AVIF = (b"avif", b"avis")
-HEIC_HINT = (
-    "This is a HEIC photo, as iPhones and some cameras store them, and cannot be read here. Share "
-    "or export it as JPEG; on an iPhone, Settings, Camera, Formats, Most Compatible takes JPEGs "
-    "from now on."
-)
-KINDS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+KINDS = file_types.NAMES
 
 
 class Refused(Exception):
@@ -116,8 +108,8 @@ def photo_of(body: bytes, content_type: str, limits: Limits) -> bytes:
         raise too_large(limits)
     if not data:
         raise Refused(400, "empty", "The file is empty.")
-    if (foreign := _foreign(data)) is not None:
-        raise foreign
+    if data[4:8] == b"ftyp" and not file_types.sniff(data):
+        raise Refused(415, "no_photo", f"This looks like a video. Send a photo as {KINDS}.")
     try:
         width, height = images.probe(data)
         if width * height > limits.pixels:
@@ -188,15 +180,3 @@ def form_field(body: bytes, content_type: str) -> bytes:
         return photo.value or b""
     photo.file_object.seek(0)
     return photo.file_object.read()
-
-
-def _foreign(data: bytes) -> Refused | None:
-    """The answer to kinds of pictures that are known, and not read."""
-    if data[4:8] != b"ftyp":
-        return None
-    brand = data[8:12]
-    if brand in _HEIF:
-        return Refused(415, "heic", HEIC_HINT)
-    if brand in _AVIF:
-        return Refused(415, "avif", f"AVIF pictures cannot be read here. Send it as {KINDS}.")
-    return Refused(415, "no_photo", f"This looks like a video. Send a photo as {KINDS}.")

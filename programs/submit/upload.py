@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from components.common.dataset.dataset import (
     DatasetWriter,
 )
 from components.common.dataset.photo import Photo
+from components.common.dataset.photo_files import rows_left_out
 from components.common.photos import file_types
 from components.common.store import storage
 from components.common.untrusted import tables
@@ -92,7 +93,15 @@ def dataset_uri(photos: Sequence[tuple[str, Path]], upload_to: str) -> str:
     digest = hashlib.sha256(f"dataset {KIND.newest}\n".encode())
     for label, path in photos:
         digest.update(f"{label}/{path.name} {hash_file(path)}\n".encode(errors="surrogateescape"))
+    for photo in _left_out(photos):
+        digest.update(f"{photo.source_url} {photo.reason}\n".encode())
     return f"{upload_to.rstrip('/')}/{digest.hexdigest()[:NAME_DIGITS]}"
+
+
+def _left_out(photos: Sequence[tuple[str, Path]]) -> Iterator[Photo]:
+    """Rows for the files beside the photos that are none, by class."""
+    for label, folder in sorted({(label, path.parent) for label, path in photos}):
+        yield from rows_left_out(folder, label)
 
 
 def as_kfp_reads(uri: str, cluster: ClusterOptions) -> str:
@@ -127,6 +136,8 @@ def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
                 name = f"{label}/{as_text(path.name)}"
                 photo = Photo(label=label, source="folder", source_url=name)
                 writer.add(photo, data, extension=file_types.extension(data))
+            for photo in _left_out(photos):
+                writer.add(photo, b"", extension="bin")
         files = {path.name: path for path in sorted(folder.iterdir())}
         manifest = files.pop(MANIFEST)
         storage.upload_files(files, uri)

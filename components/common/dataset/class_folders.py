@@ -8,10 +8,9 @@ from components.common.base.step import warn
 from components.common.base.wording import counted, named
 from components.common.dataset import layouts
 from components.common.dataset.photo import check_label, check_labels, other_spelling
+from components.common.dataset.photo_files import MAX_FILE_BYTES, photo_files
+from components.common.photos import file_types
 
-# What is taken for a photo by its name; what it really is, its content says.
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-MAX_FILE_BYTES = 64 * 1024 * 1024
 NAMED = 3  # files in a warning
 _MAX_NAME = 60  # characters of each
 
@@ -32,7 +31,7 @@ def list_classes(image_dir: Path) -> list[str]:
     labels = check_labels([folder.name for folder in folders], str(image_dir))
     whole = all(map(photo_files, folders)) and not layouts.are_parts(labels)
     if len(labels) < 2 or not whole:
-        raise InputError(layouts.why_no_classes(image_dir, folders, photo_files, "--image_dir"))
+        raise InputError(layouts.why_no_classes(image_dir, folders, "--image_dir"))
     return labels
 
 
@@ -45,15 +44,6 @@ def check_folder(image_dir: Path, option: str = "--image_dir") -> None:
             or f"the photo folder {image_dir} {problem}: expected a folder with one subfolder of "
             "photos per class"
         )
-
-
-def photo_files(folder: Path) -> list[Path]:
-    """The files of a class folder that are named like photos, sorted; hidden ones are left out."""
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    ]
 
 
 def class_files(image_dir: Path, label: str) -> list[Path]:
@@ -71,7 +61,7 @@ def class_files(image_dir: Path, label: str) -> list[Path]:
         raise InputError(f"there is no folder for the class {label!r} in {image_dir}{hint}")
     files = photo_files(folder)
     if not files:
-        raise InputError(f"{folder} holds no photos ({', '.join(SUFFIXES)})")
+        raise InputError(f"{folder} holds no photos ({file_types.NAMES})")
     photos = set(files)
     beside = [
         path
@@ -81,9 +71,7 @@ def class_files(image_dir: Path, label: str) -> list[Path]:
     _warn_of_deeper(folder, [path for path in beside if path.is_dir()])
     others = [path for path in beside if not path.is_dir()]
     if others:
-        count = counted(
-            len(others), "file is not named like a photo", "files are not named like photos"
-        )
+        count = counted(len(others), "file is no photo", "files are no photos")
         warn(f"{folder}: {count}, such as {others[0].name}")
     small = [path for path in files if path.stat().st_size <= MAX_FILE_BYTES]
     if not small:
@@ -98,7 +86,7 @@ def _warn_of_deeper(folder: Path, inside: Sequence[Path]) -> None:
     """Say how many photos lie in folders below a class folder, if any: nothing reads them."""
     below: dict[Path, int] = {}
     for place in inside:
-        below.update(layouts.photos_below(place, photo_files))
+        below.update(layouts.photos_below(place))
     if below:
         places = [str(place.relative_to(folder)) for place in below]
         count = sum(below.values())

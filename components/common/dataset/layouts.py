@@ -8,11 +8,12 @@ import collections
 import os
 import shlex
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.common.base.wording import as_text, counted, joined
 from components.common.dataset.photo import label_key
+from components.common.dataset.photo_files import photo_files
 from components.common.untrusted import archive
 
 # What people call the parts of a data set, above its classes, as `label_key` gives them.
@@ -25,7 +26,6 @@ _ARCHIVES = (".7z", ".rar", ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst"
 _SHOWN = 4  # places in a message
 
 Counts = Mapping[Path, int]  # photos directly in each folder that holds some
-PhotoFiles = Callable[[Path], Sequence[Path]]  # the photos directly in a folder
 
 
 def are_parts(names: Sequence[str]) -> bool:
@@ -38,7 +38,7 @@ def largest_part(names: Sequence[str]) -> str:
     return next((name for name in names if label_key(name) in LEARNED), names[0])
 
 
-def photos_below(folder: Path, photo_files: PhotoFiles) -> Counts:
+def photos_below(folder: Path) -> Counts:
     """How many photos lie directly in a folder, and in each below it that holds some.
 
     Hidden folders are passed over, links are not followed, and after `MAX_FOLDERS` it ends.
@@ -54,18 +54,17 @@ def photos_below(folder: Path, photo_files: PhotoFiles) -> Counts:
     return found
 
 
-def why_no_classes(folder: Path, tops: Sequence[Path], photo_files: PhotoFiles, option: str) -> str:
+def why_no_classes(folder: Path, tops: Sequence[Path], option: str) -> str:
     """Why a folder is no set of classes, where its photos are, and what to do.
 
     Args:
         folder: that was named.
         tops: its subfolders that could be classes, sorted.
-        photo_files: the photos directly in a folder.
         option: that named the folder, such as "--image_dir".
     """
     photos = {folder: len(photo_files(folder))} if photo_files(folder) else {}
     for top in tops:  # each by itself: it may be a link
-        photos |= photos_below(top, photo_files)
+        photos |= photos_below(top)
     bare = [top for top in tops if not photo_files(top)]
     if tops and not bare and are_parts([top.name for top in tops]):
         return (
@@ -78,7 +77,7 @@ def why_no_classes(folder: Path, tops: Sequence[Path], photo_files: PhotoFiles, 
     if deeper:
         return _why_deeper(folder, tops, deeper, option)
     if folder in photos and len(tops) < 2:
-        return _why_flat(folder, tops, photo_files, option)
+        return _why_flat(folder, tops, option)
     if len(tops) >= 2:
         return (
             f"{_text(bare[0])} holds no photos: add some, or move that folder elsewhere"
@@ -122,7 +121,7 @@ def _why_deeper(folder: Path, tops: Sequence[Path], deeper: Counts, option: str)
     )
 
 
-def _why_flat(folder: Path, tops: Sequence[Path], photo_files: PhotoFiles, option: str) -> str:
+def _why_flat(folder: Path, tops: Sequence[Path], option: str) -> str:
     photos = counted(len(photo_files(folder)), "photo")
     folders = f"only the folder {_text(tops[0].name)}" if tops else "no folders"
     told = f"{_text(folder)} holds {photos} and {folders} for classes: "

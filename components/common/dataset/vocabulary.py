@@ -12,6 +12,10 @@ from functools import partial
 TRAINING, VALIDATION, TEST, DEMO, SURPLUS = "training", "validation", "test", "demo", "surplus"
 PARTS = (TRAINING, VALIDATION, TEST, DEMO)
 
+# Reasons why a file of a folder is not taken for a photo (photo_files.py).
+HIDDEN, NO_FILE, TOO_LARGE, UNREADABLE = "hidden", "no_file", "too_large", "unreadable"
+UNKNOWN_TYPE = "unknown_type"  # the decoder's too
+LEFT_OUT = frozenset((HIDDEN, NO_FILE, TOO_LARGE, UNREADABLE, UNKNOWN_TYPE))
 # Reasons of `clean`, beside those of the decoder (photos/images.py).
 EXACT_DUPLICATE, QUARANTINED = "exact_duplicate", "quarantined"
 # Reasons of `curate`.
@@ -65,7 +69,11 @@ _WORDS = (
     ),
     _reason(EXACT_DUPLICATE, "the very same photo is there already", final=True),
     _reason("html", "a web page, saved under the name of a photo", "a web page", final=True),
-    _reason("unknown_type", "no picture of a known type", final=True),
+    _reason(UNKNOWN_TYPE, "no picture of a known type", final=True),
+    _reason(HIDDEN, "its name begins with a dot: a system's or a program's own file", final=True),
+    _reason(NO_FILE, "no regular file, or a link to nothing", "no file", final=True),
+    _reason(TOO_LARGE, "a file of more than 64 MB", "too large a file", final=True),
+    _reason(UNREADABLE, "it could not be read", final=True),
     _reason("damaged_header", "damaged: its beginning describes no picture", final=True),
     _reason("damaged", "damaged: cut off, or with data that is no picture", final=True),
     _reason("too_many_pixels", "more than 100 megapixels", final=True),

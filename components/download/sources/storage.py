@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from components.common.base.errors import InputError
 from components.common.base.step import warn
 from components.common.base.wording import counted
-from components.common.dataset import class_folders, layouts
+from components.common.dataset import class_folders, layouts, photo_files
 from components.common.dataset.photo import check_labels
 from components.common.store import storage
 from components.common.store.storage import StoredObject
@@ -20,7 +20,7 @@ from components.download.sources import folder
 
 
 def candidates(query: Query) -> Iterator[Candidate]:
-    """The objects of the class folder that are named like photos."""
+    """The objects of the class folder that are photos by their names, or by their content."""
     prefix, label = query.options.image_dir, query.species.label
     if not storage.is_uri(prefix):
         yield from folder.candidates(query)
@@ -30,7 +30,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
     deeper: collections.Counter[str] = collections.Counter()
     for stored in storage.list_objects(place):
         name = PurePosixPath(stored.uri).name
-        if name.startswith(".") or not name.lower().endswith(class_folders.SUFFIXES):
+        if name.startswith("."):
             continue
         directly_in = stored.uri.rpartition("/")[0]
         if directly_in != place:
@@ -87,4 +87,7 @@ def _read(stored: StoredObject, cache: FetchCache) -> bytes:
         except InputError as error:  # one object that is too large, or gone, spoils no class
             raise FetchError("unreadable object", stored.uri, str(error)) from error
         fetched = cache.store(key, data)
-    return fetched.read()
+    data = fetched.read()
+    if not (photo_files.is_named_like_photo(stored.uri) or photo_files.is_photo(data)):
+        raise FetchError("no picture", stored.uri)
+    return data

@@ -10,7 +10,7 @@ import pytest
 
 from components.common.base.errors import InputError
 from components.common.dataset import layouts
-from components.common.dataset.class_folders import MAX_FILE_BYTES, list_classes, photo_files
+from components.common.dataset.class_folders import MAX_FILE_BYTES, list_classes
 
 OWN = "divides the photos itself"
 
@@ -156,4 +156,4 @@ def test_looking_for_photos_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(layouts, "MAX_FOLDERS", 5)
     tree(tmp_path, *(f"{number:03}/1.jpg" for number in range(100)))
     (tmp_path / "loop").symlink_to(tmp_path)
-    assert len(layouts.photos_below(tmp_path, photo_files)) == 5
+    assert len(layouts.photos_below(tmp_path)) == 5

@@ -16,9 +16,9 @@ SOURCES = sorted([*ROOT.glob("components/**/*.py"), *ROOT.glob("programs/**/*.py
 def reasons_of_the_decoder() -> set[str]:
     """Every reason that stands as a text in the code that judges files."""
     texts = set()
-    for name in ("common/photos/images.py", "clean/clean.py"):
+    for name in ("common/photos/images.py", "common/photos/opening.py", "clean/clean.py"):
         source = (ROOT / "components" / name).read_text()
-        texts |= set(re.findall(r'(?:BadPhoto|_bad)\("([a-z_]+)"', source))
+        texts |= set(re.findall(r'(?:BadPhoto|bad)\("([a-z_]+)"', source))
     return texts | {"html", "unknown_type"}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from components.common.base.errors import InputError
-from components.common.dataset import class_folders
+from components.common.dataset import photo_files
 from components.common.dataset.dataset import Dataset
 from components.common.photos import images
 from components.download.download import download
@@ -67,7 +67,7 @@ def test_files_beside_the_class_folders_are_warned_of(
 
 def test_class_of_too_large_files_only_is_refused(tmp_path: Path) -> None:
     tree(tmp_path, "photos/daisy/1.jpg")
-    os.truncate(tmp_path / "photos/daisy/1.jpg", class_folders.MAX_FILE_BYTES + 1)
+    os.truncate(tmp_path / "photos/daisy/1.jpg", photo_files.MAX_FILE_BYTES + 1)
     with pytest.raises(InputError, match="daisy"):  # else the class would vanish in silence
         download(["daisy"], tmp_path / "out", from_folder(tmp_path / "photos"))
     assert not (tmp_path / "out").exists()

@@ -106,14 +106,27 @@ def test_object_is_not_read_again_unless_it_changed(
     read, asked = storage.read_place, []
     monkeypatch.setattr(storage, "read_place", lambda uri, **k: asked.append(uri) or read(uri, **k))
     download(["daisy"], tmp_path / "out", options(store, tmp_path))
-    assert len(asked) == 5
+    assert len(asked) == 6  # of the text file its content says that it is no photo
     download(["daisy"], tmp_path / "out", options(store, tmp_path))
-    assert len(asked) == 5
+    assert len(asked) == 6
     store.put("set/daisy/0.jpg", photo(99))
     download(["daisy"], tmp_path / "out", options(store, tmp_path))
     store.put("set/daisy/0.jpg", photo(0))
-    assert len(asked) == 6
+    assert len(asked) == 7
     assert any(data == photo(99) for _, data in Dataset(tmp_path / "out").stream())
+
+
+def test_object_is_a_photo_by_its_name_or_content(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+    for name in ("no_extension", "photo.jpg.part", "browser.jfif"):
+        store.put(f"mixed/daisy/{name}", photo(1))
+    store.put("mixed/daisy/notes", b"no photo")
+    download(["daisy"], tmp_path / "out", options(store, tmp_path, "mixed"))
+    names = {row.source_url.rpartition("/")[2] for row in Dataset(tmp_path / "out").photos}
+    assert names == {"no_extension", "photo.jpg.part", "browser.jfif"}
+    assert "1  no picture" in (tmp_path / "events").read_text()
 
 
 def test_object_that_is_too_large_is_counted_and_the_rest_taken(

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from typing import Any
 
+import heif_files  # noqa: F401 - saves HEIC
 import pytest
 import schemathesis
 from faults.faults import cases, thorough
@@ -19,6 +20,7 @@ from programs.serve.app import Service, make_app
 
 EXAMPLES = cases(60, 2000)
 MUTANTS = cases(300, 20_000)
+BEGINNINGS = (*(b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP", b"II*\0", b"BM", b"\0\0\0\x18ftypheic"),)
 SEED = 6
 USUAL = {200, 400, 413, 415}
 CHECKS = [
@@ -77,7 +79,7 @@ def mutant(data: bytes, draw: random.Random) -> bytes:
     elif kind == 4:
         del changed[place : place + draw.randrange(1, 300)]
     else:
-        changed[:0] = draw.choice((b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP", b"II*\0", b"BM"))
+        changed[:0] = draw.choice(BEGINNINGS)
     return bytes(changed)
 
 
@@ -88,7 +90,7 @@ def test_damaged_photos_of_every_kind_never_cause_an_error(
     small = [
         images.Image.fromarray(images.decode(photo, 100)).resize((180, 140)) for photo in photos
     ]
-    kinds = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+    kinds = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
     files = [*photos, *(encoded(picture, kind) for picture in small[:2] for kind in kinds)]
     statuses: Counter[int] = Counter()
     for _ in range(MUTANTS):
