@@ -87,6 +87,11 @@ def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Un
             for path, reason in left_out(entry)
             if reason not in (vocabulary.HIDDEN, vocabulary.TOO_LARGE)
         ]
+        unusable += [
+            Unusable(f"{entry.name}/{path.name}", "a folder within the class folder")
+            for path in sorted(entry.iterdir())
+            if path.is_dir() and not path.name.startswith(".")
+        ]
         for path in files:
             name, size = f"{entry.name}/{as_text(path.name)}", path.stat().st_size
             if size > MAX_FILE_BYTES:

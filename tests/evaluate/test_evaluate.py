@@ -195,7 +195,7 @@ def test_folder_is_measured_alone_and_files_that_are_no_photos_are_named(
         f"{label}/cut.jpgdamaged",
         f"{label}/page.jpga web page",
         f"{label}/empty.jpgno picture of a known type",
-        f"{label}/notes.txtnot named like a photo",
+        f"{label}/notes.txtno picture of a known type",
         "list.csvin no class folder",
     ):
         assert named in text
