@@ -286,7 +286,7 @@ def shown(data: bytes) -> Image.Image:
     with opened(data) as image:
         check_size(*image.size)
         with _turn(*image.size):
-            image.load()
+            image.load()  # so that damage is told, which `orientation` overlooks
             return to_srgb(turned(image, orientation(image)))
 
 
@@ -322,6 +322,7 @@ def enlarged(data: bytes) -> bytes:
     """
     check_size(*(max(side, MIN_SIDE) for side in probe(data)))
     with opened(data) as image:
+        image.load()
         upright = to_srgb(turned(image, orientation(image)))
         width, height = (max(side, MIN_SIDE) for side in upright.size)
         return encode(np.asarray(upright.resize((width, height), Image.Resampling.BICUBIC)))

@@ -15,7 +15,7 @@ _METADATA = (b"Exif", b"mime", b"uri ")
 _NOBODY_S = b"skip"  # a type of item that no decoder knows
 
 
-class BadBoxes(Exception):
+class BoxError(Exception):
     """The boxes contradict one another or the file, or are too many."""
 
 
@@ -35,7 +35,7 @@ def pixels_to_decode(data: bytes) -> int:
     cutting of a huge picture.
 
     Raises:
-        BadBoxes: the file describes no picture.
+        BoxError: the file describes no picture.
     """
     meta = _meta(data)
     pixels, parts = _pixels(data, meta), _parts(data, meta)
@@ -49,7 +49,7 @@ def without_metadata(data: bytes) -> bytes:
     How the picture is turned is a property of it, not metadata.
 
     Raises:
-        BadBoxes: the file describes no items.
+        BoxError: the file describes no items.
     """
     hidden = bytearray(data)
     items = _child(data, _meta(data), b"iinf")
@@ -72,29 +72,29 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
         elif size == 0:
             size = end - start
         if size < head or start + size > end:
-            raise BadBoxes(f"the box {kind!r} runs past its end")
+            raise BoxError(f"the box {kind!r} runs past its end")
         yield Box(kind, start + head, start + size)
         start += size
-    raise BadBoxes(f"more than {MAX_BOXES} boxes")
+    raise BoxError(f"more than {MAX_BOXES} boxes")
 
 
 def _child(data: bytes, parent: Box, kind: bytes) -> Box:
     for box in _boxes(data, parent.start, parent.end):
         if box.kind == kind:
             return box
-    raise BadBoxes(f"there is no box {kind!r}")
+    raise BoxError(f"there is no box {kind!r}")
 
 
 def _meta(data: bytes) -> Box:
     for box in _boxes(data, 0, len(data)):
         if box.kind == b"meta":
             return Box(box.kind, box.start + 4, box.end)
-    raise BadBoxes("there is no box b'meta'")
+    raise BoxError("there is no box b'meta'")
 
 
 def _number(data: bytes, start: int, size: int) -> int:
     if start + size > len(data):
-        raise BadBoxes("a box is too short")
+        raise BoxError("a box is too short")
     return int.from_bytes(data[start : start + size], "big")
 
 
@@ -143,7 +143,7 @@ def _parts(data: bytes, meta: Box) -> dict[int, list[int]]:
                 item, count = _number(data, link.start, width), _number(data, link.start + width, 2)
                 total += count
                 if total > MAX_PARTS:
-                    raise BadBoxes(f"pictures are made of more than {MAX_PARTS} others")
+                    raise BoxError(f"pictures are made of more than {MAX_PARTS} others")
                 first = link.start + width + 2
                 listed = [_number(data, first + width * n, width) for n in range(count)]
                 parts.setdefault(item, []).extend(listed)
@@ -159,7 +159,7 @@ def _work(
 ) -> int:
     """Pixels to decode for one item; `known` is added to."""
     if not depth:
-        raise BadBoxes("pictures are made of pictures, too deep")
+        raise BoxError("pictures are made of pictures, too deep")
     if item not in known:
         made = sum(_work(part, pixels, parts, known, depth - 1) for part in parts.get(item, ()))
         known[item] = max(made, pixels.get(item, 0))
