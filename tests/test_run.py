@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import heif_files  # noqa: F401 - saves HEIC
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -120,10 +121,10 @@ def two_classes_run(tmp_path_factory: pytest.TempPathFactory, backbone_cache: Pa
     folder = tmp_path_factory.mktemp("two classes")
     write_class(folder / "photos" / "fly agaric", "fly agaric", 15)
     write_class(folder / "photos" / "giant puffball", "giant puffball", 13)
-    for number, suffix in enumerate((".png", ".webp")):
+    for number, suffix in enumerate((".png", ".webp", ".heic", ".avif")):
         source = folder / "photos" / "giant puffball" / f"{number:03d}.jpg"
         with Image.open(source) as image:
-            image.save(source.with_suffix(suffix))
+            image.save(source.with_suffix(suffix), quality=95)
         source.unlink()
     run = run_pipeline(
         folder / "runs",
@@ -173,7 +174,7 @@ def test_model_worse_than_the_published_one_is_held_back_and_the_summary_names_b
     assert {path.name for path in folder.iterdir()} == {"latest.json", published.name}
 
 
-def test_two_classes_of_fifteen_with_png_and_webp_among_them(two_classes_run: Run) -> None:
+def test_two_classes_of_fifteen_with_other_formats_among_them(two_classes_run: Run) -> None:
     counts = two_classes_run.summary["photos"]
     assert sum(counts["fly agaric"].values()) == 15
     assert sum(counts["giant puffball"].values()) == 13
