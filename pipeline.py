@@ -44,7 +44,7 @@ from components.summarize.component import summarize
 from components.tensorboard.component import tensorboard
 from programs.compile import graph, scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
-from programs.run import containers, forked_steps
+from programs.run import containers, run_log, tasks
 from programs.run import options as run_options
 from programs.run.local import EXECUTE_COMMAND, end_with_parent, run_locally
 from programs.run.options import Request
@@ -241,7 +241,8 @@ def execute(request_file: Path) -> None:
         containers.use(request)
     else:
         runner = local.SubprocessRunner(use_venv=False)
-        forked_steps.use()
+        tasks.use_processes(request.run_dir / run_log.FULL)
+    tasks.hand_over_values()
     local.init(runner, pipeline_root=str(request.run_dir / "artifacts"))
     outputs = build(gpu=False)(**request.arguments).outputs
     places: Mapping[str, str] = {

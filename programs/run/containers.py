@@ -19,6 +19,7 @@ from components.common.base.step import EVENTS_VARIABLE
 from components.common.base.worker_threads import cores
 from components.common.store import storage
 from components.download.sources import OFFLINE, named
+from programs.run import run_log, tasks
 from programs.run.options import PLACES, Request
 
 NAME = "docker"  # of this runner, in the options
@@ -27,7 +28,7 @@ RUN_LABEL = "wild-mushrooms.run"
 _PASSED_ON = ("AWS_", "STORAGE_EMULATOR_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _GOOGLE_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 # In the command that kfp.local makes for a step; the one that fetches weights the image has not.
-_FUNCTION, _INPUT, _FETCHES_WEIGHTS = "--function_to_execute", "--executor_input", "bottleneck"
+_INPUT, _FETCHES_WEIGHTS = "--executor_input", "bottleneck"
 # What a step may take of this machine, whatever a stranger's file makes of it. Memory: as much as
 # on a cluster, and no more than four fifths of what there is.
 STEP_MEMORY_BYTES = 14 * 10**9
@@ -86,7 +87,7 @@ def run_arguments(request: Request) -> dict[str, Any]:
 def use(request: Request) -> None:
     """Let kfp.local's DockerRunner give a network, and the stores' keys, to steps that need them.
 
-    By itself it gives all steps the same.
+    By itself it gives all steps the same. What it mounts itself is within the run's folder.
     """
     from kfp.local import docker_task_handler
 
@@ -99,7 +100,13 @@ def use(request: Request) -> None:
                 "environment": {**arguments["environment"], **_stores()},
                 "mounts": [*arguments["mounts"], *_credentials()],
             }
-        return int(start(command=command, **arguments))
+        # They would be written as "place:place:mode", and a place may hold a colon.
+        arguments["volumes"] = {}
+        return tasks.told(
+            command,
+            lambda: int(start(command=command, **arguments)),
+            request.run_dir / run_log.FULL,
+        )
 
     docker_task_handler.run_docker_container = run
 
@@ -111,7 +118,7 @@ def needs_network(request: Request, command: Sequence[str]) -> bool:
         request: the run.
         command: of the step's container, as kfp.local makes it: the executor and what it is told.
     """
-    if command[command.index(_FUNCTION) + 1] == _FETCHES_WEIGHTS and _is_online(request.arguments):
+    if tasks.step_of(command) == _FETCHES_WEIGHTS and _is_online(request.arguments):
         return True
     told = json.loads(command[command.index(_INPUT) + 1])
     return _is_online(told.get("inputs", {}).get("parameterValues", {}))

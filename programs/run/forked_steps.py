@@ -1,4 +1,4 @@
-"""Steps of a run on this machine as forks of the process that runs the pipeline.
+"""Steps of a run on this machine as processes, on Linux forks of the one that runs the pipeline.
 
 kfp.local starts a new interpreter for each task, which imports kfp for most of a second before a
 step begins. The process that runs the pipeline has imported it already; a fork of it calls kfp's
@@ -12,54 +12,80 @@ import io
 import logging
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn, cast
 
 from components.common.base import termination
 from components.common.base.step import log
 
 INPUT = "--executor_input"  # the first of the executor's arguments; the component's source precedes
+MODULE = "--component_module_path"
 _print = builtins.print  # kfp.local replaces it while a task runs
 
 
-def use() -> None:
-    """Let kfp.local's SubprocessRunner fork, where that is safe.
-
-    Elsewhere than on Linux, system libraries may have threads that a fork loses.
-    """
-    if sys.platform == "linux":
-        from kfp.local import subprocess_task_handler
-
-        subprocess_task_handler.run_local_subprocess = run
-
-
 def run(full_command: Sequence[str], env_vars: Mapping[str, str] | None = None) -> int:
-    """Run one task as kfp.local does; its exit status.
+    """Run one task as kfp.local does, in a fork; its exit status, of a signal its number below 0.
 
     Args:
         full_command: a shell's command that writes the component's source into a file and starts
             kfp's executor on it; the source and the executor's arguments are its last words.
         env_vars: of the task's environment.
     """
-    place = list(full_command).index(INPUT)
+    source, arguments = _parts(full_command)
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if not child:
         os.close(reader)
-        _become(full_command[place - 1], full_command[place:], env_vars or {}, writer)
+        _become(source, arguments, env_vars or {}, writer)
     os.close(writer)
-    with open(reader, encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            print(line, end="")  # noqa: T201 - as kfp.local does, which indents it
-    print("\n")  # noqa: T201
+    with open(reader, "rb") as written:
+        _show(written)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def spawn(full_command: Sequence[str], env_vars: Mapping[str, str] | None = None) -> int:
+    """The same in an interpreter of its own, for systems where a fork is not safe."""
+    source, arguments = _parts(full_command)
+    with _component(source) as module:
+        with subprocess.Popen(
+            [sys.executable, "-m", "kfp.dsl.executor_main", MODULE, module, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env_vars or {}), "_KFP_RUNTIME": "true"},
+        ) as child:
+            _show(cast(IO[bytes], child.stdout))
+        return child.returncode
+
+
+def _parts(full_command: Sequence[str]) -> tuple[str, list[str]]:
+    """The component's source, and the executor's arguments."""
+    place = list(full_command).index(INPUT)
+    return full_command[place - 1], list(full_command[place:])
+
+
+@contextmanager
+def _component(source: str) -> Iterator[str]:
+    """A file with the component's source, as kfp's executor takes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        module = Path(folder, "ephemeral_component.py")
+        module.write_text(source, encoding="utf-8")
+        yield str(module)
+
+
+def _show(written: IO[bytes]) -> None:
+    """Print what the task writes, as kfp.local does, which indents it."""
+    for line in written:
+        print(line.decode(errors="replace"), end="")  # noqa: T201
+    print("\n")  # noqa: T201
 
 
 def _become(
@@ -70,10 +96,8 @@ def _become(
     try:
         _forget_the_parent(output)
         os.environ.update(variables, _KFP_RUNTIME="true")
-        with tempfile.TemporaryDirectory() as folder:
-            module = Path(folder, "ephemeral_component.py")
-            module.write_text(source, encoding="utf-8")
-            sys.argv = ["executor_main", "--component_module_path", str(module), *arguments]
+        with _component(source) as module:
+            sys.argv = ["executor_main", MODULE, module, *arguments]
             status = _execute()
         threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as an end does
         atexit._run_exitfuncs()

@@ -1,11 +1,13 @@
 """log.txt of a run: what the steps said, without what kfp says of itself around it."""
 
+import os
 import re
 from pathlib import Path
 from typing import TextIO
 
 FULL = "log-full.txt"  # everything that was written, as it was
 MAX_LINE = 1024 * 1024  # bytes; a longer line becomes several
+LAST_LINES, LAST_BYTES = 8, 16 * 1024  # of what a failed task said, for the summary
 
 # Colours and other commands of terminals, and control characters but the tab.
 _CONTROL = re.compile(
@@ -57,7 +59,20 @@ class LogWriter:
                 self._rest = b""
 
 
+def last_words(full: Path, start: int) -> list[str]:
+    """The last lines that a person wants of what was written from a position of the full log on."""
+    with open(full, "rb") as file:
+        file.seek(max(start, file.seek(0, os.SEEK_END) - LAST_BYTES))
+        lines = map(_readable, file.read(LAST_BYTES).split(b"\n"))
+    return [line.lstrip() for line in lines if line][-LAST_LINES:]
+
+
 def _write(line: bytes, file: TextIO) -> None:
-    text = _CONTROL.sub("", line.decode(errors="replace")).rstrip()
-    if text and not _KFP.fullmatch(text.lstrip()):
+    if text := _readable(line):
         file.write(f"{text}\n")
+
+
+def _readable(line: bytes) -> str:
+    """The line without colours and the like; empty for one that only kfp wants."""
+    text = _CONTROL.sub("", line.decode(errors="replace")).rstrip()
+    return "" if _KFP.fullmatch(text.lstrip()) else text

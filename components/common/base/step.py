@@ -7,6 +7,7 @@ the progress display (programs/run/display.py).
 """
 
 import argparse
+import errno
 import functools
 import json
 import logging
@@ -36,6 +37,13 @@ DISPLAY_INTERVAL_S = 0.2
 # what the line begins with that says why it failed, as `fail` does.
 DONE_LINE = re.compile(r"^\w+: done after [\d.]+ s$", re.MULTILINE)
 ERROR_LINE = re.compile(r"^\w+: error: ", re.MULTILINE)
+
+# Errors of files that whoever named them can mend; others are the disk's.
+_OF_THE_USER = {
+    *(errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOENT, errno.EEXIST, errno.ENOTDIR),
+    *(errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ),
+}
+_OF_THE_DISK = {errno.EIO, errno.ESTALE}  # told also where the system names no file
 
 log = logging.getLogger("components")
 
@@ -153,15 +161,10 @@ def explain(error: BaseException) -> InputError | WorkError | None:
             f"{as_text(error.object)} holds bytes that are no UTF-8 text, and a library needs a "
             "name that is: rename that file or folder, or name a link to it (ln -s)"
         )
-    if isinstance(
-        error,
-        PermissionError
-        | FileNotFoundError
-        | FileExistsError
-        | NotADirectoryError
-        | IsADirectoryError,
-    ):
-        return InputError(f"{error.strerror}: {error.filename}")
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _OF_THE_DISK):
+        place = f": {os.fsdecode(error.filename)}" if error.filename is not None else ""
+        kind = InputError if error.errno in _OF_THE_USER else WorkError
+        return kind(f"{error.strerror}{place}")
     return None
 
 

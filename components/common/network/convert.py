@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import sys
 import tempfile
 import warnings
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from tensorflow.types.experimental import ConcreteFunction
 
 INPUT = "input"
+PATTERN = re.compile(r"[][*?\\]")  # what TensorFlow takes for patterns in the path of a SavedModel
+TEMPORARY_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - a folder of our own is made in it
 
 
 def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") -> Path:
@@ -122,7 +125,8 @@ def to_litert(frozen: Frozen, endpoint: str, scratch: Path) -> bytes:
     Args:
         frozen: the graph.
         endpoint: name of the signature.
-        scratch: folder for that SavedModel, which is gone at the end.
+        scratch: folder for that SavedModel, which is gone at the end. It lies elsewhere where
+            TensorFlow would take the folder's path for a pattern of file names.
     """
     import tensorflow as tf
 
@@ -132,11 +136,17 @@ def to_litert(frozen: Frozen, endpoint: str, scratch: Path) -> bytes:
     shape = frozen.function.inputs[0].shape
     specification = tf.TensorSpec(shape, tf.float32, name=INPUT)
     signature = tf.function(run, [specification], autograph=False)
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(dir=_without_pattern(scratch)) as folder:
         tf.saved_model.save(tf.Module(), folder, {endpoint: signature})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, [endpoint])
         converted: bytes = converter.convert()
     return converted
+
+
+def _without_pattern(folder: Path) -> str:
+    """The folder, or the first temporary one whose path TensorFlow takes as it is."""
+    places = (str(folder.resolve()), tempfile.gettempdir(), *TEMPORARY_FOLDERS)
+    return next(place for place in places if not PATTERN.search(place))
 
 
 def quiet_tensorflow() -> None:
