@@ -7,71 +7,61 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LOCKS := docker/requirements
 # The first Python that will do; PYTHON=… overrides.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
+FOUND_PYTHON = $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-DOCKER ?= docker
-IMAGE_TOOL = DOCKER="$(DOCKER)" $(PY) docker/images.py
-# A command that names the images of this working tree, and where they were pushed to.
-WITH_NAMES = $(IMAGE_TOOL) with-names $(if $(REGISTRY),--registry "$(REGISTRY)")
+# What a person may hand over: make run IMAGES=~/photos ARCHITECTURE=mobilenet_1.0_128
+#   of a run    SOURCE IMAGES URLS SPECIES CONTACT ARCHITECTURE WEIGHTS DECISIONS LEDGER, and
+#               RUNNER=docker: the steps run in their images (`make images` first) instead of in this environment
+#   of images   REGISTRY, where `make push` and `make release` push to, and `make submit` says that they are;
+#               CUDA=1 or 0 with or without the image for NVIDIA GPUs; DOCKER, the command
+#   of submit   HOST, KFP's API, as http://localhost:8080, and UPLOAD_TO, where photos of this machine are put
+#   of others   RUN, LOGS, MODEL: what `make tensorboard` shows, `make verify` checks and `make serve` serves, and PORT, where
+#               (6006 and 8080); REPORTED: photos that `make bench-cleaning` and `make bench-unknown` report on;
+#               DATABASE: OSV's archive of advisories, for `make audit` without the internet; PYTHON
+# Each is one value, whatever is in it: neither make nor the shell looks for more in it. So recipes write "$$IMAGES",
+# which the shell takes from the environment, and never $(IMAGES), but to see whether there is one.
+VALUES := SOURCE IMAGES URLS SPECIES CONTACT ARCHITECTURE WEIGHTS DECISIONS LEDGER RUNNER REGISTRY CUDA DOCKER HOST UPLOAD_TO \
+	RUN LOGS MODEL PORT REPORTED DATABASE PYTHON
+# These are words of a command, in which the shell finds quotes and variables as in what is typed: any other option of
+# `pipeline.py run` (make run ARGS='--min_accuracy 0.8 --name "my flowers"'), of docker build (--build-arg=BASE_IMAGE=…),
+# and packages.
+WORDS := ARGS BUILD_OPTIONS PEERS
+$(foreach name,$(VALUES) $(WORDS),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
+$(foreach name,$(VALUES),$(if $(value $(name)),$(eval export $(name))))
 
-# What a run can be told: make run IMAGES=~/photos ARCHITECTURE=mobilenet_1.0_128
-SOURCE ?=
-IMAGES ?=
-URLS ?=
-SPECIES ?=
-CONTACT ?=
-ARCHITECTURE ?=
-WEIGHTS ?=
-DECISIONS ?=
-LEDGER ?=
-# docker: the steps run in their images (`make images` first) instead of in this environment.
-RUNNER ?=
-# Where `make push` and `make release` push to, and `make submit` says that they are; CUDA=1 or 0 with or without the image for NVIDIA GPUs;
-# further options of docker build, such as --build-arg=BASE_IMAGE=….
-REGISTRY ?=
-CUDA ?=
-BUILD_OPTIONS ?=
-# KFP's API for `make submit`, as http://localhost:8080, and where photos of this machine are put.
-HOST ?=
-UPLOAD_TO ?=
+IMAGE_TOOL = DOCKER="$${DOCKER:-docker}" $(PY) docker/images.py
+# A command that names the images of this working tree, and where they were pushed to.
+WITH_NAMES = $(IMAGE_TOOL) with-names $(if $(REGISTRY),--registry="$$REGISTRY")
 ifneq (,$(filter-out 0 1,$(CUDA)))
 $(error CUDA is '$(CUDA)': expected 1 or 0)
 endif
 CUDA_OPTION = $(if $(CUDA),$(if $(filter 0,$(CUDA)),--no-cuda,--cuda))
-# OSV's archive of advisories, for `make audit` without the internet.
-DATABASE ?=
-# Photos that `make bench-cleaning` and `make bench-unknown` report on.
-REPORTED ?=
-# What `make tensorboard` shows and `make verify` checks, the model that `make serve` serves, and where (6006 and 8080).
-RUN ?= runs/latest
-LOGS ?= $(RUN)/logs
-MODEL ?= $(RUN)/model
-PORT ?=
-# Any other option of `pipeline.py run`: make run ARGS='--min_accuracy 0.8'
-ARGS ?=
 
 # A variable that nothing reads, such as IMAGE for IMAGES, would leave the run to the sample. Only the command line is looked at:
 # the environment holds what other programs read. SHELL and MAKEFLAGS are make's own.
-KNOWN := $(shell sed -nE 's/^([A-Z_]+) *[:?]?=.*/\1/p' Makefile)
-UNKNOWN := $(filter-out $(KNOWN) SHELL MAKEFLAGS,$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+OWN := $(shell sed -nE 's/^([A-Z_]+) *[:?]?=.*/\1/p' Makefile)
+UNKNOWN := $(filter-out $(VALUES) $(WORDS) $(OWN) SHELL MAKEFLAGS,$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 CLOSEST = import difflib, sys; unknown, *known = sys.argv[1:]; \
 	print(*(f"did you mean {name}?" for name in difflib.get_close_matches(unknown.upper(), known, 1)))
 ifneq (,$(UNKNOWN))
-$(error $(strip $(firstword $(UNKNOWN)) is no variable of this Makefile: $(shell $(or $(PYTHON),true) -c '$(CLOSEST)' \
-	'$(subst ','\'',$(firstword $(UNKNOWN)))' $(KNOWN)) make alone lists them; one of the environment goes before make))
+$(error $(strip $(firstword $(UNKNOWN)) is no variable of this Makefile: $(shell $(or $(FOUND_PYTHON),true) -c '$(CLOSEST)' \
+	'$(subst ','\'',$(firstword $(UNKNOWN)))' $(VALUES) $(WORDS)) make alone lists them; one of the environment goes before make))
 endif
 
-RUN_OPTIONS := $(if $(SOURCE),--source "$(SOURCE)") \
-	$(if $(IMAGES),--image_dir "$(IMAGES)") \
-	$(if $(URLS),--url_list "$(URLS)") \
-	$(if $(SPECIES),--species "$(SPECIES)") \
-	$(if $(CONTACT),--contact "$(CONTACT)") \
-	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") \
-	$(if $(WEIGHTS),--weights "$(WEIGHTS)") \
-	$(if $(DECISIONS),--decisions "$(DECISIONS)") \
-	$(if $(LEDGER),--earlier_ledger "$(LEDGER)") $(ARGS)
+RUN_FOLDER = "$${RUN:-runs/latest}"
+LOGS_FOLDER = "$${LOGS:-$${RUN:-runs/latest}/logs}"
+MODEL_FOLDER = "$${MODEL:-$${RUN:-runs/latest}/model}"
+RUN_OPTIONS := $(if $(SOURCE),--source="$$SOURCE") \
+	$(if $(IMAGES),--image_dir="$$IMAGES") \
+	$(if $(URLS),--url_list="$$URLS") \
+	$(if $(SPECIES),--species="$$SPECIES") \
+	$(if $(CONTACT),--contact="$$CONTACT") \
+	$(if $(ARCHITECTURE),--architecture="$$ARCHITECTURE") \
+	$(if $(WEIGHTS),--weights="$$WEIGHTS") \
+	$(if $(DECISIONS),--decisions="$$DECISIONS") \
+	$(if $(LEDGER),--earlier_ledger="$$LEDGER") $(ARGS)
 
 .PHONY: help
 help:  ## list the targets
@@ -83,16 +73,23 @@ help:  ## list the targets
 	@echo "        RUNNER=docker  HOST=http://…  UPLOAD_TO=s3://…  REGISTRY=host/path  CUDA=1|0  BUILD_OPTIONS='options of docker build'"
 	@echo "        ARGS='any other option of pipeline.py run, compile or submit'  RUN=runs/…  MODEL=folder or gs://…  PORT=6006"
 
+RENEW := renew it with: rm -rf $(VENV) && make setup
+# After a command that may have failed because of the environment: 1 is also Python's own for a module that is missing.
+OR_DAMAGED := || { status=$$?; test $$status -ne 1 || $(PY) docker/environment.py "$(RENEW)"; (exit $$status); }
+
 .PHONY: setup
 setup: $(VENV)/.installed  ## make the virtual environment (other targets do it by themselves)
+	@$(PY) -c '' 2>/dev/null || { echo "make: the environment $(VENV) is damaged (its Python does not start: was it updated, \
+	or removed?): $(RENEW)" >&2; exit 2; }
 
 # uv installs in a fifth of pip's time; it is itself installed by pip, from a lock file with hashes.
 # Bytecode is compiled once here: without it TensorFlow takes 13 s to import instead of 4.
 $(VENV)/.installed: $(LOCKS)/dev.txt $(LOCKS)/uv.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or 3.12 is needed, and none was found: \
-	install it, or name it with PYTHON=…" >&2; exit 2; }
-	@echo "Installing into $(VENV) with $$($(PYTHON) --version) (once, about a minute)"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@python="$${PYTHON:-$(FOUND_PYTHON)}"; \
+	test -n "$$python" || { echo "make: Python 3.11 or 3.12 is needed, and none was found: \
+	install it, or name it with PYTHON=…" >&2; exit 2; }; \
+	echo "Installing into $(VENV) with $$("$$python" --version) (once, about a minute)"; \
+	"$$python" -m venv --clear $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/uv.txt
 	@UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-}}"; \
 	if [ -z "$$UV_DEFAULT_INDEX" ]; then unset UV_DEFAULT_INDEX; else export UV_DEFAULT_INDEX; fi; \
@@ -104,11 +101,11 @@ $(VENV)/.installed: $(LOCKS)/dev.txt $(LOCKS)/uv.txt pyproject.toml
 .PHONY: run
 run: setup  ## photos to a trained, measured and published model, on this machine
 	@$(if $(RUNNER),$(IMAGE_TOOL) with-names) $(PY) pipeline.py run \
-	$(if $(RUNNER),--runner "$(RUNNER)") $(RUN_OPTIONS)
+	$(if $(RUNNER),--runner="$$RUNNER") $(RUN_OPTIONS) $(OR_DAMAGED)
 
 .PHONY: check-sources
 check-sources: setup  ## one photo from each live service: do their answers still have our shape?
-	@$(PY) -m programs.check_sources --contact "$(CONTACT)"
+	@$(PY) -m programs.check_sources --contact="$$CONTACT"
 
 # A worker takes whole files, in the order of tests/conftest.py. Without bytecode of the programs and of
 # the tests a fifth of the time would go into compiling them, at each start.
@@ -117,7 +114,7 @@ IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscop
 
 .PHONY: test
 test: setup  ## all tests but those of the next lines
-	@$(PYTEST) $(IN_PARALLEL)
+	@$(PYTEST) $(IN_PARALLEL) $(OR_DAMAGED)
 
 .PHONY: test-faults
 # The second command: every other test of a property, with examples drawn anew.
@@ -142,11 +139,11 @@ DENO := DENO_NO_UPDATE_CHECK=1 $(VENV)/bin/deno
 lint: setup  ## style, types, unsafe calls, pages, Dockerfiles, shell scripts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy
-	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive components programs pipeline.py docker benchmarks
+	@$(PY) -m mypy
+	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive components programs pipeline.py docker benchmarks
 	@$(DENO) lint --quiet
 	@$(DENO) fmt --quiet --check
-	@$(VENV)/bin/djlint --quiet components programs
+	@$(PY) -m djlint --quiet components programs
 	@$(VENV)/bin/hadolint docker/*.Dockerfile
 	@$(VENV)/bin/shellcheck --external-sources k8s/*.sh
 
@@ -154,10 +151,10 @@ lint: setup  ## style, types, unsafe calls, pages, Dockerfiles, shell scripts
 .PHONY: audit
 audit: setup build/audit/.installed  ## known vulnerabilities of the locked packages, by PyPI's database, or by DATABASE=all.zip of OSV's
 ifneq (,$(DATABASE))
-	@$(PY) docker/audit.py --database "$(DATABASE)" $(LOCKS)/*.txt
+	@$(PY) docker/audit.py --database="$$DATABASE" $(LOCKS)/*.txt
 else
 	@status=0; for lock in $(LOCKS)/*.txt; do \
-	build/audit/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement $$lock \
+	build/audit/bin/python -m pip_audit --disable-pip --require-hashes --progress-spinner off --requirement $$lock \
 	>build/audit/found.txt 2>build/audit/said.txt && { echo "$$lock: no known vulnerability"; continue; }; \
 	test -s build/audit/found.txt || { echo "make: $$lock was not audited, nor what comes after it: \
 	is pypi.org reachable? (build/audit/said.txt)" >&2; exit 1; }; \
@@ -180,7 +177,7 @@ format: setup  ## put the code into its format
 
 .PHONY: compile
 compile: setup  ## build/pipeline-cpu.yaml and build/pipeline-gpu.yaml, for a cluster
-	@$(WITH_NAMES) $(PY) pipeline.py compile $(ARGS)
+	@$(WITH_NAMES) $(PY) pipeline.py compile $(ARGS) $(OR_DAMAGED)
 
 .PHONY: images
 images: setup  ## the container images, tagged by git revision and lock files; CUDA=1 for the GPU's too
@@ -188,18 +185,18 @@ images: setup  ## the container images, tagged by git revision and lock files; C
 
 .PHONY: push
 push: setup  ## push them: make push REGISTRY=registry.example/you
-	@test -n "$(REGISTRY)" || { echo "make: name a registry: make push REGISTRY=host/path" >&2; exit 2; }
-	@$(IMAGE_TOOL) push --registry "$(REGISTRY)" $(CUDA_OPTION)
+	@test -n "$$REGISTRY" || { echo "make: name a registry: make push REGISTRY=host/path" >&2; exit 2; }
+	@$(IMAGE_TOOL) push --registry="$$REGISTRY" $(CUDA_OPTION)
 
 .PHONY: release
 release: setup build/audit/.installed  ## build, push, and write the digests into the compiled pipelines; CUDA=0 without the GPU's
-	@test -n "$(REGISTRY)" || { echo "make: name a registry: make release REGISTRY=host/path" >&2; exit 2; }
-	@$(IMAGE_TOOL) release --registry "$(REGISTRY)" $(CUDA_OPTION) -- $(BUILD_OPTIONS)
+	@test -n "$$REGISTRY" || { echo "make: name a registry: make release REGISTRY=host/path" >&2; exit 2; }
+	@$(IMAGE_TOOL) release --registry="$$REGISTRY" $(CUDA_OPTION) -- $(BUILD_OPTIONS)
 
 .PHONY: submit
 submit: setup  ## run on a cluster, and wait: make submit HOST=http://localhost:8080 REGISTRY=… IMAGES=~/photos
-	@$(WITH_NAMES) $(PY) pipeline.py submit --wait $(if $(HOST),--host "$(HOST)") \
-	$(if $(filter 1,$(CUDA)),--gpu) $(if $(UPLOAD_TO),--upload_to "$(UPLOAD_TO)") $(RUN_OPTIONS)
+	@$(WITH_NAMES) $(PY) pipeline.py submit --wait $(if $(HOST),--host="$$HOST") \
+	$(if $(filter 1,$(CUDA)),--gpu) $(if $(UPLOAD_TO),--upload_to="$$UPLOAD_TO") $(RUN_OPTIONS) $(OR_DAMAGED)
 
 # A cluster on this machine (docs/cluster.md).
 .PHONY: kind-up kind-load kind-submit kind-down minikube-up minikube-load minikube-submit minikube-down
@@ -218,33 +215,34 @@ kind-submit minikube-submit:
 
 # After a command that people end with Ctrl-C: that is no error. The shell waits for it, with `trap : INT`
 # before it, and make ends by the signal.
-UNLESS_INTERRUPTED := || { status=$$?; test $$status -eq 130 || exit $$status; }
+UNLESS_INTERRUPTED := $(OR_DAMAGED) || { status=$$?; test $$status -eq 130 || exit $$status; }
 
 .PHONY: tensorboard
 tensorboard: setup  ## the training curves of the last run, at http://localhost:6006 (LOGS=others)
-	@test -d "$(LOGS)" || \
-	{ echo "make: no logs at $(LOGS): make run" >&2; exit 2; }
-	@trap : INT; TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 \
-	$(VENV)/bin/tensorboard --logdir "$(LOGS)" --host 127.0.0.1 --port $(or $(PORT),6006) $(UNLESS_INTERRUPTED)
+	@logs=$(LOGS_FOLDER); test -d "$$logs" || \
+	{ echo "make: no logs at $$logs: make run" >&2; exit 2; }; \
+	trap : INT; TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=0 \
+	$(PY) -m tensorboard.main --logdir="$$logs" --host 127.0.0.1 --port="$${PORT:-6006}" $(UNLESS_INTERRUPTED)
 
 .PHONY: verify
 verify: setup  ## is a finished run whole, and all of it of one another? make verify RUN=runs/…
-	@$(PY) -m programs.verify "$(RUN)"
+	@$(PY) -m programs.verify -- $(RUN_FOLDER) $(OR_DAMAGED)
 
 .PHONY: serve
 serve: setup  ## a page to try the model of the last run, at http://localhost:8080 (PORT=8081: there)
-	@test "$(MODEL)" != "$(RUN)/model" -o -d "$(MODEL)" || { echo "make: no model at $(MODEL): make run, or \
-	name one: make serve MODEL=folder" >&2; exit 2; }
-	@trap : INT; $(PY) -m programs.serve --model_dir "$(MODEL)" --port $(or $(PORT),8080) \
-	$(if $(filter $(RUN)/model,$(MODEL)),$(addprefix --metrics ,$(wildcard $(RUN)/metrics.json))) $(ARGS) \
+	@run=$(RUN_FOLDER); model=$(MODEL_FOLDER); metrics=(); \
+	if test "$$model" = "$$run/model"; then \
+	test -d "$$model" || { echo "make: no model at $$model: make run, or name one: make serve MODEL=folder" >&2; exit 2; }; \
+	test ! -f "$$run/metrics.json" || metrics=(--metrics="$$run/metrics.json"); fi; \
+	trap : INT; $(PY) -m programs.serve --model_dir="$$model" --port="$${PORT:-8080}" "$${metrics[@]}" $(ARGS) \
 	$(UNLESS_INTERRUPTED)
 
 .PHONY: learning-curve
 learning-curve: setup  ## what number of photos buys what accuracy, of the last run's photos or of IMAGES
-	@test -n "$(IMAGES)" -o -d "$(RUN)/training" || { echo "make: no run at $(RUN): make run, or name \
-	a folder of photos: make learning-curve IMAGES=folder" >&2; exit 2; }
-	@$(PY) -m programs.learning_curve --image_dir "$(or $(IMAGES),$(RUN)/training)" \
-	$(if $(ARCHITECTURE),--architecture "$(ARCHITECTURE)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
+	@run=$(RUN_FOLDER); test -n "$$IMAGES" || test -d "$$run/training" || { echo "make: no run at $$run: make run, or name \
+	a folder of photos: make learning-curve IMAGES=folder" >&2; exit 2; }; \
+	$(PY) -m programs.learning_curve --image_dir="$${IMAGES:-$$run/training}" \
+	$(if $(ARCHITECTURE),--architecture="$$ARCHITECTURE") $(if $(WEIGHTS),--weights="$$WEIGHTS") $(ARGS) $(OR_DAMAGED)
 
 .PHONY: options
 options: setup  ## docs/options.md, the reference of all options, from the code
@@ -252,44 +250,44 @@ options: setup  ## docs/options.md, the reference of all options, from the code
 
 .PHONY: figures
 figures: setup  ## the pictures of docs/tutorial.md: of RUN's pages (a run on the sample); IMAGES=folder: charts too
-	@$(PY) docs/figures/make.py $(if $(IMAGES),--images "$(IMAGES)") --run "$(RUN)"
+	@$(PY) docs/figures/make.py $(if $(IMAGES),--images="$$IMAGES") --run $(RUN_FOLDER)
 
 .PHONY: bench
 bench: setup  ## speed beside what one would pick instead: make bench IMAGES=folder ARGS='--only clean,label'
-	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench IMAGES=folder" >&2; exit 2; }
-	@$(PY) -m benchmarks.speed "$(IMAGES)" $(if $(filter $(RUN)/model,$(MODEL)),,--model "$(MODEL)") $(ARGS)
+	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.speed "$$IMAGES" $(if $(MODEL),--model="$$MODEL") $(ARGS)
 
 .PHONY: bench-growth
 bench-growth: setup  ## time and memory for 1,000, 10,000 and 100,000 photos
-	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-growth IMAGES=folder" >&2; exit 2; }
-	@$(PY) -m benchmarks.speed.growth "$(IMAGES)" $(ARGS)
+	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-growth IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.speed.growth "$$IMAGES" $(ARGS)
 
 .PHONY: bench-needs
 bench-needs: setup  ## memory and disk that each step needs, for 20, 200 and 700 photos
-	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-needs IMAGES=folder" >&2; exit 2; }
-	@$(PY) -m benchmarks.needs "$(IMAGES)" $(ARGS)
+	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-needs IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.needs "$$IMAGES" $(ARGS)
 
 .PHONY: bench-accuracy
 bench-accuracy: setup  ## accuracy beside Keras and scikit-learn on your photos
-	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-accuracy IMAGES=folder" >&2; exit 2; }
-	@$(PY) -m benchmarks.accuracy "$(IMAGES)"
+	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-accuracy IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.accuracy "$$IMAGES"
 
 .PHONY: bench-unknown
 bench-unknown: setup  ## photos of something else told from the classes, beside the usual scores
-	@test -n "$(IMAGES)" -a -n "$(REPORTED)" || { echo "make: name two folders of photos: \
+	@test -n "$$IMAGES" && test -n "$$REPORTED" || { echo "make: name two folders of photos: \
 	make bench-unknown IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
-	@$(PY) -m benchmarks.unknown "$(IMAGES)" "$(REPORTED)"
+	@$(PY) -m benchmarks.unknown "$$IMAGES" "$$REPORTED"
 
 .PHONY: bench-temperature
 bench-temperature: setup  ## log loss with and without temperature, on photos it was not fitted on
-	@test -n "$(IMAGES)" || { echo "make: name folders of photos: \
+	@test -n "$$IMAGES" || { echo "make: name folders of photos: \
 	make bench-temperature IMAGES='flowers fungi'" >&2; exit 2; }
-	@$(PY) -m benchmarks.temperature $(IMAGES)
+	@set -f; $(PY) -m benchmarks.temperature $$IMAGES
 
 .PHONY: bench-serve
 bench-serve: setup  ## the page's service under 16 clients for 30 s
-	@test -n "$(IMAGES)" || { echo "make: name a folder of photos: make bench-serve IMAGES=folder" >&2; exit 2; }
-	@$(PY) -m benchmarks.serve_load "$(MODEL)" --images "$(IMAGES)"
+	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-serve IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.serve_load $(MODEL_FOLDER) --images="$$IMAGES"
 
 .PHONY: bench-download
 bench-download: setup  ## speed of fetching beside img2dataset: make bench-download IMAGES=folder
@@ -297,13 +295,13 @@ bench-download: setup  ## speed of fetching beside img2dataset: make bench-downl
 	$(VENV)/bin/uv venv --quiet --python $(PY) build/peers/img2dataset && \
 	UV_COMPILE_BYTECODE=1 $(VENV)/bin/uv pip install --quiet --python build/peers/img2dataset/bin/python img2dataset==1.47.0; }
 	@$(PY) -m benchmarks.download --peer build/peers/img2dataset/bin/python \
-	$(if $(IMAGES),--images "$(IMAGES)")
+	$(if $(IMAGES),--images="$$IMAGES")
 
 .PHONY: bench-cleaning
 bench-cleaning: peers  ## planted faults found, beside CleanVision, imagededup and cleanlab
-	@test -n "$(IMAGES)" -a -n "$(REPORTED)" || { echo "make: name two folders of photos: \
+	@test -n "$$IMAGES" && test -n "$$REPORTED" || { echo "make: name two folders of photos: \
 	make bench-cleaning IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
-	@$(PY) -m benchmarks.cleaning "$(IMAGES)" "$(REPORTED)"
+	@$(PY) -m benchmarks.cleaning "$$IMAGES" "$$REPORTED"
 
 # Each peer in an environment of its own; imagededup brings PyTorch along, 5 GB: `make bench` uses
 # PEERS='cleanvision==0.3.7 webdataset==1.0.2' only.

@@ -19,7 +19,8 @@ from conftest import ROOT, Run, run_captured
 
 def make(*arguments: str) -> list[str]:
     """A make command that takes the environment of these tests as it is, and installs nothing."""
-    return ["make", "-o", f"{sys.prefix}/.installed", f"VENV={sys.prefix}", *arguments]
+    environment = os.path.relpath(sys.prefix, ROOT)  # make takes no blanks in names of targets
+    return ["make", "-o", f"{environment}/.installed", f"VENV={environment}", *arguments]
 
 
 def test_make_alone_lists_every_target() -> None:
@@ -198,3 +199,146 @@ def test_verify_target_checks_the_run_that_it_is_given(sample_run: Run, tmp_path
     none = run_captured(*make("verify", f"RUN={tmp_path}"))
     assert none.returncode == 2
     assert f"{tmp_path} is no finished run" in none.stderr
+
+
+# Every way in which make or a shell would find more in a value than the value.
+HOSTILE = (
+    '-x $(shell touch hacked)`touch hacked`$(touch hacked);touch hacked; $$HOME ${HOME} "q" it\'s '
+    "(python3) {{$.inputs}} [x] * #1 \\ % , = 🍄"
+)
+# Of each variable that is one value: a target, and what its program is told, {} being the value.
+HANDED_ON = {
+    "SOURCE": ("run", "--source={}"),
+    "IMAGES": ("run", "--image_dir={}"),
+    "URLS": ("run", "--url_list={}"),
+    "SPECIES": ("run", "--species={}"),
+    "CONTACT": ("check-sources", "--contact={}"),
+    "ARCHITECTURE": ("learning-curve", "--architecture={}"),
+    "WEIGHTS": ("learning-curve", "--weights={}"),
+    "DECISIONS": ("run", "--decisions={}"),
+    "LEDGER": ("run", "--earlier_ledger={}"),
+    "RUNNER": ("run", "--runner={}"),
+    "REGISTRY": ("push", "--registry={}"),
+    "DOCKER": ("push", "DOCKER={}"),
+    "HOST": ("submit", "--host={}"),
+    "UPLOAD_TO": ("submit", "--upload_to={}"),
+    "RUN": ("verify", "{}"),
+    "LOGS": ("tensorboard", "--logdir={}"),
+    "MODEL": ("serve", "--model_dir={}"),
+    "PORT": ("serve", "--port={}"),
+    "REPORTED": ("bench-unknown", "{}"),
+    "DATABASE": ("audit", "--database={}"),
+}
+NEEDS = {"learning-curve": ["IMAGES=x"], "bench-unknown": ["IMAGES=x"], "push": ["REGISTRY=x"]}
+
+
+def handed_on(folder: Path, target: str, *given: str, **environment: str) -> list[str]:
+    """What make tells the programs of a target, where one that writes it down stands for Python."""
+    (folder / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    (folder / "python").write_text('#!/bin/sh\nprintf "%s\\0" "DOCKER=$DOCKER" "$@" >>told\n')
+    (folder / "python").chmod(0o755)
+    (folder / HOSTILE).mkdir(exist_ok=True)
+    (folder / "runs/latest/model").mkdir(parents=True, exist_ok=True)
+    old = [word for name in (".venv", "build/audit") for word in ("-o", f"{name}/.installed")]
+    done = subprocess.run(
+        ["make", *old, "PY=./python", target, *given],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = (folder / "told").read_text()
+    (folder / "told").unlink()
+    return told.split("\0")
+
+
+@pytest.mark.parametrize("name", HANDED_ON)
+def test_value_is_handed_on_as_it_is_and_nothing_in_it_is_run(tmp_path: Path, name: str) -> None:
+    target, told = HANDED_ON[name]
+    others = [given for given in NEEDS.get(target, []) if not given.startswith(f"{name}=")]
+    for words in (
+        handed_on(tmp_path, target, f"{name}={HOSTILE}", *others),
+        handed_on(tmp_path, target, *others, **{name: HOSTILE}),
+    ):
+        assert told.format(HOSTILE) in words
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_every_value_of_the_makefile_is_in_the_table() -> None:
+    written = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    (listed,) = (line for line in written.splitlines() if line.startswith("VALUES := "))
+    # A switch that is checked, and the Python that installs.
+    assert {*HANDED_ON, "CUDA", "PYTHON"} == set(listed.removeprefix("VALUES := ").split())
+    assert not [name for name in HANDED_ON if f'"$({name})' in written]
+
+
+def test_args_are_words_of_a_command(tmp_path: Path) -> None:
+    words = handed_on(
+        tmp_path, "run", """ARGS=--name "my flowers" --seed $SEED 'a $$b'""", SEED="7"
+    )
+    assert words[-6:-1] == ["--name", "my flowers", "--seed", "7", "a $$b"]
+
+
+def test_default_places_are_those_of_the_last_run_and_of_the_run_that_is_named(
+    tmp_path: Path,
+) -> None:
+    for given, run in (((), "runs/latest"), ((f"RUN={HOSTILE}",), HOSTILE)):
+        (tmp_path / run / "logs").mkdir(parents=True, exist_ok=True)
+        (tmp_path / run / "model").mkdir(parents=True, exist_ok=True)
+        (tmp_path / run / "metrics.json").touch()
+        assert f"--logdir={run}/logs" in handed_on(tmp_path, "tensorboard", *given)
+        served = handed_on(tmp_path, "serve", *given)
+        assert {f"--model_dir={run}/model", f"--metrics={run}/metrics.json"} <= set(served)
+        assert "--port=8080" in served
+
+
+def damaged(folder: Path, kind: str) -> None:
+    """An environment like this one, and then not."""
+    prefix = folder / ".venv"
+    packages = prefix / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    packages.mkdir(parents=True)
+    (prefix / "bin").mkdir()
+    (prefix / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
+    (prefix / "pyvenv.cfg").write_text(Path(sys.prefix, "pyvenv.cfg").read_text())
+    (prefix / ".installed").touch()
+    (found,) = (Path(path) for path in sys.path if path.endswith("site-packages"))
+    for entry in found.iterdir():
+        (packages / entry.name).symlink_to(entry)
+    kfp = packages / "kfp"
+    if kind == "python":
+        (prefix / "bin" / "python").unlink()
+        (prefix / "bin" / "python").symlink_to("/nowhere/python3")
+    elif kind == "package":
+        kfp.unlink()
+        next(packages.glob("kfp-*.dist-info")).unlink()
+    else:
+        kfp.unlink()
+        kfp.mkdir()
+        for entry in (found / "kfp").iterdir():
+            (kfp / entry.name).symlink_to(entry)
+        (kfp / "__init__.py").unlink()
+        if kind == "cut":
+            (kfp / "__init__.py").write_text("import nothing_of_the_kind\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("python", "its Python does not start"),
+        ("package", "the package kfp is missing"),
+        ("file", "kfp/__init__.py is missing"),
+        ("cut", "kfp/__init__.py is cut off or changed"),
+    ],
+)
+def test_damaged_environment_is_named_with_how_to_renew_it(
+    tmp_path: Path, kind: str, said: str
+) -> None:
+    damaged(tmp_path, kind)
+    for name in ("Makefile", "pipeline.py", "components", "programs", "docker", "species.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    done = run_captured("make", "-o", ".venv/.installed", "run", directory=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "renew it with: rm -rf .venv && make setup" in done.stderr

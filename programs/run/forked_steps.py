@@ -55,12 +55,14 @@ def run(full_command: Sequence[str], env_vars: Mapping[str, str] | None = None) 
 def spawn(full_command: Sequence[str], env_vars: Mapping[str, str] | None = None) -> int:
     """The same in an interpreter of its own, for systems where a fork is not safe."""
     source, arguments = _parts(full_command)
+    # Output as `_forget_the_parent` sets it.
+    own = {"_KFP_RUNTIME": "true", "PYTHONIOENCODING": "utf-8:backslashreplace"}
     with _component(source) as module:
         with subprocess.Popen(
             [sys.executable, "-m", "kfp.dsl.executor_main", MODULE, module, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(env_vars or {}), "_KFP_RUNTIME": "true"},
+            env={**os.environ, **(env_vars or {}), **own},
         ) as child:
             _show(cast(IO[bytes], child.stdout))
         return child.returncode

@@ -18,7 +18,7 @@ from components.evaluate.component import evaluate
 from components.label_image.component import label_image
 from components.publish.component import publish
 from components.retrain.component import retrain
-from programs.run import containers
+from programs.run import containers, run_log
 from programs.run.options import DEFAULTS, Request
 
 
@@ -159,13 +159,15 @@ def test_keys_of_stores_are_given_to_steps_with_a_network_alone(
     parameters["cache_dir"] = str(tmp_path / "cache")
     request = Request(tmp_path / "run", parameters, runner="docker")
     request.run_dir.mkdir()
+    (request.run_dir / run_log.FULL).touch()
     given = containers.run_arguments(request)
     containers.use(request)
     for step in (download, publish):
         docker_task_handler.run_docker_container(
-            command=as_kfp_commands(step, parameters), image="x", **given
+            command=as_kfp_commands(step, parameters), image="x", volumes={"a:b": {}}, **given
         )
     closed, opened = started
+    assert closed["volumes"] == opened["volumes"] == {}  # kfp would write them with colons between
     assert closed["network_mode"] == "none"
     assert set(closed["environment"]) == {"MUSHROOM_EVENTS"}
     assert opened["network_mode"] == "bridge"

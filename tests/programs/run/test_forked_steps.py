@@ -22,7 +22,7 @@ before = (os.getcwd(), list(sys.argv), dict(os.environ), builtins.print, os.getp
 given = json.dumps({"inputs": {}, "outputs": {"outputFile": sys.argv[2]}})
 words = ["sh", "-ec", "a script", open(sys.argv[1]).read()]
 words += ["--executor_input", given, "--function_to_execute", "work"]
-status = forked_steps.run(words, {"OF_THE_TASK": "yes"})
+status = getattr(forked_steps, sys.argv[3])(words, {"OF_THE_TASK": "yes"})
 assert before == (os.getcwd(), list(sys.argv), dict(os.environ), builtins.print, os.getpid())
 assert os.path.isdir(kept.name)
 print("status", status)
@@ -75,14 +75,16 @@ ENDINGS = {
 }
 
 
+@pytest.mark.parametrize("start", ["run", "spawn"])
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_ends_as_a_process_of_its_own_and_leaves_its_parent_as_it_was(
-    tmp_path: Path, ending: str
+    tmp_path: Path, ending: str, start: str
 ) -> None:
     code, status, said = ENDINGS[ending]
     (tmp_path / "source.py").write_text(f"{HEAD}\ndef work() -> None:\n    {code}\n")
     done = run_captured(
-        *(sys.executable, "-c", SCRIPT, str(tmp_path / "source.py"), str(tmp_path / "out.json"))
+        *(sys.executable, "-c", SCRIPT, str(tmp_path / "source.py"), str(tmp_path / "out.json")),
+        start,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"status {status}"
