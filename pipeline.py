@@ -234,7 +234,7 @@ def execute(request_file: Path) -> None:
     """
     warnings.filterwarnings("ignore", module="kfp")
     logging.getLogger("kfp").setLevel(logging.WARNING)
-    request = Request.read(request_file)
+    request = run_options.with_usable_cache(Request.read(request_file))
     end_with_parent(request)
     if request.runner == containers.NAME:
         runner = local.DockerRunner(**containers.run_arguments(request))

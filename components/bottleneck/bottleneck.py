@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.bottleneck.options import BottleneckOptions
+from components.common.base.cache_place import cache_folder
 from components.common.base.errors import InputError
-from components.common.base.files import default_cache_dir, hash_file
+from components.common.base.files import hash_file
 from components.common.base.step import step
 from components.common.dataset.dataset import Dataset, stream_all
 from components.common.network import backbone, bottlenecks
@@ -32,7 +33,7 @@ def bottleneck(
     parse_architecture(options.architecture)
     _check_weights(options.weights, options.weights_sha256)
     datasets = [Dataset(source) for source in sources]
-    cache = Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir()
+    cache = cache_folder(options.cache_dir)
     network = backbone.load_backbone(options.architecture, cache, options.weights)
     result = bottlenecks.compute(network, stream_all(datasets), cache / bottlenecks.CACHE_FOLDER)
     labels = {photo.sha256: photo.label for dataset in datasets for photo in dataset.photos}

@@ -5,8 +5,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.common.base.cache_place import cache_folder
 from components.common.base.errors import DiskFull, InputError, WorkError
-from components.common.base.files import default_cache_dir
 from components.common.base.step import Progress, report_part, step, warn
 from components.common.base.wording import as_text, counted
 from components.common.dataset import licences
@@ -206,7 +206,7 @@ def _listed(options: DownloadOptions) -> Mapping[str, int]:
 
 def _fetcher(options: DownloadOptions) -> Fetcher:
     return Fetcher(
-        Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir(),
+        cache_folder(options.cache_dir),
         contact=options.contact,
         allowed_hosts=[host.strip() for host in options.allow_private_hosts.split(",")],
         workers=options.workers,

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from components.common.base import cache_place
 from components.common.base.errors import InputError, WorkError
 from components.common.base.step import warn
 from components.common.base.wording import counted
@@ -191,7 +192,9 @@ class Reader(AbstractContextManager["Reader"]):
         with self._lock:
             if self._fetcher is None:
                 self._fetcher = Fetcher(
-                    self._cache_dir, allowed_hosts=self._allowed_hosts, workers=READERS
+                    cache_place.usable(self._cache_dir),
+                    allowed_hosts=self._allowed_hosts,
+                    workers=READERS,
                 )
             return self._fetcher
 

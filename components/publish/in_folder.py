@@ -1,6 +1,5 @@
 """Publishing into a folder: a version appears under its name when it is whole."""
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -8,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.common.base.files import atomic_directory, write_file
+from components.common.base.step import warn
+from components.common.base.temporary import wait_for_lock
 from components.common.model import layout
 from components.common.model.model_place import LATEST
 from components.publish import places
@@ -49,10 +50,17 @@ def put(
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process of this machine publishes into the folder."""
+    """Wait until no other process of this machine publishes into the folder.
+
+    Where its disk knows no locks it only says so: pointer and versions are whole all the same.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # ends with the descriptor, however this ends
+        if not wait_for_lock(descriptor):  # it ends with the descriptor, however this ends
+            warn(
+                f"{folder} is on a disk without file locks: publish {folder.name} from one run at "
+                "a time, or the one that is later may replace a better model"
+            )
         yield
     finally:
         os.close(descriptor)

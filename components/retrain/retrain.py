@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from components.common.base.cache_place import cache_folder
 from components.common.base.errors import InputError
-from components.common.base.files import atomic_directory, default_cache_dir, write_file
+from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import log, step
 from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
 from components.common.model import layout
@@ -69,7 +70,7 @@ def retrain(
     quiet_tensorflow()
     if fine_tuning.require_gpu:
         finetune.check_gpu(required=True)
-    cache = Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir()
+    cache = cache_folder(options.cache_dir)
     material = gather(training, bottleneck_dir, distortions, recipe.seed, options.weights, cache)
     pretrained = _pretrained(material.vectors, cache, options.weights)
     trials = sweeping.run(material, recipe) if options.sweep else []

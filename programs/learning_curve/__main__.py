@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.common.base import options
+from components.common.base.cache_place import cache_folder
 from components.common.base.errors import InputError
-from components.common.base.files import atomic_directory, default_cache_dir, new_place
+from components.common.base.files import atomic_directory, new_place
 from components.common.base.options import Options, cache_dir_option, option, seed_option
 from components.common.base.step import run_command
 from components.common.network.architecture import architecture_option, weights_option
@@ -54,7 +55,7 @@ def _command(arguments: argparse.Namespace) -> None:
     options.check()
     if not options.image_dir:
         raise InputError("--image_dir is missing: expected a folder of class folders of photos")
-    cache = Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir()
+    cache = cache_folder(options.cache_dir)
     recipe = replace(PIPELINE, seed=options.seed)
     sizes = parse_sizes(options.sizes)
     image_dir = lasting_name(Path(options.image_dir))

@@ -12,6 +12,7 @@ from typing import Any
 from components.bottleneck.options import BottleneckOptions
 from components.clean.options import CleanOptions
 from components.common.base import options
+from components.common.base.cache_place import cache_folder
 from components.common.base.errors import InputError
 from components.common.base.files import new_place
 from components.common.base.options import Options, option
@@ -187,6 +188,12 @@ def request(asked: argparse.Namespace) -> Request:
     if storage.is_uri(root):
         find_pointer(root)
     return Request(_new_run_dir(runs), arguments, how.runner)
+
+
+def with_usable_cache(request: Request) -> Request:
+    """The request with a cache that the steps can write, if need be for this run alone."""
+    usable = cache_folder(request.arguments["cache_dir"])
+    return dataclasses.replace(request, arguments={**request.arguments, "cache_dir": str(usable)})
 
 
 def _classes(options: DownloadOptions, species_file: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +73,22 @@ def try_lock(descriptor: int) -> bool | None:
     except OSError:  # a disk that knows no such locks
         return None
     return True
+
+
+def wait_for_lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed, once no other has it; False on a disk without locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:  # ENOLCK, ENOTSUP, EBADF: network disks have several words for it
+        return False
+    return True
+
+
+def scratch(prefix: str) -> Path:
+    """A new temporary folder, which goes when this process ends."""
+    made = Path(tempfile.mkdtemp(prefix=prefix))
+    _at_work.add(made)
+    return made
 
 
 def drop_abandoned(folder: Path, prefix: str) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from components.common.base import cache_place
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
@@ -108,9 +109,11 @@ def _fetched(root: str, cache_dir: Path) -> Path:
             raise InputError(f"{stored.uri} is larger than {FILE_MAX_BYTES} bytes")
     described = [(root, name, stored.version) for name, stored in sorted(objects.items())]
     digest = hashlib.sha256(json.dumps(described).encode()).hexdigest()
-    target = cache_dir / "models" / digest[:32]
-    if not (target / layout.DESCRIPTION).is_file():
-        with atomic_directory(target, what="the model", marker=layout.DESCRIPTION) as new:
-            for name, stored in objects.items():
-                storage.download(stored.uri, new / name)
+    folder = Path("models", digest[:32])
+    if (cache_dir / folder / layout.DESCRIPTION).is_file():
+        return cache_dir / folder
+    target = cache_place.usable(cache_dir) / folder
+    with atomic_directory(target, what="the model", marker=layout.DESCRIPTION) as new:
+        for name, stored in objects.items():
+            storage.download(stored.uri, new / name)
     return target

@@ -154,6 +154,8 @@ def quiet_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Also one order of summation on every processor: the same weights give the same numbers.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    # One process alone works with a file of HDF5 here, and network disks may refuse to lock it.
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     warnings.filterwarnings("ignore", module="tensorflow|keras")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)

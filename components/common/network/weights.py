@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from components.common.base.cache_place import SECOND_VARIABLE
 from components.common.base.errors import InputError
 from components.common.base.files import write_file
 from components.common.network.architecture import Architecture
@@ -26,8 +27,6 @@ from components.common.untrusted.arrays import read_npz
 if TYPE_CHECKING:
     import keras
 
-# A second cache, read only: an image carries its weights there.
-BAKED_VARIABLE = "MUSHROOM_BAKED_CACHE"
 WEIGHTS_MAX_BYTES = 256 * 1024 * 1024
 # Layers that Keras names by a count over the whole process.
 _COUNTED = re.compile(r"(conv2d|batch_normalization)(_\d+)?")
@@ -52,9 +51,9 @@ class Weights:
 
 
 def caches(cache_dir: Path) -> list[Path]:
-    """Where weights and converted networks may lie: the cache, and what the image carries."""
-    baked = os.environ.get(BAKED_VARIABLE)
-    return [cache_dir, Path(baked)] if baked else [cache_dir]
+    """Where weights and converted networks may lie: the cache, and one that is only read."""
+    second = os.environ.get(SECOND_VARIABLE)
+    return [cache_dir, Path(second)] if second else [cache_dir]
 
 
 def cache_file(architecture: Architecture, cache_dir: Path) -> Path:

@@ -5,7 +5,6 @@ kept in a file of the cache, because one class after another is fetched by proce
 """
 
 import contextlib
-import fcntl
 import json
 import threading
 import time
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from components.common.base.temporary import wait_for_lock
 
 GB = 10**9
 HOUR_S, DAY_S = 3600, 86400
@@ -136,10 +137,13 @@ class Usage:
 
     @contextmanager
     def _open(self) -> Iterator[dict[str, int]]:
-        """The counts of now; what the block changes is kept. One process at a time."""
+        """The counts of now; what the block changes is kept.
+
+        One process at a time; on a disk without file locks, processes at once may count too little.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock, open(self._path, "a+", encoding="utf-8", errors="replace") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            wait_for_lock(file.fileno())
             file.seek(0)
             counts = _current(file.read(4096))
             before = dict(counts)
