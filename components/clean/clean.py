@@ -30,6 +30,7 @@ from components.common.dataset.vocabulary import (
     QUALITY_FLAGS,
     QUARANTINED,
     TRUNCATED,
+    UNREADABLE,
 )
 from components.common.photos import file_types, images, perceptual_hash
 from components.common.photos.images import BadPhoto, CleanPhoto
@@ -228,7 +229,7 @@ def _judge_all(
 
     def verdict(row: tuple[Photo, bytes]) -> Verdict:
         photo, data = row
-        if photo.reason in vocabulary.LEFT_OUT:  # a file of the folder that is no photo
+        if photo.reason in vocabulary.LEFT_OUT:  # a file of the folder, without its bytes
             return Verdict(photo, data, reason=photo.reason)
         # An earlier clean may have been at it: its flags are found again, others stay.
         earlier = (*QUALITY_FLAGS, KEPT_BY_HAND)

@@ -39,7 +39,8 @@ class Candidate:
         observation: identifies the specimen: photos of one observation show the same.
         source_page: where people look at the photo.
         flags: remarks for the manifest.
-        read: gives the bytes, for sources that have them at hand.
+        read: gives the bytes, for sources that have them at hand; may raise `UnreadableFile`.
+        reason: why it is left out, a word of the manifest; such a photo has no bytes.
     """
 
     url: str
@@ -50,6 +51,7 @@ class Candidate:
     source_page: str = ""
     flags: tuple[str, ...] = ()
     read: Callable[[], bytes] | None = None
+    reason: str = ""
 
 
 class ChangedAnswer(WorkError):

@@ -240,7 +240,7 @@ def _from_all(
             photos = gather(admitted, left, query.fetcher, tally, seen)
             with _telling_unreachable(), contextlib.closing(photos):
                 for candidate, data in photos:
-                    taken += 1
+                    taken += not candidate.reason
                     yield name, candidate, data
         except DiskFull:
             raise
@@ -276,6 +276,7 @@ def _row(label: str, source: str, candidate: Candidate) -> Photo:
         licence=_storable(candidate.licence),
         observation=_storable(without_secrets(candidate.observation)),
         flags=candidate.flags,
+        reason=candidate.reason,
     )
 
 

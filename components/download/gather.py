@@ -1,6 +1,7 @@
 """Choosing among candidates and fetching them: in order, at once, and never more than needed."""
 
 import collections
+import dataclasses
 import hashlib
 import math
 from collections.abc import Generator, Iterable, Iterator
@@ -8,8 +9,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from components.common.base.errors import InputError, WorkError
+from components.common.base.step import warn
 from components.common.base.worker_threads import worker_threads
 from components.common.dataset import licences
+from components.common.dataset.class_folders import UnreadableFile
+from components.common.dataset.vocabulary import UNREADABLE
 from components.common.untrusted.redact import without_secrets
 from components.common.web.fetch import Fetcher
 from components.common.web.fetch_cache import Fetched
@@ -102,7 +106,8 @@ def gather(
 ) -> Generator[tuple[Candidate, bytes], None, None]:
     """Fetch candidates until `wanted` are there; they come out in the candidates' order.
 
-    The outcome does not depend on timing: it is the first `wanted` that can be had.
+    The outcome does not depend on timing: it is the first `wanted` that can be had. A file that is
+    there and cannot be read comes out as well, with a reason and without bytes.
 
     Args:
         candidates: admitted ones, best first.
@@ -138,6 +143,10 @@ def gather(
                 obtained = future.result()
             except FetchError as error:
                 tally.add(error.reason, candidate.url)
+                continue
+            except UnreadableFile as error:
+                warn(f"{candidate.url} was left out, it cannot be read: {error}")
+                yield dataclasses.replace(candidate, reason=UNREADABLE), b""
                 continue
             if isinstance(obtained, bytes):
                 data, sha256 = obtained, hashlib.sha256(obtained).hexdigest()

@@ -133,11 +133,11 @@ def _clean(
         bad = []
         count = 0
         for path in class_folders.class_files(image_dir, label):
-            source = path.read_bytes()
             try:
+                source = class_folders.read_photo(path)
                 good = images.to_clean_jpeg(source)
-            except BadPhoto as error:
-                bad.append(f"{path} ({error.reason})")
+            except (BadPhoto, class_folders.UnreadableFile) as error:
+                bad.append(f"{path} ({error.reason if isinstance(error, BadPhoto) else error})")
                 continue
             photo = Photo(
                 label=label,

@@ -1,7 +1,9 @@
 """Running the pipeline on this machine: a child process does it, this one talks to the person."""
 
+import errno
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -62,8 +64,9 @@ def run_locally(request: Request, pipeline_file: Path) -> int:
         raise _without_message(display.running() or unfinished, log_file)
     outputs = json.loads((request.run_dir / "outputs.json").read_text())
     _link_outputs(request.run_dir, outputs)
+    warnings = [*_point_to(request.run_dir), *display.warnings]
     elapsed = time.monotonic() - started
-    summary.show(request, outputs, display.warnings, elapsed, console)
+    summary.show(request, outputs, warnings, elapsed, console)
     return 0
 
 
@@ -181,14 +184,31 @@ def _logs(log_file: Path) -> str:
 
 
 def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:
-    """Give what a person opens a short name in the run's folder, and the run the name `latest`."""
+    """Give what a person opens a short name in the run's folder."""
     for page in run_pages.PAGES:
         run_pages.copy(Path(outputs[page]), run_dir, page)
     shutil.copyfile(outputs["metrics"], run_dir / METRICS)
     run_reasons.join(run_dir / "artifacts", run_dir / reasons.FILE_NAME)
     for name in ("model", "logs", "training", "demo", "ledger", "facts"):
-        (run_dir / name).symlink_to(os.path.relpath(outputs[name], run_dir))
+        try:
+            (run_dir / name).symlink_to(os.path.relpath(outputs[name], run_dir))
+        except OSError:  # a disk without links: exFAT, some network disks
+            shutil.copytree(outputs[name], run_dir / name)
+
+
+def _point_to(run_dir: Path) -> list[str]:
+    """Give the run the name `latest`; a warning where that cannot be."""
     latest = run_dir.parent / LATEST
     temporary = run_dir.parent / f".{LATEST}.{os.getpid()}"
-    temporary.symlink_to(run_dir.name)
-    temporary.replace(latest)
+    try:
+        if os.path.lexists(latest) and not latest.is_symlink():
+            raise FileExistsError(errno.EEXIST, "it is no link but a file or folder of its own")
+        temporary.symlink_to(run_dir.name)
+        temporary.replace(latest)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        return [
+            f"{latest} does not lead to this run ({error.strerror}): name the run, as in "
+            f"make serve RUN={shlex.quote(str(run_dir))}"
+        ]
+    return []

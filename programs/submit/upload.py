@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from components.common.base.errors import InputError
 from components.common.base.files import hash_file, naming_full_disk
-from components.common.base.step import Progress
+from components.common.base.step import Progress, warn
 from components.common.base.wording import as_text
 from components.common.dataset import class_folders, ledger, shards
 from components.common.dataset.dataset import (
@@ -29,6 +29,7 @@ from components.common.dataset.dataset import (
 )
 from components.common.dataset.photo import Photo
 from components.common.dataset.photo_files import rows_left_out
+from components.common.dataset.vocabulary import UNREADABLE
 from components.common.photos import file_types
 from components.common.store import storage
 from components.common.untrusted import tables
@@ -92,7 +93,8 @@ def dataset_uri(photos: Sequence[tuple[str, Path]], upload_to: str) -> str:
     """The address that these photos have, or get: it is made of their names and contents."""
     digest = hashlib.sha256(f"dataset {KIND.newest}\n".encode())
     for label, path in photos:
-        digest.update(f"{label}/{path.name} {hash_file(path)}\n".encode(errors="surrogateescape"))
+        content = _hash(path)
+        digest.update(f"{label}/{path.name} {content}\n".encode(errors="surrogateescape"))
     for photo in _left_out(photos):
         digest.update(f"{photo.source_url} {photo.reason}\n".encode())
     return f"{upload_to.rstrip('/')}/{digest.hexdigest()[:NAME_DIGITS]}"
@@ -102,6 +104,14 @@ def _left_out(photos: Sequence[tuple[str, Path]]) -> Iterator[Photo]:
     """Rows for the files beside the photos that are none, by class."""
     for label, folder in sorted({(label, path.parent) for label, path in photos}):
         yield from rows_left_out(folder, label)
+
+
+def _hash(path: Path) -> str:
+    """SHA-256 of a photo; a word where it cannot be read."""
+    try:
+        return hash_file(path)
+    except OSError:
+        return UNREADABLE
 
 
 def as_kfp_reads(uri: str, cluster: ClusterOptions) -> str:
@@ -131,10 +141,10 @@ def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
         folder = Path(made) / "dataset"
         with DatasetWriter(folder) as writer:
             for label, path in Progress("pack photos", len(photos), verb="packed").over(photos):
-                data = path.read_bytes()
+                data, reason = _read(path)
                 # As the step `download` describes the photos of a folder.
                 name = f"{label}/{as_text(path.name)}"
-                photo = Photo(label=label, source="folder", source_url=name)
+                photo = Photo(label=label, source="folder", source_url=name, reason=reason)
                 writer.add(photo, data, extension=file_types.extension(data))
             for photo in _left_out(photos):
                 writer.add(photo, b"", extension="bin")
@@ -143,6 +153,15 @@ def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
         storage.upload_files(files, uri)
         storage.upload_files({MANIFEST: manifest}, uri)  # last: whoever sees it sees all
     return True
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    """The bytes of a photo; none, and the reason, where it cannot be read."""
+    try:
+        return class_folders.read_photo(path), ""
+    except class_folders.UnreadableFile as error:
+        warn(f"{path} was left out, it cannot be read: {error}")
+        return b"", UNREADABLE
 
 
 def local_inputs(arguments: Mapping[str, Any], upload_to: str) -> dict[str, tuple[Path, str]]:

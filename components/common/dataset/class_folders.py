@@ -1,5 +1,6 @@
 """A folder with one subfolder of photos per class, as retrain.py read it."""
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from components.common.photos import file_types
 
 NAMED = 3  # files in a warning
 _MAX_NAME = 60  # characters of each
+# No fault of a file that cannot be read: no other could be.
+_OF_THIS_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+class UnreadableFile(Exception):
+    """A photo is there and cannot be read; says why in a few words."""
 
 
 def list_classes(image_dir: Path) -> list[str]:
@@ -95,6 +102,20 @@ def _warn_of_deeper(folder: Path, inside: Sequence[Path]) -> None:
             f"{folder}: {photos} not read, only those directly in it: "
             f"{named(places, most=NAMED, longest=_MAX_NAME)}"
         )
+
+
+def read_photo(path: Path) -> bytes:
+    """The bytes of one of the files.
+
+    Raises:
+        UnreadableFile: there is no permission, the disk is faulty, or the file is gone by now.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno in _OF_THIS_MACHINE:
+            raise
+        raise UnreadableFile(error.strerror or str(error)) from error
 
 
 def warn_of_files_beside(image_dir: Path) -> None:

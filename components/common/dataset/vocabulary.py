@@ -62,6 +62,7 @@ _quality = partial(Word, reason=True, flag=True, quality=True)
 _origin = partial(Word, flag=True, origin=True)
 
 _WORDS = (
+    _reason(UNREADABLE, "the file could not be read: no permission, or a faulty disk", final=True),
     _reason("placeholder", "a notice in place of a photo that is gone, or a blank picture"),
     _reason("suspicious_size", "too small a file to be a photo at all"),
     _reason(

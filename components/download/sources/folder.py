@@ -1,10 +1,11 @@
 """The source `folder`: a folder with one subfolder per class, as retrain.py read it."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 from components.common.base.errors import InputError
-from components.common.dataset.class_folders import class_files, warn_of_files_beside
+from components.common.dataset.class_folders import class_files, read_photo, warn_of_files_beside
 from components.download.candidate import Candidate, Query
 
 
@@ -16,4 +17,5 @@ def candidates(query: Query) -> Iterator[Candidate]:
     files = class_files(image_dir, query.species.label)
     warn_of_files_beside(image_dir)
     for path in files:
-        yield Candidate(url=f"{query.species.label}/{path.name}", read=path.read_bytes)
+        read = functools.partial(read_photo, path)
+        yield Candidate(url=f"{query.species.label}/{path.name}", read=read)
