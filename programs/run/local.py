@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from components.common.base.errors import InputError, WorkError
+from components.common.base.errors import DiskFull, InputError, WorkError
 from components.common.base.step import EVENTS_VARIABLE
 from components.common.base.wording import counted
 from components.common.dataset import reasons
@@ -27,6 +27,7 @@ EXECUTE_COMMAND = "_execute"
 LATEST = "latest"
 TEMPORARY = "tmp"  # in the run's folder, while it runs
 POLL_S = 0.1
+NO_ROOM_BYTES = 16 * 1024  # left on a disk that is full
 PARENT_S = 1.0  # between two looks whether the parent is still there
 STOP_S = 10.0
 
@@ -159,6 +160,12 @@ def _stop(child: "subprocess.Popen[bytes]", request: Request) -> None:
 def _failure(display: Display, status: int, log_file: Path) -> InputError | WorkError:
     """The error that the run ends with."""
     event = display.failure
+    if event is None and shutil.disk_usage(log_file.parent).free < NO_ROOM_BYTES:
+        # Then nobody can write down why.
+        return DiskFull(
+            f"no space left on the disk of {log_file.parent}: free some space, or choose a folder "
+            "on another disk (--runs_dir), and run again"
+        )
     if event is None and display.running():
         return _without_message(display.running(), log_file)
     if event is None:
@@ -190,10 +197,15 @@ def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:
     shutil.copyfile(outputs["metrics"], run_dir / METRICS)
     run_reasons.join(run_dir / "artifacts", run_dir / reasons.FILE_NAME)
     for name in ("model", "logs", "training", "demo", "ledger", "facts"):
-        try:
-            (run_dir / name).symlink_to(os.path.relpath(outputs[name], run_dir))
-        except OSError:  # a disk without links: exFAT, some network disks
-            shutil.copytree(outputs[name], run_dir / name)
+        _link(run_dir / name, outputs[name])
+
+
+def _link(place: Path, target: str) -> None:
+    """Let a name lead to a folder; on a disk without links (exFAT) it gets a copy."""
+    try:
+        place.symlink_to(os.path.relpath(target, place.parent))
+    except OSError:
+        shutil.copytree(target, place)
 
 
 def _point_to(run_dir: Path) -> list[str]:

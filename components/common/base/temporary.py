@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -23,6 +24,7 @@ from pathlib import Path
 PARTIAL, OLD = "partial", "old"
 # Where a disk knows no locks (some network disks), what is older than this is nobody's any more.
 STALE_S = 86400.0
+NAME_MAX_BYTES, SUFFIX_BYTES = 255, 32  # of a name on nearly all disks; of what siblings add to it
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 _at_work: set[Path] = set()
@@ -36,7 +38,7 @@ def sibling(path: Path, *, directory: bool) -> Iterator[Path]:
     Siblings that killed processes left are removed first. Missing parents are made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    drop_abandoned(path.parent, f".{path.name}.")
+    drop_abandoned(path.parent, _hidden(path))
     made, lock = _make(path, directory=directory)
     try:
         yield made
@@ -49,7 +51,7 @@ def sibling(path: Path, *, directory: bool) -> Iterator[Path]:
 def _make(path: Path, *, directory: bool) -> tuple[Path, int]:
     """A new sibling and the descriptor that locks it."""
     while True:
-        made = path.with_name(f".{path.name}.{PARTIAL}-{secrets.token_hex(4)}")
+        made = path.with_name(f"{_hidden(path)}{PARTIAL}-{secrets.token_hex(4)}")
         # Before it is there: a signal that ends this process may come at any moment.
         _at_work.add(made)
         if directory:
@@ -146,7 +148,7 @@ def replace_directory(new: Path, path: Path) -> None:
     if not path.exists():
         new.rename(path)
     elif not _exchange(new, path):
-        old = path.with_name(f".{path.name}.{OLD}-{secrets.token_hex(4)}")
+        old = path.with_name(f"{_hidden(path)}{OLD}-{secrets.token_hex(4)}")
         path.rename(old)
         try:
             new.rename(path)
@@ -158,7 +160,7 @@ def replace_directory(new: Path, path: Path) -> None:
 
 def restore(path: Path) -> None:
     """Bring back the directory that a killed process had moved aside, and no new one replaced."""
-    for old in _named(path.parent, f".{path.name}.{OLD}-"):
+    for old in _named(path.parent, f"{_hidden(path)}{OLD}-"):
         if path.exists():
             remove(old)
         else:
@@ -179,6 +181,13 @@ def _exchange(first: Path, second: Path) -> bool:
     if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
         return False
     raise OSError(number, os.strerror(number), str(second))
+
+
+def _hidden(path: Path) -> str:
+    """What the names of a path's siblings begin with."""
+    name = os.fsencode(path.name)
+    short = len(name) <= NAME_MAX_BYTES - SUFFIX_BYTES
+    return f".{path.name if short else hashlib.sha256(name).hexdigest()}."
 
 
 def _named(folder: Path, prefix: str) -> list[Path]:

@@ -156,3 +156,19 @@ def test_file_of_another_kind_of_writer_is_whole_or_absent(tmp_path: Path) -> No
     with atomic_file(tmp_path / "out", what="x") as new:
         new.write_text("whole")
     assert content(tmp_path / "out") == "whole"
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+@pytest.mark.parametrize("name", ["x" * 255, "ü" * 127, "🍄" * 63])
+def test_name_as_long_as_a_disk_allows_can_be_written_and_written_again(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    for content in ("earlier", "later"):
+        if kind == "file":
+            write_file(tmp_path / name, content, what="the thing")
+            assert (tmp_path / name).read_text() == content
+        else:
+            with atomic_directory(tmp_path / name, what="the thing", marker="marker") as new:
+                (new / "marker").write_text(content)
+            assert (tmp_path / name / "marker").read_text() == content
+    assert [path.name for path in tmp_path.iterdir()] == [name]
