@@ -114,3 +114,13 @@ def test_senseless_percentages_are_refused(validation: int, testing: int) -> Non
     options = CommandOptions(validation_percentage=validation, testing_percentage=testing)
     with pytest.raises(InputError, match="percentage"):
         options.check()
+
+
+def test_file_that_cannot_be_read_is_left_out(
+    photos: Path, network: Backbone, tmp_path: Path
+) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    (tmp_path / "photos" / LABELS[0] / "unreadable.jpg").symlink_to("/proc/self/mem")
+    dataset = written(tmp_path / "photos", tmp_path / "dataset", network)
+    assert len(dataset.photos) == 24
+    assert all("unreadable" not in photo.source_url for photo in dataset.photos)

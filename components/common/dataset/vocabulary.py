@@ -62,7 +62,7 @@ _quality = partial(Word, reason=True, flag=True, quality=True)
 _origin = partial(Word, flag=True, origin=True)
 
 _WORDS = (
-    _reason(UNREADABLE, "the file could not be read: no permission, or a faulty disk", final=True),
+    _reason(UNREADABLE, "it could not be read: no permission, or a faulty disk", final=True),
     _reason("placeholder", "a notice in place of a photo that is gone, or a blank picture"),
     _reason("suspicious_size", "too small a file to be a photo at all"),
     _reason(
@@ -74,7 +74,6 @@ _WORDS = (
     _reason(HIDDEN, "its name begins with a dot: a system's or a program's own file", final=True),
     _reason(NO_FILE, "no regular file, or a link to nothing", "no file", final=True),
     _reason(TOO_LARGE, "a file of more than 64 MB", "too large a file", final=True),
-    _reason(UNREADABLE, "it could not be read", final=True),
     _reason("damaged_header", "damaged: its beginning describes no picture", final=True),
     _reason("damaged", "damaged: cut off, or with data that is no picture", final=True),
     _reason("too_many_pixels", "more than 100 megapixels", final=True),

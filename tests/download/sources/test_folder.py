@@ -1,5 +1,7 @@
 """The source `folder`: a folder with one subfolder per class, as people have it."""
 
+import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -8,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.clean.clean import clean
+from components.clean.options import CleanOptions
 from components.common.base.errors import InputError
-from components.common.dataset import photo_files
+from components.common.dataset import class_folders, photo_files
 from components.common.dataset.dataset import Dataset
 from components.common.photos import images
 from components.download.download import download
@@ -114,3 +118,41 @@ def test_file_name_that_is_no_text_does_not_stop_the_class(tmp_path: Path) -> No
     download(["daisy"], tmp_path / "out", from_folder(tmp_path / "photos"))
     found = [photo.source_url for photo in Dataset(tmp_path / "out").photos]
     assert found == ["daisy/1.jpg", r"daisy/\udcfe.jpg", r"daisy/\udcff.jpg"]
+
+
+def test_files_that_cannot_be_read_are_left_out_with_their_reason_and_cost_no_other_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSHROOM_EVENTS", str(tmp_path / "events"))
+    photos = tree(tmp_path / "photos", "daisy/1.jpg", "daisy/4.jpg", "daisy/5.jpg")
+    for number in (2, 3):  # even root gets an error of the disk when it reads this
+        (photos / "daisy" / f"{number}.jpg").symlink_to("/proc/self/mem")
+    options = dataclasses.replace(from_folder(photos), per_class=2)
+    download(["daisy"], tmp_path / "out", options)
+    found = {
+        photo.source_url: (photo.reason, photo.size) for photo in Dataset(tmp_path / "out").photos
+    }
+    assert found == {
+        "daisy/1.jpg": ("", len(DATA)),
+        "daisy/2.jpg": ("unreadable", 0),
+        "daisy/3.jpg": ("unreadable", 0),
+        "daisy/4.jpg": ("", len(DATA)),
+    }
+    said = (tmp_path / "events").read_text()
+    assert "daisy/2.jpg was left out, it cannot be read: Input/output error" in said
+    clean(tmp_path / "out", tmp_path / "good", tmp_path / "bad", CleanOptions(min_bytes=0))
+    assert len(Dataset(tmp_path / "good").photos) == 1  # the two are the same
+    reasons = [photo.reason for photo in Dataset(tmp_path / "bad").photos]
+    assert sorted(reasons) == ["exact_duplicate", "unreadable", "unreadable"]
+    assert "no permission, or a faulty disk" in (tmp_path / "bad" / "REASONS.csv").read_text()
+
+
+def test_lack_of_file_descriptors_is_no_fault_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(OSError, match="Too many open files"):
+        class_folders.read_photo(tmp_path / "1.jpg")

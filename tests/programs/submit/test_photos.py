@@ -85,6 +85,24 @@ def test_manifest_of_something_else_at_the_address_is_told(store: Store, photos:
                 upload.upload_photos(taken, uri)
 
 
+@pytest.mark.parametrize("store", ["gs"], indirect=True)
+def test_photo_that_cannot_be_read_is_packed_as_that(
+    store: Store, photos: Path, tmp_path: Path
+) -> None:
+    taken = [(path.parent.name, path) for path in sorted(photos.glob("*/*.jpg"))]
+    unreadable = tmp_path / "unreadable.jpg"
+    unreadable.symlink_to("/proc/self/mem")
+    with using(store.environment):
+        uri = upload.dataset_uri([*taken, ("earthstar", unreadable)], f"{store.prefix}/unreadable")
+        assert upload.upload_photos([*taken, ("earthstar", unreadable)], uri)
+        download_folder(uri, tmp_path / "dataset")
+    rows = Dataset(tmp_path / "dataset").photos
+    assert len(rows) == len(taken) + 1
+    assert [(row.source_url, row.size) for row in rows if row.reason == "unreadable"] == [
+        ("earthstar/unreadable.jpg", 0)
+    ]
+
+
 def test_list_of_addresses_is_uploaded(store: Store, tmp_path: Path) -> None:
     urls = tmp_path / "urls.csv"
     urls.write_text("url,label\nhttps://a.example/1.jpg,a\nhttps://a.example/2.jpg,b\n")
