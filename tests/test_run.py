@@ -259,6 +259,24 @@ def test_option_that_makes_no_sense_is_exit_2_before_anything_starts(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("option", ["--image_dir", "--cache_dir", "--runs_dir"])
+def test_place_whose_name_is_no_text_is_refused_in_one_line(tmp_path: Path, option: str) -> None:
+    place = os.fsencode(tmp_path / "caf") + b"\xe9"
+    command = [sys.executable, str(ROOT / "pipeline.py"), "run"]
+    done = subprocess.run(
+        [*command, "--runs_dir", str(tmp_path / "runs"), option, place],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert f"{option} is " in line
+    assert "is not in UTF-8; rename it" in line
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_runs_folder_that_is_a_file_is_exit_2_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("mine")
     run = run_pipeline(tmp_path / "runs", tmp_path / "cache")

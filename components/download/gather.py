@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.step import warn
+from components.common.base.wording import counted
 from components.common.base.worker_threads import worker_threads
 from components.common.dataset import licences
 from components.common.dataset.class_folders import UnreadableFile
@@ -123,6 +124,7 @@ def gather(
     taken = 0
     ahead = AHEAD_IN_MEMORY
     failure: Exception | None = None
+    unreadable: list[str] = []
     waiting: collections.deque[tuple[Candidate, Future[bytes | Fetched]]] = collections.deque()
     with worker_threads(fetcher.workers * THREADS_PER_WORKER) as pool:
         while True:
@@ -145,7 +147,7 @@ def gather(
                 tally.add(error.reason, candidate.url)
                 continue
             except UnreadableFile as error:
-                warn(f"{candidate.url} was left out, it cannot be read: {error}")
+                unreadable.append(f"{candidate.url} ({error})")
                 yield dataclasses.replace(candidate, reason=UNREADABLE), b""
                 continue
             if isinstance(obtained, bytes):
@@ -158,6 +160,9 @@ def gather(
             seen.add(sha256)
             taken += 1
             yield candidate, data
+    if unreadable:
+        files = counted(len(unreadable), "file was", "files were")
+        warn(f"{files} left out, which cannot be read, such as {unreadable[0]}")
     if failure:
         raise failure
 

@@ -150,6 +150,7 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
     for name in PLACES:
         if arguments[name] and "://" not in arguments[name]:
             arguments[name] = os.path.abspath(os.path.expanduser(arguments[name]))
+            _check_name(name, arguments[name])
     if arguments["weights"] and not Path(arguments["weights"]).is_file():
         raise InputError(f"no weights file at {arguments['weights']}")
     # Read now, so that a wrong file ends the run before the photos are fetched.
@@ -179,6 +180,7 @@ def request(asked: argparse.Namespace) -> Request:
     how.check()
     arguments = checked(asked)
     runs = Path(how.runs_dir).resolve()
+    _check_name("runs_dir", str(runs))
     if not storage.is_uri(arguments["publish_dir"]):
         arguments["publish_dir"] = str(
             Path(arguments["publish_dir"] or runs / "published").expanduser().resolve()
@@ -188,6 +190,16 @@ def request(asked: argparse.Namespace) -> Request:
     if storage.is_uri(root):
         find_pointer(root)
     return Request(_new_run_dir(runs), arguments, how.runner)
+
+
+def _check_name(option_name: str, place: str) -> None:
+    """Raise `InputError` for a place whose name is no text: Kubeflow hands on UTF-8 only."""
+    try:
+        place.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"--{option_name} is {place!r}: its name is not in UTF-8; rename it"
+        ) from None
 
 
 def with_usable_cache(request: Request) -> Request:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from components.common.base.errors import InputError
 from components.common.base.files import hash_file, naming_full_disk
 from components.common.base.step import Progress, warn
-from components.common.base.wording import as_text
+from components.common.base.wording import as_text, counted
 from components.common.dataset import class_folders, ledger, shards
 from components.common.dataset.dataset import (
     DESCRIPTION,
@@ -139,15 +139,19 @@ def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
     place = Path(tempfile.gettempdir())
     with naming_full_disk("the packed photos", place), tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "dataset"
+        unreadable: list[str] = []
         with DatasetWriter(folder) as writer:
             for label, path in Progress("pack photos", len(photos), verb="packed").over(photos):
-                data, reason = _read(path)
+                data, reason = _read(path, unreadable)
                 # As the step `download` describes the photos of a folder.
                 name = f"{label}/{as_text(path.name)}"
                 photo = Photo(label=label, source="folder", source_url=name, reason=reason)
                 writer.add(photo, data, extension=file_types.extension(data))
             for photo in _left_out(photos):
                 writer.add(photo, b"", extension="bin")
+        if unreadable:
+            count = counted(len(unreadable), "file was", "files were")
+            warn(f"{count} left out, which cannot be read, such as {unreadable[0]}")
         files = {path.name: path for path in sorted(folder.iterdir())}
         manifest = files.pop(MANIFEST)
         storage.upload_files(files, uri)
@@ -155,12 +159,12 @@ def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
     return True
 
 
-def _read(path: Path) -> tuple[bytes, str]:
-    """The bytes of a photo; none, and the reason, where it cannot be read."""
+def _read(path: Path, unreadable: list[str]) -> tuple[bytes, str]:
+    """The bytes of a photo; none, and the reason, where it cannot be read, which is added."""
     try:
         return class_folders.read_photo(path), ""
     except class_folders.UnreadableFile as error:
-        warn(f"{path} was left out, it cannot be read: {error}")
+        unreadable.append(f"{path} ({error})")
         return b"", UNREADABLE
 
 

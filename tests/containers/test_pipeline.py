@@ -22,6 +22,7 @@ from components.common.model.description import read_description
 from programs.run.containers import RUN_LABEL
 
 SMALL = ("--architecture", SMALL_ARCHITECTURE, "--how_many_training_steps", "300")
+ODD = 'it\'s "my" $HOME (python3): {{$.inputs}} [x] 🍄'  # a folder that people have
 SAMPLE = ("--per_class", "20", *SMALL)
 # Files that hold where they lie, or the time of day: TensorFlow dates what it saves, and model.json
 # holds the hashes of that.
@@ -163,10 +164,12 @@ def check_images(
 def test_sample_gives_the_same_metrics_and_artifacts_in_containers(
     docker: PrivateDocker, images: Images, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    compare(tmp_path, docker, images, say, *SAMPLE)
+    folder = tmp_path / ODD
+    folder.mkdir()
+    compare(folder, docker, images, say, *SAMPLE)
     # The image's own network was used: no weights were fetched, and nothing converted.
-    assert not (tmp_path / "cache-docker" / "weights").exists()
-    assert not (tmp_path / "cache-docker" / "backbones").exists()
+    assert not (folder / "cache-docker" / "weights").exists()
+    assert not (folder / "cache-docker" / "backbones").exists()
 
 
 def test_photos_give_the_same_metrics_and_artifacts_in_containers(

@@ -98,6 +98,22 @@ def test_full_cache_disk_is_named(shop: Workshop, tmp_path: Path, step: str) -> 
         assert contents(out) == contents(made_by(shop, step))
 
 
+@pytest.mark.parametrize("step", WITH_CACHE)
+def test_cache_that_can_only_be_read_is_said_and_stops_nothing(
+    shop: Workshop, tmp_path: Path, step: str
+) -> None:
+    out, temporary = tmp_path / "out", tmp_path / "tmp"
+    out.mkdir()
+    with mounted(tmp_path / "disk", MB) as disk:
+        cache = shop.new_cache(disk / "cache")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        done = run(command(shop, step, cache), out, temporary)
+    assert done.returncode == 0, done.stderr
+    assert f"the cache {cache} cannot be written (Read-only file system)" in done.stderr
+    assert contents(out) == contents(made_by(shop, step))
+    assert not list(temporary.glob("cache-*"))
+
+
 def test_file_size_limit_is_told_as_a_full_disk_is(shop: Workshop, tmp_path: Path) -> None:
     """What a quota does; needs no rights."""
     out, temporary = tmp_path / "out", tmp_path / "tmp"

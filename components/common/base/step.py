@@ -162,7 +162,7 @@ def explain(error: BaseException) -> InputError | WorkError | None:
             "name that is: rename that file or folder, or name a link to it (ln -s)"
         )
     if isinstance(error, OSError) and (error.filename is not None or error.errno in _OF_THE_DISK):
-        place = f": {os.fsdecode(error.filename)}" if error.filename is not None else ""
+        place = f": {error.filename}" if error.filename is not None else ""
         kind = InputError if error.errno in _OF_THE_USER else WorkError
         return kind(f"{error.strerror}{place}")
     return None
