@@ -6,11 +6,8 @@ import tempfile
 from pathlib import Path
 
 from components.common.base import temporary
-from components.common.base.files import default_cache_dir
+from components.common.base.files import SECOND_CACHE_VARIABLE, default_cache_dir
 from components.common.base.step import warn
-
-# Names a second cache, read only, for networks and their weights: an image carries its own.
-SECOND_VARIABLE = "MUSHROOM_BAKED_CACHE"
 
 
 def cache_folder(cache_dir: str | Path) -> Path:
@@ -36,7 +33,7 @@ def usable(cache: Path) -> Path:
         "now is not kept for the next time; --cache_dir names another folder"
     )
     if os.access(cache, os.R_OK | os.X_OK):
-        os.environ.setdefault(SECOND_VARIABLE, str(cache))
+        os.environ.setdefault(SECOND_CACHE_VARIABLE, str(cache))
     return temporary.scratch("cache-")
 
 

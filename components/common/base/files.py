@@ -12,6 +12,9 @@ from pathlib import Path
 from components.common.base import temporary
 from components.common.base.errors import DiskFull, InputError
 
+# Names a second cache, read only, for networks and their weights: an image carries its own.
+SECOND_CACHE_VARIABLE = "MUSHROOM_BAKED_CACHE"
+
 
 def is_disk_full(error: BaseException) -> bool:
     """True when `error` says that the disk or the quota is full.

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.base.cache_place import SECOND_VARIABLE
 from components.common.base.errors import InputError
-from components.common.base.files import write_file
+from components.common.base.files import SECOND_CACHE_VARIABLE, write_file
 from components.common.network.architecture import Architecture
 from components.common.untrusted.arrays import read_npz
 
@@ -52,7 +51,7 @@ class Weights:
 
 def caches(cache_dir: Path) -> list[Path]:
     """Where weights and converted networks may lie: the cache, and one that is only read."""
-    second = os.environ.get(SECOND_VARIABLE)
+    second = os.environ.get(SECOND_CACHE_VARIABLE)
     return [cache_dir, Path(second)] if second else [cache_dir]
 
 

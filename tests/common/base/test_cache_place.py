@@ -10,14 +10,14 @@ import pytest
 from faults.small_disk import mounted
 
 from components.common.base import cache_place
-from components.common.base.files import default_cache_dir
+from components.common.base.files import SECOND_CACHE_VARIABLE, default_cache_dir
 
 
 @pytest.fixture
 def _as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process remembers of caches is not for the next test."""
-    monkeypatch.setenv(cache_place.SECOND_VARIABLE, "")
-    monkeypatch.delenv(cache_place.SECOND_VARIABLE)
+    monkeypatch.setenv(SECOND_CACHE_VARIABLE, "")
+    monkeypatch.delenv(SECOND_CACHE_VARIABLE)
 
 
 def _file(place: Path) -> Path:
@@ -54,10 +54,10 @@ def test_cache_that_can_only_be_read_is_read_all_the_same(tmp_path: Path) -> Non
     with mounted(tmp_path / "disk", 1024**2) as disk:
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         assert cache_place.cache_folder(disk) != disk
-        assert os.environ[cache_place.SECOND_VARIABLE] == str(disk)
+        assert os.environ[SECOND_CACHE_VARIABLE] == str(disk)
         # What nobody could read is no second cache.
         assert cache_place.cache_folder(disk / "cache") not in (disk, disk / "cache")
-        assert os.environ[cache_place.SECOND_VARIABLE] == str(disk)
+        assert os.environ[SECOND_CACHE_VARIABLE] == str(disk)
 
 
 @pytest.mark.usefixtures("_as_before")
@@ -69,4 +69,4 @@ def test_folder_that_can_be_written_is_the_cache(
     assert list(odd.iterdir()) == []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_place.cache_folder("") == default_cache_dir() == tmp_path / "wild-mushrooms"
-    assert cache_place.SECOND_VARIABLE not in os.environ
+    assert SECOND_CACHE_VARIABLE not in os.environ

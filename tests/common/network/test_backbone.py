@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE
 
-from components.common.base.cache_place import SECOND_VARIABLE
 from components.common.base.errors import InputError
-from components.common.base.files import hash_file
+from components.common.base.files import SECOND_CACHE_VARIABLE, hash_file
 from components.common.network import weights
 from components.common.network.architecture import parse_architecture
 from components.common.network.backbone import Backbone, load_backbone, make_interpreter
@@ -51,7 +50,7 @@ def test_backbone_from_the_cache_needs_no_tensorflow(backbone_cache: Path) -> No
 def test_network_that_an_image_carries_is_used_where_it_lies(
     backbone_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(SECOND_VARIABLE, str(backbone_cache))
+    monkeypatch.setenv(SECOND_CACHE_VARIABLE, str(backbone_cache))
     backbone = load_backbone(SMALL_ARCHITECTURE, tmp_path / "cache")
     assert backbone.key == load_backbone(SMALL_ARCHITECTURE, backbone_cache).key
     assert not (tmp_path / "cache").exists()
@@ -60,7 +59,7 @@ def test_network_that_an_image_carries_is_used_where_it_lies(
 def test_weights_of_the_cache_go_before_those_that_an_image_carries(
     backbone_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(SECOND_VARIABLE, str(backbone_cache))
+    monkeypatch.setenv(SECOND_CACHE_VARIABLE, str(backbone_cache))
     architecture = parse_architecture(SMALL_ARCHITECTURE)
     cached = weights.cached_file(architecture, tmp_path, "")
     assert cached == weights.cache_file(architecture, backbone_cache)
