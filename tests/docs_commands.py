@@ -118,8 +118,9 @@ def problem(command: Command, root: Path, environment: dict[str, str]) -> str:
 
 
 def _make_problem(words: list[str], root: Path, environment: dict[str, str]) -> str:
-    makefile = (root / "Makefile").read_text()
-    known = set(re.findall(r"^(\w+) *[?:]?=", makefile, re.MULTILINE)) | {"ARGS"}
+    makefile = (root / "Makefile").read_text().replace("\\\n", " ")
+    lists = re.findall(r"^(?:VALUES|WORDS) := (.*)", makefile, re.MULTILINE)
+    known = set(" ".join(lists).split())
     for word in words:
         name, is_variable, _ = word.partition("=")
         if is_variable and name not in known:
