@@ -16,7 +16,7 @@ _CONTROL = re.compile(
 _STRING = r'"(?:[^"\\]|\\.)*"'
 # Lines of kfp, each by itself: tasks that run at once write between one another's.
 _KFP = re.compile(
-    r"-+"
+    r"-+|(?:Found|Pulling) image '[^']*'|Image pull complete"
     r"|[\d:.]+ - INFO - (?:Streamed logs:|Task '[^']*' outputs:)"
     r"|\[KFP Executor [^]]* INFO\]: "
     r"(?:Looking for component|Loading KFP component|Got executor_input|Wrote executor output).*"

@@ -14,6 +14,7 @@ WRITTEN = """\
 21:52:34.443 - INFO - Executing task \x1b[96m'clean'\x1b[0m
 21:52:34.444 - INFO - Streamed logs:
 
+            Found image 'wild-mushrooms/data:1-2'
             [KFP Executor 2026-11-27 21:52:34,569 INFO]: Looking for component `clean` in --x `/y`
             [KFP Executor 2026-11-27 21:52:34,570 INFO]: Got executor_input:
             {
