@@ -30,7 +30,6 @@ from components.common.dataset.vocabulary import (
     QUALITY_FLAGS,
     QUARANTINED,
     TRUNCATED,
-    UNREADABLE,
 )
 from components.common.photos import file_types, images, perceptual_hash
 from components.common.photos.images import BadPhoto, CleanPhoto
