@@ -17,10 +17,12 @@ from components.publish.options import PublishOptions
 def write_metrics(path: Path, model_dir: Path, low: float = 0.8, accuracy: float = 0.9) -> Path:
     """Figures with this accuracy, of this model."""
     description = read_description(model_dir)
+    size = len(description.classes)
     figures = {
         "accuracy_low": low,
         "accuracy": accuracy,
         "held_out_photos": 40,
+        "confusion": [[9 if row == column else 0 for column in range(size)] for row in range(size)],
         "head_sha256": description.head_sha256,
         "model_sha256": description.identity,
     }

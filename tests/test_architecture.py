@@ -34,7 +34,7 @@ ROOMS = {
     "dataset": {"base", "untrusted", "photos", "store"},
     "network": {"base", "untrusted", "photos", "dataset"},
     "model": {"base", "untrusted", "photos", "store", "dataset", "network"},
-    "pages": {"dataset"},
+    "pages": {"base", "dataset"},
 }
 # Programs that need no more than the steps' common ground.
 PLAIN_PROGRAMS = ["serve", "verify"]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.pages.text import Share
-from components.evaluate.measure import Outcomes, share
+from components.common.base.shares import Share
+from components.evaluate.measure import Outcomes
 
 # Of a curve that is handed to Kubeflow, whose metadata store keeps it in one database field.
 MAX_ROC_POINTS = 200
@@ -125,5 +125,5 @@ def believed(outcomes: Outcomes) -> tuple[Believed, ...]:
     for threshold in THRESHOLDS:
         sure = outcomes.confidence >= threshold
         count = int(sure.sum())
-        rows.append(Believed(threshold, count, share(int(outcomes.right[sure].sum()), count)))
+        rows.append(Believed(threshold, count, Share.of(int(outcomes.right[sure].sum()), count)))
     return tuple(rows)

@@ -6,6 +6,7 @@ from typing import Any
 
 from components.common.base.errors import InputError
 from components.common.base.files import write_file
+from components.common.base.shares import Share
 from components.common.base.step import step, warn
 from components.common.dataset import licences
 from components.common.dataset.photo import Photo
@@ -21,7 +22,6 @@ from components.common.model.model import TOP_K, Model
 from components.common.model.model_place import METRICS_KIND
 from components.common.model.references import References
 from components.common.pages import plain_text
-from components.common.pages.text import Share
 from components.common.untrusted import sealed
 from components.evaluate.answers import (
     Source,
@@ -214,6 +214,8 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
         **_interval("accuracy", overall.accuracy),
         **_interval(f"top{TOP_K}_accuracy", overall.top_k),
         "macro_recall": overall.macro_recall,
+        "macro_recall_low": overall.macro_recall_interval[0],
+        "macro_recall_high": overall.macro_recall_interval[1],
         "macro_f1": overall.macro_f1,
         "auroc_macro": overall.macro_auroc,
         "average_precision_macro": overall.macro_average_precision,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.common.base import shares
+from components.common.base.shares import Share
 from components.common.model.model import TOP_K
-from components.common.pages.text import Share
 
 CONFIDENCE = 0.95
 BINS = 10  # of the reliability diagram and the expected calibration error, of equal width
@@ -140,6 +141,17 @@ class PartFigures:
         return mean(figures.recall.value for figures in self.classes if figures.photos) or 0.0
 
     @property
+    def macro_recall_interval(self) -> tuple[float, float]:
+        """Its 95 % interval."""
+        _, low, high = shares.mean([figures.recall for figures in self.classes if figures.photos])
+        return low, high
+
+    @property
+    def few(self) -> list[str]:
+        """Classes of which too few photos were held out to say much."""
+        return [figures.label for figures in self.classes if figures.photos < shares.FEW_PHOTOS]
+
+    @property
     def macro_f1(self) -> float:
         """Mean F1 of the classes that have photos."""
         return mean(figures.f1 for figures in self.classes if figures.photos) or 0.0
@@ -161,16 +173,6 @@ def mean(values: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def share(count: int, total: int) -> Share:
-    """`count` of `total` with its Wilson interval; the whole range 0 to 1 for a total of 0."""
-    from scipy.stats import binomtest
-
-    if not total:
-        return Share(0, 0, 0.0, 1.0)
-    interval = binomtest(count, total).proportion_ci(CONFIDENCE, method="wilson")
-    return Share(count, total, float(interval.low), float(interval.high))
-
-
 def measure_part(name: str, classes: Sequence[str], outcomes: Outcomes) -> PartFigures:
     """Compare the true classes of one part with the answers."""
     right, total = outcomes.right, len(outcomes.true)
@@ -181,16 +183,16 @@ def measure_part(name: str, classes: Sequence[str], outcomes: Outcomes) -> PartF
     known = None if outcomes.unknown is None else ~outcomes.unknown
     return PartFigures(
         name=name,
-        accuracy=share(int(right.sum()), total),
-        top_k=share(int(among.sum()), total),
+        accuracy=Share.of(int(right.sum()), total),
+        top_k=Share.of(int(among.sum()), total),
         classes=tuple(
             _measure_class(label, index, confusion, outcomes) for index, label in enumerate(classes)
         ),
         confusion=confusion,
         calibrated=quality(outcomes.true, outcomes.probabilities) if total else None,
         uncalibrated=quality(outcomes.true, outcomes.uncalibrated) if total else None,
-        unknown=None if known is None else share(int((~known).sum()), total),
-        answered=None if known is None else share(int(right[known].sum()), int(known.sum())),
+        unknown=None if known is None else Share.of(int((~known).sum()), total),
+        answered=None if known is None else Share.of(int(right[known].sum()), int(known.sum())),
     )
 
 
@@ -211,7 +213,7 @@ def _measure_class(
         photos=photos,
         answered=answered,
         precision=hits / answered if answered else 0.0,
-        recall=share(hits, photos),
+        recall=Share.of(hits, photos),
         f1=2 * hits / (photos + answered) if photos + answered else 0.0,
         auroc=auroc,
         average_precision=precision_area,
@@ -270,7 +272,7 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tu
             low=place / BINS,
             high=(place + 1) / BINS,
             confidence=float(confidence[places == place].mean()),
-            right=share(int(right[places == place].sum()), int((places == place).sum())),
+            right=Share.of(int(right[places == place].sum()), int((places == place).sum())),
         )
         for place in np.unique(places).tolist()
     )

@@ -8,11 +8,14 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from components.common.base import shares
+from components.common.base.shares import Share
+from components.common.base.wording import named
 from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K
 from components.common.model.model_place import version_of
 from components.common.pages import page, plot
-from components.common.pages.text import Share, between, percent, shortened
+from components.common.pages.text import between, percent, shortened
 from components.common.photos import thumbnails
 from components.evaluate import report_charts
 from components.evaluate.curves import believed, risk_coverage
@@ -23,10 +26,10 @@ from components.evaluate.measure import (
     losses,
     mean_interval,
     reliability,
-    share,
 )
 
 FEW_PHOTOS = 200  # below this the interval is more than 10 points wide in most cases
+CLASSES_NAMED, MAX_LABEL = 10, 60  # of those with few photos, and characters of each
 MIX_UPS = 3  # named above the confusion matrix
 SHADES = 4  # of the confusion matrix: classes right1 to right4 and wrong1 to wrong4
 MAX_NAMED = 100  # files that were left out
@@ -49,6 +52,8 @@ def render(evaluation: Evaluation) -> str:
         names={"folder": FOLDER, "held_out": HELD_OUT, "learned": LEARNED},
         top_k=TOP_K,
         few=overall.accuracy.total < FEW_PHOTOS,
+        few_photos=shares.FEW_PHOTOS,
+        few_of_class=named(overall.few, most=CLASSES_NAMED, longest=MAX_LABEL),
         blind_log_loss=math.log(len(model.classes)),
         share_cells=_share_cells,
         recall_and_loss=_recall_and_loss,
@@ -109,9 +114,9 @@ def _turned_away(outcomes: Outcomes) -> dict[str, Share]:
     if fired is None:
         return {}
     return {
-        "All": share(int(fired.sum()), len(fired)),
-        "Rightly recognised": share(int((fired & right).sum()), int(right.sum())),
-        "Misclassified": share(int((fired & ~right).sum()), int((~right).sum())),
+        "All": Share.of(int(fired.sum()), len(fired)),
+        "Rightly recognised": Share.of(int((fired & right).sum()), int(right.sum())),
+        "Misclassified": Share.of(int((fired & ~right).sum()), int((~right).sum())),
     }
 
 

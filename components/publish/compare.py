@@ -18,6 +18,7 @@ from components.publish import paired, places
 from components.publish.decision import Decision
 from components.publish.options import PublishOptions
 from components.publish.paired import Comparison
+from components.publish.recalls import Recalls
 
 MAX_PROBLEM = 300  # characters of what is wrong with a stranger's model
 
@@ -56,7 +57,10 @@ def compare(
         version=version_of(challenger.description),
         accuracy=figures["accuracy"],
         accuracy_low=figures["accuracy_low"],
+        recalls=Recalls.of(challenger.classes, figures["confusion"]),
         min_accuracy=options.min_accuracy,
+        min_macro_recall=options.min_macro_recall,
+        min_class_recall=options.min_class_recall,
         max_regression=options.max_regression,
         demo_manifest_sha256=hash_file(demo / MANIFEST),
         champion=places.published_version(root),
@@ -85,6 +89,7 @@ def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
             raise ValueError("it has no figures of held-out photos, the test part and demo photos")
         if not 0 <= low <= accuracy <= 1:
             raise ValueError(f"accuracy_low {low} and accuracy {accuracy} make no sense")
+        Recalls.of(model.classes, figures["confusion"])
     except KeyError as error:
         raise InputError(f"{path} is no metrics file of evaluate: it lacks {error}") from error
     except (ValueError, TypeError) as error:

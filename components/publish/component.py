@@ -16,6 +16,8 @@ def publish(
     publish_dir: str,
     name: str,
     min_accuracy: float,
+    min_macro_recall: float,
+    min_class_recall: float,
     max_regression: float,
     comparison: dsl.Output[dsl.Metrics],
 ) -> str:
@@ -46,6 +48,7 @@ def publish(
         Path(comparison.path),
     )
     comparison.log_metric("accuracy_low", decided.accuracy_low)
+    comparison.log_metric("macro_recall_low", decided.recalls.macro[1])
     if decided.comparison:
         comparison.log_metric("photos", decided.comparison.photos)
         for figure, value in comparison_figures(decided.comparison).items():

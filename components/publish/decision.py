@@ -1,7 +1,7 @@
 """Whether a model is to be published: the limits, the figures, and the reason in words."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 from components.common.base.errors import InputError
 from components.common.base.wording import named
 from components.common.untrusted import sealed
-from components.publish.options import ANY_REGRESSION
+from components.publish.options import ANY_REGRESSION, MIN_CLASS_RECALL, MIN_MACRO_RECALL
 from components.publish.paired import Comparison
+from components.publish.recalls import Recalls
 
 TOLERANCE = 1e-9  # of rounding, in accuracies
 METRICS = "metrics"  # field with the model's figures, where they are beside the decision
@@ -37,7 +38,11 @@ class Decision:
         version: of the new model.
         accuracy: of the new model on all held-out photos.
         accuracy_low: lower bound of its 95 % interval.
+        recalls: what it recognises of each class, among the same photos; of none where the
+            decision is of an earlier version.
         min_accuracy: what that bound must reach.
+        min_macro_recall: what the lower bound of the mean over the classes must reach.
+        min_class_recall: what the upper bound of each class must reach.
         max_regression: how much of the accuracy on the demo photos may be lost.
         demo_manifest_sha256: which demo photos.
         champion: version that is published; empty where none is, or none can be told.
@@ -54,6 +59,9 @@ class Decision:
     min_accuracy: float
     max_regression: float
     demo_manifest_sha256: str
+    recalls: Recalls = dataclasses.field(default_factory=lambda: Recalls({}, {}))
+    min_macro_recall: float = MIN_MACRO_RECALL
+    min_class_recall: float = MIN_CLASS_RECALL
     champion: str = ""
     champion_problem: str = ""
     comparison: Comparison | None = None
@@ -83,6 +91,7 @@ class Decision:
         for name in (sealed.SEAL, METRICS, *sealed.DECISION.head):
             content.pop(name, None)
         try:
+            content["recalls"] = _recalls(content.get("recalls"))
             if content["comparison"] is not None:
                 content["comparison"] = _comparison(content["comparison"])
             return cls(**content)
@@ -110,6 +119,8 @@ def weigh(decision: Decision) -> Decision:
     """Decide by the figures that `decision` holds; returns it with the word and the reason.
 
     The lower bound of the accuracy must reach `min_accuracy`: 9 right of 10 is no proof of 80 %.
+    That of the macro recall must reach `min_macro_recall`, and be more than always giving one
+    answer would reach, however often that answer is right; no class may be surely unrecognised.
     Where a model is published, the new one may be worse than it by `max_regression` at most, on the
     same photos. A published model that cannot be asked, or knows none of the classes, holds the new
     one back, as do photos of which none is left: a gate that opens where it sees nothing is none.
@@ -120,10 +131,49 @@ def weigh(decision: Decision) -> Decision:
         f"the lower bound {decision.accuracy_low:.3f} of its accuracy {reached} "
         f"{decision.min_accuracy:g} (--min_accuracy)"
     ]
+    overlooked = _overlooked(decision)
+    enough = enough and not overlooked
     not_worse, beside = _beside_champion(decision, enough=enough)
-    reasons += beside
+    reasons += [*overlooked, *_measured_on_few(decision.recalls), *beside]
     word = PUBLISH if enough and not_worse else HOLD
     return dataclasses.replace(decision, decision=word, reason="; ".join(reasons))
+
+
+def _overlooked(decision: Decision) -> list[str]:
+    """Why the recall of the classes holds a model back; empty where it does not."""
+    recalls, reasons = decision.recalls, []
+    if not recalls.measured:
+        return []
+    mean, low, high = recalls.macro
+    figure = f"its macro recall {mean:.3f} (95 % interval {low:.3f} to {high:.3f})"
+    if low <= recalls.by_one_answer:
+        least = recalls.by_one_answer
+        reasons.append(
+            f"{figure} is not surely above that of always giving one answer, {least:.3f}"
+        )
+    elif low < decision.min_macro_recall - TOLERANCE:
+        reasons.append(f"{figure} is below {decision.min_macro_recall:g} (--min_macro_recall)")
+    missed = recalls.below(decision.min_class_recall)
+    if missed:
+        reasons.append(
+            f"of the photos of {_counted(recalls, missed)} are recognised, surely less than "
+            f"{decision.min_class_recall:g} (--min_class_recall)"
+        )
+    return reasons
+
+
+def _measured_on_few(recalls: Recalls) -> list[str]:
+    if not recalls.few:
+        return []
+    return [f"measured on few photos: {_counted(recalls, recalls.few)} recognised"]
+
+
+def _counted(recalls: Recalls, labels: Sequence[str]) -> str:
+    """Classes with how many of their photos are recognised."""
+    counts = [
+        f"{label[:MAX_LABEL]} {recalls.right[label]} of {recalls.photos[label]}" for label in labels
+    ]
+    return named(counts, most=MAX_NAMED, longest=MAX_LABEL + 20)
 
 
 def _beside_champion(decision: Decision, *, enough: bool) -> tuple[bool, list[str]]:
@@ -178,6 +228,18 @@ def _remarks(compared: Comparison) -> list[str]:
 def _named(labels: Iterable[str]) -> str:
     """Class names of a stranger's model, in one short line."""
     return named(sorted(labels), most=MAX_NAMED, longest=MAX_LABEL)
+
+
+def _recalls(content: Any) -> Recalls:
+    if content is None:  # of an earlier version
+        return Recalls({}, {})
+    recalls = Recalls(**content)
+    counts = [*recalls.right.values(), *recalls.photos.values()]
+    if recalls.right.keys() != recalls.photos.keys() or not all(
+        type(count) is int and count >= 0 for count in counts
+    ):
+        raise ValueError("its recalls make no sense")
+    return recalls
 
 
 def _comparison(content: dict[str, Any]) -> Comparison:

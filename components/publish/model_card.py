@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from components.common.base import shares
+from components.common.base.wording import named
 from components.common.dataset import licences
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
 from components.common.dataset.attribution import escape
@@ -83,6 +85,8 @@ def render(
         confusions=_most_confused(description.classes, matrix),
         fewest=_fewest(description),
         few_photos=FEW_PHOTOS,
+        few_held_out=shares.FEW_PHOTOS,
+        few_classes=named(decision.recalls.few, most=CLASSES_NAMED, longest=MAX_CODE),
         top_k=TOP_K,
         top_k_in_words=TOP_K_IN_WORDS,
         decision=decision,

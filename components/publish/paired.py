@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.common.base.shares import Z
 from components.common.base.step import Progress
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
@@ -13,8 +14,6 @@ from components.common.model.description import read_description
 from components.common.model.layout import REFERENCES
 from components.common.model.model import Model
 from components.common.photos.images import BadPhoto
-
-Z = 1.959964  # of the normal distribution at 95 %
 
 
 @dataclass(frozen=True)

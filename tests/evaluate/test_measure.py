@@ -8,25 +8,25 @@ from evaluation_items import measured, plain_outcomes, random_outcomes
 from scipy.stats import ttest_1samp
 from sklearn import metrics
 
+from components.common.base.shares import Share
 from components.evaluate.measure import (
     Outcomes,
     mean_interval,
     quality,
     reliability,
-    share,
 )
 
 
 def test_wilson_interval_is_the_published_one() -> None:
     # Brown, Cai, DasGupta 2001, and any table: 8 of 10 gives 0.490 to 0.943.
-    interval = share(8, 10)
+    interval = Share.of(8, 10)
     assert (interval.low, interval.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert share(10, 10).high == pytest.approx(1.0)
-    assert share(10, 10).low == pytest.approx(0.7225, abs=1e-4)
+    assert Share.of(10, 10).high == pytest.approx(1.0)
+    assert Share.of(10, 10).low == pytest.approx(0.7225, abs=1e-4)
 
 
 def test_share_of_nothing_says_nothing() -> None:
-    nothing = share(0, 0)
+    nothing = Share.of(0, 0)
     assert (nothing.value, nothing.low, nothing.high) == (0.0, 0.0, 1.0)
 
 

@@ -4,5 +4,5 @@ page.py makes a page of the template, the style and the script that lie beside a
 draws the charts that chart.py describes; text.py has the words and figures that pages share;
 plain_text.py makes text without HTML, such as Markdown, of a template.
 
-Imports from `common`: dataset.
+Imports from `common`: base and dataset.
 """

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from components.common.base.shares import Share
 from components.common.pages import page
 from components.common.pages.chart import Chart, Point, Size
-from components.common.pages.text import Share
 
 MARGIN, BOTTOM = 8, 54
 LEGEND_ROW = 24

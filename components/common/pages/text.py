@@ -1,8 +1,9 @@
 """Words and figures as pages show them, and which addresses they may link to."""
 
 import base64
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from components.common.base.shares import Share
 
 WARNING = (
     "Never eat a mushroom because of what this program says. A mistake can kill, photographs "
@@ -16,21 +17,6 @@ RENDERED = (
 ROUNDING = 1e-6  # by which a float32 probability may pass 1
 MAX_TEXT = 160  # characters of a stranger's text that are shown
 MAX_URL = 2000  # characters; longer addresses are not linked
-
-
-@dataclass(frozen=True)
-class Share:
-    """`count` of `total`, with the Wilson score interval (Wilson 1927) at 95 %."""
-
-    count: int
-    total: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float:
-        """The share itself, 0 where there is nothing to share."""
-        return self.count / self.total if self.total else 0.0
 
 
 def percent(value: float) -> str:

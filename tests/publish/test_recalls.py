@@ -1,0 +1,94 @@
+"""The gate sees every class: a rare one that is not recognised holds a model back."""
+
+import dataclasses
+
+import pytest
+
+from components.publish.decision import HOLD, PUBLISH, Decision, weigh
+from components.publish.recalls import Recalls
+
+CLASSES = ("common", "rare")
+
+
+def recalls(*right_of: tuple[int, int]) -> Recalls:
+    """Of classes named a, b, …, so many right of so many."""
+    names = "abcdefghij"[: len(right_of)]
+    right, photos = zip(*right_of, strict=True)
+    return Recalls(dict(zip(names, right, strict=True)), dict(zip(names, photos, strict=True)))
+
+
+def judged(known: Recalls, **changes: float) -> Decision:
+    """The decision on a model whose accuracy is beyond doubt."""
+    decision = Decision(
+        decision=HOLD,
+        reason="",
+        name="m",
+        version="new",
+        accuracy=0.95,
+        accuracy_low=0.9,
+        min_accuracy=0.6,
+        max_regression=0.0,
+        demo_manifest_sha256="0" * 64,
+        recalls=known,
+    )
+    return weigh(dataclasses.replace(decision, **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("known", "word"),
+    [
+        (recalls((54, 54), (0, 2)), HOLD),  # 193 photos against 7 that nothing tells apart
+        (recalls((53, 54), (0, 2)), HOLD),
+        (recalls((52, 54), (0, 3)), HOLD),
+        (recalls((54, 54), (2, 2)), PUBLISH),  # 193 against 7 that are easily told apart
+        (recalls((54, 54), (0, 0)), HOLD),  # of the rare one nothing was measured
+        (recalls((40, 40), (0, 40)), HOLD),
+        (recalls((20, 40), (20, 40)), HOLD),  # chance
+        (recalls(*[(6, 6)] * 7), PUBLISH),
+        (recalls(*[(5, 6)] * 6, (1, 6)), PUBLISH),  # not surely overlooked
+        (recalls(*[(20, 20)] * 6, (0, 20)), HOLD),  # surely
+        (recalls(*[(2, 2)] * 9, (0, 2)), PUBLISH),
+    ],
+)
+def test_rare_class_counts_as_much_as_a_common_one(known: Recalls, word: str) -> None:
+    assert judged(known).decision == word
+
+
+def test_reason_says_what_is_missed() -> None:
+    held = judged(recalls((54, 54), (0, 2)))
+    assert "its macro recall 0.500 (95 % interval 0.467 to 0.829) is not surely above that of " in (
+        held.reason
+    )
+    assert "always giving one answer, 0.500" in held.reason
+    assert "measured on few photos: b 0 of 2 recognised" in held.reason
+    held = judged(recalls(*[(20, 20)] * 6, (0, 20)))
+    assert (
+        "of the photos of g 0 of 20 are recognised, surely less than 0.2 (--min_class_recall)"
+        in (held.reason)
+    )
+
+
+def test_options_ask_for_more_or_for_nothing() -> None:
+    good = recalls((18, 20), (17, 20), (19, 20))
+    assert judged(good, min_macro_recall=0.7).decision == PUBLISH
+    held = judged(good, min_macro_recall=0.9)
+    assert held.decision == HOLD
+    assert "is below 0.9 (--min_macro_recall)" in held.reason
+    assert judged(recalls((20, 20), (20, 20), (8, 20)), min_class_recall=0.7).decision == HOLD
+    overlooked = recalls(*[(20, 20)] * 6, (0, 20))
+    assert judged(overlooked, min_class_recall=0.0).decision == PUBLISH
+
+
+@pytest.mark.parametrize(
+    "confusion",
+    [None, [], [[1, 2]], [[1, 2], [3]], [[1, -2], [3, 4]], [[1, 2.5], [3, 4]], [[True, 1], [1, 1]]],
+)
+def test_what_is_no_confusion_matrix_is_refused(confusion: object) -> None:
+    with pytest.raises(ValueError, match="its confusion matrix"):
+        Recalls.of(CLASSES, confusion)
+
+
+def test_recalls_are_of_the_rows() -> None:
+    known = Recalls.of(CLASSES, [[5, 1], [2, 1]])
+    assert (known.right, known.photos) == ({"common": 5, "rare": 1}, {"common": 6, "rare": 3})
+    assert known.few == ["rare"]
