@@ -68,7 +68,7 @@ def test_unknown_variable_is_an_error_with_the_right_name(
     assert done.returncode == 2
     assert f"{given} is no variable of this Makefile" in done.stderr
     assert (f"did you mean {meant}?" in done.stderr) is bool(meant)
-    assert done.stdout == ""
+    assert [line for line in done.stdout.splitlines() if not line.startswith("make")] == []
 
 
 def test_variables_of_the_environment_and_of_make_are_left_alone(
@@ -78,7 +78,7 @@ def test_variables_of_the_environment_and_of_make_are_left_alone(
         monkeypatch.setenv(name, "1")
     done = run_captured(*make("run", "-n", "SHELL=/bin/bash", "IMAGES=here", "DOCKER=podman"))
     assert done.returncode == 0, done.stderr
-    assert '--image_dir "here"' in done.stdout
+    assert '--image_dir="$IMAGES"' in done.stdout
 
 
 RETRAIN_PY_TAGS = {

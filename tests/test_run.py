@@ -273,7 +273,7 @@ def test_place_whose_name_is_no_text_is_refused_in_one_line(tmp_path: Path, opti
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert f"{option} is " in line
-    assert "is not in UTF-8; rename it" in line
+    assert "which is no UTF-8 text" in line
     assert list(tmp_path.iterdir()) == []
 
 

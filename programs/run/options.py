@@ -139,18 +139,14 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
     for name, value in arguments.items():
         if isinstance(value, str):
             check_no_secret(name, value)
-            if as_text(value) != value:
-                raise InputError(
-                    f"--{name} is {as_text(value)}, which is no UTF-8 text, and Kubeflow takes "
-                    "texts only: rename that file or folder, or name a link to it (ln -s)"
-                )
+            _check_text(name, value)
     if not arguments["name"]:
         sources = check_options(DownloadOptions.of(arguments))
         arguments["name"] = SAMPLE_NAME if sources == ["sample"] else NAME
     for name in PLACES:
         if arguments[name] and "://" not in arguments[name]:
             arguments[name] = os.path.abspath(os.path.expanduser(arguments[name]))
-            _check_name(name, arguments[name])
+            _check_text(name, arguments[name])
     if arguments["weights"] and not Path(arguments["weights"]).is_file():
         raise InputError(f"no weights file at {arguments['weights']}")
     # Read now, so that a wrong file ends the run before the photos are fetched.
@@ -180,7 +176,7 @@ def request(asked: argparse.Namespace) -> Request:
     how.check()
     arguments = checked(asked)
     runs = Path(how.runs_dir).resolve()
-    _check_name("runs_dir", str(runs))
+    _check_text("runs_dir", str(runs))
     if not storage.is_uri(arguments["publish_dir"]):
         arguments["publish_dir"] = str(
             Path(arguments["publish_dir"] or runs / "published").expanduser().resolve()
@@ -192,14 +188,13 @@ def request(asked: argparse.Namespace) -> Request:
     return Request(_new_run_dir(runs), arguments, how.runner)
 
 
-def _check_name(option_name: str, place: str) -> None:
-    """Raise `InputError` for a place whose name is no text: Kubeflow hands on UTF-8 only."""
-    try:
-        place.encode()
-    except UnicodeEncodeError:
+def _check_text(name: str, value: str) -> None:
+    """Raise `InputError` for a value that is no text, as names of files can be."""
+    if as_text(value) != value:
         raise InputError(
-            f"--{option_name} is {place!r}: its name is not in UTF-8; rename it"
-        ) from None
+            f"--{name} is {as_text(value)}, which is no UTF-8 text, and Kubeflow takes texts only: "
+            "rename that file or folder, or name a link to it (ln -s)"
+        )
 
 
 def with_usable_cache(request: Request) -> Request:

@@ -20,7 +20,7 @@ from components.common.base.errors import InputError
 from components.common.model import unknown
 from components.common.network import bottlenecks, weights
 from components.common.network.backbone import DESCRIPTION_FILE, BackboneKey
-from components.common.network.bottlenecks import SCORES, VECTORS, Bottlenecks
+from components.common.network.bottlenecks import FINGERPRINTS, SCORES, VECTORS, Bottlenecks
 from components.common.untrusted import arrays
 
 MEGABYTE = 1024**2
@@ -149,14 +149,18 @@ def test_what_is_no_number_is_refused_where_numbers_belong(
 
 def stored(path: Path) -> Path:
     found = Bottlenecks(
-        ("a" * 64, "b" * 64), np.ones((2, 8), np.float32), np.ones((2, 1000), np.float16), KEY
+        ("a" * 64, "b" * 64),
+        np.ones((2, 8), np.float32),
+        np.ones((2, 1000), np.float16),
+        np.ones((2, 1024), np.uint8),
+        KEY,
     )
     bottlenecks.save(found, path, ["daisy", "rose"])
     return path
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-@pytest.mark.parametrize("name", [VECTORS, SCORES])
+@pytest.mark.parametrize("name", [VECTORS, SCORES, FINGERPRINTS])
 def test_bottlenecks_that_claim_too_much_are_refused(tmp_path: Path, name: str, claim: str) -> None:
     (stored(tmp_path / "b") / name).write_bytes(CLAIMS[claim])
     reseal(tmp_path / "b" / DESCRIPTION_FILE)
