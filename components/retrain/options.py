@@ -67,10 +67,12 @@ class Recipe(Options):
 
 
 # What the pipeline trains with: chosen on photos of flowers (benchmarks/accuracy.py). The penalty
-# makes the optimum finite, and Adam with a falling rate is there in 1,000 steps.
+# makes the optimum finite, and Adam with a falling rate is there in 1,000 steps. Every look is at all
+# validation photos: at 100 drawn from 14 the curve jumps by 5 points of its own making.
 PIPELINE = replace(
     Recipe(),
     how_many_training_steps=1000,
+    validation_batch_size=-1,
     learning_rate=0.001,
     optimizer="adam",
     learning_rate_schedule="cosine",
