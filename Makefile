@@ -47,7 +47,7 @@ CLOSEST = import difflib, sys; unknown, *known = sys.argv[1:]; \
 	print(*(f"did you mean {name}?" for name in difflib.get_close_matches(unknown.upper(), known, 1)))
 ifneq (,$(UNKNOWN))
 $(error $(strip $(firstword $(UNKNOWN)) is no variable of this Makefile: $(shell $(or $(FOUND_PYTHON),true) -c '$(CLOSEST)' \
-	'$(subst ','\'',$(firstword $(UNKNOWN)))' $(VALUES) $(WORDS)) make alone lists them; one of the environment goes before make))
+	'$(subst ','\'',$(firstword $(UNKNOWN)))' $(VALUES) $(WORDS)) make alone lists them (what is meant for the environment stands before the word make)))
 endif
 
 RUN_FOLDER = "$${RUN:-runs/latest}"

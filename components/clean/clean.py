@@ -90,16 +90,17 @@ class _Tally:
                 f"({listed}): add photos{lower}"
             )
 
-    def remarks(self, *, strict: bool) -> Iterator[str]:
+    def remarks(self, options: CleanOptions) -> Iterator[str]:
         """What a person should know."""
         if self._rejected:
             listed = vocabulary.listed(dict(self._rejected.most_common()))
             small = "too_few_bytes" in self._rejected
-            advice = "; --min_bytes sets the smallest size" if small else ""
+            smallest = f"{options.min_bytes:,}"
+            advice = f"; --min_bytes takes files below {smallest} bytes, too" if small else ""
             count = f"{self._rejected.total()} of "
             count += counted(self.kept + self._rejected.total(), "file")
             yield f"{count} rejected ({listed}){advice}; {REASONS} says why"
-        if self._flagged and not strict:
+        if self._flagged and not options.strict:
             kept_so = f"{counted(self._flagged, 'photo')} kept although flagged"
             listed = vocabulary.listed(dict(self._flags.most_common()))
             yield f"{kept_so} ({listed}); --strict drops them"
@@ -160,7 +161,7 @@ def clean(
             for label, tally in tallies.items():
                 tally.check(label)
     for label, tally in tallies.items():
-        for remark in tally.remarks(strict=options.strict):
+        for remark in tally.remarks(options):
             warn(f"{label}: {remark}")
 
 

@@ -24,6 +24,7 @@ from components.common.dataset.vocabulary import (
     DEMO,
     DOUBTFUL_SUBJECT,
     EXACT_DUPLICATE,
+    HIDDEN,
     IN_TWO_CLASSES,
     NEAR_DUPLICATE,
     NO_MUSHROOM,
@@ -135,7 +136,8 @@ def _entries(
             yield Entry(judged, CURATE, by_hand.of(photo))
     for dataset in rejected:
         for photo in dataset.photos:
-            yield Entry(Judged(photo), CLEAN, by_hand.of(photo))
+            if photo.reason != HIDDEN:  # a system's own files: REASONS.csv names them, no page does
+                yield Entry(Judged(photo), CLEAN, by_hand.of(photo))
 
 
 def _write(
@@ -185,7 +187,7 @@ def _measured(judged: Judged) -> str:
     if photo.reason == IN_TWO_CLASSES:
         return judged.elsewhere
     if photo.reason == NEAR_DUPLICATE and judged.best:
-        return f"a copy of {judged.best}"
+        return f"a copy of {judged.best_name}"
     if photo.reason == OTHER_CLASS and judged.margin is not None:
         return f"looks like {judged.nearest}; its own class scores {-judged.margin:.2f} less"
     if photo.reason == NO_MUSHROOM and judged.odds is not None:

@@ -53,6 +53,7 @@ class Judged:
     Attributes:
         photo: with group, and split or reason.
         best: path of the photo that its copies were dropped for; empty where it has no copies.
+        best_name: under which that one was found.
         odds: natural log-odds that it shows a fungus; None where that was not judged.
         margin: by how much its own class outdoes the nearest other one; None where not judged.
         nearest: that other class.
@@ -61,6 +62,7 @@ class Judged:
 
     photo: Photo
     best: str = ""
+    best_name: str = ""
     odds: float | None = None
     margin: float | None = None
     nearest: str = ""
@@ -143,6 +145,7 @@ class _Work:
         self.reasons = [""] * len(photos)
         self.flags: list[list[str]] = [[] for _ in photos]
         self.best: list[str] = [""] * len(photos)
+        self.best_name: list[str] = [""] * len(photos)
         self.elsewhere: list[str] = [""] * len(photos)
         self.parts: dict[Key, str] = {}  # by label and group
         self.earlier: dict[str, dict[str, str]] = collections.defaultdict(dict)
@@ -166,7 +169,9 @@ class _Work:
             copies = [row for row in stay if row in copied]
             best = min(copies, key=lambda row: _best_first(self.photos[row]), default=None)
             for row in copies:
-                self.best[row] = self.photos[best].path if best is not None else ""
+                if best is not None:
+                    self.best[row] = self.photos[best].path
+                    self.best_name[row] = self.photos[best].source_url or self.photos[best].path
                 if row in worse and not self.kept[row]:
                     self.reasons[row] = NEAR_DUPLICATE
             if stay:
@@ -288,6 +293,7 @@ class _Work:
                     photo, split=part if late else "", reason=reason, flags=tuple(flags)
                 ),
                 self.best[row],
+                self.best_name[row],
                 None if odds is None else float(odds[row]),
                 None if math.isnan(margin) else margin,
                 labels.nearest[row],
@@ -296,9 +302,12 @@ class _Work:
         return outcome
 
 
-def _best_first(photo: Photo) -> tuple[int, str]:
-    """The largest picture of a group first; a tie is settled by content."""
-    return (-photo.width * photo.height, photo.sha256)
+def _best_first(photo: Photo) -> tuple[int, int, str]:
+    """The largest picture of a group first, then the largest file, which has lost least.
+
+    A tie is settled by content.
+    """
+    return (-photo.width * photo.height, -photo.size, photo.sha256)
 
 
 def _across_classes(

@@ -141,7 +141,7 @@ def ask(model: Model, source: Source) -> tuple[list[EvaluatedPhoto], list[Unusab
                 failed[place] = bad
                 yield b""
 
-    progress = Progress(f"evaluate {source.part}", len(source.photos), verb="answered")
+    progress = Progress(f"evaluate {source.part}", len(source.photos), verb="looked at")
     predictions = progress.over(model.predict_each(encoded()))
     for place, (photo, answer) in enumerate(zip(source.photos, predictions, strict=True)):
         if isinstance(answer, Prediction):

@@ -45,9 +45,18 @@ def render(evaluation: Evaluation) -> str:
         outcomes.true, outcomes.uncalibrated
     )
     curves = report_charts.hardest_first(evaluation)
+    commonest = max(overall.classes, key=lambda figures: figures.photos)
+    never = [
+        figures.label for figures in overall.classes if figures.photos and not figures.recall.count
+    ]
     return page.render(
         __file__,
         evaluation=evaluation,
+        commonest=commonest.label,
+        by_one_answer=max(
+            1 / len(model.classes), commonest.photos / max(1, overall.accuracy.total)
+        ),
+        unrecognised=named(never, most=CLASSES_NAMED, longest=MAX_LABEL),
         version=version_of(model),
         names={"folder": FOLDER, "held_out": HELD_OUT, "learned": LEARNED},
         top_k=TOP_K,

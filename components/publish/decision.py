@@ -165,7 +165,10 @@ def _overlooked(decision: Decision) -> list[str]:
 def _measured_on_few(recalls: Recalls) -> list[str]:
     if not recalls.few:
         return []
-    return [f"measured on few photos: {_counted(recalls, recalls.few)} recognised"]
+    counts = _counted(recalls, recalls.few)
+    return [
+        f"too few photos were held out of some classes ({counts} recognised): add photos of them"
+    ]
 
 
 def _counted(recalls: Recalls, labels: Sequence[str]) -> str:

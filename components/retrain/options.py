@@ -67,8 +67,8 @@ class Recipe(Options):
 
 
 # What the pipeline trains with: chosen on photos of flowers (benchmarks/accuracy.py). The penalty
-# makes the optimum finite, and Adam with a falling rate is there in 1,000 steps. Every look is at all
-# validation photos: at 100 drawn from 14 the curve jumps by 5 points of its own making.
+# makes the optimum finite, and Adam with a falling rate is there in 1,000 steps. Every look is at
+# all validation photos: at 100 drawn from 14 the curve jumps by 5 points of its own making.
 PIPELINE = replace(
     Recipe(),
     how_many_training_steps=1000,

@@ -220,7 +220,9 @@ def _metrics(run: Run) -> str:
         if figures.get(name) != value:
             raise InputError(f"{run.metrics} is of another model: its {name} is another")
     age = _age(sealed_=sealed.SEAL in figures)
-    return f"accuracy {figures.get('accuracy')} of this model, and the copy in {METRICS}{age}"
+    return (
+        f"accuracy {figures.get('accuracy', 0.0):.3f} of this model, and the copy in {METRICS}{age}"
+    )
 
 
 def _decision(run: Run) -> str:

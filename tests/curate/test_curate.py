@@ -381,3 +381,29 @@ def test_real_photo_resized_and_recompressed_is_kept_once(
     out = [one.source_url for one in result.rejects.photos if one.reason == "near_duplicate"]
     assert len(out) == 6
     assert all(name.startswith("copy of ") for name in out)
+
+
+def test_of_equally_large_copies_the_larger_file_is_kept_and_named_as_it_was_found(
+    tmp_path: Path,
+) -> None:
+    # The content of `prepare` is its name, nine times: the longer name is the larger file.
+    copies = [
+        Item("daisy", "a daisy with less in it", like="daisy 0", width=900),
+        Item("daisy", "a daisy with less in it, but not so little", like="daisy 0", width=900),
+    ]
+    found = curated(tmp_path, items("daisy", 8) + copies + items("roses", 8))
+    assert found.parts[copies[1].name] in PARTS
+    assert found.parts[copies[0].name] == "near_duplicate"
+    table = (found.rejects.path / "REASONS.csv").read_text("utf-8-sig")
+    assert f"a copy of {copies[1].name}" in table.replace('"', "")
+
+
+def test_a_system_s_own_files_are_on_no_page(tmp_path: Path) -> None:
+    sources, vectors = prepare(tmp_path, items("daisy", 9) + items("roses", 9))
+    with DatasetWriter(tmp_path / "rejects", rejects=True) as writer:
+        writer.add(Photo("daisy", source_url="daisy/.DS_Store", reason="hidden"), b"")
+        writer.add(Photo("daisy", source_url="daisy/notes.txt", reason="unknown_type"), b"")
+    curate(sources, vectors, places(tmp_path / "out"), clean_rejects=[tmp_path / "rejects"])
+    page = (tmp_path / "out" / "curation.html").read_text()
+    assert "notes.txt" in page
+    assert ".DS_Store" not in page

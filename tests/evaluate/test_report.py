@@ -29,7 +29,7 @@ def test_headline_tells_accuracy_interval_and_how_few_photos_that_is() -> None:
     text = " ".join(Page(report.render(evaluation())).text.split())
     assert "52 of 60 held-out photos right: 87 %, 95 % interval 76 % to 93 %" in text
     assert "60 photos are few: the interval is 17 percentage points wide" in text
-    assert "Guessing blindly among 4 classes would be right 25 % of the time." in text
+    assert "Guessing blindly among 4 classes would be right 25 % of the time" in text
 
 
 def test_many_photos_are_not_called_few() -> None:
@@ -341,3 +341,16 @@ def test_page_of_1500_photos_all_wrong_stays_below_5_mb() -> None:
     source = report.render(shown)
     assert len(source.encode()) < 5_000_000
     assert len(Page(source).all("img")) == 3 * MAX_MISTAKES
+
+
+def test_what_always_answers_one_class_is_told_beside_the_accuracy() -> None:
+    sure = (0.7, 0.1, 0.1, 0.1)
+    answers = [answer("daisy", sure)] * 9 + [answer("rose", sure)] * 2
+    text = text_of(evaluation(answers))
+    assert "always answering daisy 82 %" in text
+    assert "Not once recognised: rose." in text
+    assert "Fewer than 5 photos were held out of rose, tulip, violet" in text
+    even = [answer(label, sure) for label in ("daisy", "rose", "tulip", "violet")] * 6
+    text = text_of(evaluation(even))
+    assert "always answering" not in text
+    assert "photos were held out of" not in text

@@ -60,7 +60,10 @@ def test_reason_says_what_is_missed() -> None:
         held.reason
     )
     assert "always giving one answer, 0.500" in held.reason
-    assert "measured on few photos: b 0 of 2 recognised" in held.reason
+    assert (
+        "too few photos were held out of some classes (b 0 of 2 recognised): add photos of them"
+        in held.reason
+    )
     held = judged(recalls(*[(20, 20)] * 6, (0, 20)))
     assert (
         "of the photos of g 0 of 20 are recognised, surely less than 0.2 (--min_class_recall)"

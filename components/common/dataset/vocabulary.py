@@ -65,9 +65,7 @@ _WORDS = (
     _reason(UNREADABLE, "it could not be read: no permission, or a faulty disk", final=True),
     _reason("placeholder", "a notice in place of a photo that is gone, or a blank picture"),
     _reason("suspicious_size", "too small a file to be a photo at all"),
-    _reason(
-        "too_few_bytes", "a smaller file than was asked for (--min_bytes): it shows too little"
-    ),
+    _reason("too_few_bytes", "a file below --min_bytes: most that are so small show too little"),
     _reason(EXACT_DUPLICATE, "the very same photo is there already", final=True),
     _reason("html", "a web page, saved under the name of a photo", "a web page", final=True),
     _reason(UNKNOWN_TYPE, "no picture of a known type", final=True),
