@@ -140,7 +140,8 @@ def _nearest(directions: NDArray[np.float32]) -> Pairs:
                 columns = np.argpartition(products, -kept, axis=1)[:, -kept:]
                 row, column = np.repeat(np.arange(len(rows)), kept), columns.ravel()
             else:  # few of them, after the first blocks
-                row, column = np.nonzero(products > best[:, -1:])
+                places = np.flatnonzero(products > best[:, -1:])  # ten times as fast as nonzero
+                row, column = np.divmod(places, products.shape[1])
             _merge(best, found, row, products[row, column], column + other)
         pairs = np.stack([np.repeat(own, NEAREST), found.ravel()], axis=1)
         return np.sort(pairs[pairs[:, 1] >= 0], axis=1)
