@@ -298,7 +298,7 @@ def test_log_reads_as_retrain_py_s(sample_run: Run) -> None:
     patterns = (
         r"Step 10: Train accuracy = \d+\.\d%",
         r"Step 10: Cross entropy = \d+\.\d{6}",
-        r"Step 10: Validation accuracy = \d+\.\d% \(N=100\)",
+        r"Step 10: Validation accuracy = \d+\.\d% \(N=\d+\)",
         r"Final test accuracy = \d+\.\d% \(N=\d+\)",
     )
     for pattern in patterns:

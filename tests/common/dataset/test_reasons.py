@@ -40,7 +40,7 @@ def test_each_photo_has_a_row_in_words() -> None:
         "measured": "",
     }
     assert (second["file"], second["measured"]) == ("daisy/2.jpg", "812 bytes")
-    assert "shows too little" in second["meaning"]
+    assert "show too little" in second["meaning"]
 
 
 def test_without_photos_there_is_the_header_alone() -> None:
