@@ -72,13 +72,17 @@ def test_learning_curve(photos: Path, tmp_path: Path, backbone_cache: Path) -> N
 
 def test_evaluate(sample_run: Run, photos: Path, tmp_path: Path) -> None:
     (photos / LABELS[0] / os.fsdecode(b"no ph\xf6to.jpg")).write_bytes(b"none")
+    (photos / LABELS[0] / os.fsdecode(b"f\xf6lder")).mkdir()
     said = told(
         *("components.evaluate", "--model_dir", sample_run.directory / "model"),
         *("--folder", photos, "--metrics", tmp_path / "m.json", "--report", tmp_path / "r.html"),
     )
     (photos / LABELS[0] / os.fsdecode(b"no ph\xf6to.jpg")).unlink()
+    (photos / LABELS[0] / os.fsdecode(b"f\xf6lder")).rmdir()
     assert "folder" in said
-    assert r"no ph\udcf6to.jpg" in (tmp_path / "r.html").read_text("utf-8")
+    page = (tmp_path / "r.html").read_text("utf-8")
+    assert r"no ph\udcf6to.jpg" in page
+    assert r"f\udcf6lder" in page
 
 
 @pytest.mark.parametrize("form", ["text", "csv", "json"])

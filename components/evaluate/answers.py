@@ -88,7 +88,7 @@ def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Un
             if reason not in (vocabulary.HIDDEN, vocabulary.TOO_LARGE)
         ]
         unusable += [
-            Unusable(f"{entry.name}/{path.name}", "a folder within the class folder")
+            Unusable(f"{entry.name}/{as_text(path.name)}", "a folder within the class folder")
             for path in sorted(entry.iterdir())
             if path.is_dir() and not path.name.startswith(".")
         ]

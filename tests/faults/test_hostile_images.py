@@ -1,20 +1,17 @@
 """Pictures of strangers: what they carry beside their pixels, and what they would unpack to."""
 
 import io
-import resource
 import struct
-import subprocess
-import sys
 import tempfile
 import zipfile
 import zlib
 from functools import cache
 from pathlib import Path
 
+import little_memory
 import numpy as np
 import pytest
 import simplejpeg
-from conftest import ROOT
 from PIL import Image, PngImagePlugin
 
 from components.common.photos import images, jpeg_markers
@@ -273,16 +270,7 @@ def test_bombs_are_refused_or_taken_in_little_memory() -> None:
         for path, data in zip(paths, files.values(), strict=True):
             assert len(data) < MEGABYTE
             Path(path).write_bytes(data)
-        done = subprocess.run(
-            [sys.executable, "-c", TAKE, *paths],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PATH": ""},
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (500 * MEGABYTE,) * 2),
-        )
+        done = little_memory.run(TAKE, *paths, megabytes=500)
     assert done.returncode == 0, done.stderr
     found = dict(zip(files, done.stdout.split(), strict=True))
     # Of that one, no more is unpacked than it has pixels.

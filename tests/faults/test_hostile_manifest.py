@@ -1,17 +1,14 @@
 """Manifests of strangers: small on disk and huge in memory, or of other columns than ours."""
 
 import dataclasses
-import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import little_memory
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT
 from sealing import reseal
 
 from components.common.base.errors import InputError
@@ -57,16 +54,7 @@ def refusal_in_little_memory(path: Path, code: str, megabytes: int = 900) -> str
 
     A limit that is passed kills nobody: memory is refused, and Arrow aborts the process.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={"OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system", "PATH": ""},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (megabytes * MEGABYTE,) * 2),
-    )
+    done = little_memory.run(code, str(path), megabytes=megabytes, timeout_s=60)
     assert "InputError" in done.stderr.splitlines()[-1], done.stderr[-2000:]
     return done.stderr.splitlines()[-1]
 

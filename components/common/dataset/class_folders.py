@@ -96,12 +96,8 @@ def _warn_of_deeper(folder: Path, inside: Sequence[Path]) -> None:
         below.update(layouts.photos_below(place))
     if below:
         places = [str(place.relative_to(folder)) for place in below]
-        count = sum(below.values())
-        photos = counted(count, "photo in a folder below is", "photos in folders below are")
-        warn(
-            f"{folder}: {photos} not read, only those directly in it: "
-            f"{named(places, most=NAMED, longest=_MAX_NAME)}"
-        )
+        told = layouts.told_unread(folder, sum(below.values()))
+        warn(told + named(places, most=NAMED, longest=_MAX_NAME))
 
 
 def read_photo(path: Path) -> bytes:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from components.common.base.step import log
 from components.common.base.worker_threads import step_threads, worker_threads
 from components.common.photos import cuttings, hash_index, perceptual_hash
+from components.common.photos.fingerprint import SIDE
 
 # Chosen on 200 real photos of flowers and copies of them in 23 ways (`benchmarks/cleaning.py` has
 # most of them). Candidates are photos whose hashes, upright, differ in at most so many
 # bits of 64, and those whose features are the most alike.
 MOST_BITS = 10
-NEAREST, NEAREST_COSINE = 4, 0.7
+NEAREST = 4
 LEAST_COSINE = 0.5  # in the dimensions in which they are looked for
 # They are copies where their grey levels, turned alike, correlate by so much, and their features
 # have such a cosine: turned photos have 0.6 and more, in 95 of 100 cases. Of different photos whose
@@ -23,7 +24,7 @@ SAME_RULES = ((0.85, 0.55), (0.95, 0.0))
 # One is cut out of the other where it fits a part of it by so much, and their features have such a
 # cosine; two different photos fit by 0.932 at most. What was tilted fits badly, but has features as
 # no two different photos do (0.869).
-CUT_RULES = ((0.94, NEAREST_COSINE), (0.7, 0.88))
+CUT_RULES = ((0.94, 0.7), (0.7, 0.88))
 # Where so many pairs of a sample have that cosine, the network does not tell photos apart (its
 # weights are random, or wrong), and its features are not asked.
 ALIKE_MOST, ALIKE_FROM, ALIKE_SAMPLE = 0.2, 50, 1000  # share, photos, photos
@@ -59,10 +60,8 @@ def near_copies(
     by_hash = _close_by_hash(fingerprints)
     pieces = [_passing(SAME_RULES, by_hash, partial(_turned_likenesses, fingerprints), directions)]
     if _tells_apart(directions):
-        nearest = _nearest(directions)
-        nearest = nearest[_cosines(directions, nearest) >= NEAREST_COSINE]
         measure = partial(cuttings.likenesses, fingerprints)
-        pieces.append(_passing(CUT_RULES, nearest, measure, directions))
+        pieces.append(_passing(CUT_RULES, _nearest(directions), measure, directions))
     else:
         log.info("the network hardly tells these photos apart: copies that were cut are not found")
     copies: list[list[int]] = np.unique(np.concatenate(pieces), axis=0).tolist()
@@ -76,10 +75,12 @@ def _passing(
     directions: NDArray[np.float32],
 ) -> Pairs:
     """The pairs whose likeness and cosine are both at least those of a rule."""
+    cosines = _cosines(directions, pairs)
+    possible = cosines >= min(cosine for _, cosine in rules) - ROUNDING
+    pairs, cosines = pairs[possible], cosines[possible]
     chunks = [pairs[start : start + PAIRS] for start in range(0, len(pairs), PAIRS)]
     with worker_threads(step_threads()) as pool:
         likenesses = np.concatenate([np.empty(0, np.float32), *pool.map(measure, chunks)])
-    cosines = _cosines(directions, pairs)
     passing = np.zeros(len(pairs), dtype=bool)
     for likeness, cosine in rules:
         passing |= (likenesses >= likeness) & (cosines >= cosine - ROUNDING)
@@ -97,20 +98,17 @@ def _close_by_hash(fingerprints: NDArray[np.uint8]) -> Pairs:
 
 def _turned_likenesses(fingerprints: NDArray[np.uint8], pairs: Pairs) -> NDArray[np.float32]:
     """The correlation of the grey levels of two photos, turned alike: float32 (P,), -1 to 1."""
-    left, right = (_centred(fingerprints[pairs[:, side]].astype(np.float32)) for side in (0, 1))
+    flat = fingerprints.reshape(len(fingerprints), SIDE**2)
+    left, right = (
+        cuttings.centred(flat[pairs[:, side]].astype(np.float32)).reshape(-1, SIDE, SIDE)
+        for side in (0, 1)
+    )
     best = np.full(len(pairs), -1, np.float32)
     for picture in (right, right.transpose(0, 2, 1)):
         for flipped in (picture, picture[:, ::-1]):
             for turned in (flipped, flipped[:, :, ::-1]):
                 best = np.maximum(best, np.einsum("nij,nij->n", left, turned))
     return best
-
-
-def _centred(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Less their mean and of length 1: float32 (N, 32, 32)."""
-    centred: NDArray[np.float32] = pictures - pictures.mean(axis=(1, 2), keepdims=True)
-    centred /= np.linalg.norm(centred, axis=(1, 2), keepdims=True) + 1e-6
-    return centred
 
 
 def _tells_apart(directions: NDArray[np.float32]) -> bool:

@@ -33,9 +33,15 @@ def are_parts(names: Sequence[str]) -> bool:
     return bool(names) and all(label_key(name) in PARTS for name in names)
 
 
-def largest_part(names: Sequence[str]) -> str:
+def part_to_learn_from(names: Sequence[str]) -> str:
     """Of names of parts the one to learn from."""
     return next((name for name in names if label_key(name) in LEARNED), names[0])
+
+
+def told_unread(where: Path | str, count: int) -> str:
+    """That photos lie deeper than a class's are read; which, is for the caller to add."""
+    photos = counted(count, "photo in a folder below is", "photos in folders below are")
+    return f"{where}: {photos} not read, only those directly in it: "
 
 
 def photos_below(folder: Path) -> Counts:

@@ -51,7 +51,7 @@ def is_named_like_photo(name: str) -> bool:
 
 def is_photo(head: bytes) -> bool:
     """True where a file that begins so is a photo of a kind that is read."""
-    return file_types.sniff(head) not in ("", "html")
+    return file_types.sniff(head) not in file_types.NO_PHOTO
 
 
 def photo_files(folder: Path) -> list[Path]:

@@ -75,10 +75,10 @@ def _in_windows(
     cells = np.einsum("nwcq,vdq->nwvcd", rows, _WINDOWS, optimize=True)
     flat = (len(photos), -1, CELLS**2)
     mirrored = cells[:, 0, 0, :, ::-1].reshape(flat)[:, 0]
-    return _centred(cells.reshape(flat)), _centred(mirrored)
+    return centred(cells.reshape(flat)), centred(mirrored)
 
 
-def _centred(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def centred(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Less their mean and of length 1, along the last axis."""
     centred: NDArray[np.float32] = values - values.mean(axis=-1, keepdims=True)
     centred /= np.linalg.norm(centred, axis=-1, keepdims=True) + 1e-6

@@ -16,6 +16,7 @@ _HEIF = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm"
 _AVIF = frozenset((b"avif", b"avis"))
 _CONTAINERS = frozenset((b"mif1", b"msf1"))  # of either
 EXTENSIONS = {"jpeg": "jpg", "tiff": "tif", "heif": "heic"}
+NO_PHOTO = ("", "html")  # what `sniff` says of files that are none
 # For people.
 NAMES = "JPEG, HEIC, PNG, WebP, AVIF, GIF, BMP or TIFF"
 # Notices that hosts serve in place of a photo that is gone, by MD5: the Flickr placeholder, and

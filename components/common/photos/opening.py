@@ -13,8 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image
 
-from components.common.photos import isobmff, jpeg_markers, png_chunks
-from components.common.photos.file_types import sniff
+from components.common.photos import file_types, isobmff, jpeg_markers, png_chunks
 
 MAX_PIXELS = 100_000_000  # a 100-megapixel photo; a 12,000 x 12,000 bomb has 144
 MAX_SIDE = 65_500  # pixels; libjpeg stores no more
@@ -66,8 +65,8 @@ def bad(reason: str, error: Exception) -> BadPhoto:
 
 def check_type(data: bytes) -> str:
     """The type of a photo by its content; raises `BadPhoto` for anything else."""
-    kind = sniff(data)
-    if kind in ("", "html"):
+    kind = file_types.sniff(data)
+    if kind in file_types.NO_PHOTO:
         raise BadPhoto(kind or "unknown_type")
     return kind
 

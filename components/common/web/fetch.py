@@ -315,7 +315,7 @@ def _check_photo(body: bytes, declared: str, final_url: str) -> str:
     if (small and file_types.is_known_placeholder(body)) or "photo_unavailable" in final_url:
         return "placeholder"
     kind = file_types.sniff(body)
-    if kind in ("", "html"):
+    if kind in file_types.NO_PHOTO:
         return kind or "no picture"
     if declared.startswith("text/"):
         return f"declared as {declared}"

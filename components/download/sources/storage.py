@@ -44,10 +44,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
 
 def _tell_deeper(place: str, found: int, deeper: Mapping[str, int]) -> None:
     """Say which photos are not read, as they do not lie directly in the folder of their class."""
-    photos = counted(
-        sum(deeper.values()), "photo in a folder below is", "photos in folders below are"
-    )
-    told = f"{place}: {photos} not read, only those directly in it: {min(deeper)}"
+    told = layouts.told_unread(place, sum(deeper.values())) + min(deeper)
     if not found:
         raise InputError(f"{told}; name the folder above the classes, or move the photos up")
     warn(told)
@@ -66,7 +63,7 @@ def list_classes(prefix: str) -> list[str]:
     if layouts.are_parts(labels):
         raise InputError(
             f"{prefix} holds parts and no classes ({', '.join(labels)}): take one of them, such as "
-            f"{prefix.rstrip('/')}/{layouts.largest_part(labels)}; {layouts.OWN_PARTS}"
+            f"{prefix.rstrip('/')}/{layouts.part_to_learn_from(labels)}; {layouts.OWN_PARTS}"
         )
     if len(labels) < 2:
         raise InputError(

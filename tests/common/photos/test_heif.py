@@ -1,16 +1,15 @@
 """HEIC and AVIF: turned exactly once, of many pictures the main one, and bounded."""
 
 import io
-import resource
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import heif_files
+import little_memory
 import numpy as np
 import pytest
-from conftest import ROOT, run_captured
+from conftest import run_captured
 from heif_files import Item, coded, file, grid, imir, irot, ispe, overlay
 from PIL import Image, ImageOps
 
@@ -162,16 +161,8 @@ def test_bombs_are_refused_at_once_in_little_memory(tmp_path: Path, large: Item)
     for number, data in enumerate(files.values()):
         assert len(data) < 100_000
         (tmp_path / str(number)).write_bytes(data)
-    done = subprocess.run(
-        [sys.executable, "-c", TAKE, *(str(tmp_path / str(n)) for n in range(len(files)))],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PATH": ""},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (500 * 1024**2,) * 2),
-    )
+    paths = [str(tmp_path / str(number)) for number in range(len(files))]
+    done = little_memory.run(TAKE, *paths, megabytes=500)
     assert done.returncode == 0, done.stderr
     found = dict(zip(files, (line.split() for line in done.stdout.splitlines()), strict=True))
     assert {reason for reason, _ in found.values()} <= {"too_many_pixels", "damaged"}, found
