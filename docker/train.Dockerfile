@@ -34,8 +34,7 @@ COPY components/common/untrusted/__init__.py components/common/untrusted/arrays.
 COPY components/common/photos/__init__.py components/common/photos/colours.py \
      components/common/photos/file_types.py components/common/photos/images.py \
      components/common/photos/isobmff.py components/common/photos/jpeg_markers.py \
-     components/common/photos/opening.py components/common/photos/perceptual_hash.py \
-     components/common/photos/png_chunks.py \
+     components/common/photos/opening.py components/common/photos/png_chunks.py \
      components/common/photos/
 COPY components/common/network/__init__.py components/common/network/architecture.py \
      components/common/network/backbone.py components/common/network/convert.py \

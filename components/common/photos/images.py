@@ -15,7 +15,7 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.common.photos import jpeg_markers, perceptual_hash
+from components.common.photos import jpeg_markers
 from components.common.photos.colours import is_srgb, to_srgb
 from components.common.photos.file_types import sniff
 from components.common.photos.opening import EXIF_ORIENTATION as EXIF_ORIENTATION
@@ -215,11 +215,6 @@ def model_input(data: bytes, size: int) -> NDArray[np.float32]:
     pixels = cv2.resize(decode(data, size), (size, size), interpolation=cv2.INTER_LINEAR)
     scaled: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)
     return scaled
-
-
-def phash(jpeg: bytes) -> str:
-    """The 64-bit perceptual hash of a photo, as 16 hexadecimal digits."""
-    return perceptual_hash.phash_of(decode(jpeg, SMALL_SIDE))
 
 
 def encode(pixels: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
