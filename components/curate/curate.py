@@ -20,6 +20,7 @@ from components.common.base.wording import counted
 from components.common.dataset import decisions, ledger, vocabulary
 from components.common.dataset.dataset import Dataset, DatasetWriter, stream_all
 from components.common.dataset.decisions import Decisions
+from components.common.dataset.label_check import MAX_PRUNED_SHARE
 from components.common.dataset.vocabulary import (
     DEMO,
     DOUBTFUL_SUBJECT,
@@ -35,7 +36,7 @@ from components.common.network import bottlenecks
 from components.curate import facts, review, selection
 from components.curate.facts import CLEAN, CURATE, Entry
 from components.curate.options import CurateOptions, Division
-from components.curate.selection import MAX_PRUNED_SHARE, Judged, Selection
+from components.curate.selection import Judged, Selection
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.common.base.files import atomic_directory
+from components.common.dataset import label_check
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import (
     DROPPED,
@@ -24,7 +25,7 @@ from components.common.dataset.vocabulary import (
     SURPLUS,
 )
 from components.curate import suspects
-from components.curate.selection import MAX_PRUNED_SHARE, Judged
+from components.curate.selection import Judged
 
 FORMAT = "wild-mushrooms-curation"
 FORMAT_VERSION = "1"
@@ -134,9 +135,9 @@ def summary(
         "thresholds": {
             "no_mushroom_odds": suspects.NO_MUSHROOM_ODDS,
             "doubtful_odds": suspects.DOUBTFUL_ODDS,
-            "other_class_margin": suspects.OTHER_CLASS_MARGIN,
-            "doubtful_margin": suspects.DOUBTFUL_MARGIN,
-            "max_pruned_share": MAX_PRUNED_SHARE,
+            "other_class_margin": label_check.OTHER_CLASS_MARGIN,
+            "doubtful_margin": label_check.DOUBTFUL_MARGIN,
+            "max_pruned_share": label_check.MAX_PRUNED_SHARE,
         },
         "total": totals(classes),
         "classes": {

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common.base.errors import InputError
-from components.common.dataset import quotas
+from components.common.dataset import label_check, quotas
 from components.common.dataset.copies import near_copies
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.groups import group_keys, group_photos
@@ -35,10 +35,6 @@ from components.common.dataset.vocabulary import (
 from components.common.network.bottlenecks import Bottlenecks
 from components.curate import suspects
 from components.curate.options import Division
-
-# Of the training photos of a class at most this share is left out because it looks like another
-# class. If more do, the labels or the classes are in doubt, and a person must look.
-MAX_PRUNED_SHARE = 0.2
 
 # These leave after the division: they took their place in it.
 LATE_REASONS = (NO_MUSHROOM, DROPPED, OTHER_CLASS)
@@ -120,7 +116,7 @@ def select(
     work.drop()
     for label in work.labels:
         work.divide(label, division)
-    labels = suspects.judge_labels(
+    labels = label_check.judge_labels(
         features,
         [photo.label for photo in work.photos],
         [photo.group for photo in work.photos],
@@ -223,7 +219,7 @@ class _Work:
         self.quotas[label] = quota
         self._fill(label, self._sizes(label, ""), parts)
 
-    def prune(self, label: str, labels: suspects.Labels) -> int:
+    def prune(self, label: str, labels: label_check.Labels) -> int:
         """Leave training photos out that look like another class, and flag such photos elsewhere.
 
         Returns:
@@ -231,27 +227,25 @@ class _Work:
         """
         parts = self.parts_used()
         rows = [row for row, photo in enumerate(self.photos) if photo.label == label]
-        doubted, clearly = labels.suspect, labels.clear
+        doubted = labels.suspect
         suspect = [row for row in rows if doubted[row] and not self.kept[row]]
         training = [row for row in rows if parts[row] == TRAINING]
-        clear = sorted(
-            (row for row in suspect if clearly[row] and parts[row] == TRAINING),
-            key=lambda row: (labels.margins[row], row),
+        pruned, over_cap = label_check.clearest(
+            labels, [row for row in training if not self.kept[row]], len(training)
         )
-        most = math.floor(MAX_PRUNED_SHARE * len(training))
-        for row in clear[:most]:
+        for row in pruned:
             self.reasons[row] = OTHER_CLASS
         for row in suspect:
             if not self.reasons[row] and parts[row] not in ("", SURPLUS):
                 self.flags[row].append(OTHER_CLASS)
-        if clear[:most]:
+        if pruned:
             # What takes their place must not look like another class either.
             doubtful = {self.photos[row].group for row in suspect if parts[row] == SURPLUS}
             sizes = self._sizes(label, "")
             free = {key: size for key, size in sizes.items() if key not in doubtful}
             of_label = {key: part for (name, key), part in self.parts.items() if name == label}
             self._fill(label, free, of_label)
-        return len(clear) if len(clear) > most else 0
+        return over_cap
 
     def _fill(self, label: str, sizes: Mapping[str, int], parts: Mapping[str, str]) -> None:
         filled = quotas.fill_vacancies(label, sizes, self.quotas[label], parts, self.earlier[label])
@@ -275,7 +269,7 @@ class _Work:
         ]
 
     def judged(
-        self, odds: NDArray[np.float64] | None, labels: suspects.Labels
+        self, odds: NDArray[np.float64] | None, labels: label_check.Labels
     ) -> dict[Key, Judged]:
         """What became of every photo."""
         outcome = {}

@@ -1,19 +1,17 @@
-"""Photos that do not belong: no mushroom at all, or a mushroom of another of the classes.
+"""Photos that do not belong because they show no mushroom at all.
 
-Two questions, kept apart because they may use different things. Whether there is a mushroom is
-asked of the pretrained network alone, so the answer may count in every part. Which class a photo
-looks like is asked of the photos for training, so it may take photos from the training part only.
+That is asked of the pretrained network alone, so the answer may count in every part. Which of the
+classes a photo looks like is another question (components/common/dataset/label_check.py).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.common.dataset import ridge
 from components.common.network.architecture import parse_architecture
 from components.common.network.bottlenecks import Bottlenecks
-from components.curate import ridge
 
 # The classes of ImageNet that are fungi: mushroom, coral fungus, agaric, gyromitra, stinkhorn,
 # earthstar, hen-of-the-woods, bolete. All places are those of the network's 1,000 scores.
@@ -32,39 +30,6 @@ NO_MUSHROOM_ODDS, DOUBTFUL_ODDS = -2.5, -1.0
 JUDGED_FROM_SIDE = 192
 JUDGED_FAMILY = "mobilenet"  # the one that the odds were measured with
 JUDGED_FROM_PHOTOS = 20  # fewer say too little about each other
-
-LABEL_STRENGTH = 1.0
-# Margins below which a photo is left out of the training part, and below which a person should
-# look. Chosen on 200 flowers, judged by the 60 % of them that are the training part: with right
-# labels 1 % of all photos are left out (1.5 % at most, in 10 splits); with every tenth label wrong,
-# 84 % of the wrong ones and 6 % of the right ones are left out or flagged (benchmarks/cleaning.py).
-OTHER_CLASS_MARGIN, DOUBTFUL_MARGIN = -0.3, -0.2
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What the training photos say of each photo's label.
-
-    Attributes:
-        margins: float64 (N,), the score of the photo's own class less that of the best other one,
-            -2 to 2 or so; NaN where nothing was said.
-        nearest: the best other class of each photo.
-    """
-
-    margins: NDArray[np.float64]
-    nearest: tuple[str, ...]
-
-    @property
-    def suspect(self) -> NDArray[np.bool_]:
-        """Photos that a person should look at."""
-        doubtful: NDArray[np.bool_] = self.margins < DOUBTFUL_MARGIN
-        return doubtful
-
-    @property
-    def clear(self) -> NDArray[np.bool_]:
-        """Those of them that are not to be learnt from."""
-        clear: NDArray[np.bool_] = self.margins < OTHER_CLASS_MARGIN
-        return clear
 
 
 def mushroom_odds(
@@ -94,44 +59,3 @@ def may_leave_out(vectors: Bottlenecks) -> bool:
     """True where the odds are sure enough to leave photos out, not only to flag them."""
     architecture = parse_architecture(vectors.key.architecture)
     return architecture.family.name == JUDGED_FAMILY and architecture.size >= JUDGED_FROM_SIDE
-
-
-def judge_labels(
-    features: NDArray[np.float32],
-    labels: Sequence[str],
-    groups: Sequence[str],
-    training: NDArray[np.bool_],
-) -> Labels:
-    """Compare each photo with the training photos of all classes.
-
-    Args:
-        features: float32 (N, D).
-        labels: the class of each photo.
-        groups: of each photo; a training photo is judged by the training photos of other groups.
-        training: bool (N,), the photos that are learnt from.
-
-    Returns:
-        Nothing (NaN margins) where fewer than two classes have training photos.
-    """
-    names = sorted({label for label, used in zip(labels, training, strict=True) if used})
-    classes = np.array([names.index(label) if label in names else -1 for label in labels])
-    if len(names) < 2:
-        return Labels(np.full(len(labels), np.nan), ("",) * len(labels))
-    learnt = np.flatnonzero(training)
-    wanted = np.eye(len(names))[classes[learnt]]
-    # Each class counts the same, however many photos it has.
-    counts = wanted.sum(axis=0)
-    fitted = ridge.fit(
-        features[learnt],
-        wanted,
-        [groups[row] for row in learnt.tolist()],
-        strength=LABEL_STRENGTH,
-        weights=1 / counts[classes[learnt]],
-    )
-    scores = fitted.predict(features)
-    scores[learnt] = fitted.left_out
-    own = np.where(classes >= 0, scores[np.arange(len(labels)), classes], np.nan)
-    known = np.flatnonzero(classes >= 0)
-    scores[known, classes[known]] = -np.inf
-    best = scores.argmax(axis=1)
-    return Labels(own - scores[np.arange(len(labels)), best], tuple(names[place] for place in best))

@@ -24,6 +24,7 @@ SHRINKAGE = 0.5
 SCORE_WEIGHT = 0.7
 FALSE_REJECTION_RATE = 0.05
 FILE_MAX_BYTES = 256 * 1024**2
+BLOCK_ROWS = 4096  # in float64 at once: 34 MB of 1,024 dimensions
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,14 @@ class ClassDistances:
             [directions[labels == label].mean(axis=0) for label in range(int(labels.max()) + 1)]
         )
         within = directions - means[labels]
-        # The triangular factor has the same covariance, and no more than D rows.
-        rows = np.linalg.qr(within, mode="r") if len(within) > within.shape[1] else within
-        _, lengths, basis = np.linalg.svd(rows, full_matrices=False)
-        variances = lengths.astype(np.float64) ** 2 / len(within)
+        squares, basis = _principal_axes(within)
+        variances = squares / len(within)
         # With one photo a class nothing varies, and the distance is Euclid's.
         ridge = SHRINKAGE * float(variances.sum()) / within.shape[1] or 1.0
         kept = variances > ridge * 1e-3
         # 1 / (v + r) = (1 - v / (v + r)) / r along an axis of variance v (Woodbury).
         shares = np.sqrt(variances[kept] / (variances[kept] + ridge))
-        axes = basis[kept] * shares[:, None].astype(np.float32)
+        axes = basis[kept] * shares[:, None]
         return cls(means.astype(np.float32), axes.astype(np.float32), ridge)
 
     def __call__(self, bottlenecks: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -104,6 +103,31 @@ class ClassDistances:
         ):
             raise InputError(f"{name} cannot be read: its arrays do not belong together")
         return cls(means, axes, float(ridge))
+
+
+def _principal_axes(
+    rows: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Eigenvalues and unit eigenvectors of the rows' second moments, by the smaller of two matrices.
+
+    Args:
+        rows: float32 (N, D).
+
+    Returns:
+        float64 (K,), 0 or more, and float64 (K, D), where K is the lesser of N and D. A vector whose
+        eigenvalue is nearly 0 has no meaning.
+    """
+    if len(rows) <= rows.shape[1]:
+        wide = rows.astype(np.float64)
+        values, vectors = np.linalg.eigh(wide @ wide.T)
+        lengths = np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
+        return values.clip(0), (vectors.T @ wide) / lengths[:, None]
+    moments = np.zeros((rows.shape[1], rows.shape[1]))
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = rows[start : start + BLOCK_ROWS].astype(np.float64)
+        moments += block.T @ block
+    values, vectors = np.linalg.eigh(moments)
+    return values.clip(0), vectors.T
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,8 @@ def fit(
 
     wanted = (targets - mean) * root
     size = vectors.shape[1]
+    if len(vectors) <= size:
+        return _fit_few(design(slice(None)), targets, wanted, root, groups, strength, (centre, mean))
     gram, moments = np.zeros((size, size)), np.zeros((size, targets.shape[1]))
     for block in blocks:
         rows = design(block)
@@ -99,6 +101,40 @@ def fit(
             without = np.eye(len(members)) - smoothed[own] @ rows[own].T
             left_out[members] = np.linalg.solve(without, residuals[members])
     return Ridge(targets - left_out / root, centre, coefficients, mean)
+
+
+def _fit_few(
+    rows: Matrix,
+    targets: Matrix,
+    wanted: Matrix,
+    root: Matrix,
+    groups: Sequence[str],
+    strength: float,
+    means: tuple[Matrix, Matrix],
+) -> Ridge:
+    """The same fit where there are no more photos than dimensions, from their inner products.
+
+    With K the inner products of the rows and A the inverse of K + s I, the hat matrix is I - s A.
+
+    Args:
+        rows: float64 (N, D), weighted and centred.
+        targets: as of `fit`.
+        wanted: float64 (N, T), weighted and centred.
+        root: float64 (N, 1), of the weights.
+        groups: as of `fit`.
+        strength: as of `fit`.
+        means: of the directions and of the targets.
+    """
+    products = rows @ rows.T
+    penalty = strength * np.trace(products) / len(rows) + 1e-9
+    products[np.diag_indices_from(products)] += penalty
+    inverse = np.linalg.inv(products)
+    left = inverse @ wanted  # the residuals, over the penalty
+    left_out = left / np.maximum(np.diagonal(inverse), 1e-9 / penalty)[:, None]
+    for together in _larger(groups):
+        for members in together:
+            left_out[members] = np.linalg.solve(inverse[np.ix_(members, members)], left[members])
+    return Ridge(targets - left_out / root, means[0], rows.T @ left, means[1])
 
 
 def _blocks(count: int) -> Iterator[slice]:
