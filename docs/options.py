@@ -12,9 +12,11 @@ from components.publish.options import PublishOptions
 from components.retrain.command import CommandOptions
 from components.retrain.options import (
     PIPELINE,
+    PIPELINE_MEASURING,
     Distortions,
     Extras,
     FineTuning,
+    Measuring,
     Recipe,
     RetrainOptions,
 )
@@ -42,7 +44,7 @@ SECTIONS: tuple[tuple[str, str, tuple[options.Kind, ...]], ...] = (
     (
         "A run: training",
         "`make run`, `make submit`, `python -m components.retrain`",
-        (Recipe, Distortions, FineTuning, RetrainOptions),
+        (Recipe, Distortions, FineTuning, RetrainOptions, Measuring),
     ),
     ("A run: publishing", "`make run`, `make submit`", (PublishOptions,)),
     ("A run on this machine", "`make run`", (RunOptions,)),
@@ -67,7 +69,7 @@ def table(*kinds: options.Kind) -> Iterator[str]:
     training = Recipe in kinds
     yield "| option | default |" + (" in the pipeline |" if training else "") + " meaning |"
     yield "|---|---|---|" + ("---|" if training else "")
-    defaults, pipeline = options.defaults(*kinds), options.defaults(PIPELINE)
+    defaults, pipeline = options.defaults(*kinds), options.defaults(PIPELINE, PIPELINE_MEASURING)
     for field, declared in options.declarations(*kinds):
         default = as_cell(defaults[field.name])
         cells = [f"`{field.name}`", default]

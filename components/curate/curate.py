@@ -163,6 +163,8 @@ def _write(
             row = entry.photo
             if row.reason:
                 rejects.add(row, data, measured=_measured(entry.judged))
+                if row.reason == OTHER_CLASS:
+                    training.leave_out(row)
             else:
                 (demo if row.split == DEMO else training).add(row, data)
             progress.advance()

@@ -3,25 +3,30 @@
 import collections
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components import __version__
 from components.common.base.step import log, warn
 from components.common.dataset import attribution
 from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.dataset.photo import Photo
-from components.common.dataset.vocabulary import PARTS, RENDERED
-from components.common.model import layout, model, references
+from components.common.dataset.vocabulary import PARTS, RENDERED, TRAINING
+from components.common.model import layout, model, out_of_fold, references
 from components.common.model.description import ModelDescription, write_description
 from components.retrain import export, quantize
 from components.retrain.calibrate import Calibration, OutOfFold
+from components.retrain.cross_validation import Round
 from components.retrain.export import KerasModels
 from components.retrain.head import Head
 from components.retrain.material import Material
 from components.retrain.options import FineTuning, Recipe
+from components.retrain.pool import Pool
 from components.retrain.quantize import Int8
 
 
@@ -32,6 +37,8 @@ class Trained:
     Attributes:
         head: the last layer.
         recipe: the options that it was trained with.
+        learned: photos that the model is made of: weights, temperature and rule.
+        vectors: their bottlenecks, float32 (N, D).
         scored: photos that heads scored which had not seen them, in the order of `found`.
         found: their scores; None where there were too few photos.
         calibration: None likewise.
@@ -40,10 +47,29 @@ class Trained:
 
     head: Head
     recipe: Recipe
+    learned: list[Photo]
+    vectors: NDArray[np.float32]
     scored: list[Photo]
     found: OutOfFold | None
     calibration: Calibration | None
     fine_tuning: FineTuning | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What is known of the recipe beside the final head.
+
+    Attributes:
+        pool: the photos of cross-validation; None where it was not made.
+        rounds: its answers.
+        tested: the head that did not learn from the test photos; None where the final head is it.
+        final_fit: what the final head learned from, as the option has it.
+    """
+
+    pool: Pool | None = None
+    rounds: Sequence[Round] = ()
+    tested: Trained | None = None
+    final_fit: str = TRAINING
 
 
 def write(
@@ -51,6 +77,7 @@ def write(
     models: KerasModels,
     material: Material,
     trained: Trained,
+    measured: Measured,
     *,
     final_tensor_name: str,
     int8: bool,
@@ -62,31 +89,48 @@ def write(
         models: the Keras models.
         material: what was trained on.
         trained: what the training found.
+        measured: what is known of the recipe beside it.
         final_tensor_name: name of the frozen graph's output.
         int8: whether the int8 form is wanted.
     """
     dataset, size = material.dataset, material.architecture.size
     # Thumbnails are made outside Python, and writing the model's forms is one thread's work.
     with ThreadPoolExecutor(1) as beside:
-        seen = material.learned, material.learned_vectors
+        seen = trained.learned, trained.vectors
         references_written = beside.submit(
             references.write, folder / layout.REFERENCES, dataset, *seen
         )
         export.write(models, size, folder, final_tensor_name=final_tensor_name)
-        measured = _write_int8(folder, dataset, trained, size) if int8 else None
+        coarse = _write_int8(folder, dataset, trained, size) if int8 else None
     references_written.result()
-    description = describe(material, trained, measured)
-    head = trained.head
-    np.savez(folder / layout.HEAD, weights=head.weights, biases=head.biases)
-    if trained.calibration:
-        (folder / layout.DISTANCES).write_bytes(trained.calibration.distances.to_bytes())
+    description = describe(material, trained, measured, coarse)
+    _write_head(trained, folder / layout.HEAD, folder / layout.DISTANCES)
+    if measured.tested:
+        (folder / layout.MEASURED_HEAD).parent.mkdir()
+        places = folder / layout.MEASURED_HEAD, folder / layout.MEASURED_DISTANCES
+        _write_head(measured.tested, *places)
+    if measured.pool and measured.rounds:
+        out_of_fold.write(
+            folder / layout.OUT_OF_FOLD,
+            measured.pool.photos,
+            np.stack([answers.probabilities for answers in measured.rounds]),
+            np.stack([answers.unknown for answers in measured.rounds]),
+        )
     (folder / layout.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
     written = attribution.render(dataset.photos)
     (folder / attribution.FILE_NAME).write_text(written, encoding="utf-8")
     return write_description(folder, description)  # last: it names the hash of every file
 
 
-def describe(material: Material, trained: Trained, int8: Int8 | None) -> ModelDescription:
+def _write_head(trained: Trained, head: Path, distances: Path) -> None:
+    np.savez(head, weights=trained.head.weights, biases=trained.head.biases)
+    if trained.calibration:
+        distances.write_bytes(trained.calibration.distances.to_bytes())
+
+
+def describe(
+    material: Material, trained: Trained, measured: Measured, int8: Int8 | None
+) -> ModelDescription:
     """What `model.json` will say."""
     dataset, vectors = material.dataset, material.vectors
     distorted = dataclasses.asdict(material.distortions) if material.distortions else {}
@@ -95,24 +139,59 @@ def describe(material: Material, trained: Trained, int8: Int8 | None) -> ModelDe
     for photo in sorted(used, key=lambda photo: (photo.split, photo.label)):
         counts[photo.split][photo.label] = counts[photo.split].get(photo.label, 0) + 1
     fitted = trained.calibration
+    learned = collections.Counter(photo.label for photo in trained.learned)
     return ModelDescription(
         classes=tuple(dataset.labels),
         architecture=vectors.key.architecture,
         input_size=vectors.key.input_size,
         weights_sha256=vectors.key.weights_sha256,
-        head_sha256=model.head_sha256(trained.head.weights, trained.head.biases),
-        distances_sha256=hashlib.sha256(fitted.distances.to_bytes()).hexdigest() if fitted else "",
+        **_of_head(trained),
         manifest_sha256=hashlib.sha256((dataset.path / MANIFEST).read_bytes()).hexdigest(),
-        temperature=fitted.temperature if fitted else None,
-        unknown=fitted.unknown if fitted else None,
         calibration=_facts(fitted) if fitted else None,
         int8=_facts(int8) if int8 else None,
         fine_tuning=dataclasses.asdict(trained.fine_tuning) if trained.fine_tuning else None,
-        recipe={**dataclasses.asdict(trained.recipe), **distorted},
+        recipe={
+            **dataclasses.asdict(trained.recipe),
+            **distorted,
+            "final_fit": measured.final_fit,
+        },
+        learned=dict(sorted(learned.items())),
+        measured=_of_head(measured.tested) if measured.tested else None,
+        cross_validation=_cross_validated(measured),
         photos=dict(counts),
         rendered=any(RENDERED in photo.flags for photo in dataset.photos),
         version=__version__,
     )
+
+
+def _of_head(trained: Trained) -> dict[str, Any]:
+    """Hashes, temperature and rule."""
+    fitted = trained.calibration
+    return {
+        "head_sha256": model.head_sha256(trained.head.weights, trained.head.biases),
+        "distances_sha256": hashlib.sha256(fitted.distances.to_bytes()).hexdigest()
+        if fitted
+        else "",
+        "temperature": fitted.temperature if fitted else None,
+        "unknown": fitted.unknown if fitted else None,
+    }
+
+
+def _cross_validated(measured: Measured) -> dict[str, float] | None:
+    """How the recipe does: evaluate has its figures, with their intervals."""
+    if not measured.rounds:
+        return None
+    labels = measured.rounds[0].scored.examples.labels
+    right = [
+        float((answers.probabilities.argmax(axis=1) == labels).mean())
+        for answers in measured.rounds
+    ]
+    return {
+        "rounds": len(right),
+        "folds": len(measured.rounds[0].learned),
+        "photos": len(labels),
+        "accuracy": sum(right) / len(right),
+    }
 
 
 def _facts(facts: Calibration | Int8) -> dict[str, object]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.common.base.step import log
 from components.common.model.model import softmax
 from components.common.model.unknown import ClassDistances, UnknownRule
 from components.retrain.head import Examples, Head, cross_entropy, train
@@ -70,19 +71,33 @@ class Calibration:
     log_loss: tuple[float, float]
     rejected: float
 
+    def rejects(
+        self, vectors: NDArray[np.float32], logits: NDArray[np.float32]
+    ) -> NDArray[np.bool_]:
+        """Whether each photo is none of the classes: bool (N,), of (N, D) and (N, classes)."""
+        scores = self.unknown.score(self.distances(vectors), logits.max(axis=1))
+        return self.unknown.rejects(self.unknown.familiarity(scores))
 
-def folds(labels: NDArray[np.int64], groups: Sequence[str]) -> NDArray[np.int64]:
+
+def folds(
+    labels: NDArray[np.int64], groups: Sequence[str], *, seed: int | None = None
+) -> NDArray[np.int64]:
     """The fold of each photo: whole groups, each class dealt out in turn.
 
     Args:
         labels: int64, shape (N,).
         groups: the group of each photo; a group belongs to one class.
+        seed: of the order in which they are dealt out; by default it is that of their names.
 
     Returns:
         int64, shape (N,), from 0; with fewer than `FOLDS` groups in a class, so many folds. All
         zero where a class has a single group: there is nothing to divide.
     """
     members = sorted({(int(label), group) for label, group in zip(labels, groups, strict=True)})
+    if seed is not None:
+        chance = np.random.default_rng(seed).random(len(members)).tolist()
+        order = sorted(range(len(members)), key=lambda row: (members[row][0], chance[row]))
+        members = [members[row] for row in order]
     counts = np.bincount([label for label, _ in members])
     number = max(1, min(FOLDS, int(counts.min())))
     place = {member: index % number for index, member in enumerate(members)}
@@ -191,3 +206,16 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
         losses = [cross_entropy(logits / math.exp(at), labels) for at in (left, right)]
         low, high = (low, right) if losses[0] < losses[1] else (left, high)
     return math.exp((low + high) / 2)
+
+
+def tell(fitted: Calibration) -> None:
+    """Log what was fitted."""
+    log.info(
+        "Temperature %.3f: cross entropy of %d photos by heads that had not seen them %.4f, "
+        "before %.4f; %.1f%% of them would be called unknown",
+        fitted.temperature,
+        fitted.photos,
+        fitted.log_loss[1],
+        fitted.log_loss[0],
+        fitted.rejected * 100,
+    )

@@ -23,7 +23,14 @@ from components.common.network.architecture import architecture_option
 from components.common.network.convert import quiet_tensorflow
 from components.retrain import from_folder
 from components.retrain.finetune import check_gpu
-from components.retrain.options import Distortions, Extras, FineTuning, Recipe, RetrainOptions
+from components.retrain.options import (
+    Distortions,
+    Extras,
+    FineTuning,
+    Measuring,
+    Recipe,
+    RetrainOptions,
+)
 from components.retrain.retrain import retrain
 
 # Where outputs go that are given no place: the folder of the original's tutorial.
@@ -81,7 +88,7 @@ class CommandOptions(Options):
 
 
 # All options of the command, in the order in which its help lists them.
-KINDS = (CommandOptions, Recipe, Distortions, FineTuning, Extras, RetrainOptions)
+KINDS = (CommandOptions, Recipe, Distortions, FineTuning, Extras, RetrainOptions, Measuring)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -142,6 +149,7 @@ def run(arguments: argparse.Namespace) -> None:
         recipe=Recipe.of(arguments),
         distortions=Distortions.of(arguments),
         fine_tuning=fine_tuning,
+        measuring=Measuring.of(arguments),
         options=replace(
             training,
             checkpoint_path=training.checkpoint_path or str(base / "retrain_checkpoint"),

@@ -40,6 +40,8 @@ def retrain(
     sweep: bool,
     weights: str,
     cache_dir: str,
+    cross_validation_rounds: int,
+    final_fit: str,
     model: dsl.Output[dsl.Model],
     logs: dsl.Output[dsl.Artifact],
 ) -> None:
@@ -55,7 +57,13 @@ def retrain(
 
     from pathlib import Path
 
-    from components.retrain.options import Distortions, FineTuning, Recipe, RetrainOptions
+    from components.retrain.options import (
+        Distortions,
+        FineTuning,
+        Measuring,
+        Recipe,
+        RetrainOptions,
+    )
     from components.retrain.retrain import retrain
 
     retrain(
@@ -67,5 +75,6 @@ def retrain(
         distortions=Distortions.of(inputs),
         fine_tuning=FineTuning.of(inputs),
         options=RetrainOptions.of(inputs),
+        measuring=Measuring.of(inputs),
         logs_place=logs.uri,
     )

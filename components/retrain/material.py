@@ -32,7 +32,8 @@ class Material:
         learned: photos of the training part, then those of the validation part.
         parts: bottlenecks and classes of the training, validation and test parts.
         distortions: of the photos learned from.
-        copies: bottlenecks of distorted copies of `learned`, float32 (N, D) each.
+        copies: bottlenecks of distorted copies of `learned`, float32 (N, D) each; where all photos
+            are to be measured on, followed by those of the test part.
     """
 
     dataset: Dataset
@@ -68,6 +69,16 @@ class Material:
         return [photo.group or photo.sha256 for photo in self.learned]
 
     @property
+    def learned_copies(self) -> list[NDArray[np.float32]]:
+        """The distorted copies of `learned`."""
+        return [copy[: len(self.learned)] for copy in self.copies]
+
+    @property
+    def test_photos(self) -> list[Photo]:
+        """The photos of the test part."""
+        return [photo for photo in self.dataset.photos if photo.split == TEST]
+
+    @property
     def to_learn(self) -> Examples:
         """The training part with its distorted copies."""
         part = self.parts[TRAINING]
@@ -82,6 +93,8 @@ def gather(
     seed: int,
     weights: str,
     cache: Path,
+    *,
+    copy_test: bool = False,
 ) -> Material:
     """Read the artifacts, and make the distorted copies where there are to be any.
 
@@ -92,6 +105,7 @@ def gather(
         seed: of the distortions.
         weights: the weights file that the bottlenecks were computed with; found by default.
         cache: the cache folder.
+        copy_test: distort the photos of the test part, too.
 
     Raises:
         InputError: artifacts that do not belong together, or a class without a training photo.
@@ -104,7 +118,9 @@ def gather(
     if distortions:
         network = backbone.load_backbone(vectors.key.architecture, cache, weights)
         kept_in = cache / bottlenecks.CACHE_FOLDER
-        copies = distorted_bottlenecks(network, dataset, learned, distortions, kept_in, seed)
+        test = [photo for photo in dataset.photos if photo.split == TEST] if copy_test else []
+        distorted = [*learned, *test]
+        copies = distorted_bottlenecks(network, dataset, distorted, distortions, kept_in, seed)
     return Material(dataset, vectors, learned, parts, distortions, copies)
 
 

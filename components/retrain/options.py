@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from components.common.base.errors import InputError
 from components.common.base.options import Options, cache_dir_option, option, seed_option
+from components.common.dataset.vocabulary import TRAINING
 from components.common.model import layout
 from components.common.network.architecture import weights_option
 from components.common.store import storage
@@ -153,6 +154,32 @@ class RetrainOptions(Options):
     cache_dir: str = cache_dir_option()
 
 
+ALL = "all"  # final_fit
+
+
+@dataclass(frozen=True)
+class Measuring(Options):
+    """How good models of the recipe are, and what the final head learns from once that is known."""
+
+    cross_validation_rounds: int = option(
+        0,
+        "times that every photo but the demo ones is answered by a head that did not see it; of "
+        "more than 500 photos fewer times, of more than 3,000 not at all; 0 for none",
+        minimum=0,
+        maximum=20,
+    )
+    final_fit: str = option(
+        TRAINING,
+        f"what the final head learns from: {ALL} adds the validation and test photos once the head "
+        "of the training part is tested; after fine-tuning it is always the training part",
+        choices=(TRAINING, ALL),
+    )
+
+
+# What the pipeline does. Of a hundred photos, 40 would teach nothing, and 42 say little.
+PIPELINE_MEASURING = Measuring(cross_validation_rounds=3, final_fit=ALL)
+
+
 @dataclass(frozen=True)
 class Extras(Options):
     """What else is written or printed: options of retrain.py that the pipeline does not have."""
@@ -181,4 +208,4 @@ class Extras(Options):
 
 
 # What a component is told.
-KINDS = (Recipe, Distortions, FineTuning, RetrainOptions)
+KINDS = (Recipe, Distortions, FineTuning, RetrainOptions, Measuring)

@@ -1,8 +1,8 @@
 """Step `retrain`: a new last layer for the pretrained network, and the model in all its forms."""
 
-import dataclasses
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from components.common.network.architecture import parse_architecture
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.network.convert import freeze, load_tensorflow, quiet_tensorflow
 from components.common.network.weights import Weights
-from components.retrain import artifact, calibrate, export, finetune
+from components.retrain import artifact, calibrate, export, final, finetune
 from components.retrain import sweep as sweeping
-from components.retrain.artifact import Trained
-from components.retrain.calibrate import Calibration
+from components.retrain.artifact import Measured, Trained
+from components.retrain.cross_validation import Round, cross_validate, rounds_for
 from components.retrain.curves import Curves
 from components.retrain.export import KerasModels
 from components.retrain.finetune import TunedLook
@@ -30,7 +30,16 @@ from components.retrain.head import Examples, Head, Look, draw_batch, score, tra
 from components.retrain.listener import Listener
 from components.retrain.live_logs import LiveLogs
 from components.retrain.material import Material, gather, misclassified
-from components.retrain.options import Distortions, Extras, FineTuning, Recipe, RetrainOptions
+from components.retrain.options import (
+    ALL,
+    Distortions,
+    Extras,
+    FineTuning,
+    Measuring,
+    Recipe,
+    RetrainOptions,
+)
+from components.retrain.pool import Pool
 
 
 @step("retrain")
@@ -44,6 +53,7 @@ def retrain(
     distortions: Distortions = Distortions(),
     fine_tuning: FineTuning = FineTuning(),
     options: RetrainOptions = RetrainOptions(),
+    measuring: Measuring = Measuring(),
     extras: Extras = Extras(),
     logs_place: str = "",
 ) -> None:
@@ -59,19 +69,23 @@ def retrain(
         fine_tuning: how the backbone is trained after the head.
         options: what else the training is told; its weights file is the one that the bottlenecks
             were computed with.
+        measuring: cross-validation, and what the final head learns from.
         extras: what else is written.
         logs_place: gs://… or s3://… where the logs appear while training goes on.
 
     Raises:
         InputError: an option that makes no sense, or artifacts that do not belong together.
     """
-    for group in (recipe, distortions, fine_tuning, options, extras):
+    for group in (recipe, distortions, fine_tuning, options, measuring, extras):
         group.check()
     quiet_tensorflow()
     if fine_tuning.require_gpu:
         finetune.check_gpu(required=True)
     cache = cache_folder(options.cache_dir)
-    material = gather(training, bottleneck_dir, distortions, recipe.seed, options.weights, cache)
+    material = gather(
+        *(training, bottleneck_dir, distortions, recipe.seed, options.weights, cache),
+        copy_test=measuring != Measuring(),
+    )
     pretrained = _pretrained(material.vectors, cache, options.weights)
     trials = sweeping.run(material, recipe) if options.sweep else []
     recipe = trials[0].recipe if trials else recipe
@@ -94,16 +108,24 @@ def retrain(
             opened.enter_context(listener)
             listener.add_trials(trials)
         last = _train(material, recipe, listeners)
-        models = export.build(material.architecture, pretrained, last.head)
+        same = replace(recipe, how_many_training_steps=last.step + 1)
+        pool = Pool.of(material)
+        rounds = _cross_validated(pool, same, measuring)
         if fine_tuning:
+            models = export.build(material.architecture, pretrained, last.head)
             place = options.checkpoint_path or str(cache / "checkpoints")
             models, material, head = _tuned(
                 material, pretrained, last.head, recipe.seed, fine_tuning, place, listeners
             )
-            last = dataclasses.replace(last, head=head)
+            last = replace(last, head=head)
             trained = _calibrated_after_tuning(material, recipe, head, fine_tuning)
+            measured = Measured(pool, rounds)
         else:
-            trained = _calibrated(material, recipe, last)
+            trained, measured = _calibrated(material, recipe, last), Measured(pool, rounds)
+            if measuring.final_fit == ALL:
+                measured = Measured(pool, rounds, trained, ALL)
+                trained = final.fit(pool, same, rounds)
+            models = export.build(material.architecture, pretrained, trained.head)
         _report_test(last.head, material.parts[TEST], recipe)
         if extras.print_misclassified_test_images:
             _print_misclassified(last.head, material)
@@ -112,6 +134,7 @@ def retrain(
             models,
             material,
             trained,
+            measured,
             final_tensor_name=extras.final_tensor_name,
             int8=extras.int8,
         )
@@ -165,22 +188,35 @@ def _train(material: Material, recipe: Recipe, listeners: Sequence[Listener]) ->
 
     classes = len(material.dataset.labels)
     head = train(material.to_learn, material.parts[VALIDATION], classes, recipe, report)
-    return dataclasses.replace(looks[0], head=head)
+    return replace(looks[0], head=head)
+
+
+def _cross_validated(pool: Pool, recipe: Recipe, measuring: Measuring) -> list[Round]:
+    """The rounds that were asked for; none where there are too many photos or too few."""
+    wanted = measuring.cross_validation_rounds
+    number = rounds_for(len(pool.photos), wanted)
+    if wanted and not number:
+        log.info("no cross-validation: of %d photos the held-out ones are enough", len(pool.photos))
+    rounds = cross_validate(pool, recipe, number)
+    if number and not rounds:
+        log.info("no cross-validation: a class has one photo only")
+    return rounds
 
 
 def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
     """Temperature and rule, from heads trained for as many steps as this one was."""
+    learned = material.learned, material.learned_vectors
     both = Examples(material.learned_vectors, material.learned_labels)
     fold = calibrate.folds(both.labels, material.learned_groups)
     if not fold.any():
         log.info("no temperature and no rule for unknown photos: a class has one photo only")
-        return Trained(last.head, recipe, material.learned, None, None)
-    same = dataclasses.replace(recipe, how_many_training_steps=last.step + 1)
+        return Trained(last.head, recipe, *learned, material.learned, None, None)
+    same = replace(recipe, how_many_training_steps=last.step + 1)
     classes = len(material.dataset.labels)
-    scored = calibrate.out_of_fold(both, fold, classes, same, material.copies)
+    scored = calibrate.out_of_fold(both, fold, classes, same, material.learned_copies)
     fitted = calibrate.calibrate(scored)
-    _log_calibration(fitted)
-    return Trained(last.head, recipe, material.learned, scored, fitted)
+    calibrate.tell(fitted)
+    return Trained(last.head, recipe, *learned, material.learned, scored, fitted)
 
 
 def _tuned(
@@ -211,7 +247,7 @@ def _tuned(
     )
     photos = [photo for photo in material.dataset.photos if photo.split in material.parts]
     features, tuned = finetune.predict(models, material.dataset, photos)
-    vectors = dataclasses.replace(
+    vectors = replace(
         material.vectors, sha256=tuple(photo.sha256 for photo in photos), vectors=features
     )
     return models, material.seen_by(vectors), tuned
@@ -222,6 +258,7 @@ def _calibrated_after_tuning(
 ) -> Trained:
     """Temperature and rule from the validation part, the only one that a tuned network can use."""
     validation = material.parts[VALIDATION]
+    learned = material.learned, material.learned_vectors
     photos = [photo for photo in material.learned if photo.split == VALIDATION]
     if len(photos) < calibrate.MIN_HELD_OUT:
         log.info(
@@ -230,23 +267,11 @@ def _calibrated_after_tuning(
             len(photos),
             calibrate.MIN_HELD_OUT,
         )
-        return Trained(head, recipe, photos, None, None, fine_tuning)
+        return Trained(head, recipe, *learned, photos, None, None, fine_tuning)
     scored = calibrate.held_out(validation, head)
     fitted = calibrate.calibrate(scored, material.parts[TRAINING])
-    _log_calibration(fitted)
-    return Trained(head, recipe, photos, scored, fitted, fine_tuning)
-
-
-def _log_calibration(fitted: Calibration) -> None:
-    log.info(
-        "Temperature %.3f: cross entropy of %d photos by heads that had not seen them %.4f, "
-        "before %.4f; %.1f%% of them would be called unknown",
-        fitted.temperature,
-        fitted.photos,
-        fitted.log_loss[1],
-        fitted.log_loss[0],
-        fitted.rejected * 100,
-    )
+    calibrate.tell(fitted)
+    return Trained(head, recipe, *learned, photos, scored, fitted, fine_tuning)
 
 
 def _report_test(head: Head, test: Examples, recipe: Recipe) -> None:

@@ -46,7 +46,7 @@ def run(material: Material, recipe: Recipe) -> list[Trial]:
         log.info("no sweep: a class has one photo only")
         return []
     examples = Examples(material.learned_vectors, labels)
-    classes = len(material.dataset.labels)
+    classes, copies = len(material.dataset.labels), material.learned_copies
     trials = []
     for factor in RATES:
         for penalty in PENALTIES:
@@ -55,7 +55,7 @@ def run(material: Material, recipe: Recipe) -> list[Trial]:
             )
             # A rate that is too high overflows; its cross entropy then says so.
             with np.errstate(over="ignore", invalid="ignore"):
-                scored = calibrate.out_of_fold(examples, fold, classes, tried, material.copies)
+                scored = calibrate.out_of_fold(examples, fold, classes, tried, copies)
                 loss = cross_entropy(scored.logits, labels)
             right = float((scored.logits.argmax(axis=1) == labels).mean())
             trials.append(Trial(tried, right, loss if np.isfinite(loss) else float("inf")))

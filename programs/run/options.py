@@ -30,7 +30,13 @@ from components.download.options import DownloadOptions
 from components.download.sources import sample
 from components.publish import places
 from components.publish.options import NAME, SAMPLE_NAME, PublishOptions
-from components.retrain.options import PIPELINE, Distortions, FineTuning, RetrainOptions
+from components.retrain.options import (
+    PIPELINE,
+    PIPELINE_MEASURING,
+    Distortions,
+    FineTuning,
+    RetrainOptions,
+)
 
 SPECIES_FILE = Path(__file__).parents[2] / "species.yaml"
 RUNNERS = ("subprocess", "docker")
@@ -46,6 +52,7 @@ KINDS: tuple[options.Kind, ...] = (
     Distortions,
     FineTuning,
     RetrainOptions,
+    PIPELINE_MEASURING,
     PublishOptions(name=SAMPLE_NAME),  # as the source
 )
 

@@ -15,8 +15,8 @@ from components.common.base.wording import counted
 from components.common.dataset import ledger
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
 from components.common.dataset.dataset import (
+    BESIDE,
     DESCRIPTION,
-    FOR_PEOPLE,
     MANIFEST,
     Dataset,
     listed_files,
@@ -125,8 +125,9 @@ def _dataset(path: Path, progress: Progress) -> str:
     is_sealed = (path / DESCRIPTION).exists()
     if is_sealed:
         files = listed_files(path)
-        for name in FOR_PEOPLE:
-            # REASONS.csv is there for rejects only, and not for those of an earlier program.
+        for name in BESIDE:
+            # REASONS.csv is there for rejects only, and not for those of an earlier program;
+            # left_out.parquet only where there is something in it.
             if name == ATTRIBUTION or name in files or (path / name).exists():
                 sealed.check_file(path, name, files, DESCRIPTION)
     for _ in dataset.stream():

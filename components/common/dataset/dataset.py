@@ -1,7 +1,8 @@
 """The dataset artifact: photographs in tar shards, described by one manifest.
 
 A dataset is a directory with `manifest.parquet`, `ATTRIBUTION.md` and `images-00000.tar`,
-`images-00001.tar`, …; one of rejects has `REASONS.csv` too.
+`images-00001.tar`, …; one of rejects has `REASONS.csv` too, and one that models are trained on may
+have `left_out.parquet`.
 Untarring every shard gives a folder per class. The manifest holds the byte offset of each photo,
 so one can be read at random without unpacking anything. docs/artifacts.md describes the format.
 """
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, hash_file
 from components.common.base.wording import counted
-from components.common.dataset import attribution, reasons, shards
+from components.common.dataset import attribution, left_out, reasons, shards
 from components.common.dataset.photo import Photo, check_label
 from components.common.dataset.shards import ShardWriter
 from components.common.untrusted import sealed, tables
@@ -29,8 +30,8 @@ from components.common.untrusted import sealed, tables
 KIND = sealed.Kind("the dataset", "wild-mushrooms-dataset", (2, 3), sealed_since=3)
 DESCRIPTION_KIND = dataclasses.replace(KIND, versions=(3,), sealed_since=0)
 MANIFEST = "manifest.parquet"
-DESCRIPTION = "dataset.json"  # sealed, with the hashes of the manifest and of `FOR_PEOPLE`
-FOR_PEOPLE = (attribution.FILE_NAME, reasons.FILE_NAME)
+DESCRIPTION = "dataset.json"  # sealed, with the hashes of the manifest and of `BESIDE`
+BESIDE = (attribution.FILE_NAME, reasons.FILE_NAME, left_out.FILE_NAME)
 # A manifest row takes well under 1 KB; this bounds what a stranger's manifest can make us read.
 MANIFEST_MAX_BYTES = 2 * 1024**3
 PHOTO_MAX_BYTES = 256 * 1024 * 1024
@@ -72,6 +73,7 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
         self.path = Path(path)
         self._rejects = rejects
         self._measured: dict[str, str] = {}
+        self._left_out: list[Photo] = []
         self._shard_bytes = shard_bytes
         self._photos: list[Photo] = []
         self._names: set[str] = set()
@@ -99,6 +101,8 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
                 # With the mark by which spreadsheets know UTF-8.
                 rows = reasons.render(self._photos, self._measured)
                 (folder / reasons.FILE_NAME).write_text(rows, "utf-8-sig")
+            if self._left_out:
+                left_out.write(self._left_out, folder / left_out.FILE_NAME)
             write_manifest(self._photos, folder / MANIFEST)
 
     def add(
@@ -135,6 +139,10 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
         if measured:
             self._measured[name] = measured[: reasons.MAX_TEXT]
         return stored
+
+    def leave_out(self, photo: Photo) -> None:
+        """Note a photo that is not of the dataset, but that recipes are measured on."""
+        self._left_out.append(photo)
 
     def revise(self, change: Callable[[Photo], Photo]) -> list[Photo]:
         """Change the rows written so far, such as their parts; returns them.
@@ -174,7 +182,7 @@ def write_manifest(photos: Sequence[Photo], path: Path) -> None:
     }
     table = pa.table(columns, schema=SCHEMA)
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
-    names = [name for name in (MANIFEST, *FOR_PEOPLE) if (path.parent / name).is_file()]
+    names = [name for name in (MANIFEST, *BESIDE) if (path.parent / name).is_file()]
     files = {name: hash_file(path.parent / name) for name in names}
     content = {**DESCRIPTION_KIND.head, sealed.FILES: files}
     sealed.dump(path.with_name(DESCRIPTION), content, what="the dataset")
@@ -206,6 +214,20 @@ class Dataset:
     def labels(self) -> list[str]:
         """The class names, sorted."""
         return sorted({photo.label for photo in self.photos})
+
+    def left_out(self) -> list[Photo]:
+        """Photos that nothing is to be learned from, and that recipes are measured on all the same.
+
+        Raises:
+            InputError: left_out.parquet is damaged, or of another dataset.
+        """
+        if left_out.FILE_NAME not in self._beside():
+            return []
+        path = sealed.check_file(self.path, left_out.FILE_NAME, self._beside(), DESCRIPTION)
+        return left_out.read(path)
+
+    def _beside(self) -> dict[str, str]:
+        return listed_files(self.path) if (self.path / DESCRIPTION).is_file() else {}
 
     def read(self, photo: Photo) -> bytes:
         """The bytes of one photo, by its offset.

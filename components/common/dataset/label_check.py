@@ -104,6 +104,7 @@ def clearest(judged: Labels, rows: Sequence[int], photos: int) -> tuple[list[int
         how many clearly look like another class, if those are more, else 0.
     """
     clear = judged.clear
-    doubted = sorted((row for row in rows if clear[row]), key=lambda row: (judged.margins[row], row))
+    doubted = [row for row in rows if clear[row]]
+    doubted.sort(key=lambda row: (judged.margins[row], row))
     most = math.floor(MAX_PRUNED_SHARE * photos)
     return doubted[:most], len(doubted) if len(doubted) > most else 0

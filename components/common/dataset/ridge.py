@@ -77,7 +77,8 @@ def fit(
     wanted = (targets - mean) * root
     size = vectors.shape[1]
     if len(vectors) <= size:
-        return _fit_few(design(slice(None)), targets, wanted, root, groups, strength, (centre, mean))
+        rows = design(slice(None))
+        return _fit_few(rows, targets, wanted, root, groups, strength, (centre, mean))
     gram, moments = np.zeros((size, size)), np.zeros((size, targets.shape[1]))
     for block in blocks:
         rows = design(block)

@@ -30,7 +30,10 @@ _TEXTS = (
     *("architecture", "weights_sha256", "head_sha256", "manifest_sha256", "distances_sha256"),
     *("version", "decoder", "preprocessing"),
 )
-_FACTS = ("recipe", "photos", "calibration", "int8", "fine_tuning")
+_FACTS = (
+    *("recipe", "photos", "calibration", "int8", "fine_tuning"),
+    *("learned", "measured", "cross_validation"),
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,12 @@ class ModelDescription:
         calibration: on how many photos temperature and rule were fitted, and how they do there.
         int8: how the int8 form does beside the float32 form; None where it was not made.
         fine_tuning: its options; None where the backbone is as it was pretrained.
+        learned: number of photos by class that the head learned from; empty in models of earlier
+            programs, which learned from the training part.
+        measured: of the head that was tested, where the model's own has learned from the test
+            photos as well: its hashes, temperature and rule for unknown photos; else None.
+        cross_validation: of the recipe: rounds, folds, photos and accuracy; None where it was not
+            made.
         recipe: the options that the head was trained with.
         photos: number of photos by part and class.
         rendered: True where it was trained on rendered pictures instead of photographs.
@@ -75,6 +84,9 @@ class ModelDescription:
     calibration: Mapping[str, Any] | None = None
     int8: Mapping[str, Any] | None = None
     fine_tuning: Mapping[str, Any] | None = None
+    learned: Mapping[str, int] = field(default_factory=dict)
+    measured: Mapping[str, Any] | None = None
+    cross_validation: Mapping[str, Any] | None = None
     rendered: bool = False
     files: Mapping[str, str] = field(default_factory=dict)
     format: str = KIND.format
@@ -98,6 +110,27 @@ class ModelDescription:
         content = dataclasses.asdict(self)
         content["files"] = {name: self.files.get(name) for name in (LITERT, INT8, HEAD, DISTANCES)}
         return sealed.digest(content)
+
+    def of_measured_head(self) -> "ModelDescription":
+        """The same with temperature, rule and hashes of the head that was tested.
+
+        Raises:
+            InputError: there is no such head, or what is said of it makes no sense.
+        """
+        said = self.measured or {}
+        try:
+            unknown = UnknownRule.parse(said["unknown"]) if said.get("unknown") else None
+            described = dataclasses.replace(
+                self,
+                head_sha256=said["head_sha256"],
+                distances_sha256=said["distances_sha256"],
+                temperature=said["temperature"],
+                unknown=unknown,
+            )
+            _check(described)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{DESCRIPTION} describes no measured head: {error}") from error
+        return described
 
     def check_file(self, directory: Path, name: str) -> Path:
         """The path of a file of the model, which is the one that was written with it.
@@ -191,11 +224,13 @@ def _check(description: ModelDescription) -> None:
         raise ValueError(f"its field rendered is {description.rendered!r:.80}: expected a truth")
     for name in _FACTS:
         value = getattr(description, name)
-        needed = name in ("recipe", "photos")
+        needed = name in ("recipe", "photos", "learned")
         if not isinstance(value, Mapping) and (needed or value is not None):
             raise ValueError(f"its {name} is {value!r:.80}: expected an object")
     if not all(isinstance(value, str) for value in description.files.values()):
         raise ValueError("its field files holds no hashes")
+    if not _are_counts(description.learned.values()):
+        raise ValueError("its field learned holds no counts by class")
     for part, counts in description.photos.items():
         if not isinstance(counts, Mapping) or not _are_counts(counts.values()):
             raise ValueError(f"its photos of the part {part!r:.80} are no counts by class")

@@ -20,6 +20,8 @@ from components.common.model.layout import (
     HEAD,
     INT8,
     LITERT,
+    MEASURED_DISTANCES,
+    MEASURED_HEAD,
     SCORES,
 )
 from components.common.model.unknown import FILE_MAX_BYTES, ClassDistances, read_arrays
@@ -76,6 +78,7 @@ class Model:
         directory: the model artifact.
         threads: that the network may use.
         int8: run the int8 form, three times as fast, whose answers differ a little.
+        measured: answer with the head that was tested, where the model has another one now.
 
     Raises:
         InputError: it is no model directory, a file of it is missing, damaged or of another model,
@@ -83,7 +86,12 @@ class Model:
     """
 
     def __init__(
-        self, directory: Path | str, *, threads: int = backbone.THREADS, int8: bool = False
+        self,
+        directory: Path | str,
+        *,
+        threads: int = backbone.THREADS,
+        int8: bool = False,
+        measured: bool = False,
     ) -> None:
         self.directory = Path(directory)
         self.description = read_description(self.directory)
@@ -96,7 +104,13 @@ class Model:
         self._threads = threads
         network = self.description.check_file(self.directory, INT8 if int8 else LITERT)
         self._run = backbone.make_interpreter(network, threads)
-        self._weights, self._biases = read_head(self.directory, self.description)
+        if measured:
+            self.description = self.description.of_measured_head()
+        self._measured = measured
+        head, self._distances_file = (
+            (MEASURED_HEAD, MEASURED_DISTANCES) if measured else (HEAD, DISTANCES)
+        )
+        self._weights, self._biases = read_head(self.directory, self.description, head)
         self._distances: ClassDistances | None = None
 
     @property
@@ -131,19 +145,22 @@ class Model:
         """Calibrated probabilities of a batch, and whether each photo is none of the classes."""
         logits = scores.bottlenecks @ self._weights + self._biases
         calibrated = softmax(logits / np.float32(self.description.temperature or 1))
+        uncalibrated = softmax(logits) if self._measured else scores.probabilities
         rule = self.description.unknown
         familiarity: NDArray[np.float64] | None = None
         unknown = np.zeros(len(logits), bool)
         if rule is not None:
             if self._distances is None:
-                self._distances = read_distances(self.directory, self.description)
+                self._distances = read_distances(
+                    self.directory, self.description, self._distances_file
+                )
             distances = self._distances(scores.bottlenecks)
             familiarity = rule.familiarity(rule.score(distances, logits.max(axis=1)))
             unknown = rule.rejects(familiarity)
         return [
             Prediction(
                 calibrated[row],
-                scores.probabilities[row],
+                uncalibrated[row],
                 None if familiarity is None else float(familiarity[row]),
                 bool(unknown[row]),
                 scores.bottlenecks[row],
@@ -201,14 +218,14 @@ def head_sha256(weights: NDArray[np.generic], biases: NDArray[np.generic]) -> st
 
 
 def read_head(
-    directory: Path, description: ModelDescription
+    directory: Path, description: ModelDescription, name: str = HEAD
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights, float32 (D, classes), and biases, float32 (classes,), of the head.
 
     Raises:
         InputError: the file is missing, damaged, or of another model.
     """
-    path = description.check_file(directory, HEAD)
+    path = description.check_file(directory, name)
     arrays = read_arrays(_read(path), str(path), ("weights", "biases"))
     weights, biases = arrays["weights"], arrays["biases"]
     if head_sha256(weights, biases) != description.head_sha256:
@@ -218,13 +235,15 @@ def read_head(
     return weights.astype(np.float32), biases.astype(np.float32)
 
 
-def read_distances(directory: Path, description: ModelDescription) -> ClassDistances:
+def read_distances(
+    directory: Path, description: ModelDescription, name: str = DISTANCES
+) -> ClassDistances:
     """What the rule for unknown photos asks.
 
     Raises:
         InputError: the file is missing, damaged, or of another model.
     """
-    path = description.check_file(directory, DISTANCES)
+    path = description.check_file(directory, name)
     data = _read(path)
     if hashlib.sha256(data).hexdigest() != description.distances_sha256:
         raise InputError(f"{path} is damaged or of another model: {DESCRIPTION} names another")

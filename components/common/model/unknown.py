@@ -108,13 +108,13 @@ class ClassDistances:
 def _principal_axes(
     rows: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Eigenvalues and unit eigenvectors of the rows' second moments, by the smaller of two matrices.
+    """Eigenvalues and unit eigenvectors of the rows' second moments.
 
     Args:
         rows: float32 (N, D).
 
     Returns:
-        float64 (K,), 0 or more, and float64 (K, D), where K is the lesser of N and D. A vector whose
+        float64 (K,), 0 or more, and float64 (K, D), K the lesser of N and D. A vector whose
         eigenvalue is nearly 0 has no meaning.
     """
     if len(rows) <= rows.shape[1]:

@@ -1,0 +1,141 @@
+"""How good are models of this recipe? Cross-validation over everything but the demo photos.
+
+Each photo is answered by a model that saw neither it nor another photo of its group: pruning, head,
+temperature and rule for "none of these" are those of the other folds, and within them the latter
+two come from heads that left out one more fold. So nothing that is fitted has met what it is
+measured on (Varma and Simon 2006, doi 10.1186/1471-2105-7-91, on what happens otherwise).
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common.base.step import Progress
+from components.common.model.model import softmax
+from components.retrain import calibrate
+from components.retrain.calibrate import Calibration, OutOfFold
+from components.retrain.head import Examples, Head
+from components.retrain.options import Recipe
+from components.retrain.pool import Mask, Pool
+
+# Further rounds only change who is asked with whom. Beyond so many answers that says little, and of
+# so many photos the held-out ones alone are enough.
+ENOUGH_ANSWERS, MOST_PHOTOS = 1000, 3000
+LEAST_NESTED = 3  # folds: with two, none is left to fit temperature and rule with
+
+
+@dataclass(frozen=True)
+class Round:
+    """Every photo of a pool answered once.
+
+    Attributes:
+        scored: by the heads of the folds.
+        learned: for each fold the photos that its head learned from, bool (N,).
+        probabilities: float32 (N, classes), calibrated by the temperature of each photo's fold.
+        unknown: bool (N,), called none of the classes; False where no rule could be fitted.
+    """
+
+    scored: OutOfFold
+    learned: tuple[Mask, ...]
+    probabilities: NDArray[np.float32]
+    unknown: Mask
+
+
+def rounds_for(photos: int, wanted: int) -> int:
+    """How many rounds are made of so many photos, at most `wanted`."""
+    if not wanted or photos > MOST_PHOTOS:
+        return 0
+    return min(wanted, math.ceil(ENOUGH_ANSWERS / photos))
+
+
+def cross_validate(pool: Pool, recipe: Recipe, rounds: int) -> list[Round]:
+    """Answer every photo of the pool so many times, each time with other folds.
+
+    Args:
+        pool: the photos.
+        recipe: of the heads; early stopping is left out.
+        rounds: how many.
+
+    Returns:
+        The rounds; none where a class has a single group, and so cannot be divided.
+    """
+    labels = pool.examples.labels
+    divided = [calibrate.folds(labels, pool.groups, seed=number) for number in range(rounds)]
+    divided = [fold for fold in divided if fold.any()]
+    heads = sum(_heads(fold) for fold in divided)
+    progress = Progress("cross-validation", heads, verb="trained", unit="head")
+    done = [_round(pool, recipe, fold, progress) for fold in divided]
+    progress.finish()
+    return done
+
+
+def _heads(fold: NDArray[np.int64]) -> int:
+    folds = int(fold.max()) + 1
+    return folds + math.comb(folds, 2) * (folds >= LEAST_NESTED)
+
+
+def _round(pool: Pool, recipe: Recipe, fold: NDArray[np.int64], progress: Progress) -> Round:
+    folds = range(int(fold.max()) + 1)
+    learned: dict[tuple[int, ...], Mask] = {}
+    heads: dict[tuple[int, ...], Head] = {}
+    sizes = (1, 2) if len(folds) >= LEAST_NESTED else (1,)
+    for out in itertools.chain(*(itertools.combinations(folds, size) for size in sizes)):
+        learned[out] = pool.pruned(~np.isin(fold, out))
+        heads[out] = pool.train(learned[out], recipe)
+        progress.advance()
+    examples = pool.examples
+    logits = np.empty((len(examples), pool.classes), np.float32)
+    probabilities, unknown = np.empty_like(logits), np.zeros(len(examples), bool)
+    for number in folds:
+        rows = fold == number
+        logits[rows] = heads[number,].logits(examples.vectors[rows])
+        fitted = None
+        if len(folds) >= LEAST_NESTED:
+            fitted = _fitted(examples, fold, number, learned[number,], heads)
+        temperature = np.float32(fitted.temperature if fitted else 1)
+        probabilities[rows] = softmax(logits[rows] / temperature)
+        if fitted:
+            unknown[rows] = fitted.rejects(examples.vectors[rows], logits[rows])
+    return Round(
+        OutOfFold(examples, fold, tuple(heads[number,] for number in folds), logits),
+        tuple(learned[number,] for number in folds),
+        probabilities,
+        unknown,
+    )
+
+
+def _fitted(
+    examples: Examples,
+    fold: NDArray[np.int64],
+    out: int,
+    learned: Mask,
+    heads: dict[tuple[int, ...], Head],
+) -> Calibration | None:
+    """Temperature and rule for one fold, by heads that saw neither it nor the photo they score.
+
+    None where a class would have no photo left but in one of the other folds.
+
+    Args:
+        examples: of the pool.
+        fold: of each photo.
+        out: the fold that is left out.
+        learned: the photos that the head of the other folds learned from.
+        heads: by the folds that they left out.
+    """
+    others = [number for number in range(int(fold.max()) + 1) if number != out]
+    inner = tuple(heads[tuple(sorted((out, number)))] for number in others)
+    rows = np.flatnonzero(learned)
+    place = np.searchsorted(others, fold[rows]).astype(np.int64)
+    labels = examples.labels[rows]
+    classes = len(inner[0].biases)
+    if any(len(set(labels[place != number])) < classes for number in range(len(inner))):
+        return None
+    logits = np.empty((len(rows), classes), np.float32)
+    for number, head in enumerate(inner):
+        mine = place == number
+        logits[mine] = head.logits(examples.vectors[rows[mine]])
+    chosen = Examples(examples.vectors[rows], labels)
+    return calibrate.calibrate(OutOfFold(chosen, place, inner, logits))

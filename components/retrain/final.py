@@ -1,0 +1,66 @@
+"""The final head: of all photos but the demo ones, once the recipe has been measured."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common.base.step import log
+from components.retrain import calibrate
+from components.retrain.artifact import Trained
+from components.retrain.calibrate import OutOfFold
+from components.retrain.cross_validation import Round
+from components.retrain.head import Examples
+from components.retrain.options import Recipe
+from components.retrain.pool import Mask, Pool
+
+
+def fit(pool: Pool, recipe: Recipe, rounds: Sequence[Round]) -> Trained:
+    """Train on the pool, pruned as curation prunes, with temperature and rule.
+
+    Temperature and rule come from the heads of the first round, which saw neither the photo that
+    they score nor its group; without rounds from heads that are trained for that alone.
+
+    Args:
+        pool: the photos; those that curation left out stay out.
+        recipe: of the head; early stopping is left out.
+        rounds: of cross-validation.
+    """
+    chosen = pool.pruned(pool.in_dataset)
+    left_out = int(pool.in_dataset.sum() - chosen.sum())
+    head = pool.train(chosen, recipe)
+    photos = [pool.photos[row] for row in np.flatnonzero(chosen).tolist()]
+    log.info(
+        "Final head: trained on %d photos, the training, validation and test parts without %d that "
+        "look like another class",
+        len(photos),
+        left_out,
+    )
+    vectors = pool.examples.vectors[chosen]
+    scored = _scored(pool, chosen, recipe, rounds)
+    if scored is None:
+        log.info("no temperature and no rule for unknown photos: a class has one photo only")
+        return Trained(head, recipe, photos, vectors, photos, None, None)
+    fitted = calibrate.calibrate(scored)
+    calibrate.tell(fitted)
+    return Trained(head, recipe, photos, vectors, photos, scored, fitted)
+
+
+def _scored(pool: Pool, chosen: Mask, recipe: Recipe, rounds: Sequence[Round]) -> OutOfFold | None:
+    """Scores of the chosen photos by heads that had not seen them; None where none can be had."""
+    if rounds:
+        scored = rounds[0].scored
+        return OutOfFold(
+            _of(scored.examples, chosen), scored.fold[chosen], scored.heads, scored.logits[chosen]
+        )
+    examples = _of(pool.examples, chosen)
+    groups = [group for group, taken in zip(pool.groups, chosen, strict=True) if taken]
+    fold = calibrate.folds(examples.labels, groups)
+    if not fold.any():
+        return None
+    copies = [copy[chosen] for copy in pool.copies]
+    return calibrate.out_of_fold(examples, fold, pool.classes, recipe, copies)
+
+
+def _of(examples: Examples, chosen: NDArray[np.bool_]) -> Examples:
+    return Examples(examples.vectors[chosen], examples.labels[chosen])
