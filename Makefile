@@ -270,7 +270,7 @@ bench-needs: setup  ## memory and disk that each step needs, for 20, 200 and 700
 .PHONY: bench-accuracy
 bench-accuracy: setup  ## accuracy beside Keras and scikit-learn on your photos
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-accuracy IMAGES=folder" >&2; exit 2; }
-	@$(PY) -m benchmarks.accuracy "$$IMAGES"
+	@$(PY) -m benchmarks.accuracy "$$IMAGES" $(ARGS)
 
 .PHONY: bench-unknown
 bench-unknown: setup  ## photos of something else told from the classes, beside the usual scores

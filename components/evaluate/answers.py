@@ -194,11 +194,17 @@ def outcomes(answers: Sequence[EvaluatedPhoto], classes: Sequence[str], *, rule:
     """
     places = {label: place for place, label in enumerate(classes)}
     shape = (len(answers), len(classes))
+    first: dict[str, int] = {}  # photo of each group; one without a group is its own
+    groups = [
+        first.setdefault(answer.photo.group, row) if answer.photo.group else row
+        for row, answer in enumerate(answers)
+    ]
     return Outcomes(
         np.array([places[answer.photo.label] for answer in answers], np.int64),
         _shares([answer.probabilities for answer in answers], shape),
         _shares([answer.uncalibrated for answer in answers], shape),
         np.array([answer.unknown for answer in answers], bool) if rule else None,
+        np.array(groups, np.int64),
     )
 
 

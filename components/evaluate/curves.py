@@ -125,5 +125,5 @@ def believed(outcomes: Outcomes) -> tuple[Believed, ...]:
     for threshold in THRESHOLDS:
         sure = outcomes.confidence >= threshold
         count = int(sure.sum())
-        rows.append(Believed(threshold, count, Share.of(int(outcomes.right[sure].sum()), count)))
+        rows.append(Believed(threshold, count, outcomes.share(outcomes.right, sure)))
     return tuple(rows)

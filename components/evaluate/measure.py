@@ -25,12 +25,15 @@ class Outcomes:
         probabilities: float64, shape (N, classes), calibrated.
         uncalibrated: float64, shape (N, classes), as the network gives them.
         unknown: bool, shape (N,), called none of the classes; None where the model has no rule.
+        groups: int64, shape (N,), the same number for photos that are alike, as those of one
+            observation; None where each stands alone.
     """
 
     true: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     uncalibrated: NDArray[np.float64]
     unknown: NDArray[np.bool_] | None = None
+    groups: NDArray[np.int64] | None = None
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -49,6 +52,15 @@ class Outcomes:
         """The calibrated probability of the likeliest class, float64 (N,)."""
         highest: NDArray[np.float64] = self.probabilities.max(axis=1)
         return highest
+
+    def share(self, hits: NDArray[np.bool_], among: NDArray[np.bool_] | None = None) -> Share:
+        """The share of photos, with an interval that knows which of them are alike.
+
+        Args:
+            hits: bool, shape (N,), whether a photo has what is asked.
+            among: bool, shape (N,), the photos that are counted; all by default.
+        """
+        return share_of(hits, self.groups, among)
 
 
 @dataclass(frozen=True)
@@ -167,6 +179,21 @@ class PartFigures:
         return mean(figures.average_precision for figures in self.classes)
 
 
+def share_of(
+    hits: NDArray[np.bool_],
+    groups: NDArray[np.int64] | None,
+    among: NDArray[np.bool_] | None = None,
+) -> Share:
+    """As `Outcomes.share`, of photos of the given groups."""
+    if among is not None:
+        hits, groups = hits[among], None if groups is None else groups[among]
+    if groups is None:
+        return Share.of(int(hits.sum()), len(hits))
+    _, places, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    counts = np.bincount(places, weights=hits, minlength=len(sizes)).astype(np.int64)
+    return Share.of_groups(zip(counts.tolist(), sizes.tolist(), strict=True))
+
+
 def mean(values: Iterable[float | None]) -> float | None:
     """Mean of those that are not None; None where all are."""
     known = [value for value in values if value is not None]
@@ -183,16 +210,16 @@ def measure_part(name: str, classes: Sequence[str], outcomes: Outcomes) -> PartF
     known = None if outcomes.unknown is None else ~outcomes.unknown
     return PartFigures(
         name=name,
-        accuracy=Share.of(int(right.sum()), total),
-        top_k=Share.of(int(among.sum()), total),
+        accuracy=outcomes.share(right),
+        top_k=outcomes.share(among),
         classes=tuple(
             _measure_class(label, index, confusion, outcomes) for index, label in enumerate(classes)
         ),
         confusion=confusion,
         calibrated=quality(outcomes.true, outcomes.probabilities) if total else None,
         uncalibrated=quality(outcomes.true, outcomes.uncalibrated) if total else None,
-        unknown=None if known is None else Share.of(int((~known).sum()), total),
-        answered=None if known is None else Share.of(int(right[known].sum()), int(known.sum())),
+        unknown=None if known is None else outcomes.share(~known),
+        answered=None if known is None else outcomes.share(right, known),
     )
 
 
@@ -213,7 +240,7 @@ def _measure_class(
         photos=photos,
         answered=answered,
         precision=hits / answered if answered else 0.0,
-        recall=Share.of(hits, photos),
+        recall=outcomes.share(outcomes.right, outcomes.true == index),
         f1=2 * hits / (photos + answered) if photos + answered else 0.0,
         auroc=auroc,
         average_precision=precision_area,
@@ -259,12 +286,17 @@ def mean_interval(values: NDArray[np.float64]) -> tuple[float, float, float] | N
     return middle, middle - half, middle + half
 
 
-def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[Bin, ...]:
+def reliability(
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    groups: NDArray[np.int64] | None = None,
+) -> tuple[Bin, ...]:
     """The bins of the reliability diagram that hold photos, in ascending order.
 
     Args:
         confidence: float64, shape (N,), stated probability of each answer.
         right: bool, shape (N,), whether it is right.
+        groups: as of `Outcomes`.
     """
     places = np.clip((confidence * BINS).astype(np.int64), 0, BINS - 1)
     return tuple(
@@ -272,7 +304,7 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tu
             low=place / BINS,
             high=(place + 1) / BINS,
             confidence=float(confidence[places == place].mean()),
-            right=Share.of(int(right[places == place].sum()), int((places == place).sum())),
+            right=share_of(right, groups, places == place),
         )
         for place in np.unique(places).tolist()
     )

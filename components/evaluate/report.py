@@ -70,7 +70,7 @@ def render(evaluation: Evaluation) -> str:
         shades=SHADES,
         change=mean_interval(changes),
         reliability=report_charts.reliability_diagrams(evaluation),
-        bins=reliability(outcomes.confidence, outcomes.right),
+        bins=reliability(outcomes.confidence, outcomes.right, outcomes.groups),
         coverage=coverage,
         coverage_chart=coverage and report_charts.risk_by_coverage(coverage),
         believed=believed(outcomes),
@@ -123,9 +123,9 @@ def _turned_away(outcomes: Outcomes) -> dict[str, Share]:
     if fired is None:
         return {}
     return {
-        "All": Share.of(int(fired.sum()), len(fired)),
-        "Rightly recognised": Share.of(int((fired & right).sum()), int(right.sum())),
-        "Misclassified": Share.of(int((fired & ~right).sum()), int((~right).sum())),
+        "All": outcomes.share(fired),
+        "Rightly recognised": outcomes.share(fired, right),
+        "Misclassified": outcomes.share(fired, ~right),
     }
 
 

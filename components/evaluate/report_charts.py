@@ -61,7 +61,8 @@ def reliability_diagrams(evaluation: Evaluation) -> list[Diagram]:
 def _reliability(
     title: str, quality: Quality, outcomes: Outcomes, scores: NDArray[np.float64]
 ) -> Diagram:
-    bins = reliability(scores.max(axis=1), scores.argmax(axis=1) == outcomes.true)
+    right = scores.argmax(axis=1) == outcomes.true
+    bins = reliability(scores.max(axis=1), right, outcomes.groups)
     most = max(group.right.total for group in bins)
     spoken = "; ".join(
         f"stated {percent(group.confidence)}, "

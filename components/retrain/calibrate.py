@@ -56,7 +56,7 @@ class Calibration:
     """What was fitted, and how it does on the photos that it was fitted on.
 
     Attributes:
-        temperature: divides the logits (Guo et al. 2017, arXiv:1706.04599); 1 or more.
+        temperature: divides the logits (Guo et al. 2017, arXiv:1706.04599).
         unknown: when to answer "none of these".
         distances: what the rule asks: how far a photo is from the classes.
         photos: how many photos it was fitted on.
@@ -156,7 +156,7 @@ def calibrate(scored: OutOfFold, references: Examples | None = None) -> Calibrat
             is then measured by distances that were fitted to the other folds.
     """
     examples, labels = scored.examples, scored.examples.labels
-    temperature = careful_temperature(scored.logits, labels)
+    temperature = careful_temperature(scored.logits, labels, scored.fold)
     known = references or examples
     distances = ClassDistances.fit(known.vectors, known.labels)
     if references is None:
@@ -179,19 +179,35 @@ def calibrate(scored: OutOfFold, references: Examples | None = None) -> Calibrat
     )
 
 
-def careful_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The temperature of least log loss where it is above 1 and clearly better, else 1.
+def careful_temperature(
+    logits: NDArray[np.float32], labels: NDArray[np.int64], fold: NDArray[np.int64]
+) -> float:
+    """The temperature of least log loss where it is clearly better, else 1.
 
     On a hundred photos the best temperature of a head that is calibrated already, as one trained
-    with a penalty is, is mostly noise; and one below 1 would make the model surer of itself than
-    the network is. `benchmarks/temperature.py` measures what it does on photos not fitted on.
+    with a penalty is, is mostly noise. One below 1 makes the model surer of itself than the network
+    is, so it must prove better on photos that it was not fitted on: each fold is scored with the
+    temperature of the other folds. `benchmarks/temperature.py` measures what comes of it.
+
+    Args:
+        logits: float32, shape (N, classes), of photos that the head had not seen.
+        labels: int64, shape (N,).
+        fold: int64, shape (N,), as `folds` gives them; where there is one alone, nothing can be
+            proved, and the temperature is 1 or more.
     """
     temperature = fit_temperature(logits, labels)
+    tried = np.full(len(labels), temperature, np.float32)
+    if temperature < 1:
+        if not fold.any():
+            return 1.0
+        for number in np.unique(fold).tolist():
+            rest = fold != number
+            tried[~rest] = fit_temperature(logits[rest], labels[rest])
     rows = np.arange(len(labels))
-    before, after = (softmax(scores)[rows, labels] for scores in (logits, logits / temperature))
+    before, after = (softmax(scores)[rows, labels] for scores in (logits, logits / tried[:, None]))
     gain = np.log(np.maximum(after, LEAST)) - np.log(np.maximum(before, LEAST))
     clear = float(gain.mean()) > SIGNIFICANT * float(gain.std()) / math.sqrt(len(gain))
-    return temperature if clear and temperature > 1 else 1.0
+    return temperature if clear else 1.0
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

@@ -22,6 +22,7 @@ def retrain(
     optimizer: str,
     learning_rate_schedule: str,
     l2: float,
+    scale_bottlenecks: bool,
     label_smoothing: float,
     class_weights: str,
     early_stopping_patience: int,

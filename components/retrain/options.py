@@ -44,6 +44,12 @@ class Recipe(Options):
         "mean cross entropy",
         minimum=0,
     )
+    scale_bottlenecks: bool = option(
+        False,
+        "train on bottlenecks divided by one number, so that the mean of their squared lengths is "
+        "1000, about MobileNet's: learning_rate and l2 then mean the same for every network; the "
+        "number is divided out of the weights again",
+    )
     label_smoothing: float = option(
         0.0, "share of each label that is spread over all classes", minimum=0, below=1
     )
@@ -68,8 +74,9 @@ class Recipe(Options):
 
 
 # What the pipeline trains with: chosen on photos of flowers (benchmarks/accuracy.py). The penalty
-# makes the optimum finite, and Adam with a falling rate is there in 1,000 steps. Every look is at
-# all validation photos: at 100 drawn from 14 the curve jumps by 5 points of its own making.
+# makes the optimum finite, and Adam with a falling rate is there in 1,000 steps; of penalties from
+# 0 to 0.05 this one has the least log loss out of fold. Every look is at all validation photos: at
+# 100 drawn from 14 the curve jumps by 5 points of its own making.
 PIPELINE = replace(
     Recipe(),
     how_many_training_steps=1000,
@@ -77,7 +84,8 @@ PIPELINE = replace(
     learning_rate=0.001,
     optimizer="adam",
     learning_rate_schedule="cosine",
-    l2=0.03,
+    l2=0.02,
+    scale_bottlenecks=True,
 )
 
 

@@ -103,22 +103,50 @@ def found_largest(examples: Examples) -> float:
     return float(np.median(out_of_fold(examples, fold, 3, RECIPE).logits.max(axis=1)))
 
 
-@pytest.mark.parametrize(("scale", "found"), [(3.0, 3.0), (1.0, 1.0), (0.3, 1.0)])
-def test_temperature_never_makes_a_model_surer_of_itself(scale: float, found: float) -> None:
-    generator = np.random.default_rng(2)
-    logits = generator.normal(0, 2, (5000, 4)).astype(np.float32)
-    labels = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)  # calibrated
-    temperature = careful_temperature(logits * np.float32(scale), labels)
-    assert temperature >= 1
-    assert temperature == pytest.approx(found, rel=0.06)
+def drawn(photos: int, scale: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits that are `scale` times the calibrated ones, labels, and five folds."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(0, 2, (photos, 4)).astype(np.float32)
+    labels = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)
+    return logits * np.float32(scale), labels, np.arange(photos) % FOLDS
 
 
-def test_temperature_is_left_at_one_where_it_does_not_clearly_help() -> None:
-    generator = np.random.default_rng(4)
-    logits = 1.1 * generator.normal(0, 2, (100, 4)).astype(np.float32)
-    labels = (logits / 1.1 + generator.gumbel(size=logits.shape)).argmax(axis=1)
-    assert fit_temperature(logits, labels) > 1.02
-    assert careful_temperature(logits, labels) == 1
+@pytest.mark.parametrize("photos", [200, 5000])
+@pytest.mark.parametrize("scale", [3.0, 0.4])
+def test_temperature_mends_what_is_clearly_too_sure_or_too_modest(
+    photos: int, scale: float
+) -> None:
+    logits, labels, fold = drawn(photos, scale, seed=2)
+    temperature = careful_temperature(logits, labels, fold)
+    assert temperature == pytest.approx(scale, rel=0.06 if photos > 1000 else 0.3)
+    unseen, truth, _ = drawn(5000, scale, seed=3)
+    assert cross_entropy(unseen / temperature, truth) < cross_entropy(unseen, truth) - 0.02
+
+
+def test_temperature_stays_where_the_scores_are_calibrated() -> None:
+    logits, labels, fold = drawn(5000, 1.0, seed=2)
+    assert careful_temperature(logits, labels, fold) == pytest.approx(1, rel=0.06)
+
+
+def test_temperature_makes_a_model_surer_only_by_folds_that_it_was_not_fitted_on() -> None:
+    logits, labels, fold = drawn(5000, 0.4, seed=2)
+    assert careful_temperature(logits, labels, np.zeros_like(fold)) == 1
+    # In one fold the scores mean nothing: the temperature of the others costs there what they gain.
+    misled = np.where(fold == 0, np.random.default_rng(5).integers(0, 4, len(labels)), labels)
+    rest = fold != 0
+    assert fit_temperature(logits, misled) < 0.9
+    assert fit_temperature(logits[rest], labels[rest]) < 0.5
+    assert careful_temperature(logits, misled, fold) == 1
+
+
+@pytest.mark.parametrize("photos", [30, 100])
+def test_temperature_is_left_at_one_where_it_does_not_clearly_help(photos: int) -> None:
+    sets = [drawn(photos, 1.0, seed) for seed in range(300)]
+    best = np.array([fit_temperature(logits, labels) for logits, labels, _ in sets])
+    assert np.mean(np.abs(best - 1) > 0.05) > 0.5
+    assert np.mean(best < 1) > 0.3
+    found = np.array([careful_temperature(*one) for one in sets])
+    assert np.mean(found != 1) <= 0.02
 
 
 def test_each_photo_is_measured_by_distances_that_were_fitted_without_its_fold() -> None:

@@ -6,7 +6,16 @@ from retrain_items import clusters
 from sklearn.linear_model import LogisticRegression
 
 from components.common.model.model import softmax
-from components.retrain.head import Examples, Look, draw_batch, score, train
+from components.retrain.head import (
+    SQUARED_LENGTH,
+    Examples,
+    Head,
+    Look,
+    draw_batch,
+    scale_of,
+    score,
+    train,
+)
 from components.retrain.options import Recipe
 
 
@@ -93,6 +102,78 @@ def test_penalty_leads_to_scikit_learn_s_optimum() -> None:
     np.testing.assert_allclose(centred, expected, atol=0.01)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("constant", [0.02, 50.0])
+def test_scaled_bottlenecks_times_a_constant_give_the_same_probabilities(
+    optimizer: str, constant: float
+) -> None:
+    training, test = clusters(30, seed=1, spread=3), clusters(30, seed=2, spread=3)
+    options = {
+        "optimizer": optimizer,
+        "learning_rate": 0.01 if optimizer == "adam" else 0.0001,
+        "l2": 0.05,
+        "validation_batch_size": -1,
+    }
+
+    def probabilities(times: float, **more: bool) -> tuple[np.ndarray, list[Look]]:
+        longer = Examples(training.vectors * np.float32(times), training.labels)
+        asked = Examples(test.vectors * np.float32(times), test.labels)
+        head, seen = fit(longer, asked, **options, **more)
+        return softmax(head.logits(asked.vectors)), seen
+
+    (plain, seen), (times, seen_times) = (
+        probabilities(value, scale_bottlenecks=True) for value in (1, constant)
+    )
+    np.testing.assert_allclose(times, plain, atol=2e-4)
+    # Each look on the way is for the bottlenecks as they are, too.
+    for one, other in zip(seen, seen_times, strict=True):
+        assert other.validation_cross_entropy == pytest.approx(
+            one.validation_cross_entropy, abs=1e-3
+        )
+        assert score(one.head, one.held_out)[1] == pytest.approx(seen[-1].validation_cross_entropy)
+    assert not np.allclose(probabilities(constant)[0], probabilities(1)[0], atol=0.01)
+
+
+def test_penalty_on_scaled_bottlenecks_is_counted_at_the_stated_length() -> None:
+    training = clusters(100, seed=1, spread=4)
+    options = {
+        "how_many_training_steps": 6000,
+        "optimizer": "adam",
+        "learning_rate": 0.003,
+        "learning_rate_schedule": "cosine",
+    }
+    head, _ = fit(training, training, **options, l2=0.5, scale_bottlenecks=True)
+    squared = float((training.vectors**2).sum(axis=1).mean())
+    same, _ = fit(training, training, **options, l2=0.5 * squared / SQUARED_LENGTH)
+    found, expected = (softmax(one.logits(training.vectors)) for one in (head, same))
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_vectors_of_no_length_are_left_as_they_are() -> None:
+    assert scale_of(np.zeros((3, 8), np.float32)) == 1
+    assert scale_of(np.zeros((0, 8), np.float32)) == 1
+    scaled = clusters(9, seed=1).vectors * scale_of(clusters(9, seed=1).vectors)
+    assert (scaled**2).sum(axis=1).mean() == pytest.approx(SQUARED_LENGTH, rel=1e-5)
+
+
+def test_original_command_is_trained_on_bottlenecks_as_they_are() -> None:
+    """Plain gradient descent without penalty, as retrain.py's, step by step."""
+    assert not Recipe().scale_bottlenecks
+    training = clusters(20, seed=1)
+    seen: list[Look] = []
+    heads = []
+
+    def look(one: Look) -> None:
+        seen.append(one)
+        heads.append(Head(one.head.weights.copy(), one.head.biases.copy()))
+
+    train(training, training, 3, Recipe(how_many_training_steps=5, eval_step_interval=1), look)
+    for before, after, one in zip(heads, heads[1:], seen[1:], strict=False):
+        error = softmax(before.logits(one.batch.vectors)) - np.eye(3)[one.batch.labels]
+        slope = one.batch.vectors.T @ error / len(one.batch)
+        np.testing.assert_allclose(after.weights, before.weights - 0.01 * slope, atol=1e-6)
+
+
 def test_smoothed_labels_keep_the_head_from_certainty() -> None:
     training = clusters(30, seed=1, spread=0.1)
     options = {"how_many_training_steps": 3000, "optimizer": "adam"}
@@ -156,8 +237,6 @@ def test_early_stopping_without_a_validation_part_is_never() -> None:
 
 
 def test_score_is_accuracy_and_mean_cross_entropy() -> None:
-    from components.retrain.head import Head
-
     head = Head(np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
     examples = Examples(np.array([[2, 0], [0, 2], [3, 0]], np.float32), np.array([0, 1, 1]))
     accuracy, cross_entropy = score(head, examples)
