@@ -51,7 +51,7 @@ from programs.run.options import Request
 from programs.submit import submit
 
 # Each way to the photos has parameters of its own.
-_OF_SOURCES = set(defaults(DownloadOptions)) - {"cache_dir", "seed"}
+_OF_SOURCES = set(defaults(DownloadOptions)) - {"cache_dir", "seed", "subject"}
 OWN_PARAMETERS = {
     DOWNLOAD: ("classes", "species", *sorted(_OF_SOURCES)),
     DATASET: ("dataset_uri",),
@@ -101,7 +101,7 @@ def build(
         Args:
             dataset_uri: Packed photos, as `submit` uploads them.
             classes: The classes, in the order of the model's scores.
-            species: Names to search for, by class, as in species.yaml.
+            species: Names to search for, edibility and more, by class, as in species.yaml.
             **options: The options of the steps.
         """
 

@@ -135,8 +135,8 @@ def clean(
     what = dataset.labels[0] if len(dataset.labels) == 1 else f"{len(dataset.labels)} classes"
     progress = Progress(f"clean {what}", len(dataset.photos), verb="looked at")
     with (
-        DatasetWriter(output) as good,
-        DatasetWriter(rejects, rejects=True) as bad,
+        DatasetWriter(output, facts=dataset.facts) as good,
+        DatasetWriter(rejects, rejects=True, facts=dataset.facts) as bad,
         closing(_judge_all(dataset, options, by_hand)) as looked_at,
     ):
         seen: dict[tuple[str, str], str] = {}

@@ -17,7 +17,8 @@ from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import Progress, log, step, warn
 from components.common.base.wording import counted
-from components.common.dataset import decisions, ledger, vocabulary
+from components.common.dataset import class_facts, decisions, ledger, vocabulary
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset, DatasetWriter, stream_all
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.label_check import MAX_PRUNED_SHARE
@@ -111,7 +112,8 @@ def curate(
     if options.earlier_ledger:
         _tell_of_ledger(selected)
     review_photos = review.choose(entries)
-    _write(datasets, rejected, entries, review_photos, outputs)
+    known = class_facts.combine([dataset.facts for dataset in datasets], options.subject)
+    _write(datasets, rejected, entries, review_photos, outputs, known)
     facts.write(outputs.facts, entries, content)
     page = review.render(review_photos, content, by_hand)
     write_file(outputs.page, page, what="the review page")
@@ -147,13 +149,14 @@ def _write(
     entries: Sequence[Entry],
     review_photos: review.Shown,
     outputs: Outputs,
+    known: ClassFacts,
 ) -> None:
     """Write the datasets and the ledger, and make the review's thumbnails on the way."""
     progress = Progress("curate", len(entries), verb="sorted")
     with ExitStack() as stack:
-        training = stack.enter_context(DatasetWriter(outputs.training))
-        demo = stack.enter_context(DatasetWriter(outputs.demo))
-        rejects = stack.enter_context(DatasetWriter(outputs.rejects, rejects=True))
+        training = stack.enter_context(DatasetWriter(outputs.training, facts=known))
+        demo = stack.enter_context(DatasetWriter(outputs.demo, facts=known))
+        rejects = stack.enter_context(DatasetWriter(outputs.rejects, rejects=True, facts=known))
         ledger_folder = stack.enter_context(
             atomic_directory(outputs.ledger, what="the ledger", marker=ledger.FILE_NAME)
         )

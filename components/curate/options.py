@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from components.common.base.errors import InputError
 from components.common.base.options import Options, option
+from components.common.dataset.class_facts import subject_option
 from components.common.dataset.decisions import decisions_option
 
 
@@ -41,3 +42,4 @@ class CurateOptions(Division):
         place="read",
     )
     decisions: str = decisions_option()
+    subject: str = subject_option()

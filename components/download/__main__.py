@@ -1,12 +1,14 @@
 """The step `download` as a command."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
-from components.common.base import options
 from components.common.base.errors import InputError
+from components.common.base.options import add_to
 from components.common.base.step import run_command
-from components.common.dataset.species import as_parameter, read_species
+from components.common.dataset.species import as_parameter, read_file
+from components.download import stated
 from components.download.download import download
 from components.download.options import DownloadOptions
 
@@ -26,16 +28,22 @@ def main() -> None:
     parser.add_argument(
         "--species", type=Path, help="species.yaml with the names to search for (default: label)"
     )
-    options.add_to(parser, DownloadOptions)
+    add_to(parser, DownloadOptions)
     run_command("download", parser, _command)
 
 
 def _command(arguments: argparse.Namespace) -> None:
-    species = as_parameter(read_species(arguments.species)) if arguments.species else {}
+    options = DownloadOptions.of(arguments)
+    species = {}
+    if arguments.species:
+        listed = read_file(arguments.species)
+        species = as_parameter(listed.species)
+        beside = stated.beside_photos(options).subject
+        options = replace(options, subject=options.subject or beside or listed.subject)
     classes = arguments.label or list(species)
     if not classes:
         raise InputError("no class is named: give --label, or --species with a file of classes")
-    download(classes, arguments.output, DownloadOptions.of(arguments), species)
+    download(classes, arguments.output, options, species)
 
 
 if __name__ == "__main__":

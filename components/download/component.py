@@ -27,6 +27,7 @@ def download(
     workers: int,
     photos_as_of: str,
     shared_cache: str,
+    subject: str,
     cache_dir: str,
     seed: int,
     images: dsl.Output[dsl.Dataset],
@@ -35,7 +36,7 @@ def download(
 
     Args:
         classes: The classes.
-        species: Names to search for, by label, as in species.yaml.
+        species: Names to search for, edibility and more, by label, as in species.yaml.
         images: Photos as they were found, with where each came from.
     """
     inputs = dict(locals())

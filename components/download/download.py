@@ -19,7 +19,7 @@ from components.common.store.storage import is_uri
 from components.common.untrusted.redact import check_no_secret, without_secrets
 from components.common.web.fetch import Fetcher
 from components.common.web.fetch_outcome import FetchError, HostUnreachable
-from components.download import sources
+from components.download import sources, stated
 from components.download.candidate import (
     FETCHED_PER_CLASS,
     SAMPLES_PER_CLASS,
@@ -54,8 +54,8 @@ def download(
         classes: the classes.
         output: directory of the dataset to write.
         options: where photos come from, and which.
-        species: names to search for, by label (`species.as_parameter`); a label that is not in
-            it is searched for itself.
+        species: names to search for, and what is known of the classes, by label
+            (`species.as_parameter`); a label that is not in it is searched for itself.
 
     Raises:
         InputError: the options make no sense, or a source has not such a class.
@@ -66,8 +66,9 @@ def download(
         raise InputError("no class is named: expected one or more")
     check_labels(classes, "--classes")
     names = check_options(options)
+    known = stated.facts(classes, species or {}, options)
     failed: dict[str, InputError | WorkError] = {}
-    with _fetcher(options) as fetcher, DatasetWriter(output) as writer:
+    with _fetcher(options) as fetcher, DatasetWriter(output, facts=known) as writer:
         for number, label in enumerate(classes):
             report_part("download", number, len(classes))
             query = Query(find_species(species or {}, label), options, fetcher)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from components.common.base.options import Options, cache_dir_option, option, seed_option
 from components.common.base.wording import joined
+from components.common.dataset.class_facts import subject_option
 from components.common.dataset.licences import DEFAULT_LICENCES
 from components.common.store import storage
 from components.download.sources import SEARCHED, SOURCES
@@ -77,5 +78,6 @@ class DownloadOptions(Options):
         pattern=f"({storage.ANY_SCHEME}.+)?",
         form="gs://bucket/… or s3://bucket/…",
     )
+    subject: str = subject_option()
     cache_dir: str = cache_dir_option()
     seed: int = seed_option()

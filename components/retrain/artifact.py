@@ -160,6 +160,7 @@ def describe(
         cross_validation=_cross_validated(measured),
         photos=dict(counts),
         rendered=any(RENDERED in photo.flags for photo in dataset.photos),
+        facts=dataset.facts.of_classes(dataset.labels),
         version=__version__,
     )
 

@@ -20,6 +20,7 @@ from components.common.dataset.copies import near_copies
 from components.common.dataset.dataset import DatasetWriter
 from components.common.dataset.groups import group_keys, group_photos
 from components.common.dataset.photo import Photo
+from components.common.dataset.species import as_parameter, facts_of
 from components.common.dataset.vocabulary import SURPLUS
 from components.common.network import bottlenecks
 from components.common.network.backbone import Backbone
@@ -42,7 +43,8 @@ def write_dataset(
     """Make a dataset with training, validation and test parts of a folder of class folders.
 
     The parts depend on the photos' contents alone, so that a folder can be moved and a file
-    renamed; near copies stay together. A photo in two classes is used in neither.
+    renamed; near copies stay together. A photo in two classes is used in neither. A species.yaml
+    beside the class folders says what is known of the classes.
 
     Args:
         image_dir: the folder.
@@ -56,7 +58,9 @@ def write_dataset(
         InputError: the folder holds no classes, or a class too few photos for its parts.
     """
     labels = class_folders.list_classes(image_dir)
-    with DatasetWriter(output) as writer:
+    beside = class_folders.read_species_file(image_dir)
+    known = facts_of(labels, as_parameter(beside.species), beside.subject)
+    with DatasetWriter(output, facts=known) as writer:
         photos = _clean(image_dir, labels, writer)
         vectors = bottlenecks.compute(backbone, photos, bottleneck_dir)
         written = writer.revise(lambda photo: photo)

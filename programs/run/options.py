@@ -19,12 +19,13 @@ from components.common.base.options import Options, option
 from components.common.base.wording import as_text
 from components.common.dataset import decisions, ledger
 from components.common.dataset.photo import other_spelling
-from components.common.dataset.species import as_parameter, read_species
+from components.common.dataset.species import as_parameter, read_file
 from components.common.model.model_place import find_pointer
 from components.common.network.architecture import parse_architecture
 from components.common.store import storage
 from components.common.untrusted.redact import check_no_secret
 from components.curate.options import CurateOptions
+from components.download import stated
 from components.download.download import check_options, class_names
 from components.download.options import DownloadOptions
 from components.download.sources import sample
@@ -211,12 +212,13 @@ def with_usable_cache(request: Request) -> Request:
 
 
 def _classes(options: DownloadOptions, species_file: Path) -> dict[str, Any]:
-    """The parameters `classes` and `species`: from the photos' own labels, or a species file.
+    """The parameters `classes`, `species` and `subject`: of the photos, or of a species file.
 
     Raises:
         InputError: a senseless option, or the source has not these classes.
     """
-    species = as_parameter(read_species(species_file))
+    listed = read_file(species_file)
+    species = as_parameter(listed.species)
     classes = class_names(options)
     if classes is not None and species_file.resolve() != SPECIES_FILE.resolve():
         missing = [label for label in species if not other_spelling(label, classes)]
@@ -235,7 +237,12 @@ def _classes(options: DownloadOptions, species_file: Path) -> dict[str, Any]:
                 f"for {', '.join(unknown)} too: use your own photos (make run IMAGES=folder), or "
                 "look for the species (make run SOURCE=inaturalist)"
             )
-    return {"classes": classes, "species": species}
+    beside = stated.beside_photos(options)
+    return {
+        "classes": classes,
+        "species": stated.joined_by(classes, species, beside),
+        "subject": options.subject or beside.subject or listed.subject,
+    }
 
 
 def _new_run_dir(runs: Path) -> Path:

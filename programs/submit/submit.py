@@ -17,7 +17,9 @@ from components.common.base.errors import InputError
 from components.common.base.options import Options, option
 from components.common.base.step import warn
 from components.common.base.wording import counted
+from components.common.dataset.class_facts import ClassFacts
 from components.common.store import storage
+from components.download import stated
 from components.download.download import expected_photos
 from components.download.options import DownloadOptions
 from components.settings import ClusterOptions
@@ -99,6 +101,7 @@ class Submission:
         image_dir: folder of this machine that is packed as the dataset; None where there is none.
         photos: of that folder, with their classes.
         dataset_uri: where it is uploaded, as --upload_to says; empty where there is none.
+        facts: what is known of its classes.
         inputs: files of this machine by the parameter that names them, with their addresses.
         cluster: what the pipeline was compiled with.
         needs: lines on what the run needs.
@@ -110,6 +113,7 @@ class Submission:
     image_dir: Path | None
     photos: list[tuple[str, Path]]
     dataset_uri: str
+    facts: ClassFacts
     inputs: dict[str, tuple[Path, str]]
     cluster: ClusterOptions
     needs: list[str]
@@ -185,6 +189,7 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
     photos = upload.list_photos(image_dir, parameters["per_class"]) if image_dir else []
     asked = DownloadOptions.of(parameters)
     count = len(photos) or expected_photos(parameters["classes"], asked)
+    facts = stated.facts(parameters["classes"], parameters["species"], asked)
     inputs = upload.local_inputs(parameters, arguments.upload_to)
     if image_dir or inputs:
         upload.check_store(arguments.upload_to, cluster)
@@ -194,7 +199,7 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
         if arguments.parts > len(photos):
             there = counted(len(photos), "photo")
             raise InputError(f"--parts is {arguments.parts}: there is no more than {there}")
-        uri = upload.dataset_uri(photos, arguments.upload_to)
+        uri = upload.dataset_uri(photos, arguments.upload_to, facts)
         parameters["dataset_uri"] = upload.as_kfp_reads(uri, cluster)
     cluster = cluster.fitting(count)
     compiled = request.compile_for(
@@ -213,6 +218,7 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
         image_dir,
         photos,
         uri,
+        facts,
         inputs,
         cluster,
         needs.describe(
@@ -234,7 +240,7 @@ def _send(
         storage.upload_files({path.name: path}, uri.rpartition("/")[0])
     if submission.image_dir:
         uri = submission.dataset_uri
-        uploaded = upload.upload_photos(submission.photos, uri)
+        uploaded = upload.upload_photos(submission.photos, uri, submission.facts)
         done = "uploaded" if uploaded else "there already"
         console.print(f"photos  {uri}, {done}", markup=False, soft_wrap=True)
     experiment = server.experiment(connection, arguments.experiment)

@@ -5,6 +5,7 @@ Names are made of the content: what is there already is not sent again, and noth
 
 import hashlib
 import itertools
+import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from components.common.base.files import hash_file, naming_full_disk
 from components.common.base.step import Progress, warn
 from components.common.base.wording import as_text, counted
 from components.common.dataset import class_folders, ledger, shards
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import (
     DESCRIPTION,
     KIND,
@@ -89,14 +91,18 @@ def list_photos(image_dir: Path, per_class: int) -> list[tuple[str, Path]]:
     ]
 
 
-def dataset_uri(photos: Sequence[tuple[str, Path]], upload_to: str) -> str:
-    """The address that these photos have, or get: it is made of their names and contents."""
+def dataset_uri(
+    photos: Sequence[tuple[str, Path]], upload_to: str, facts: ClassFacts = ClassFacts()
+) -> str:
+    """The address that these photos have, or get: it is made of their names, contents and facts."""
     digest = hashlib.sha256(f"dataset {KIND.newest}\n".encode())
     for label, path in photos:
         content = _hash(path)
         digest.update(f"{label}/{path.name} {content}\n".encode(errors="surrogateescape"))
     for photo in _left_out(photos):
         digest.update(f"{photo.source_url} {photo.reason}\n".encode())
+    if facts != ClassFacts():
+        digest.update(f"{json.dumps(facts.to_json(), sort_keys=True)}\n".encode())
     return f"{upload_to.rstrip('/')}/{digest.hexdigest()[:NAME_DIGITS]}"
 
 
@@ -123,12 +129,15 @@ def as_kfp_reads(uri: str, cluster: ClusterOptions) -> str:
     return f"minio://{uri.removeprefix('s3://')}" if own and uri.startswith("s3://") else uri
 
 
-def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
+def upload_photos(
+    photos: Sequence[tuple[str, Path]], uri: str, facts: ClassFacts = ClassFacts()
+) -> bool:
     """Pack photos as a dataset and upload it, unless it is there; True where it was not.
 
     Args:
         photos: with their classes.
         uri: the address, from `dataset_uri`.
+        facts: what is known of the classes.
 
     Raises:
         InputError: no such bucket, or no permission.
@@ -140,7 +149,7 @@ def upload_photos(photos: Sequence[tuple[str, Path]], uri: str) -> bool:
     with naming_full_disk("the packed photos", place), tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "dataset"
         unreadable: list[str] = []
-        with DatasetWriter(folder) as writer:
+        with DatasetWriter(folder, facts=facts) as writer:
             for label, path in Progress("pack photos", len(photos), verb="packed").over(photos):
                 data, reason = _read(path, unreadable)
                 # As the step `download` describes the photos of a folder.

@@ -12,12 +12,14 @@ import cv2
 import pyarrow.parquet as pq
 import pytest
 from curation_items import SMALL, Item, items, places, prepare
+from sealing import reseal
 
 from components.clean.clean import clean
 from components.clean.options import CleanOptions
 from components.common.base.errors import InputError
 from components.common.base.step import log
-from components.common.dataset.dataset import Dataset, DatasetWriter
+from components.common.dataset.class_facts import ClassFacts
+from components.common.dataset.dataset import DESCRIPTION, Dataset, DatasetWriter
 from components.common.dataset.ledger import FILE_NAME as LEDGER
 from components.common.dataset.photo import Photo
 from components.common.dataset.reasons import FILE_NAME
@@ -407,3 +409,19 @@ def test_a_system_s_own_files_are_on_no_page(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "curation.html").read_text()
     assert "notes.txt" in page
     assert ".DS_Store" not in page
+
+
+@pytest.mark.parametrize(("asked", "subject"), [("", "petals"), ("any", "any")])
+def test_what_is_known_of_the_classes_goes_into_every_dataset(
+    tmp_path: Path, asked: str, subject: str
+) -> None:
+    sources, vectors = prepare(tmp_path, items("daisy", 9) + items("roses", 9))
+    stated = [ClassFacts("petals", {"daisy": "edible"}), ClassFacts("petals", {}, ("roses",))]
+    for source, facts in zip(sources, stated, strict=True):
+        reseal(source / DESCRIPTION, facts=facts.to_json())
+    options = CurateOptions(**dataclasses.asdict(SMALL), subject=asked)
+    outputs = places(tmp_path / "out")
+    curate(sources, vectors, outputs, options=options)
+    known = ClassFacts(subject, {"daisy": "edible"}, ("roses",))
+    for place in (outputs.training, outputs.demo, outputs.rejects):
+        assert Dataset(place).facts == known

@@ -8,6 +8,7 @@ import pytest
 from conftest import SMALL_ARCHITECTURE
 
 from components.common.base.errors import InputError
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset
 from components.common.network import backbone
 from components.common.network.backbone import Backbone
@@ -124,3 +125,15 @@ def test_file_that_cannot_be_read_is_left_out(
     dataset = written(tmp_path / "photos", tmp_path / "dataset", network)
     assert len(dataset.photos) == 24
     assert all("unreadable" not in photo.source_url for photo in dataset.photos)
+
+
+def test_species_file_of_the_folder_says_what_is_known_of_its_classes(
+    photos: Path, tmp_path: Path, network: Backbone
+) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    stated = "subject: drawings\nspecies: [{label: Fly_agaric, edibility: poisonous}]"
+    (tmp_path / "photos" / "species.yaml").write_text(stated)
+    found = written(tmp_path / "photos", tmp_path / "dataset", network)
+    assert found.labels == sorted(LABELS)
+    assert found.facts == ClassFacts("drawings", {"fly agaric": "poisonous"})
+    assert written(photos, tmp_path / "plain", network).facts == ClassFacts()

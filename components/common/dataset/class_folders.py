@@ -10,6 +10,7 @@ from components.common.base.wording import counted, named
 from components.common.dataset import layouts
 from components.common.dataset.photo import check_label, check_labels, other_spelling
 from components.common.dataset.photo_files import MAX_FILE_BYTES, photo_files
+from components.common.dataset.species import FILE_NAME, MAX_BYTES, SpeciesFile, parse_beside
 from components.common.photos import file_types
 
 NAMED = 3  # files in a warning
@@ -114,12 +115,33 @@ def read_photo(path: Path) -> bytes:
         raise UnreadableFile(error.strerror or str(error)) from error
 
 
+def read_species_file(image_dir: Path) -> SpeciesFile:
+    """What the species.yaml of a folder says of its classes; empty where there is none.
+
+    Raises:
+        InputError: it makes no sense, is too large or not readable, or lists a class without a
+            folder.
+    """
+    path = image_dir / FILE_NAME
+    if not path.is_file():
+        return SpeciesFile("", ())
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} is larger than {MAX_BYTES} bytes")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    folders = [entry.name for entry in sorted(image_dir.iterdir()) if entry.is_dir()]
+    return parse_beside(data, str(path), [name for name in folders if name[:1] != "."])
+
+
 def warn_of_files_beside(image_dir: Path) -> None:
     """Say which files lie beside the class folders, if any: nothing reads them."""
     names = [
         entry.name
         for entry in sorted(image_dir.iterdir())
         if not entry.name.startswith((".", "__")) and not entry.is_dir()
+        if entry.name != FILE_NAME
     ]
     if names:
         files = counted(

@@ -22,6 +22,7 @@ from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, hash_file
 from components.common.base.wording import counted
 from components.common.dataset import attribution, left_out, reasons, shards
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.photo import Photo, check_label
 from components.common.dataset.shards import ShardWriter
 from components.common.untrusted import sealed, tables
@@ -30,7 +31,8 @@ from components.common.untrusted import sealed, tables
 KIND = sealed.Kind("the dataset", "wild-mushrooms-dataset", (2, 3), sealed_since=3)
 DESCRIPTION_KIND = dataclasses.replace(KIND, versions=(3,), sealed_since=0)
 MANIFEST = "manifest.parquet"
-DESCRIPTION = "dataset.json"  # sealed, with the hashes of the manifest and of `BESIDE`
+DESCRIPTION = "dataset.json"  # sealed: hashes of the manifest and of `BESIDE`, and `FACTS`
+FACTS = "facts"
 BESIDE = (attribution.FILE_NAME, reasons.FILE_NAME, left_out.FILE_NAME)
 # A manifest row takes well under 1 KB; this bounds what a stranger's manifest can make us read.
 MANIFEST_MAX_BYTES = 2 * 1024**3
@@ -61,6 +63,7 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
         path: its directory.
         shard_bytes: how much a shard holds before the next one is begun.
         rejects: it holds photos that were left out: REASONS.csv says why.
+        facts: what is known of the classes.
 
     Example:
         >>> with DatasetWriter(Path("photos")) as writer:
@@ -68,10 +71,16 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
     """
 
     def __init__(
-        self, path: Path, *, shard_bytes: int = shards.SHARD_BYTES, rejects: bool = False
+        self,
+        path: Path,
+        *,
+        shard_bytes: int = shards.SHARD_BYTES,
+        rejects: bool = False,
+        facts: ClassFacts = ClassFacts(),
     ) -> None:
         self.path = Path(path)
         self._rejects = rejects
+        self._facts = facts
         self._measured: dict[str, str] = {}
         self._left_out: list[Photo] = []
         self._shard_bytes = shard_bytes
@@ -103,7 +112,7 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
                 (folder / reasons.FILE_NAME).write_text(rows, "utf-8-sig")
             if self._left_out:
                 left_out.write(self._left_out, folder / left_out.FILE_NAME)
-            write_manifest(self._photos, folder / MANIFEST)
+            write_manifest(self._photos, folder / MANIFEST, self._facts)
 
     def add(
         self,
@@ -174,7 +183,7 @@ def parse_part(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def write_manifest(photos: Sequence[Photo], path: Path) -> None:
+def write_manifest(photos: Sequence[Photo], path: Path, facts: ClassFacts = ClassFacts()) -> None:
     """Write rows as parquet, and dataset.json beside it; list order is kept."""
     columns = {
         name: pa.array([getattr(photo, name) for photo in photos], type=SCHEMA.field(name).type)
@@ -184,7 +193,7 @@ def write_manifest(photos: Sequence[Photo], path: Path) -> None:
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
     names = [name for name in (MANIFEST, *BESIDE) if (path.parent / name).is_file()]
     files = {name: hash_file(path.parent / name) for name in names}
-    content = {**DESCRIPTION_KIND.head, sealed.FILES: files}
+    content = {**DESCRIPTION_KIND.head, FACTS: facts.to_json(), sealed.FILES: files}
     sealed.dump(path.with_name(DESCRIPTION), content, what="the dataset")
 
 
@@ -196,6 +205,9 @@ class Dataset:
         part: "2/4" for the second of four equal parts, as several machines share the work; empty
             for all photos. The parts one after another are the whole, in its order.
 
+    Attributes:
+        facts: what is known of the classes; of a dataset of before there were such, nothing.
+
     Raises:
         InputError: it is no dataset, of another version, or its manifest names things that it must
             not (another folder, a link, bytes outside a shard), or `part` is no part.
@@ -204,6 +216,7 @@ class Dataset:
     def __init__(self, path: Path | str, *, part: str = "") -> None:
         self.path = Path(path)
         self.photos = self._listed = _read_manifest(self.path)
+        self.facts = _read_facts(self.path)
         self._check_places()
         if part:
             number, count = parse_part(part)
@@ -334,6 +347,15 @@ def listed_files(path: Path) -> dict[str, str]:
     if not isinstance(files, dict):
         raise InputError(f"{path / DESCRIPTION} lists no {sealed.FILES}: make the dataset again")
     return files
+
+
+def _read_facts(path: Path) -> ClassFacts:
+    if not (path / DESCRIPTION).exists():  # of version 2
+        return ClassFacts()
+    try:
+        return ClassFacts.parse(sealed.read(path / DESCRIPTION, DESCRIPTION_KIND).get(FACTS))
+    except ValueError as error:
+        raise InputError(f"{path / DESCRIPTION} cannot be read: {error}") from error
 
 
 def _shard_size(shard: Path) -> int:

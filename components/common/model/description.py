@@ -13,6 +13,7 @@ from typing import Any
 
 from components.common.base.errors import InputError
 from components.common.base.wording import counted
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.photo import check_label
 from components.common.model.layout import DESCRIPTION, DISTANCES, HEAD, INT8, LITERT
 from components.common.model.unknown import UnknownRule
@@ -62,6 +63,7 @@ class ModelDescription:
         recipe: the options that the head was trained with.
         photos: number of photos by part and class.
         rendered: True where it was trained on rendered pictures instead of photographs.
+        facts: what is known of the classes; of a model of before there were such, nothing.
         version: of this program.
         files: SHA-256 of every other file of the model, by its path; empty in version 2.
         sha256: of all the above, the document's seal; empty in version 2.
@@ -88,6 +90,7 @@ class ModelDescription:
     measured: Mapping[str, Any] | None = None
     cross_validation: Mapping[str, Any] | None = None
     rendered: bool = False
+    facts: ClassFacts = ClassFacts()
     files: Mapping[str, str] = field(default_factory=dict)
     format: str = KIND.format
     format_version: int = KIND.newest
@@ -108,6 +111,8 @@ class ModelDescription:
         if not self.is_sealed:
             return ""
         content = dataclasses.asdict(self)
+        if self.facts == ClassFacts():  # then it is the same as before there were such
+            del content["facts"]
         content["files"] = {name: self.files.get(name) for name in (LITERT, INT8, HEAD, DISTANCES)}
         return sealed.digest(content)
 
@@ -167,8 +172,10 @@ def read_description(directory: Path) -> ModelDescription:
     content = sealed.read(path, KIND, max_bytes=DESCRIPTION_MAX_BYTES)
     try:
         unknown = UnknownRule.parse(content["unknown"]) if content.get("unknown") else None
+        classes = _listed(content["classes"])
+        facts = ClassFacts.parse(content.get("facts"), classes)
         description = ModelDescription(
-            **{**content, "classes": _listed(content["classes"]), "unknown": unknown}
+            **{**content, "classes": classes, "unknown": unknown, "facts": facts}
         )
         _check(description)
     except (

@@ -1,6 +1,7 @@
 """The model artifact: its answers, the class activation map, and damaged files."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -10,11 +11,16 @@ from conftest import Run
 from sealing import reseal, unseal
 
 from components.common.base.errors import InputError
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset
 from components.common.model.description import read_description
 from components.common.model.model import Model, softmax
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
+from components.common.untrusted import sealed
+
+# What predicting reads.
+IDENTIFYING = ("model.tflite", "model-int8.tflite", "head.npz", "distances.npz")
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +166,36 @@ def test_description_edited_by_hand_is_refused(copy: Path) -> None:
     path.write_text(path.read_text().replace('"rendered": true', '"rendered": false'))
     with pytest.raises(InputError, match=r"model\.json is damaged or was edited"):
         Model(copy)
+
+
+def test_facts_of_the_classes_come_with_the_model(sample_run: Run) -> None:
+    facts = read_description(sample_run.directory / "model").facts
+    assert facts.subject == "fungi"
+    assert facts.is_dangerous("fly agaric")
+    assert facts.edibility_of("giant puffball") == "edible"
+    assert facts.edibility_of("scarlet elf cup") == "unknown"
+    for part in ("training", "demo"):
+        assert Dataset(sample_run.directory / part).facts == facts
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"edibility": {"death cap": "deadly"}}, {"edibility": {"fly agaric": "nice"}}, {"a": 1}, "a"],
+)
+def test_facts_that_cannot_be_are_refused(copy: Path, facts: object) -> None:
+    reseal(copy / "model.json", facts=facts)
+    with pytest.raises(InputError, match=r"model\.json cannot be read: its facts"):
+        Model(copy)
+
+
+def test_model_of_before_there_were_facts_is_the_same_as_it_was(copy: Path) -> None:
+    path = copy / "model.json"
+    reseal(path, facts=ClassFacts().to_json())
+    stated = read_description(copy).identity
+    content = json.loads(path.read_text())
+    del content["facts"]
+    path.write_text(sealed.text(content))
+    assert read_description(copy).facts == ClassFacts()
+    assert read_description(copy).identity == stated
+    files = {name: content["files"].get(name) for name in IDENTIFYING}
+    assert stated == sealed.digest({**content, "files": files})

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from object_stores import S3_VARIABLES, Store, download_folder, using
 from submit_command import CANARY, submit
 
 from components.common.base.errors import WorkError
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.store import storage
 from components.download.sources import sample
@@ -216,3 +218,28 @@ def test_store_of_a_profile_is_seen_and_its_password_not_told(photos: Path, tmp_
     done = submit("http://127.0.0.1:9", *options, AWS_CONFIG_FILE=str(config))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["uploads"][0]["by"] == "http://localhost:9000"
+
+
+def test_what_is_stated_of_the_classes_is_packed_with_the_photos(
+    store: Store, photos: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    beside = tmp_path / "photos" / "species.yaml"
+    uris = []
+    with serve(Kfp()) as kfp:
+        for subject in ("drawings", "sketches"):
+            beside.write_text(f"subject: {subject}\nspecies: [{{label: earthstar, other: yes}}]")
+            options = ("--image_dir", str(tmp_path / "photos"), "--upload_to", store.prefix)
+            sent = submit(kfp.address, *options, **store.environment)
+            assert sent.returncode == 0, sent.stderr
+            parameters = kfp.runs[-1].runtime_config["parameters"]
+            assert parameters["subject"] == subject
+            uris.append(parameters["dataset_uri"])
+    assert uris[0] != uris[1]
+    with using(store.environment):
+        download_folder(uris[1], tmp_path / "dataset")
+    # The poison of the fly agaric is the repository's own species.yaml's word.
+    facts = ClassFacts(
+        "sketches", {"earthstar": "inedible", "fly agaric": "poisonous"}, ("earthstar",)
+    )
+    assert Dataset(tmp_path / "dataset").facts == facts
