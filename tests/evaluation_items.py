@@ -6,6 +6,7 @@ from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription
 from components.common.model.unknown import UnknownRule
 from components.common.photos import images
+from components.evaluate import dangers
 from components.evaluate.answers import outcomes
 from components.evaluate.evaluation import HELD_OUT, EvaluatedPhoto, Evaluation, Mistake
 from components.evaluate.measure import Outcomes, PartFigures, measure_part
@@ -92,7 +93,8 @@ def evaluation(
     ]
     wrong = tuple(Mistake(one, *pictures) for one in answers if not one.right)
     arrays = outcomes(answers, model.classes, rule=rule)
-    return Evaluation(model, tuple(parts), parts[-1], arrays, mistakes=wrong)
+    found = dangers.measure(arrays, model.classes, model.facts)
+    return Evaluation(model, tuple(parts), parts[-1], arrays, mistakes=wrong, dangers=found)
 
 
 def random_outcomes(photos: int = 200, classes: int = 5, seed: int = 0) -> Outcomes:

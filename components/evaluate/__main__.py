@@ -48,6 +48,12 @@ def _command(options: argparse.Namespace) -> None:
             f"{name}: {share.count} of {share.total} right, {share.value:.3f} "
             f"({share.low:.3f} to {share.high:.3f}){remark}"
         )
+    if result.dangers and result.dangers.photos:
+        share = result.dangers.confused
+        print(
+            f"deadly or poisonous classes taken for an edible one: {share.count} of {share.total} "
+            f"photos ({share.low:.3f} to {share.high:.3f})"
+        )
 
 
 if __name__ == "__main__":

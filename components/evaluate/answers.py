@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from components.common.base.errors import InputError
 from components.common.base.step import Progress, warn
 from components.common.base.wording import as_text, counted, joined
-from components.common.dataset import layouts, vocabulary
+from components.common.dataset import dangers, layouts, vocabulary
+from components.common.dataset.class_facts import DEADLY, ClassFacts
 from components.common.dataset.class_folders import check_folder
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo, check_labels, other_spelling
@@ -214,17 +215,28 @@ def _shares(rows: Sequence[tuple[float, ...]], shape: tuple[int, int]) -> NDArra
 
 
 def mistakes(
-    answers: Sequence[EvaluatedPhoto], sources: Sequence[Source], classes: Sequence[str]
+    answers: Sequence[EvaluatedPhoto],
+    sources: Sequence[Source],
+    classes: Sequence[str],
+    facts: ClassFacts | None = None,
 ) -> tuple[Mistake, ...]:
     """The misclassified with their pictures, at most `MAX_MISTAKES`, worst first.
 
-    The worst is the one whose true class got the least probability, which costs most in the log
-    loss.
+    Before all others come the dangerous confusions, those of deadly classes first. The worst is the
+    one whose true class got the least probability, which costs most in the log loss.
     """
+    known = facts or ClassFacts()
+
+    def harm(answer: EvaluatedPhoto) -> int:
+        if not is_dangerous(answer, known):
+            return 2
+        return 0 if known.edibility_of(answer.photo.label) == DEADLY else 1
+
     places = {label: place for place, label in enumerate(classes)}
     wrong = sorted(
         (answer for answer in answers if not answer.right),
         key=lambda answer: (
+            harm(answer),
             answer.probabilities[places[answer.photo.label]],
             -max(answer.probabilities),
             answer.photo.path,
@@ -232,6 +244,11 @@ def mistakes(
     )
     read = {source.part: source.read for source in sources}
     return tuple(_mistake(answer, read[answer.part]) for answer in wrong[:MAX_MISTAKES])
+
+
+def is_dangerous(answer: EvaluatedPhoto, facts: ClassFacts) -> bool:
+    """Whether the answer is a dangerous confusion."""
+    return dangers.is_confusion(answer.photo.label, answer.predicted, facts, unknown=answer.unknown)
 
 
 def _mistake(answer: EvaluatedPhoto, read: Callable[[Photo], bytes]) -> Mistake:

@@ -39,5 +39,5 @@ def evaluate(
     measured = figures(evaluation)
     confusion.log_confusion_matrix(measured.pop("classes"), measured.pop("confusion"))
     for name, value in measured.items():
-        if not isinstance(value, str):
+        if isinstance(value, int | float):
             metrics.log_metric(name, value)

@@ -23,6 +23,7 @@ from components.common.model.model_place import METRICS_KIND
 from components.common.model.references import References
 from components.common.pages import plain_text
 from components.common.untrusted import sealed
+from components.evaluate import dangers
 from components.evaluate.answers import (
     Source,
     ask,
@@ -142,13 +143,15 @@ def _evaluation(
     main = held_out or new or learned
     name = HELD_OUT if held_out else FOLDER if new else LEARNED
     unflagged = [answer for answer in main if not FLAGGED & set(answer.photo.flags)]
+    found, facts = arrays(main), model.description.facts
     return Evaluation(
         model=model.description,
         parts=tuple(parts),
         overall=next(part for part in parts if part.name == name),
-        outcomes=arrays(main),
+        outcomes=found,
         curated=measured("curated", unflagged) if len(unflagged) < len(main) else None,
-        mistakes=mistakes(main, sources, model.classes),
+        mistakes=mistakes(main, sources, model.classes, facts),
+        dangers=dangers.measure(found, model.classes, facts),
         cautions=cautions((answer.photo for answer in main), len(learned), len(own)),
         seen=len(learned),
         unusable=tuple(unusable),
@@ -234,6 +237,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
         name = part.name.replace(" ", "_")
         result |= _interval(f"{name}_accuracy", part.accuracy)
         result[f"{name}_photos"] = part.accuracy.total
+    result |= dangers.figures(evaluation.dangers)
     if evaluation.curated is not None:
         result |= _interval("curated_accuracy", evaluation.curated.accuracy)
         result["curated_photos"] = evaluation.curated.accuracy.total

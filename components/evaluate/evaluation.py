@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription
+from components.evaluate.dangers import Dangers
 from components.evaluate.measure import Outcomes, PartFigures
 
 # Parts beside those of the datasets, TEST and DEMO.
@@ -87,7 +88,9 @@ class Evaluation:
             folder that the model never saw, or, if there are none either, those it was made of.
         outcomes: true classes and answers of `overall`.
         curated: `overall` without the photos that curation flagged; None where none is flagged.
-        mistakes: the worst first.
+        mistakes: the dangerous confusions first, then the others, of each the worst first.
+        dangers: how often a dangerous class was taken for an edible one; None where no class's
+            edibility is stated.
         cautions: what must be said of the photos themselves.
         unusable: files that were left out.
         seen: photos of the folder that the model was made of.
@@ -99,6 +102,7 @@ class Evaluation:
     outcomes: Outcomes
     curated: PartFigures | None = None
     mistakes: tuple[Mistake, ...] = ()
+    dangers: Dangers | None = None
     cautions: tuple[str, ...] = ()
     unusable: tuple[Unusable, ...] = ()
     seen: int = 0

@@ -7,17 +7,21 @@ Most words are in the template; sentences that depend on the figures, and the ch
 import math
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from components.common.base import shares
 from components.common.base.shares import Share
 from components.common.base.wording import named
+from components.common.dataset.class_facts import FUNGI
+from components.common.dataset.dangers import NAMED_ABOVE
 from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K
 from components.common.model.model_place import version_of
-from components.common.pages import page, plot
+from components.common.pages import danger_words, page, plot
 from components.common.pages.text import between, percent, shortened
 from components.common.photos import thumbnails
 from components.evaluate import report_charts
+from components.evaluate.answers import is_dangerous
 from components.evaluate.curves import believed, risk_coverage
 from components.evaluate.evaluation import FOLDER, HELD_OUT, LEARNED, Evaluation, Mistake
 from components.evaluate.measure import (
@@ -33,6 +37,7 @@ CLASSES_NAMED, MAX_LABEL = 10, 60  # of those with few photos, and characters of
 MIX_UPS = 3  # named above the confusion matrix
 SHADES = 4  # of the confusion matrix: classes right1 to right4 and wrong1 to wrong4
 MAX_NAMED = 100  # files that were left out
+MAX_HARMFUL = 24  # dangerous confusions at the top; more come first among the mistakes
 
 Row = Sequence[object]
 
@@ -45,6 +50,8 @@ def render(evaluation: Evaluation) -> str:
         outcomes.true, outcomes.uncalibrated
     )
     curves = report_charts.hardest_first(evaluation)
+    shown = [(mistake, _scores(mistake, model)) for mistake in _fitted(evaluation.mistakes)]
+    harmful = [one for one in shown if is_dangerous(one[0].answer, model.facts)][:MAX_HARMFUL]
     commonest = max(overall.classes, key=lambda figures: figures.photos)
     never = [
         figures.label for figures in overall.classes if figures.photos and not figures.recall.count
@@ -80,7 +87,11 @@ def render(evaluation: Evaluation) -> str:
             for curves_of_class in curves[: report_charts.MAX_CLASSES_DRAWN]
         ],
         with_curves=len(curves),
-        mistakes=[(mistake, _scores(mistake, model)) for mistake in _fitted(evaluation.mistakes)],
+        harmful=harmful,
+        mistakes=shown[len(harmful) :],
+        with_danger=partial(danger_words.with_danger, facts=model.facts),
+        not_stated=danger_words.NOT_STATED if model.facts.subject == FUNGI else "",
+        named_above=NAMED_ABOVE,
         unusable=[
             (shortened(file.name), shortened(file.reason))
             for file in evaluation.unusable[:MAX_NAMED]

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TextIO
 
 import numpy as np
@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from components.common.base.errors import InputError
 from components.common.base.wording import as_text
+from components.common.dataset import dangers
+from components.common.dataset.class_facts import ClassFacts
+from components.common.dataset.dangers import Danger
 from components.common.model.model import Prediction, top_k
+from components.common.pages import danger_words
+from components.common.pages.danger_words import NO_LEAVE
 
 FORMATS = ("text", "json", "csv")
 ONE_TOP_K = 5  # classes that are named of one photo, as label_image.py did
@@ -51,6 +56,8 @@ class PhotoAnswer:
         unknown: True where the photo is probably none of the classes.
         familiarity: which share of photos of the classes looks stranger, 0 to 1; None if not known.
         error: why there is no answer; empty if there is one.
+        dangers: the deadly and poisonous classes that it could show.
+        states_edibility: whether the model knows which classes are such.
     """
 
     file: str
@@ -58,6 +65,13 @@ class PhotoAnswer:
     unknown: bool = False
     familiarity: float | None = None
     error: str = ""
+    dangers: tuple[Danger, ...] = ()
+    states_edibility: bool = False
+
+    @property
+    def caution(self) -> str:
+        """What is to be said of the dangers, in one phrase; empty where nothing is."""
+        return danger_words.caution(self.dangers, self.predicted)
 
     @property
     def predicted(self) -> str | None:
@@ -65,24 +79,40 @@ class PhotoAnswer:
         return None if self.unknown or not self.top else self.top[0][0]
 
 
-def answer(file: str, guess: Guess, classes: Sequence[str], count: int) -> PhotoAnswer:
-    """The answer with its `count` likeliest classes."""
+def answer(
+    file: str,
+    guess: Guess,
+    classes: Sequence[str],
+    count: int,
+    facts: ClassFacts | None = None,
+) -> PhotoAnswer:
+    """The answer with its `count` likeliest classes, and the dangerous ones by the facts."""
     if not np.isfinite(guess.probabilities).all():
         return PhotoAnswer(file, error="the model gives no finite probabilities for it")
     top = top_k(guess.probabilities, classes, count)
-    return PhotoAnswer(file, tuple(top), guess.unknown, guess.familiarity)
+    known = facts or ClassFacts()
+    return PhotoAnswer(
+        file,
+        tuple(top),
+        guess.unknown,
+        guess.familiarity,
+        dangers=dangers.possible(guess.probabilities.tolist(), classes, known),
+        states_edibility=known.states_edibility,
+    )
 
 
 def as_label_image_py(answer: PhotoAnswer, seconds: float) -> list[str]:
     """The lines that label_image.py printed: `label (score=0.89511)`, likeliest first.
 
-    Where the photo is probably none of the classes, a line before the labels says so.
+    Where the photo is probably none of the classes, a line before the labels says so. Where the
+    model knows which classes are dangerous, one after them says which of these it could be.
     """
     return [
         f"Evaluation time (1-image): {seconds:.3f}s",
         "",
         *_unknown(answer),
         *(f"{printable(label)} (score={score:0.5f})" for label, score in answer.top),
+        *_cautions(answer),
     ]
 
 
@@ -91,6 +121,13 @@ def _unknown(answer: PhotoAnswer) -> list[str]:
         return []
     share = f"{100 * (1 - answer.familiarity):.0f} %"
     return [f"{NONE_OF_THESE} (stranger than {share} of their photos); if one of them after all:"]
+
+
+def _cautions(answer: PhotoAnswer) -> list[str]:
+    """The dangers; without any, that even this is no leave to eat."""
+    if not answer.states_edibility:
+        return []
+    return [f"{answer.caution}. {NO_LEAVE}" if answer.caution else NO_LEAVE]
 
 
 def writer(form: str, classes: Sequence[str], count: int | None, stream: TextIO) -> Write:
@@ -133,6 +170,8 @@ def _text_writer(classes: Sequence[str], stream: TextIO, *, alternatives: bool) 
         name = printable(answer.file)
         for place, (share, label) in enumerate(written):
             _write(stream, f"{share}  {label:<{width}}  {'' if place else name}".rstrip())
+        if answer.caution:
+            _write(stream, f"{'':>9}{answer.caution}")
 
     return write
 
@@ -151,6 +190,8 @@ def _fields(answer: PhotoAnswer) -> dict[str, object]:
         "familiarity": answer.familiarity,
         "probabilities": {label: round(share, 6) for label, share in answer.top} or None,
         "error": answer.error or None,
+        "dangers": [asdict(one) for one in answer.dangers],
+        "caution": answer.caution,
     }
 
 
@@ -159,14 +200,15 @@ def _csv_writer(columns: int, stream: TextIO) -> Write:
     ranked = [
         f"{name}_{place + 1}" for place in range(columns) for name in ("label", "probability")
     ]
-    rows.writerow(["file", "predicted", "unknown", "familiarity", "error", *ranked])
+    rows.writerow(["file", "predicted", "unknown", "familiarity", "error", *ranked, "caution"])
 
     def write(answer: PhotoAnswer) -> None:
         top = [value for label, share in answer.top for value in (label, f"{share:.6f}")]
         unknown = "" if answer.error else str(answer.unknown).lower()
         familiarity = "" if answer.familiarity is None else f"{answer.familiarity:.2f}"
         row = [answer.file, answer.predicted or "", unknown, familiarity, answer.error, *top]
-        rows.writerow([as_text(value) for value in row] + [""] * (2 * columns - len(top)))
+        empty = [""] * (2 * columns - len(top))
+        rows.writerow([*(as_text(value) for value in row), *empty, as_text(answer.caution)])
 
     return write
 

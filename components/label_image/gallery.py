@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from components.common.dataset import dangers
+from components.common.dataset.dangers import Danger
 from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K
 from components.common.model.model_place import version_of
-from components.common.pages import page
+from components.common.pages import danger_words, page
 from components.common.photos import thumbnails as page_thumbnails
 
 # A page of 1,500 photos stays below 5 MB; twice as many pictures would be too small to be seen.
@@ -55,6 +58,11 @@ class Labelled:
         return self.top[0][0]
 
     @property
+    def answer(self) -> str | None:
+        """The class that was answered; None for "none of these"."""
+        return None if self.unknown else self.predicted
+
+    @property
     def right(self) -> bool:
         """True where the likeliest class is the true one, whatever the rule for unknown says."""
         return self.predicted == self.label
@@ -74,6 +82,25 @@ class Gallery:
     model: ModelDescription
     photos: tuple[Labelled, ...]
 
+    def caution(self, photo: Labelled) -> str:
+        """What is to be said of the dangers of an answer, in one phrase; empty where nothing is."""
+        return danger_words.caution(self._dangers(photo), photo.answer)
+
+    def could_also_be(self, photo: Labelled) -> str:
+        """The dangerous classes beside the answer, in one phrase; empty where there are none."""
+        return danger_words.could_also_be(self._dangers(photo), photo.answer)
+
+    def is_dangerous(self, photo: Labelled) -> bool:
+        """Whether the answer takes a dangerous class for an edible one."""
+        return dangers.is_confusion(
+            photo.label, photo.predicted, self.model.facts, unknown=photo.unknown
+        )
+
+    def _dangers(self, photo: Labelled) -> tuple[Danger, ...]:
+        if not photo.probabilities:
+            return ()
+        return dangers.possible(photo.probabilities, self.model.classes, self.model.facts)
+
 
 def render(gallery: Gallery) -> str:
     """The gallery as one self-contained HTML file."""
@@ -92,6 +119,9 @@ def render(gallery: Gallery) -> str:
         right_among_unknown=sum(photo.right for photo in photos if photo.unknown),
         states={state: counts[state] for state in WORDS},
         words=WORDS,
+        gallery=gallery,
+        confused=sum(map(gallery.is_dangerous, photos)),
+        with_danger=partial(danger_words.with_danger, facts=model.facts),
         with_maps=any(photo.why for photo in fitted),
         most_with_maps=MAX_WITH_MAPS,
         top_k=TOP_K,

@@ -12,6 +12,7 @@ from components.common.base.errors import InputError
 from components.common.base.files import atomic_file, hash_file, write_file
 from components.common.base.step import Progress, log, step
 from components.common.base.worker_threads import cores
+from components.common.dataset.class_facts import ClassFacts
 from components.common.model.model import Model, top_k
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
@@ -79,7 +80,10 @@ def label_photos(
     started, done, failed = time.monotonic(), 0, 0
     many: Crew | Graph
     many = Crew(model.directory, cores(), int8=model.int8) if isinstance(model, Model) else model
-    for labelled in answers(many, model.classes, read_ahead(names, reader), count or ONE_TOP_K):
+    shown = answers(
+        many, model.classes, read_ahead(names, reader), count or ONE_TOP_K, facts_of(model)
+    )
+    for labelled in shown:
         write(labelled)
         done += 1
         if labelled.error:
@@ -100,6 +104,7 @@ def answers(
     classes: Sequence[str],
     photos: Iterable[tuple[str, bytes | Unreadable]],
     count: int,
+    facts: ClassFacts | None = None,
 ) -> Iterator[PhotoAnswer]:
     """The answer to each photo in order, with its `count` likeliest classes.
 
@@ -108,6 +113,7 @@ def answers(
         classes: of the model.
         photos: names with bytes, or with why there are none.
         count: of the classes.
+        facts: what is known of the classes.
     """
     waiting: deque[tuple[str, str]] = deque()  # names, and why a photo could not be read
 
@@ -122,7 +128,12 @@ def answers(
         if isinstance(prediction, BadPhoto):
             yield PhotoAnswer(name, error=unread or _explained(prediction))
         else:
-            yield answer(name, prediction, classes, count)
+            yield answer(name, prediction, classes, count, facts)
+
+
+def facts_of(model: Model | Graph) -> ClassFacts:
+    """What is known of the classes; nothing of a bare graph's."""
+    return model.description.facts if isinstance(model, Model) else ClassFacts()
 
 
 def _explained(bad: BadPhoto) -> str:
@@ -142,7 +153,7 @@ def _label_one(model: Model | Graph, place: str, reader: Reader, count: int, str
         why = str(error) if isinstance(error, Unreadable) else _explained(error)
         _tell_failure(PhotoAnswer(place, error=why))
         return 1
-    labelled = answer(place, prediction, model.classes, count)
+    labelled = answer(place, prediction, model.classes, count, facts_of(model))
     if labelled.error:
         _tell_failure(labelled)
         return 1
@@ -176,7 +187,7 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> "G
         model_dir: the model.
         demo: dataset of demo photos.
         predictions: parquet file to write: path, label, predicted, unknown, probability,
-            familiarity, right, probabilities.
+            familiarity, right, probabilities, caution.
         html: self-contained gallery to write.
 
     Raises:
@@ -225,7 +236,7 @@ def _write_predictions(gallery: "Gallery", path: Path, manifest_sha256: str) -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from components.common.model.predictions import SCHEMA
+    from components.common.model.predictions import SCHEMA, VERSION
 
     photos = gallery.photos
     columns: dict[str, Sequence[object]] = {
@@ -237,8 +248,10 @@ def _write_predictions(gallery: "Gallery", path: Path, manifest_sha256: str) -> 
         "familiarity": [row.familiarity for row in photos],
         "right": [row.right for row in photos],
         "probabilities": [row.probabilities for row in photos],
+        "caution": [gallery.caution(row) for row in photos],
     }
     metadata = {
+        VERSION: "2",
         # Whose probabilities they are, in their order.
         "classes": json.dumps(gallery.model.classes),
         "model_sha256": gallery.model.identity,

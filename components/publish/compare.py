@@ -15,6 +15,7 @@ from components.common.model.model_place import METRICS_KIND, version_of
 from components.common.untrusted import sealed
 from components.publish import decision as decisions
 from components.publish import paired, places
+from components.publish.dangers import Dangers
 from components.publish.decision import Decision
 from components.publish.options import PublishOptions
 from components.publish.paired import Comparison
@@ -61,6 +62,8 @@ def compare(
         min_accuracy=options.min_accuracy,
         min_macro_recall=options.min_macro_recall,
         min_class_recall=options.min_class_recall,
+        dangers=Dangers.of(figures),
+        max_dangerous=options.max_dangerous,
         max_regression=options.max_regression,
         demo_manifest_sha256=hash_file(demo / MANIFEST),
         champion=places.published_version(root),
@@ -90,6 +93,7 @@ def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
         if not 0 <= low <= accuracy <= 1:
             raise ValueError(f"accuracy_low {low} and accuracy {accuracy} make no sense")
         Recalls.of(model.classes, figures["confusion"])
+        Dangers.of(figures)
     except KeyError as error:
         raise InputError(f"{path} is no metrics file of evaluate: it lacks {error}") from error
     except (ValueError, TypeError) as error:

@@ -18,6 +18,7 @@ def publish(
     min_accuracy: float,
     min_macro_recall: float,
     min_class_recall: float,
+    max_dangerous: float,
     max_regression: float,
     comparison: dsl.Output[dsl.Metrics],
 ) -> str:
@@ -49,6 +50,8 @@ def publish(
     )
     comparison.log_metric("accuracy_low", decided.accuracy_low)
     comparison.log_metric("macro_recall_low", decided.recalls.macro[1])
+    if decided.dangers:
+        comparison.log_metric("dangerous_high", decided.dangers.share.high)
     if decided.comparison:
         comparison.log_metric("photos", decided.comparison.photos)
         for figure, value in comparison_figures(decided.comparison).items():

@@ -9,7 +9,15 @@ from typing import Any
 from components.common.base.errors import InputError
 from components.common.base.wording import named
 from components.common.untrusted import sealed
-from components.publish.options import ANY_REGRESSION, MIN_CLASS_RECALL, MIN_MACRO_RECALL
+from components.publish import dangers
+from components.publish.dangers import Dangers
+from components.publish.options import (
+    ANY_DANGEROUS,
+    ANY_REGRESSION,
+    MAX_DANGEROUS,
+    MIN_CLASS_RECALL,
+    MIN_MACRO_RECALL,
+)
 from components.publish.paired import Comparison
 from components.publish.recalls import Recalls
 
@@ -21,10 +29,7 @@ MAX_NAMED = 5  # classes named in a reason
 MAX_LABEL = 60  # characters of a class name in a reason
 ALREADY = "it is the published model already"
 # The same photos and options make the same model, whatever accuracy is asked of it.
-STAYS = (
-    "nothing is published anew, and this same model stays published, "
-    "from a run with a lower --min_accuracy"
-)
+STAYS = "nothing is published anew, and this same model stays published, from a run "
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,9 @@ class Decision:
         min_accuracy: what that bound must reach.
         min_macro_recall: what the lower bound of the mean over the classes must reach.
         min_class_recall: what the upper bound of each class must reach.
+        dangers: how often it takes a dangerous class for an edible one; None where no class's
+            edibility is stated, or the decision is of an earlier version.
+        max_dangerous: what the upper bound of that share may be.
         max_regression: how much of the accuracy on the demo photos may be lost.
         demo_manifest_sha256: which demo photos.
         champion: version that is published; empty where none is, or none can be told.
@@ -62,6 +70,8 @@ class Decision:
     recalls: Recalls = dataclasses.field(default_factory=lambda: Recalls({}, {}))
     min_macro_recall: float = MIN_MACRO_RECALL
     min_class_recall: float = MIN_CLASS_RECALL
+    dangers: Dangers | None = None
+    max_dangerous: float = MAX_DANGEROUS
     champion: str = ""
     champion_problem: str = ""
     comparison: Comparison | None = None
@@ -92,6 +102,8 @@ class Decision:
             content.pop(name, None)
         try:
             content["recalls"] = _recalls(content.get("recalls"))
+            if content.get("dangers") is not None:
+                content["dangers"] = Dangers(**content["dangers"])
             if content["comparison"] is not None:
                 content["comparison"] = _comparison(content["comparison"])
             return cls(**content)
@@ -121,6 +133,7 @@ def weigh(decision: Decision) -> Decision:
     The lower bound of the accuracy must reach `min_accuracy`: 9 right of 10 is no proof of 80 %.
     That of the macro recall must reach `min_macro_recall`, and be more than always giving one
     answer would reach, however often that answer is right; no class may be surely unrecognised.
+    The upper bound of the share of dangerous confusions may be `max_dangerous`, if that is below 1.
     Where a model is published, the new one may be worse than it by `max_regression` at most, on the
     same photos. A published model that cannot be asked, or knows none of the classes, holds the new
     one back, as do photos of which none is left: a gate that opens where it sees nothing is none.
@@ -132,9 +145,10 @@ def weigh(decision: Decision) -> Decision:
         f"{decision.min_accuracy:g} (--min_accuracy)"
     ]
     overlooked = _overlooked(decision)
-    enough = enough and not overlooked
+    harmless, dangerous = _dangerous(decision)
+    enough = enough and not overlooked and harmless
     not_worse, beside = _beside_champion(decision, enough=enough)
-    reasons += [*overlooked, *_measured_on_few(decision.recalls), *beside]
+    reasons += [*overlooked, *dangerous, *_measured_on_few(decision.recalls), *beside]
     word = PUBLISH if enough and not_worse else HOLD
     return dataclasses.replace(decision, decision=word, reason="; ".join(reasons))
 
@@ -160,6 +174,19 @@ def _overlooked(decision: Decision) -> list[str]:
             f"{decision.min_class_recall:g} (--min_class_recall)"
         )
     return reasons
+
+
+def _dangerous(decision: Decision) -> tuple[bool, list[str]]:
+    """Whether dangerous confusions let the model pass, and what to say of them."""
+    known, most = decision.dangers, decision.max_dangerous
+    if most >= ANY_DANGEROUS:
+        return True, []
+    refused = dangers.refused(known, most)
+    if refused or known is None:
+        return False, [refused]
+    if not known.edible:
+        return True, ["no class is stated to be edible, so no dangerous one can be taken for such"]
+    return True, [f"{dangers.in_words(known)} is at most {most:g} (--max_dangerous)"]
 
 
 def _measured_on_few(recalls: Recalls) -> list[str]:
@@ -194,7 +221,12 @@ def _beside_champion(decision: Decision, *, enough: bool) -> tuple[bool, list[st
     if not decision.champion:
         return True, [f"no model was published as {decision.name} before"]
     if decision.champion == decision.version:
-        return True, [ALREADY if enough else STAYS]
+        if enough:
+            return True, [ALREADY]
+        inaccurate = decision.accuracy_low < decision.min_accuracy
+        return True, [
+            f"{STAYS}{'with a lower --min_accuracy' if inaccurate else 'that asked for less'}"
+        ]
     if compared is None or not compared.photos:
         left = compared.left_out if compared else 0
         why = f"one of the models was made of all {left}" if left else "there are none"

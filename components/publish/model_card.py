@@ -16,6 +16,7 @@ from components.common.base.wording import named
 from components.common.dataset import licences
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
 from components.common.dataset.attribution import escape
+from components.common.dataset.class_facts import FUNGI
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
 from components.common.model import layout
@@ -23,7 +24,7 @@ from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K, TOP_K_IN_WORDS
 from components.common.model.references import MAX_SHOWN, THUMBNAIL_SIDE
 from components.common.network.architecture import parse_architecture
-from components.common.pages import plain_text
+from components.common.pages import danger_words, plain_text
 from components.common.pages.text import RENDERED, WARNING
 from components.publish.decision import Decision
 from components.publish.options import ANY_REGRESSION
@@ -90,6 +91,18 @@ def render(
         top_k=TOP_K,
         top_k_in_words=TOP_K_IN_WORDS,
         decision=decision,
+        dangers=decision.dangers,
+        dangerous_classes=named(
+            [
+                danger_words.with_danger(label, description.facts)
+                for label in description.classes
+                if description.facts.is_dangerous(label)
+            ],
+            most=CLASSES_NAMED,
+            longest=MAX_CODE,
+        ),
+        dangerous_pairs=_dangerous_pairs(figures, description),
+        not_stated=danger_words.NOT_STATED if description.facts.subject == FUNGI else "",
         most_reason=MAX_REASON,
         any_regression=decision.max_regression >= ANY_REGRESSION,
         compared=decision.comparison or Comparison(0, 0, 0, 0),
@@ -169,3 +182,19 @@ def _most_confused(
         (classes[true], classes[predicted], -less, sum(matrix[true]))
         for less, true, predicted in counts[:MAX_CONFUSIONS]
     ]
+
+
+def _dangerous_pairs(
+    figures: Mapping[str, Any], description: ModelDescription
+) -> list[tuple[str, str, int, int]]:
+    """As `_most_confused`, of the dangerous confusions, as the metrics file tells of them."""
+    pairs = figures.get("dangerous_pairs")
+    found = []
+    for pair in pairs[:MAX_CONFUSIONS] if isinstance(pairs, list) else ():
+        label, predicted = pair.get("label"), pair.get("predicted")
+        count, photos = pair.get("photos"), pair.get("of")
+        known = {label, predicted} <= set(description.classes)
+        if known and type(count) is int and type(photos) is int:
+            named_label = danger_words.with_danger(label, description.facts)
+            found.append((named_label, predicted, count, photos))
+    return found

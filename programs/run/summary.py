@@ -14,12 +14,13 @@ from rich.text import Text
 
 from components.common.base.wording import counted
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
+from components.common.dataset.class_facts import FUNGI, ClassFacts
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.reasons import FILE_NAME as REASONS
 from components.common.dataset.vocabulary import PARTS
 from components.common.model.description import read_description
 from components.common.model.model_place import METRICS_KIND
-from components.common.pages import plain_text
+from components.common.pages import danger_words, plain_text
 from components.common.store import storage
 from components.common.untrusted import sealed
 from components.publish import places
@@ -53,9 +54,10 @@ def show(
         "published": published,
         "warnings": list(warnings),
     }
+    description = read_description(Path(outputs["model"]))
     outcome = Outcome(
         request.run_dir.name,
-        read_description(Path(outputs["model"])),
+        description,
         counts,
         metrics,
         _short(published) if published else "",
@@ -68,7 +70,7 @@ def show(
     console.print()
     console.print(_photo_table(counts))
     _print_warnings(warnings, console)
-    _tell(request, metrics, decided, published, seconds, console)
+    _tell(request, metrics, description.facts, decided, published, seconds, console)
 
 
 def _count(outputs: Mapping[str, str]) -> dict[str, dict[str, int]]:
@@ -114,6 +116,7 @@ def _print_warnings(warnings: Sequence[str], console: Console) -> None:
 def _tell(
     request: Request,
     metrics: Mapping[str, Any],
+    facts: ClassFacts,
     decided: Decision,
     published: str,
     seconds: float,
@@ -127,6 +130,7 @@ def _tell(
         metrics=metrics,
         published=published,
         reason=decided.reason,
+        not_stated=danger_words.NOT_STATED if facts.subject == FUNGI else "",
         run=request.run_dir,
         reasons=REASONS,
         attribution=ATTRIBUTION,

@@ -5,12 +5,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from components.common.dataset import licences
+from components.common.dataset import dangers, licences
+from components.common.dataset.dangers import NAMED_ABOVE
 from components.common.model import activation
 from components.common.model.description import ModelDescription
 from components.common.model.model import Model, Prediction, top_k
 from components.common.model.references import Reference, References
-from components.common.pages import text
+from components.common.pages import danger_words, text
 from components.common.photos import images
 
 SPOTLIGHT_SIDE = 640  # pixels
@@ -27,6 +28,14 @@ class ClassProbability(_Shape):
     """A class and how probable it is."""
 
     label: str
+    probability: Share
+
+
+class DangerousClass(_Shape):
+    """A class that is stated to be deadly or poisonous, and how probable it is."""
+
+    label: str
+    edibility: str = Field(description="deadly or poisonous")
     probability: Share
 
 
@@ -66,6 +75,10 @@ class ModelInfo(_Shape):
     photos: dict[str, dict[str, int]] = Field(description="that it was made of, by part and class")
     measured: Measured | None = Field(description="null where it is not known here")
     rendered: bool = Field(description="trained on rendered pictures instead of photographs")
+    dangerous: dict[str, str] = Field(
+        description="classes that are stated to be deadly or poisonous, and which of the two; any "
+        "other may be dangerous as well"
+    )
     warning: str
 
 
@@ -89,6 +102,14 @@ class Answer(_Shape):
         "the model cannot tell"
     )
     probabilities: list[ClassProbability] = Field(description="calibrated, likeliest first")
+    dangers: list[DangerousClass] = Field(
+        description="classes stated to be deadly or poisonous that have more than "
+        f"{NAMED_ABOVE:g}, and the likeliest class if it is one; deadly ones first. An empty list "
+        "is no leave to eat anything"
+    )
+    caution: str = Field(
+        description="the same in words for people; empty where there is nothing to be said"
+    )
     activation_map: str | None = Field(
         description="data URI of a JPEG: the photo, dimmed where it does not speak for `closest`; "
         "null unless asked for"
@@ -137,9 +158,11 @@ def answer(model: Model, references: References | None, photo: bytes, wish: Wish
     prediction = model.judge(model(pixels[None]))[0]
     top = top_k(prediction.probabilities, model.classes, wish.top_k)
     closest = top[0][0]
+    predicted = None if prediction.unknown else closest
+    possible = dangers.possible(prediction.probabilities.tolist(), model.classes, description.facts)
     alike = references.nearest(prediction.bottleneck, wish.similar) if references else []
     return Answer(
-        predicted=None if prediction.unknown else closest,
+        predicted=predicted,
         unknown=prediction.unknown,
         closest=closest,
         familiarity=prediction.familiarity,
@@ -148,6 +171,10 @@ def answer(model: Model, references: References | None, photo: bytes, wish: Wish
             ClassProbability(label=label, probability=max(0.0, min(1.0, value)))
             for label, value in top
         ],
+        dangers=[
+            DangerousClass.model_validate(danger, from_attributes=True) for danger in possible
+        ],
+        caution=danger_words.caution(possible, predicted),
         activation_map=_spotlight(model, photo, prediction, closest) if wish.activation else None,
         similar=[_similar(reference) for reference in alike],
         model=ModelName.model_validate(description, from_attributes=True),
@@ -169,6 +196,11 @@ def describe(description: ModelDescription, measured: Measured | None) -> ModelI
         photos={part: dict(counts) for part, counts in description.photos.items()},
         measured=measured,
         rendered=description.rendered,
+        dangerous={
+            label: description.facts.edibility_of(label)
+            for label in description.classes
+            if description.facts.is_dangerous(label)
+        },
         warning=text.WARNING,
     )
 

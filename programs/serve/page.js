@@ -114,6 +114,8 @@ function show(answer, address) {
     { id: "species", tabindex: "-1" },
     ...(answer.unknown ? ["None of these"] : named(closest)),
   );
+  const own = answer.dangers.find((one) => one.label === answer.predicted);
+  if (own) title.append(` (${own.edibility})`);
   const share = percent(top.probability);
   const lead = answer.unknown
     ? [
@@ -133,6 +135,7 @@ function show(answer, address) {
     make("p", { class: "kicker" }, kicker),
     title,
     make("p", {}, ...lead),
+    ...dangers(answer),
     bars(answer),
     ...familiarity(answer),
     make(
@@ -205,6 +208,19 @@ function bars(answer) {
   }
   if (!answer.unknown) return list;
   return make("div", {}, make("p", { class: "kicker" }, "If it were one of them after all:"), list);
+}
+
+// Dangerous kinds beside the answer. That there are none is not said: it is no leave to eat.
+function dangers(answer) {
+  const others = answer.dangers.filter((one) => one.label !== answer.predicted);
+  if (!others.length) return [];
+  const said = others.slice(0, 5).flatMap((one, place) => [
+    place ? ", or " : "",
+    make("strong", {}, ...named(one.label), ` (${one.edibility})`),
+    `, ${percent(one.probability)}`,
+  ]);
+  const more = others.length > 5 ? `, or ${others.length - 5} more` : "";
+  return [make("p", { class: "notice alarm", role: "note" }, "It could also be ", ...said, more, ".")];
 }
 
 function familiarity(answer) {

@@ -1,7 +1,10 @@
 """The page: a photo in, an answer out. One HTML file from our own origin, and nothing else."""
 
+from functools import partial
+
+from components.common.dataset.dangers import NAMED_ABOVE
 from components.common.model.description import ModelDescription
-from components.common.pages import page
+from components.common.pages import danger_words, page
 from programs.serve import upload
 from programs.serve.answer import Measured
 from programs.serve.options import Limits
@@ -29,6 +32,8 @@ def render(description: ModelDescription, limits: Limits, measured: Measured | N
         learned_from=sum(description.photos.get("training", {}).values()),
         most_named=MAX_NAMED,
         measured=measured,
+        with_danger=partial(danger_words.with_danger, facts=description.facts),
+        named_above=NAMED_ABOVE,
     )
 
 

@@ -1,15 +1,19 @@
 """Are the predictions those of this model on these demo photos?"""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from components.common.base.errors import InputError
 from components.common.base.files import hash_file
 from components.common.base.wording import counted
+from components.common.dataset import dangers
 from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.model import predictions
-from components.common.model.description import read_description
+from components.common.model.description import ModelDescription, read_description
+from components.common.pages import danger_words
 
 
 def check(path: Path, demo: Path, model_dir: Path) -> str:
@@ -38,12 +42,13 @@ def check(path: Path, demo: Path, model_dir: Path) -> str:
     table = predictions.read(path, most_rows=len(photos))
     if set(zip(*table.select(("path", "label")).to_pydict().values(), strict=True)) != photos:
         raise InputError(f"{path} is of other photos than {demo}")
-    _check_answers(path, table, list(description.classes))
+    _check_answers(path, table, description)
     return f"{counted(len(table), 'answer')} of this model, one for each demo photo"
 
 
-def _check_answers(path: Path, table: pa.Table, classes: list[str]) -> None:
+def _check_answers(path: Path, table: pa.Table, model: ModelDescription) -> None:
     """Raise `InputError` unless each row's answer follows from its probabilities."""
+    classes = list(model.classes)
     for row in table.to_pylist():
         probabilities = row["probabilities"]
         if len(probabilities) != len(classes):
@@ -53,5 +58,12 @@ def _check_answers(path: Path, table: pa.Table, classes: list[str]) -> None:
             row["probability"] != largest
             or row["predicted"] != classes[probabilities.index(largest)]
             or row["right"] != (row["predicted"] == row["label"])
+            or row.get("caution") not in (None, _caution(row, model))
         ):
             raise InputError(f"{path}: the answer to {row['path']!r} is not what it was made of")
+
+
+def _caution(row: Mapping[str, Any], model: ModelDescription) -> str:
+    """What is to be said of the dangers of an answer."""
+    possible = dangers.possible(row["probabilities"], model.classes, model.facts)
+    return danger_words.caution(possible, None if row["unknown"] else row["predicted"])

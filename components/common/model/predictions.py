@@ -7,7 +7,8 @@ import pyarrow as pa
 from components.common.untrusted import tables
 
 MAX_BYTES = 2 * 1024**3
-SCHEMA = pa.schema(
+VERSION = "format_version"  # in the schema's metadata; the first had none
+FIRST_SCHEMA = pa.schema(
     [
         ("path", pa.string()),
         ("label", pa.string()),
@@ -19,6 +20,8 @@ SCHEMA = pa.schema(
         ("probabilities", pa.list_(pa.float64())),
     ]
 )
+# What is said of deadly and poisonous classes beside the answer; empty where nothing is.
+SCHEMA = FIRST_SCHEMA.append(pa.field("caution", pa.string()))
 NULLABLE = ("familiarity",)  # where the model has no rule for unknown photos
 
 
@@ -37,7 +40,7 @@ def read_about(path: Path) -> dict[str, str]:
 
 
 def read(path: Path, *, most_rows: int) -> pa.Table:
-    """The answers.
+    """The answers; of the first version of the file, without the column `caution`.
 
     Args:
         path: of the file.
@@ -46,5 +49,6 @@ def read(path: Path, *, most_rows: int) -> pa.Table:
     Raises:
         InputError: the file is missing, damaged, has other columns or more rows.
     """
+    schema = SCHEMA if VERSION in read_about(path) else FIRST_SCHEMA
     with tables.explained(path, MAX_BYTES):
-        return tables.read(path, SCHEMA, most_rows=most_rows, nullable=NULLABLE)
+        return tables.read(path, schema, most_rows=most_rows, nullable=NULLABLE)

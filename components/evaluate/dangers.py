@@ -1,0 +1,141 @@
+"""Dangerous confusions: photos of deadly or poisonous classes that are called an edible class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.common.base.shares import Share
+from components.common.dataset import dangers
+from components.common.dataset.class_facts import DEADLY, EDIBLE, ClassFacts
+from components.evaluate.measure import Outcomes
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A dangerous class and an edible one that it was taken for.
+
+    Attributes:
+        label: the dangerous class.
+        edibility: "deadly" or "poisonous".
+        predicted: the edible class.
+        confused: photos of the dangerous class that were taken for it, of all its photos.
+    """
+
+    label: str
+    edibility: str
+    predicted: str
+    confused: Share
+
+
+@dataclass(frozen=True)
+class Dangers:
+    """What the model said of the photos of dangerous classes.
+
+    Attributes:
+        classes: the dangerous ones, in the model's order.
+        edible: the edible ones; without any, no answer can be a dangerous confusion.
+        confused: photos that were called an edible class, of all photos of dangerous classes.
+        warned: of those, how many answers named a dangerous class beside the edible one.
+        unwarned: photos that were called a class neither dangerous nor edible.
+        turned_away: photos that were called "none of these".
+        pairs: the confusions that happened: deadly classes first, then by their number.
+    """
+
+    classes: tuple[str, ...]
+    edible: tuple[str, ...]
+    confused: Share
+    warned: int
+    unwarned: int
+    turned_away: int
+    pairs: tuple[Pair, ...]
+
+    @property
+    def photos(self) -> int:
+        """How many photos of dangerous classes there are."""
+        return self.confused.total
+
+    @property
+    def recognised(self) -> int:
+        """How many were called a dangerous class, not always the right one."""
+        return self.photos - self.confused.count - self.unwarned - self.turned_away
+
+
+def measure(outcomes: Outcomes, classes: Sequence[str], facts: ClassFacts) -> Dangers | None:
+    """Count the dangerous confusions; None where no class's edibility is stated.
+
+    Args:
+        outcomes: true classes and answers.
+        classes: in the model's order.
+        facts: what is known of them.
+    """
+    if not facts.states_edibility:
+        return None
+    turned_away = unwarned = warned = 0
+    photos = dict.fromkeys((label for label in classes if facts.is_dangerous(label)), 0)
+    confused: dict[tuple[str, str], int] = {}
+    strange = [False] * len(outcomes.true) if outcomes.unknown is None else outcomes.unknown
+    for place, (of_true, of_answer) in enumerate(
+        zip(outcomes.true.tolist(), outcomes.predicted.tolist(), strict=True)
+    ):
+        true, predicted = classes[of_true], classes[of_answer]
+        if true not in photos:
+            continue
+        photos[true] += 1
+        if strange[place]:
+            turned_away += 1
+        elif dangers.is_confusion(true, predicted, facts):
+            confused[true, predicted] = confused.get((true, predicted), 0) + 1
+            named = dangers.possible(outcomes.probabilities[place].tolist(), classes, facts)
+            warned += bool(named)
+        elif not facts.is_dangerous(predicted):
+            unwarned += 1
+    pairs = [
+        Pair(true, facts.edibility_of(true), predicted, Share.of(count, photos[true]))
+        for (true, predicted), count in confused.items()
+    ]
+    return Dangers(
+        classes=tuple(photos),
+        edible=tuple(label for label in classes if facts.edibility_of(label) == EDIBLE),
+        confused=Share.of(sum(confused.values()), sum(photos.values())),
+        warned=warned,
+        unwarned=unwarned,
+        turned_away=turned_away,
+        pairs=tuple(
+            sorted(
+                pairs,
+                key=lambda pair: (pair.edibility != DEADLY, -pair.confused.count),
+            )
+        ),
+    )
+
+
+def figures(found: Dangers | None) -> dict[str, Any]:
+    """What the metrics file says of them: numbers, and a list of the pairs of classes."""
+    if found is None:
+        return {}
+    share = found.confused
+    result: dict[str, Any] = {
+        "dangerous_photos": found.photos,
+        "dangerous_confusions": share.count,
+        "edible_classes": len(found.edible),
+    }
+    if found.photos:
+        result |= {
+            "dangerous_rate": share.value,
+            "dangerous_rate_low": share.low,
+            "dangerous_rate_high": share.high,
+            "dangerous_warned": found.warned,
+            "dangerous_unwarned": found.unwarned,
+            "dangerous_turned_away": found.turned_away,
+        }
+    result["dangerous_pairs"] = [
+        {
+            "label": pair.label,
+            "edibility": pair.edibility,
+            "predicted": pair.predicted,
+            "photos": pair.confused.count,
+            "of": pair.confused.total,
+        }
+        for pair in found.pairs
+    ]
+    return result
