@@ -1,9 +1,8 @@
-"""Photos of deadly and poisonous classes that the model calls an edible class: counted, and shown."""
+"""Photos of deadly and poisonous classes that are called an edible class: counted, and shown."""
 
 import dataclasses
 import json
 import math
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -186,8 +185,8 @@ def test_report_begins_with_the_dangerous_confusions_and_their_photos() -> None:
         ),
         (
             [said("death cap", "champignon", unknown=True), said("death cap", "bracket")],
-            "Of all 2: 0 called a dangerous class, the right one or another; 0 an edible class; 1 a "
-            "class that is neither; 1 “none of these”.",
+            "Of all 2: 0 called a dangerous class, the right one or another; 0 an edible class; 1 "
+            "a class that is neither; 1 “none of these”.",
         ),
     ],
 )
@@ -251,4 +250,3 @@ def test_fly_agarics_that_a_model_takes_for_an_edible_class_are_counted_and_told
     assert found.mistakes[0].answer.photo.label == "fly agaric"
     text = Page(places[1].read_text()).text
     assert text.index("fly agaric, taken for giant puffball") < text.index("At a glance")
-    shutil.rmtree(folder)
