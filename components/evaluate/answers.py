@@ -252,12 +252,13 @@ def is_dangerous(answer: EvaluatedPhoto, facts: ClassFacts) -> bool:
 
 
 def _mistake(answer: EvaluatedPhoto, read: Callable[[Photo], bytes]) -> Mistake:
-    assert answer.maps is not None
-    for_predicted, for_true = answer.maps
     try:
         data = read(answer.photo)
     except BadPhoto:  # it was there a moment ago
         return Mistake(answer, b"", b"", b"")
+    if answer.maps is None:
+        return Mistake(answer, images.thumbnail(data, PICTURE_SIDE), b"", b"")
+    for_predicted, for_true = answer.maps
     return Mistake(
         answer,
         images.thumbnail(data, PICTURE_SIDE),

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from components.common.base.shares import Share
 from components.common.dataset import dangers
 from components.common.dataset.class_facts import DEADLY, EDIBLE, ClassFacts
@@ -44,18 +46,18 @@ class Dangers:
     classes: tuple[str, ...]
     edible: tuple[str, ...]
     confused: Share
-    warned: int
-    unwarned: int
-    turned_away: int
+    warned: float
+    unwarned: float
+    turned_away: float
     pairs: tuple[Pair, ...]
 
     @property
     def photos(self) -> int:
         """How many photos of dangerous classes there are."""
-        return self.confused.total
+        return round(self.confused.total)
 
     @property
-    def recognised(self) -> int:
+    def recognised(self) -> float:
         """How many were called a dangerous class, not always the right one."""
         return self.photos - self.confused.count - self.unwarned - self.turned_away
 
@@ -70,36 +72,37 @@ def measure(outcomes: Outcomes, classes: Sequence[str], facts: ClassFacts) -> Da
     """
     if not facts.states_edibility:
         return None
-    turned_away = unwarned = warned = 0
-    photos = dict.fromkeys((label for label in classes if facts.is_dangerous(label)), 0)
-    confused: dict[tuple[str, str], int] = {}
-    strange = [False] * len(outcomes.true) if outcomes.unknown is None else outcomes.unknown
-    for place, (of_true, of_answer) in enumerate(
-        zip(outcomes.true.tolist(), outcomes.predicted.tolist(), strict=True)
-    ):
-        true, predicted = classes[of_true], classes[of_answer]
-        if true not in photos:
-            continue
-        photos[true] += 1
-        if strange[place]:
-            turned_away += 1
-        elif dangers.is_confusion(true, predicted, facts):
-            confused[true, predicted] = confused.get((true, predicted), 0) + 1
-            named = dangers.possible(outcomes.probabilities[place].tolist(), classes, facts)
-            warned += bool(named)
-        elif not facts.is_dangerous(predicted):
-            unwarned += 1
-    pairs = [
-        Pair(true, facts.edibility_of(true), predicted, Share.of(count, photos[true]))
-        for (true, predicted), count in confused.items()
+    dangerous = np.array([facts.is_dangerous(label) for label in classes])
+    edible = np.array([facts.edibility_of(label) == EDIBLE for label in classes])
+    true, predicted = outcomes.true, outcomes.predicted
+    asked = dangerous[true]
+    strange = np.zeros(len(true), bool) if outcomes.unknown is None else outcomes.unknown
+    confused = asked & ~strange & edible[predicted]
+    warned = [
+        bool(dangers.possible(outcomes.probabilities[row].tolist(), classes, facts))
+        for row in np.flatnonzero(confused).tolist()
     ]
+    happened = {(int(true[row]), int(predicted[row])) for row in np.flatnonzero(confused).tolist()}
+    pairs = [
+        Pair(
+            classes[of_true],
+            facts.edibility_of(classes[of_true]),
+            classes[of_answer],
+            outcomes.share(confused & (predicted == of_answer), true == of_true),
+        )
+        for of_true, of_answer in sorted(happened)
+    ]
+
+    def mean(count: int) -> float:
+        return count if outcomes.rounds == 1 else count / outcomes.rounds
+
     return Dangers(
-        classes=tuple(photos),
+        classes=tuple(label for label in classes if facts.is_dangerous(label)),
         edible=tuple(label for label in classes if facts.edibility_of(label) == EDIBLE),
-        confused=Share.of(sum(confused.values()), sum(photos.values())),
-        warned=warned,
-        unwarned=unwarned,
-        turned_away=turned_away,
+        confused=outcomes.share(confused, asked),
+        warned=mean(sum(warned)),
+        unwarned=mean(int((asked & ~strange & ~edible[predicted] & ~dangerous[predicted]).sum())),
+        turned_away=mean(int((asked & strange).sum())),
         pairs=tuple(
             sorted(
                 pairs,

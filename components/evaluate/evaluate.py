@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components.common.base.errors import InputError
 from components.common.base.files import write_file
 from components.common.base.shares import Share
@@ -23,7 +25,7 @@ from components.common.model.model_place import METRICS_KIND
 from components.common.model.references import References
 from components.common.pages import plain_text
 from components.common.untrusted import sealed
-from components.evaluate import dangers
+from components.evaluate import cross_validated, dangers
 from components.evaluate.answers import (
     Source,
     ask,
@@ -34,8 +36,10 @@ from components.evaluate.answers import (
     outcomes,
     warn_of,
 )
+from components.evaluate.cross_validated import CrossValidated
 from components.evaluate.curves import Roc, micro_roc, risk_coverage
 from components.evaluate.evaluation import (
+    CROSS_VALIDATED,
     FOLDER,
     HELD_OUT,
     LEARNED,
@@ -61,9 +65,12 @@ def evaluate(
 ) -> Evaluation:
     """Measure the model on the test part, the demo photos and a labelled folder.
 
+    Where the model's head learned from the test part as well, that part is answered by the head
+    that was trained without it, and the report goes into the cross-validation of the recipe.
+
     Args:
         model_dir: the model.
-        training: dataset whose test part is used; None for none.
+        training: dataset that the model was trained on, whose test part is used; None for none.
         demo: dataset of the held-out demo photos; None for none.
         metrics: JSON file of figures to write, finite numbers only.
         html: self-contained report to write.
@@ -75,12 +82,15 @@ def evaluate(
         InputError: no model, no photos, or photos of classes that the model does not know.
     """
     model = Model(model_dir)
-    sources = [
-        dataset_source(path, part, model.classes)
-        for path, part in ((training, TEST), (demo, DEMO))
-        if path is not None
-    ]
-    held_out = [answer for source in sources for answer in ask(model, source)[0]]
+    tested = Model(model_dir, measured=True) if model.description.measured else model
+    sources, held_out = [], []
+    for path, part, asked in ((training, TEST, tested), (demo, DEMO, model)):
+        if path is not None:
+            sources.append(dataset_source(path, part, model.classes))
+            held_out += ask(asked, sources[-1])[0]
+    recipe = None
+    if training and (recipe := cross_validated.read(model, training)):
+        sources.append(recipe.source(training))
     own: list[EvaluatedPhoto] = []
     unusable: list[Unusable] = []
     seen: frozenset[str] = frozenset()
@@ -96,7 +106,7 @@ def evaluate(
     answers = held_out or own
     if not answers:
         raise InputError(_nothing_to_measure(training, demo, folder, unusable))
-    result = _evaluation(model, sources, held_out, own, seen, unusable)
+    result = _evaluation(model, sources, recipe, held_out, own, seen, unusable)
     sealed.dump(metrics, {**METRICS_KIND.head, **figures(result)}, what="the metrics")
     write_file(html, render(result), what="the report")
     return result
@@ -105,6 +115,7 @@ def evaluate(
 def _evaluation(
     model: Model,
     sources: Sequence[Source],
+    recipe: CrossValidated | None,
     held_out: list[EvaluatedPhoto],
     own: list[EvaluatedPhoto],
     seen: Collection[str],
@@ -112,12 +123,14 @@ def _evaluation(
 ) -> Evaluation:
     """The figures of all parts.
 
-    The report goes into the held-out photos where there are any, else into those of the folder that
-    the model never saw.
+    The report goes into the cross-validation where the model's head learned from all that was
+    measured so; else into the held-out photos where there are any, else into those of the folder
+    that the model never saw.
 
     Args:
         model: that answered.
         sources: of the photos.
+        recipe: what cross-validation answered; None where it was not made.
         held_out: answers to the photos of datasets.
         own: answers to the photos of the folder.
         seen: paths of the folder's photos that the model was made of.
@@ -130,31 +143,45 @@ def _evaluation(
     def arrays(answers: Sequence[EvaluatedPhoto]) -> Outcomes:
         return outcomes(answers, model.classes, rule=model.description.unknown is not None)
 
-    parts = [
+    parts = [measure_part(CROSS_VALIDATED, model.classes, recipe.outcomes)] if recipe else []
+    parts += [
         measured(source.part, [answer for answer in held_out if answer.part == source.part])
         for source in sources
-        if source.part != FOLDER
+        if source.part not in (FOLDER, CROSS_VALIDATED)
     ]
-    if held_out:
+    by_recipe = recipe if model.description.measured else None
+    if held_out and not by_recipe:
         parts.append(measured(HELD_OUT, held_out))
     new = [answer for answer in own if answer.photo.path not in seen]
     learned = [answer for answer in own if answer.photo.path in seen]
     parts += [measured(name, rows) for name, rows in ((FOLDER, new), (LEARNED, learned)) if rows]
     main = held_out or new or learned
     name = HELD_OUT if held_out else FOLDER if new else LEARNED
-    unflagged = [answer for answer in main if not FLAGGED & set(answer.photo.flags)]
-    found, facts = arrays(main), model.description.facts
+    photos = [answer.photo for answer in main]
+    if by_recipe:
+        name, photos = CROSS_VALIDATED, list(by_recipe.photos)
+        main = [*by_recipe.answers(model.classes), *(a for a in held_out if a.part == DEMO)]
+    unflagged = np.array([not FLAGGED & set(photo.flags) for photo in photos])
+    if by_recipe:
+        found, unflagged = by_recipe.outcomes, unflagged & by_recipe.in_dataset
+        kept = by_recipe.only(unflagged)
+    else:
+        found = arrays(main)
+        kept = arrays([answer for answer, good in zip(main, unflagged, strict=True) if good])
+    facts = model.description.facts
     return Evaluation(
         model=model.description,
         parts=tuple(parts),
         overall=next(part for part in parts if part.name == name),
         outcomes=found,
-        curated=measured("curated", unflagged) if len(unflagged) < len(main) else None,
+        curated=None if unflagged.all() else measure_part("curated", model.classes, kept),
         mistakes=mistakes(main, sources, model.classes, facts),
         dangers=dangers.measure(found, model.classes, facts),
-        cautions=cautions((answer.photo for answer in main), len(learned), len(own)),
+        cautions=cautions(photos, len(learned), len(own)),
         seen=len(learned),
         unusable=tuple(unusable),
+        asked=len(main),
+        wrong=sum(not answer.right for answer in main),
     )
 
 
@@ -208,9 +235,9 @@ def cautions(photos: Iterable[Photo], seen: int = 0, in_folder: int = 0) -> tupl
 def figures(evaluation: Evaluation) -> dict[str, Any]:
     """The metrics file: finite numbers, the classes, and the confusion matrix.
 
-    `accuracy` and all that names no part is over the held-out photos, test and demo together, or
-    over the folder's where it alone was measured; `accuracy_low` and `accuracy_high` are its 95 %
-    Wilson interval. What cannot be told, such as `unknown_rate` without a rule, is not there.
+    `accuracy` and all that names no part is over the photos that the report goes into, `basis`;
+    `accuracy_low` and `accuracy_high` are its 95 % Wilson interval. What cannot be told, such as
+    `unknown_rate` without a rule, is not there.
     """
     overall = evaluation.overall
     result: dict[str, Any] = {
@@ -234,19 +261,24 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
         if overall.answered.total:
             result |= _interval("answered_accuracy", overall.answered)
     for part in evaluation.parts:
-        name = part.name.replace(" ", "_")
+        name = part.name.replace(" ", "_").replace("-", "_")
         result |= _interval(f"{name}_accuracy", part.accuracy)
-        result[f"{name}_photos"] = part.accuracy.total
+        result[f"{name}_photos"] = part.photos
     result |= dangers.figures(evaluation.dangers)
     if evaluation.curated is not None:
         result |= _interval("curated_accuracy", evaluation.curated.accuracy)
-        result["curated_photos"] = evaluation.curated.accuracy.total
+        result["curated_photos"] = evaluation.curated.photos
     if evaluation.seen:
         result["folder_photos_seen"] = evaluation.seen
     if evaluation.unusable:
         result["unusable_files"] = len(evaluation.unusable)
     result["head_sha256"] = evaluation.model.head_sha256  # whose figures these are
     result["model_sha256"] = evaluation.model.identity or None
+    result |= {"basis": overall.name, "rounds": overall.rounds, "photos": overall.photos}
+    result["recalls"] = {
+        of_class.label: [of_class.recall.count, of_class.photos, of_class.recall.effective]
+        for of_class in overall.classes
+    }
     result["classes"] = list(evaluation.model.classes)
     result["confusion"] = overall.confusion.tolist()
     return {name: value for name, value in result.items() if value is not None}

@@ -12,6 +12,7 @@ from components.evaluate.measure import Outcomes, PartFigures
 
 # Parts beside those of the datasets, TEST and DEMO.
 HELD_OUT = "held out"  # test and demo photos together
+CROSS_VALIDATED = "cross-validated"  # all but the demo photos, by heads that had not seen them
 FOLDER = "folder"  # photos of a labelled folder that the model never saw
 LEARNED = "learned from"  # photos of the folder that the model was made of
 
@@ -22,14 +23,14 @@ class EvaluatedPhoto:
 
     Attributes:
         photo: with its true class.
-        part: where it comes from: "test", "demo" or "folder".
+        part: where it comes from: "test", "demo", "folder" or "cross-validated".
         predicted: the likeliest class.
         probabilities: calibrated, in the model's order of classes.
         uncalibrated: the same as the network gives them.
         familiarity: share of photos of the classes that look stranger, 0 to 1; None without a rule.
         unknown: True where the photo was called none of the classes.
         maps: class activation maps, float32 (h, w), of the predicted and of the true class; only of
-            misclassified photos.
+            misclassified photos, and not of those of cross-validation, whose heads are not kept.
     """
 
     photo: Photo
@@ -54,7 +55,8 @@ class Mistake:
     Attributes:
         answer: the model's.
         thumbnail: of the photo.
-        for_predicted: the photo where it speaks for the class that was answered.
+        for_predicted: the photo where it speaks for the class that was answered; empty where that
+            is not known.
         for_true: the photo where it speaks for its true class.
     """
 
@@ -94,6 +96,8 @@ class Evaluation:
         cautions: what must be said of the photos themselves.
         unusable: files that were left out.
         seen: photos of the folder that the model was made of.
+        asked: how many photos the mistakes are of.
+        wrong: how many of them were misclassified.
     """
 
     model: ModelDescription
@@ -106,3 +110,5 @@ class Evaluation:
     cautions: tuple[str, ...] = ()
     unusable: tuple[Unusable, ...] = ()
     seen: int = 0
+    asked: int = 0
+    wrong: int = 0

@@ -27,6 +27,8 @@ class Outcomes:
         unknown: bool, shape (N,), called none of the classes; None where the model has no rule.
         groups: int64, shape (N,), the same number for photos that are alike, as those of one
             observation; None where each stands alone.
+        rounds: how often each photo was asked about: N is so many times their number, and the
+            answers to one photo are of one group. Counts are means over the rounds.
     """
 
     true: NDArray[np.int64]
@@ -34,6 +36,7 @@ class Outcomes:
     uncalibrated: NDArray[np.float64]
     unknown: NDArray[np.bool_] | None = None
     groups: NDArray[np.int64] | None = None
+    rounds: int = 1
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -60,7 +63,7 @@ class Outcomes:
             hits: bool, shape (N,), whether a photo has what is asked.
             among: bool, shape (N,), the photos that are counted; all by default.
         """
-        return share_of(hits, self.groups, among)
+        return share_of(hits, self.groups, among).per_round(self.rounds)
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class ClassFigures:
 
     label: str
     photos: int
-    answered: int
+    answered: float
     precision: float
     recall: Share
     f1: float
@@ -130,22 +133,30 @@ class PartFigures:
         accuracy: share of right answers.
         top_k: share of photos whose true class is among the `TOP_K` likeliest.
         classes: per class, in the model's order.
-        confusion: int64, shape (classes, classes); rows are the true classes.
+        confusion: shape (classes, classes), int64, or float64 of several rounds; rows are the true
+            classes.
         calibrated: of the probabilities; None without photos.
         uncalibrated: of those as the network gives them; None without photos.
         unknown: share of photos called none of the classes; None where the model has no rule.
         answered: share of right answers among the photos that were not.
+        rounds: how often each photo was asked about; counts are means over the rounds.
     """
 
     name: str
     accuracy: Share
     top_k: Share
     classes: tuple[ClassFigures, ...]
-    confusion: NDArray[np.int64]
+    confusion: NDArray[np.int64] | NDArray[np.float64]
     calibrated: Quality | None
     uncalibrated: Quality | None
     unknown: Share | None
     answered: Share | None
+    rounds: int = 1
+
+    @property
+    def photos(self) -> int:
+        """How many photos were measured on."""
+        return round(self.accuracy.total)
 
     @property
     def macro_recall(self) -> float:
@@ -215,11 +226,12 @@ def measure_part(name: str, classes: Sequence[str], outcomes: Outcomes) -> PartF
         classes=tuple(
             _measure_class(label, index, confusion, outcomes) for index, label in enumerate(classes)
         ),
-        confusion=confusion,
+        confusion=confusion if outcomes.rounds == 1 else confusion / outcomes.rounds,
         calibrated=quality(outcomes.true, outcomes.probabilities) if total else None,
         uncalibrated=quality(outcomes.true, outcomes.uncalibrated) if total else None,
         unknown=None if known is None else outcomes.share(~known),
         answered=None if known is None else outcomes.share(right, known),
+        rounds=outcomes.rounds,
     )
 
 
@@ -231,14 +243,15 @@ def _measure_class(
     hits, photos = int(confusion[index, index]), int(confusion[index].sum())
     answered = int(confusion[:, index].sum())
     auroc = precision_area = None
+    rounds = outcomes.rounds
     if 0 < photos < len(outcomes.true):
         belongs, scores = outcomes.true == index, outcomes.probabilities[:, index]
         auroc = float(roc_auc_score(belongs, scores))
         precision_area = float(average_precision_score(belongs, scores))
     return ClassFigures(
         label=label,
-        photos=photos,
-        answered=answered,
+        photos=photos // rounds,
+        answered=answered if rounds == 1 else answered / rounds,
         precision=hits / answered if answered else 0.0,
         recall=outcomes.share(outcomes.right, outcomes.true == index),
         f1=2 * hits / (photos + answered) if photos + answered else 0.0,

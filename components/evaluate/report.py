@@ -23,7 +23,14 @@ from components.common.photos import thumbnails
 from components.evaluate import report_charts
 from components.evaluate.answers import is_dangerous
 from components.evaluate.curves import believed, risk_coverage
-from components.evaluate.evaluation import FOLDER, HELD_OUT, LEARNED, Evaluation, Mistake
+from components.evaluate.evaluation import (
+    CROSS_VALIDATED,
+    FOLDER,
+    HELD_OUT,
+    LEARNED,
+    Evaluation,
+    Mistake,
+)
 from components.evaluate.measure import (
     Outcomes,
     PartFigures,
@@ -49,9 +56,11 @@ def render(evaluation: Evaluation) -> str:
     changes = losses(outcomes.true, outcomes.probabilities) - losses(
         outcomes.true, outcomes.uncalibrated
     )
+    changes = changes.reshape(overall.rounds, -1).mean(axis=0)  # one for each photo
     curves = report_charts.hardest_first(evaluation)
     shown = [(mistake, _scores(mistake, model)) for mistake in _fitted(evaluation.mistakes)]
-    harmful = [one for one in shown if is_dangerous(one[0].answer, model.facts)][:MAX_HARMFUL]
+    dangerous = [one for one in shown if is_dangerous(one[0].answer, model.facts)]
+    harmful = dangerous[:MAX_HARMFUL]
     commonest = max(overall.classes, key=lambda figures: figures.photos)
     never = [
         figures.label for figures in overall.classes if figures.photos and not figures.recall.count
@@ -65,9 +74,14 @@ def render(evaluation: Evaluation) -> str:
         ),
         unrecognised=named(never, most=CLASSES_NAMED, longest=MAX_LABEL),
         version=version_of(model),
-        names={"folder": FOLDER, "held_out": HELD_OUT, "learned": LEARNED},
+        names={
+            "folder": FOLDER,
+            "held_out": HELD_OUT,
+            "learned": LEARNED,
+            "cross_validated": CROSS_VALIDATED,
+        },
         top_k=TOP_K,
-        few=overall.accuracy.total < FEW_PHOTOS,
+        few=overall.photos < FEW_PHOTOS,
         few_photos=shares.FEW_PHOTOS,
         few_of_class=named(overall.few, most=CLASSES_NAMED, longest=MAX_LABEL),
         blind_log_loss=math.log(len(model.classes)),
@@ -88,6 +102,7 @@ def render(evaluation: Evaluation) -> str:
         ],
         with_curves=len(curves),
         harmful=harmful,
+        all_harmful=len(dangerous),
         mistakes=shown[len(harmful) :],
         with_danger=partial(danger_words.with_danger, facts=model.facts),
         not_stated=danger_words.NOT_STATED if model.facts.subject == FUNGI else "",
@@ -114,7 +129,7 @@ def _recall_and_loss(part: PartFigures) -> list[str]:
     ]
 
 
-def _mix_ups(part: PartFigures) -> list[tuple[str, str, int]]:
+def _mix_ups(part: PartFigures) -> list[tuple[str, str, float]]:
     """True class, answer and count of the most frequent confusions that happened more than once."""
     labels = [figures.label for figures in part.classes]
     counts = Counter(

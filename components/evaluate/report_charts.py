@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.common.base.wording import amount
 from components.common.pages import plot
 from components.common.pages.chart import (
     SQUARE,
@@ -66,7 +67,7 @@ def _reliability(
     most = max(group.right.total for group in bins)
     spoken = "; ".join(
         f"stated {percent(group.confidence)}, "
-        f"right {percent(group.right.value)} of {group.right.total}"
+        f"right {percent(group.right.value)} of {amount(group.right.total)}"
         for group in bins
     )
     dots = Line(

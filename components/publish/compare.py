@@ -58,7 +58,9 @@ def compare(
         version=version_of(challenger.description),
         accuracy=figures["accuracy"],
         accuracy_low=figures["accuracy_low"],
-        recalls=Recalls.of(challenger.classes, figures["confusion"]),
+        recalls=Recalls.of(challenger.classes, figures),
+        cross_validated=not figures.get("held_out_photos"),
+        demo_accuracy_high=figures["demo_accuracy_high"] if figures.get("demo_photos") else 1.0,
         min_accuracy=options.min_accuracy,
         min_macro_recall=options.min_macro_recall,
         min_class_recall=options.min_class_recall,
@@ -88,11 +90,13 @@ def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
     figures = sealed.read(path, METRICS_KIND)
     try:
         low, accuracy = figures["accuracy_low"], figures["accuracy"]
-        if not figures.get("held_out_photos"):
+        if not (figures.get("held_out_photos") or figures.get("cross_validated_photos")):
             raise ValueError("it has no figures of held-out photos, the test part and demo photos")
         if not 0 <= low <= accuracy <= 1:
             raise ValueError(f"accuracy_low {low} and accuracy {accuracy} make no sense")
-        Recalls.of(model.classes, figures["confusion"])
+        Recalls.of(model.classes, figures)
+        if not 0 <= figures.get("demo_accuracy_high", 1.0) <= 1:
+            raise ValueError("demo_accuracy_high makes no sense")
         Dangers.of(figures)
     except KeyError as error:
         raise InputError(f"{path} is no metrics file of evaluate: it lacks {error}") from error

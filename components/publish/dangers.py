@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.common.base.shares import Share
+from components.common.base.wording import amount
 
 PHOTOS, CONFUSIONS, EDIBLE = "dangerous_photos", "dangerous_confusions", "edible_classes"
+HIGH = "dangerous_rate_high"
 
 
 @dataclass(frozen=True)
@@ -14,21 +15,26 @@ class Dangers:
     """Held-out photos of deadly and poisonous classes, and what the model called them.
 
     Attributes:
-        confusions: photos that were called a class stated to be edible.
+        confusions: photos that were called a class stated to be edible; a mean where each was
+            asked about several times.
         photos: all of them.
+        high: upper bound of the 95 % interval of their share.
         edible: how many classes are stated to be edible; without one there can be no confusion.
     """
 
-    confusions: int
+    confusions: float
     photos: int
     edible: int
+    high: float = 1.0
 
     def __post_init__(self) -> None:
-        counts = (self.confusions, self.photos, self.edible)
-        if not all(type(count) is int and count >= 0 for count in counts) or (
-            self.confusions > self.photos
+        told = (self.confusions, self.photos, self.edible, self.high)
+        if (
+            not all(type(count) in (int, float) and count >= 0 for count in told)
+            or not all(type(count) is int for count in (self.photos, self.edible))
+            or not (self.confusions <= self.photos and self.high <= 1)
         ):
-            raise ValueError(f"its dangerous confusions {counts!r:.80} make no sense")
+            raise ValueError(f"its dangerous confusions {told!r:.80} make no sense")
 
     @classmethod
     def of(cls, figures: Mapping[str, Any]) -> "Dangers | None":
@@ -40,12 +46,8 @@ class Dangers:
         """
         if PHOTOS not in figures:
             return None
-        return cls(figures[CONFUSIONS], figures[PHOTOS], figures[EDIBLE])
-
-    @property
-    def share(self) -> Share:
-        """The confusions of the photos, with the 95 % interval; up to 1 where there are none."""
-        return Share.of(self.confusions, self.photos)
+        high = figures[HIGH] if figures[PHOTOS] else 1.0
+        return cls(figures[CONFUSIONS], figures[PHOTOS], figures[EDIBLE], high)
 
 
 def refused(known: Dangers | None, most: float) -> str:
@@ -60,7 +62,7 @@ def refused(known: Dangers | None, most: float) -> str:
             "the edibility of its classes is not stated (species.yaml), and --max_dangerous "
             f"{most:g} cannot be judged"
         )
-    if not known.edible or known.share.high <= most:
+    if not known.edible or known.high <= most:
         return ""
     if not known.photos:
         return (
@@ -72,9 +74,9 @@ def refused(known: Dangers | None, most: float) -> str:
 
 def in_words(known: Dangers) -> str:
     """The figure: "of 17 photos of poisonous or deadly classes 2 were called edible …"."""
-    share = known.share
+    count = known.confusions
     return (
-        f"of {share.total} held-out photos of deadly or poisonous classes {share.count} "
-        f"{'is' if share.count == 1 else 'are'} taken for an edible one: the upper bound "
-        f"{share.high:.3f} of this share"
+        f"of {known.photos} photos of deadly or poisonous classes that it was measured on "
+        f"{amount(count)} {'is' if count == 1 else 'are'} taken for an edible one: the upper bound "
+        f"{known.high:.3f} of this share"
     )

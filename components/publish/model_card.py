@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.common.base import shares
-from components.common.base.wording import named
+from components.common.base.wording import amount, named
 from components.common.dataset import licences
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
 from components.common.dataset.attribution import escape
@@ -61,7 +61,14 @@ def render(
     matrix = _confusion(description, figures)
     return plain_text.render(
         __file__,
-        {"json": json.dumps, "plain": escape, "code": code, "share": share, "options": _options},
+        {
+            "json": json.dumps,
+            "plain": escape,
+            "code": code,
+            "share": share,
+            "options": _options,
+            "amount": amount,
+        },
         layout=layout,
         attribution=ATTRIBUTION,
         warning=WARNING,
@@ -77,6 +84,7 @@ def render(
         fitted_losses=losses if isinstance(losses, list) and len(losses) == 2 else None,
         parts=parts,
         photos=len(photos),
+        learned=sum(description.learned.values()),
         licences=_licences(photos),
         non_commercial=sum(licences.is_non_commercial(photo.licence) for photo in photos),
         thumbnail_side=THUMBNAIL_SIDE,
@@ -149,13 +157,15 @@ def _licence(text: str) -> str:
 
 def _fewest(description: ModelDescription) -> int:
     """How many photos the class with the fewest was learned from."""
+    if description.learned:
+        return min(description.learned.get(label, 0) for label in description.classes)
     learned: collections.Counter[str] = collections.Counter()
     for part in (TRAINING, VALIDATION):
         learned.update(description.photos.get(part, {}))
     return min((learned[label] for label in description.classes), default=0)
 
 
-def _confusion(description: ModelDescription, figures: Mapping[str, Any]) -> list[list[int]]:
+def _confusion(description: ModelDescription, figures: Mapping[str, Any]) -> list[list[float]]:
     """Rows of true classes, columns of predicted ones; empty where there is no such matrix."""
     matrix, size = figures.get("confusion"), len(description.classes)
     if not isinstance(matrix, list) or len(matrix) != size:
@@ -163,14 +173,14 @@ def _confusion(description: ModelDescription, figures: Mapping[str, Any]) -> lis
     for row in matrix:
         if not isinstance(row, list) or len(row) != size:
             return []
-        if not all(isinstance(count, int) and count >= 0 for count in row):
+        if not all(isinstance(count, int | float) and count >= 0 for count in row):
             return []
     return matrix
 
 
 def _most_confused(
-    classes: Sequence[str], matrix: list[list[int]]
-) -> list[tuple[str, str, int, int]]:
+    classes: Sequence[str], matrix: list[list[float]]
+) -> list[tuple[str, str, float, float]]:
     """True class, predicted class, photos mixed up so and photos of the true class, most first."""
     counts = sorted(
         (-count, true, predicted)

@@ -114,6 +114,7 @@ def write(
             folder / layout.OUT_OF_FOLD,
             measured.pool.photos,
             np.stack([answers.probabilities for answers in measured.rounds]),
+            np.stack([answers.temperature for answers in measured.rounds]),
             np.stack([answers.unknown for answers in measured.rounds]),
         )
     (folder / layout.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")

@@ -35,12 +35,14 @@ class Round:
         scored: by the heads of the folds.
         learned: for each fold the photos that its head learned from, bool (N,).
         probabilities: float32 (N, classes), calibrated by the temperature of each photo's fold.
+        temperature: float32 (N,), of that fold.
         unknown: bool (N,), called none of the classes; False where no rule could be fitted.
     """
 
     scored: OutOfFold
     learned: tuple[Mask, ...]
     probabilities: NDArray[np.float32]
+    temperature: NDArray[np.float32]
     unknown: Mask
 
 
@@ -88,21 +90,22 @@ def _round(pool: Pool, recipe: Recipe, fold: NDArray[np.int64], progress: Progre
         progress.advance()
     examples = pool.examples
     logits = np.empty((len(examples), pool.classes), np.float32)
-    probabilities, unknown = np.empty_like(logits), np.zeros(len(examples), bool)
+    temperature = np.ones(len(examples), np.float32)
+    unknown = np.zeros(len(examples), bool)
     for number in folds:
         rows = fold == number
         logits[rows] = heads[number,].logits(examples.vectors[rows])
-        fitted = None
-        if len(folds) >= LEAST_NESTED:
-            fitted = _fitted(examples, fold, number, learned[number,], heads)
-        temperature = np.float32(fitted.temperature if fitted else 1)
-        probabilities[rows] = softmax(logits[rows] / temperature)
+        if len(folds) < LEAST_NESTED:
+            continue
+        fitted = _fitted(examples, fold, number, learned[number,], heads)
         if fitted:
+            temperature[rows] = fitted.temperature
             unknown[rows] = fitted.rejects(examples.vectors[rows], logits[rows])
     return Round(
         OutOfFold(examples, fold, tuple(heads[number,] for number in folds), logits),
         tuple(learned[number,] for number in folds),
-        probabilities,
+        softmax(logits / temperature[:, None]),
+        temperature,
         unknown,
     )
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.common.base.wording import counted
+from components.common.base.wording import amount, counted
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
 from components.common.dataset.class_facts import FUNGI, ClassFacts
 from components.common.dataset.dataset import Dataset
@@ -125,7 +125,7 @@ def _tell(
     """Print the figures, where everything is, and what to try next."""
     told = plain_text.render(
         __file__,
-        {"short": _short, "quoted": shlex.quote},
+        {"short": _short, "quoted": shlex.quote, "amount": amount},
         sample=request.arguments["source"] == "sample",
         metrics=metrics,
         published=published,

@@ -53,12 +53,15 @@ class SimilarPhoto(_Shape):
 
 
 class Measured(_Shape):
-    """How good the model is on photos that it never saw."""
+    """How good the model, or models of its recipe, are on photos that they never saw."""
 
     accuracy: Share
     accuracy_low: Share = Field(description="lower end of the 95 % interval")
     accuracy_high: Share
     photos: int
+    cross_validated: bool = Field(
+        description="measured by models of the same recipe, each on photos that it never saw"
+    )
 
 
 class ModelInfo(_Shape):

@@ -7,6 +7,7 @@ from components.common.model.model_place import METRICS_KIND
 from components.common.untrusted import sealed
 from programs.serve.answer import Measured
 
+CROSS_VALIDATED = "cross-validated"  # of the metrics' `basis`
 SHARES = ("accuracy", "accuracy_low", "accuracy_high")
 
 
@@ -20,11 +21,17 @@ def read(path: Path, head_sha256: str) -> Measured:
     content = sealed.read(path, METRICS_KIND)
     try:
         accuracy, low, high = (float(content[name]) for name in SHARES)
-        photos = int(content["held_out_photos"])
+        photos = int(content.get("photos") or content["held_out_photos"])
         if not (0 <= low <= accuracy <= high <= 1 and photos > 0):
             raise ValueError("its figures make no sense")
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(f"{path} is no metrics file of the step evaluate: {error}") from error
     if content.get("head_sha256") != head_sha256:
         raise InputError(f"the figures in {path} are of another model")
-    return Measured(accuracy=accuracy, accuracy_low=low, accuracy_high=high, photos=photos)
+    return Measured(
+        accuracy=accuracy,
+        accuracy_low=low,
+        accuracy_high=high,
+        photos=photos,
+        cross_validated=content.get("basis") == CROSS_VALIDATED,
+    )

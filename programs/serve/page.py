@@ -29,7 +29,7 @@ def render(description: ModelDescription, limits: Limits, measured: Measured | N
         megabytes=f"{limits.upload_bytes / 1024**2:.3g}",
         timeout_s=round(limits.upload_s + limits.answer_s + 5),
         kinds=upload.KINDS,
-        learned_from=sum(description.photos.get("training", {}).values()),
+        learned_from=sum((description.learned or description.photos.get("training", {})).values()),
         most_named=MAX_NAMED,
         measured=measured,
         with_danger=partial(danger_words.with_danger, facts=description.facts),

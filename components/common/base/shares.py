@@ -18,7 +18,7 @@ class Share:
     """`count` of `total`, with the Wilson score interval (Wilson 1927) at 95 %.
 
     Attributes:
-        count: how many have what is asked.
+        count: how many have what is asked; a mean where each was asked about several times.
         total: of how many.
         low: lower bound of the share.
         high: its upper bound.
@@ -26,14 +26,14 @@ class Share:
             of each other.
     """
 
-    count: int
-    total: int
+    count: float
+    total: float
     low: float
     high: float
     effective: float
 
     @classmethod
-    def of(cls, count: int, total: int, effective: float | None = None) -> "Share":
+    def of(cls, count: float, total: float, effective: float | None = None) -> "Share":
         """`count` of `total`; the whole range 0 to 1 for a total of 0.
 
         Args:
@@ -66,6 +66,16 @@ class Share:
         counts = list(groups)
         count, total = sum(hits for hits, _ in counts), sum(size for _, size in counts)
         return cls.of(count, total, _effective(counts, count, total))
+
+    def per_round(self, rounds: int) -> "Share":
+        """The same with mean counts, where each was asked about so many times.
+
+        They tell no more than as many photos: what the rounds have in common does not average out.
+        """
+        if rounds == 1 or not self.total:
+            return self
+        total = self.total / rounds
+        return self.of(self.count / rounds, total, min(self.effective, total))
 
     @property
     def value(self) -> float:

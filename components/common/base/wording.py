@@ -22,6 +22,11 @@ def as_text(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
+def amount(count: float) -> str:
+    """A count, or a mean of counts with one decimal: "81", "81.3"."""
+    return f"{count:.1f}".removesuffix(".0")
+
+
 def counted(number: int, singular: str, plural: str = "") -> str:
     """A number with what it counts.
 

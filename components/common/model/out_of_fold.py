@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
         ("group", pa.string()),
         ("sha256", pa.string()),
         ("round", pa.int32()),
+        ("temperature", pa.float32()),
         ("unknown", pa.bool_()),
         ("probabilities", pa.list_(pa.float32())),
     ]
@@ -38,11 +39,13 @@ class OutOfFoldAnswers:
     Attributes:
         photos: label, group and SHA-256 of each photo.
         probabilities: float64, shape (R, N, classes), calibrated.
+        uncalibrated: the same at a temperature of 1.
         unknown: bool, shape (R, N), called none of the classes.
     """
 
     photos: tuple[Photo, ...]
     probabilities: NDArray[np.float64]
+    uncalibrated: NDArray[np.float64]
     unknown: NDArray[np.bool_]
 
 
@@ -50,6 +53,7 @@ def write(
     path: Path,
     photos: Sequence[Photo],
     probabilities: NDArray[np.float32],
+    temperature: NDArray[np.float32],
     unknown: NDArray[np.bool_],
 ) -> None:
     """Write the answers.
@@ -57,7 +61,8 @@ def write(
     Args:
         path: of the file.
         photos: N of them.
-        probabilities: float32, shape (R, N, classes).
+        probabilities: float32, shape (R, N, classes), calibrated.
+        temperature: float32, shape (R, N), that each answer was calibrated with.
         unknown: bool, shape (R, N).
     """
     rounds = len(probabilities)
@@ -66,6 +71,7 @@ def write(
         for name in ("label", "group", "sha256")
     }
     columns["round"] = np.repeat(np.arange(rounds, dtype=np.int32), len(photos))
+    columns["temperature"] = temperature.ravel()
     columns["unknown"] = unknown.ravel()
     columns["probabilities"] = list(probabilities.reshape(-1, probabilities.shape[-1]))
     arrays = [pa.array(columns[field.name], field.type) for field in SCHEMA]
@@ -96,12 +102,27 @@ def read(path: Path, classes: Sequence[str]) -> OutOfFoldAnswers:
     probabilities = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
     if not np.isfinite(probabilities).all() or probabilities.min() < 0 or probabilities.max() > 1:
         raise InputError(f"{path} cannot be read: its probabilities are not within 0 to 1")
+    temperature = table.column("temperature").to_numpy().astype(np.float64)
+    if not np.isfinite(temperature).all() or temperature.min() <= 0:
+        raise InputError(f"{path} cannot be read: its temperatures are not above 0")
+    probabilities = probabilities.reshape(len(number), -1)
     rows = table.slice(0, count).select(["label", "group", "sha256"]).to_pylist()
     photos = tuple(Photo(**row) for row in rows)
     if strange := {photo.label for photo in photos} - set(classes):
         raise InputError(f"{path} cannot be read: {min(strange)!r:.80} is none of the classes")
     return OutOfFoldAnswers(
         photos,
-        probabilities.reshape(rounds, count, len(classes)),
+        probabilities.reshape(rounds, count, -1),
+        _at_temperature_1(probabilities, temperature).reshape(rounds, count, -1),
         table.column("unknown").to_numpy().astype(bool).reshape(rounds, count),
     )
+
+
+def _at_temperature_1(
+    probabilities: NDArray[np.float64], temperature: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Softmax of the logits, (N, classes), from that of the logits over temperatures (N,)."""
+    largest = probabilities.max(axis=1, keepdims=True)
+    powers = np.power(probabilities / np.where(largest > 0, largest, 1), temperature[:, None])
+    plain: NDArray[np.float64] = powers / np.maximum(powers.sum(axis=1, keepdims=True), 1e-300)
+    return plain

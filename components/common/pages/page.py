@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from components.common.base import wording
 from components.common.dataset import licences
 from components.common.pages import text
 
@@ -150,6 +151,7 @@ def environment() -> "Environment":
     made.policies["json.dumps_kwargs"] = {}  # the default would sort an object's names
     made.filters.update(
         along=lambda share: f"{100 * share:.1f}%",  # where a share lies on a scale from 0 to 1
+        amount=wording.amount,
         between=text.between,
         class_name=class_name,
         data_uri=text.data_uri,

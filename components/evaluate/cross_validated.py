@@ -1,0 +1,111 @@
+"""The recipe's figures: what cross-validation answered when the model was trained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
+from components.common.model import layout, out_of_fold
+from components.common.model.model import Model
+from components.common.model.out_of_fold import OutOfFoldAnswers
+from components.evaluate.answers import Source
+from components.evaluate.evaluation import CROSS_VALIDATED, EvaluatedPhoto
+from components.evaluate.measure import Outcomes
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """The answers, and the photos as the dataset describes them.
+
+    Attributes:
+        outcomes: of all rounds.
+        photos: N of them, in the order of each round; those that are not in the dataset are known
+            by label and hash only.
+        in_dataset: bool (N,).
+    """
+
+    outcomes: Outcomes
+    photos: tuple[Photo, ...]
+    in_dataset: NDArray[np.bool_]
+
+    def answers(self, classes: Sequence[str]) -> list[EvaluatedPhoto]:
+        """The mean answer to each photo that is in the dataset."""
+        outcomes, rounds = self.outcomes, self.outcomes.rounds
+        shape = rounds, len(self.photos), -1
+        means = [
+            array.reshape(shape).mean(axis=0)
+            for array in (outcomes.probabilities, outcomes.uncalibrated)
+        ]
+        unknown = np.zeros(len(self.photos))
+        if outcomes.unknown is not None:
+            unknown = outcomes.unknown.reshape(rounds, -1).mean(axis=0)
+        return [
+            EvaluatedPhoto(
+                photo,
+                CROSS_VALIDATED,
+                classes[int(means[0][row].argmax())],
+                tuple(means[0][row].tolist()),
+                tuple(means[1][row].tolist()),
+                unknown=bool(unknown[row] > 0.5),
+            )
+            for row, photo in enumerate(self.photos)
+            if self.in_dataset[row]
+        ]
+
+    def source(self, training: Path) -> Source:
+        """Where the pictures of those photos are."""
+        photos = [photo for photo, there in zip(self.photos, self.in_dataset, strict=True) if there]
+        return Source(CROSS_VALIDATED, tuple(photos), Dataset(training).read)
+
+    def only(self, photos: NDArray[np.bool_]) -> Outcomes:
+        """The outcomes of some of the photos, bool (N,)."""
+        outcomes = self.outcomes
+        rows = np.tile(photos, outcomes.rounds)
+        return Outcomes(
+            outcomes.true[rows],
+            outcomes.probabilities[rows],
+            outcomes.uncalibrated[rows],
+            None if outcomes.unknown is None else outcomes.unknown[rows],
+            None if outcomes.groups is None else outcomes.groups[rows],
+            outcomes.rounds,
+        )
+
+
+def read(model: Model, training: Path) -> CrossValidated | None:
+    """What a model holds of its cross-validation; None where it was not made.
+
+    Args:
+        model: the model.
+        training: the dataset that it was trained on.
+
+    Raises:
+        InputError: the file is damaged, or of another model.
+    """
+    if layout.OUT_OF_FOLD not in model.description.files:
+        return None
+    path = model.description.check_file(model.directory, layout.OUT_OF_FOLD)
+    answers = out_of_fold.read(path, model.classes)
+    known = {photo.sha256: photo for photo in Dataset(training).photos}
+    photos = tuple(known.get(photo.sha256, photo) for photo in answers.photos)
+    in_dataset = np.array([photo.sha256 in known for photo in answers.photos])
+    rule = model.description.unknown is not None
+    return CrossValidated(_outcomes(answers, model.classes, rule=rule), photos, in_dataset)
+
+
+def _outcomes(answers: OutOfFoldAnswers, classes: tuple[str, ...], *, rule: bool) -> Outcomes:
+    rounds, photos, _ = answers.probabilities.shape
+    places = {label: place for place, label in enumerate(classes)}
+    names = [photo.group or photo.sha256 for photo in answers.photos]
+    _, groups = np.unique(np.array(names), return_inverse=True)
+    return Outcomes(
+        np.tile([places[photo.label] for photo in answers.photos], rounds).astype(np.int64),
+        answers.probabilities.reshape(rounds * photos, -1),
+        answers.uncalibrated.reshape(rounds * photos, -1),
+        answers.unknown.ravel() if rule else None,
+        np.tile(groups, rounds).astype(np.int64),
+        rounds,
+    )
