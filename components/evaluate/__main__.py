@@ -5,6 +5,7 @@ from pathlib import Path
 
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
+from components.common.base.wording import amount
 from components.common.model.model_place import local_model
 from components.evaluate.evaluate import evaluate
 from components.evaluate.evaluation import FOLDER, LEARNED
@@ -45,14 +46,14 @@ def _command(options: argparse.Namespace) -> None:
         elif part.name == FOLDER and result.seen:
             name = f"{FOLDER}, never seen"
         print(
-            f"{name}: {share.count} of {share.total} right, {share.value:.3f} "
+            f"{name}: {amount(share.count)} of {amount(share.total)} right, {share.value:.3f} "
             f"({share.low:.3f} to {share.high:.3f}){remark}"
         )
     if result.dangers and result.dangers.photos:
         share = result.dangers.confused
         print(
-            f"deadly or poisonous classes taken for an edible one: {share.count} of {share.total} "
-            f"photos ({share.low:.3f} to {share.high:.3f})"
+            f"deadly or poisonous classes taken for an edible one: {amount(share.count)} of "
+            f"{amount(share.total)} photos ({share.low:.3f} to {share.high:.3f})"
         )
 
 

@@ -23,7 +23,8 @@ from components.common.model.layout import REFERENCES
 from components.common.model.model import TOP_K, Model
 from components.common.model.model_place import METRICS_KIND
 from components.common.model.references import References
-from components.common.pages import plain_text
+from components.common.pages import plain_text, training_curves
+from components.common.pages.training_curves import Phase
 from components.common.untrusted import sealed
 from components.evaluate import cross_validated, dangers
 from components.evaluate.answers import (
@@ -180,6 +181,7 @@ def _evaluation(
         cautions=cautions(photos, len(learned), len(own)),
         seen=len(learned),
         unusable=tuple(unusable),
+        curves=_curves(model),
         asked=len(main),
         wrong=sum(not answer.right for answer in main),
     )
@@ -200,6 +202,17 @@ def _nothing_to_measure(
         return problem
     first = unusable[0]
     return f"{problem}: left out {len(unusable)}, such as {first.name} ({first.reason})"
+
+
+def _curves(model: Model) -> tuple[Phase, ...]:
+    """The training's curves; empty where the model has none."""
+    if sealed.CURVES_FILE not in model.description.files:
+        return ()
+    path = model.description.check_file(model.directory, sealed.CURVES_FILE)
+    try:
+        return tuple(training_curves.phases(sealed.read(path, sealed.CURVES)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} holds what no training writes: {error}") from error
 
 
 def _seen_before(model: Model, source: Source) -> frozenset[str]:

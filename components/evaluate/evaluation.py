@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription
+from components.common.pages.training_curves import Phase
 from components.evaluate.dangers import Dangers
 from components.evaluate.measure import Outcomes, PartFigures
 
@@ -96,6 +97,7 @@ class Evaluation:
         cautions: what must be said of the photos themselves.
         unusable: files that were left out.
         seen: photos of the folder that the model was made of.
+        curves: of the training; empty where the model has none.
         asked: how many photos the mistakes are of.
         wrong: how many of them were misclassified.
     """
@@ -110,5 +112,6 @@ class Evaluation:
     cautions: tuple[str, ...] = ()
     unusable: tuple[Unusable, ...] = ()
     seen: int = 0
+    curves: tuple[Phase, ...] = ()
     asked: int = 0
     wrong: int = 0

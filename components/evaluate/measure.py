@@ -59,11 +59,25 @@ class Outcomes:
     def share(self, hits: NDArray[np.bool_], among: NDArray[np.bool_] | None = None) -> Share:
         """The share of photos, with an interval that knows which of them are alike.
 
+        Of several rounds the means.
+
         Args:
             hits: bool, shape (N,), whether a photo has what is asked.
             among: bool, shape (N,), the photos that are counted; all by default.
         """
-        return share_of(hits, self.groups, among).per_round(self.rounds)
+        if self.rounds == 1:
+            return share_of(hits, self.groups, among)
+        counted = np.ones(len(hits), bool) if among is None else among
+        by_round = [
+            share_of(hits[rows], None if self.groups is None else self.groups[rows], counted[rows])
+            for rows in np.split(np.arange(len(hits)), self.rounds)
+        ]
+        count, total, effective = (
+            sum(values) / self.rounds
+            for values in zip(*((s.count, s.total, s.effective) for s in by_round), strict=True)
+        )
+        # Several rounds tell no more than one: what they have in common does not average out.
+        return Share.of(count, total, effective or None)
 
 
 @dataclass(frozen=True)

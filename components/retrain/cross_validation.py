@@ -48,7 +48,7 @@ class Round:
 
 def rounds_for(photos: int, wanted: int) -> int:
     """How many rounds are made of so many photos, at most `wanted`."""
-    if not wanted or photos > MOST_PHOTOS:
+    if not 0 < photos <= MOST_PHOTOS:
         return 0
     return min(wanted, math.ceil(ENOUGH_ANSWERS / photos))
 

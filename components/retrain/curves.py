@@ -39,15 +39,18 @@ class Curves(Listener):
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Write the file, unless the training failed."""
-        if kind:
-            return
+        if not kind:
+            self.save(self._directory)
+
+    def save(self, folder: Path) -> None:
+        """Write the file into a folder."""
         content = {
             **sealed.CURVES.head,
             "columns": sealed.CURVE_COLUMNS,
             "head": _thinned(self._head),
             "fine_tuning": _thinned(self._tuned),
         }
-        sealed.dump(self._directory / sealed.CURVES_FILE, content, what="the curves")
+        sealed.dump(folder / sealed.CURVES_FILE, content, what="the curves")
 
 
 def _thinned(rows: list[list[float | None]]) -> list[list[float | None]]:

@@ -98,10 +98,11 @@ def retrain(
         LiveLogs(summaries_dir, logs_place),
         ExitStack() as opened,
     ):
+        curves = Curves(summaries_dir)
         # Whoever else is to hear of the training comes into this list.
         listeners: list[Listener] = [
             TensorBoardSummaries(summaries_dir, classes, recipe, validation),
-            Curves(summaries_dir),
+            curves,
             _IntermediateGraphs(material.vectors, pretrained, extras),
         ]
         for listener in listeners:
@@ -129,6 +130,7 @@ def retrain(
         _report_test(last.head, material.parts[TEST], recipe)
         if extras.print_misclassified_test_images:
             _print_misclassified(last.head, material)
+        curves.save(model_folder)
         artifact.write(
             model_folder,
             models,

@@ -67,16 +67,6 @@ class Share:
         count, total = sum(hits for hits, _ in counts), sum(size for _, size in counts)
         return cls.of(count, total, _effective(counts, count, total))
 
-    def per_round(self, rounds: int) -> "Share":
-        """The same with mean counts, where each was asked about so many times.
-
-        They tell no more than as many photos: what the rounds have in common does not average out.
-        """
-        if rounds == 1 or not self.total:
-            return self
-        total = self.total / rounds
-        return self.of(self.count / rounds, total, min(self.effective, total))
-
     @property
     def value(self) -> float:
         """The share itself, 0 where there is nothing to share."""
