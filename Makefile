@@ -284,6 +284,10 @@ bench-temperature: setup  ## log loss with and without temperature, on photos it
 	make bench-temperature IMAGES='flowers fungi'" >&2; exit 2; }
 	@set -f; $(PY) -m benchmarks.temperature $$IMAGES
 
+.PHONY: bench-cross-validation
+bench-cross-validation: setup  ## how often the interval of cross-validation holds the truth, 2,000 simulated sets
+	@$(PY) -m benchmarks.cross_validation $$ARGS
+
 .PHONY: bench-serve
 bench-serve: setup  ## the page's service under 16 clients for 30 s
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-serve IMAGES=folder" >&2; exit 2; }

@@ -29,6 +29,7 @@ class Outcomes:
             observation; None where each stands alone.
         rounds: how often each photo was asked about: N is so many times their number, and the
             answers to one photo are of one group. Counts are means over the rounds.
+        worth: of how many photos one tells as much, where answers hang together.
     """
 
     true: NDArray[np.int64]
@@ -37,6 +38,7 @@ class Outcomes:
     unknown: NDArray[np.bool_] | None = None
     groups: NDArray[np.int64] | None = None
     rounds: int = 1
+    worth: float = 1.0
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -65,18 +67,19 @@ class Outcomes:
             hits: bool, shape (N,), whether a photo has what is asked.
             among: bool, shape (N,), the photos that are counted; all by default.
         """
-        if self.rounds == 1:
-            return share_of(hits, self.groups, among)
         counted = np.ones(len(hits), bool) if among is None else among
         by_round = [
             share_of(hits[rows], None if self.groups is None else self.groups[rows], counted[rows])
             for rows in np.split(np.arange(len(hits)), self.rounds)
         ]
-        count, total, effective = (
-            sum(values) / self.rounds
-            for values in zip(*((s.count, s.total, s.effective) for s in by_round), strict=True)
-        )
         # Several rounds tell no more than one: what they have in common does not average out.
+        effective = self.worth * sum(share.effective for share in by_round) / self.rounds
+        if self.rounds == 1:
+            return Share.of(by_round[0].count, by_round[0].total, effective or None)
+        count, total = (
+            sum(values) / self.rounds
+            for values in zip(*((share.count, share.total) for share in by_round), strict=True)
+        )
         return Share.of(count, total, effective or None)
 
 
