@@ -190,7 +190,9 @@ def _fields(answer: PhotoAnswer) -> dict[str, object]:
         "familiarity": answer.familiarity,
         "probabilities": {label: round(share, 6) for label, share in answer.top} or None,
         "error": answer.error or None,
-        "dangers": [asdict(one) for one in answer.dangers],
+        "dangers": [
+            {**asdict(one), "probability": round(one.probability, 6)} for one in answer.dangers
+        ],
         "caution": answer.caution,
     }
 

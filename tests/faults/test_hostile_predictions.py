@@ -11,7 +11,7 @@ from conftest import ROOT
 from faults.test_hostile_manifest import MEGABYTE, constant, refusal_in_little_memory
 
 from components.common.base.errors import InputError
-from components.common.model.predictions import SCHEMA
+from components.common.model.predictions import FIRST_SCHEMA
 from programs.verify import predictions
 from programs.verify.verify import Run
 
@@ -42,9 +42,9 @@ def test_ten_million_equal_rows_are_refused_in_little_memory(tmp_path: Path) -> 
     rows = 10_000_000
     lists = pa.ListArray.from_arrays(pa.array(np.zeros(rows + 1, np.int32)), pa.array([], "double"))
     columns = [
-        lists if field.name == "probabilities" else constant(field, rows) for field in SCHEMA
+        lists if field.name == "probabilities" else constant(field, rows) for field in FIRST_SCHEMA
     ]
-    table = pa.table(columns, names=SCHEMA.names)
+    table = pa.table(columns, names=FIRST_SCHEMA.names)
     pq.write_table(table, tmp_path / "p", compression="zstd", store_schema=False)
     assert (tmp_path / "p").stat().st_size < MEGABYTE
     said = refusal_in_little_memory(tmp_path / "p", READ)

@@ -15,11 +15,14 @@ from publish_items import decided
 from sealing import reseal
 
 from components.common.base.errors import InputError
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.licences import IMAGENET_TERMS
 from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription, read_description
 from components.common.model.unknown import UnknownRule
+from components.common.pages.danger_words import NOT_STATED
 from components.common.pages.text import WARNING
+from components.publish.dangers import Dangers
 from components.publish.decision import PUBLISH, Decision
 from components.publish.model_card import render
 from components.publish.paired import Comparison
@@ -133,6 +136,39 @@ def test_figures_are_those_handed_in() -> None:
     assert "false chanterelle taken for chanterelle: 9 of 21 photos" in text
     assert "The class with the fewest was learned from 15" in text
     assert WARNING in text
+
+
+def test_dangerous_confusions_stand_before_the_figures_of_classes() -> None:
+    facts = ClassFacts(edibility={"chanterelle": "edible", "false chanterelle": "poisonous"})
+    stated = dataclasses.replace(DESCRIPTION, facts=facts)
+    pair = {
+        **{"label": "false chanterelle", "edibility": "poisonous", "predicted": "chanterelle"},
+        **{"photos": 9, "of": 21},
+    }
+    strange = {**pair, "predicted": "<b>x</b>"}  # none of the classes
+    decision = dataclasses.replace(DECISION, dangers=Dangers(9, 21, 1))
+    figures = {**FIGURES, "dangerous_pairs": [pair, strange]}
+    text = card(stated, figures, decision=decision)
+    said = (
+        "**Dangerous confusions:** 9 of 21 photos of its deadly or poisonous classes (false "
+        "chanterelle (poisonous)) were taken for an edible class: 42.9 %, 95 % interval 24.5 % to "
+        "63.5 %."
+    )
+    pairs = "- false chanterelle (poisonous) taken for chanterelle: 9 of 21 photos"
+    assert text.index(said) < text.index(pairs) < text.index("By class:")
+    assert "<b>x</b>" not in text
+    assert "Nothing was asked of its dangerous confusions (`--max_dangerous 1`, the d" in text
+    asked = dataclasses.replace(decision, max_dangerous=0.7)
+    assert "Nothing was asked of its dangerous" not in card(stated, figures, decision=asked)
+    none = card(stated, decision=dataclasses.replace(DECISION, dangers=Dangers(0, 0, 1)))
+    assert "no photo of a deadly or poisonous class was held out" in none
+    assert text.count("not stated") == 0
+
+
+def test_card_says_that_edibility_is_not_stated_unless_it_is_of_another_subject() -> None:
+    assert f"are not counted: {NOT_STATED}." in card()
+    flowers = dataclasses.replace(DESCRIPTION, facts=ClassFacts(subject="flowers"))
+    assert "angerous confusion" not in card(flowers)
 
 
 def test_figure_that_is_missing_or_not_finite_is_left_out() -> None:

@@ -40,6 +40,27 @@ def test_index_says_how_good_the_model_is_and_what_became_of_it(outcome: Outcome
     assert "Warnings" not in text
 
 
+@pytest.mark.parametrize(
+    ("confusions", "said"),
+    [
+        (0, "None of 17 photos of deadly or poisonous classes was taken for an edible class, 95 %"),
+        (1, "1 of 17 photos of deadly or poisonous classes was taken for an edible class, 95 %"),
+        (2, "2 of 17 photos of deadly or poisonous classes were taken for an edible class, 95 %"),
+    ],
+)
+def test_index_says_how_often_a_dangerous_class_is_taken_for_an_edible_one(
+    outcome: Outcome, confusions: int, said: str
+) -> None:
+    assert "edible" not in Page(run_pages.index(outcome)).text
+    known = {
+        **{"dangerous_photos": 17, "dangerous_confusions": confusions},
+        **{"dangerous_rate_low": 0.033, "dangerous_rate_high": 0.343},
+    }
+    found = dataclasses.replace(outcome, metrics={**METRICS, **known})
+    text = " ".join(Page(run_pages.index(found)).text.split())
+    assert f"{said} interval 3 % to 34 %" in text
+
+
 def test_rendered_pictures_are_called_so(outcome: Outcome) -> None:
     drawn = dataclasses.replace(outcome.model, rendered=True)
     told = run_pages.index(dataclasses.replace(outcome, model=drawn))

@@ -273,8 +273,9 @@ def rewritten(path: Path, change: Callable[[list[dict[str, object]]], None], **a
         lambda rows: rows[0].update(predicted=rows[0]["predicted"] + "x"),
         lambda rows: rows[0].update(right=not rows[0]["right"]),
         lambda rows: rows[0].update(probabilities=[1.0]),
+        lambda rows: rows[0].update(caution="none"),
     ],
-    ids=["fewer", "path", "label", "probability", "predicted", "right", "probabilities"],
+    ids=["fewer", "path", "label", "probability", "predicted", "right", "probabilities", "caution"],
 )
 def test_answers_that_are_not_the_model_s_are_named(
     run: verifying.Run, change: Callable[[list[dict[str, object]]], None]
