@@ -17,6 +17,7 @@ from serve_process import ServeProcess, serving
 from components.common.dataset.dataset import Dataset
 from components.common.model.model import Model
 from components.common.pages import text
+from components.common.pages.danger_words import with_danger
 from components.common.photos import images
 
 PHONE = {"width": 360, "height": 740}
@@ -99,7 +100,8 @@ def title(sample_run: Run, photo: Path) -> str:
     model = Model(sample_run.directory / "model")
     found = next(model.predict_each([photo.read_bytes()]))
     assert not found.unknown
-    return model.classes[int(found.probabilities.argmax())]
+    label = model.classes[int(found.probabilities.argmax())]
+    return with_danger(label, model.description.facts)
 
 
 def visit(context: BrowserContext, service: ServeProcess) -> Visit:
@@ -206,6 +208,58 @@ def test_something_else_is_none_of_these(desk: Visit, tmp_path: Path) -> None:
     desk.look_at(path)
     desk.expect_answer("None of these")
     assert "closest to" in desk.page.inner_text("#result")
+
+
+@pytest.mark.parametrize(
+    ("predicted", "dangers", "title", "said"),
+    [
+        ("champignon", [], "champignon", ""),
+        (
+            *("champignon", [("death cap", "deadly", 0.04)], "champignon"),
+            "It could also be death cap (deadly), 4\u00a0%.",
+        ),
+        ("death cap", [("death cap", "deadly", 0.9)], "death cap (deadly)", ""),
+        (
+            *(None, [("death cap", "deadly", 0.02), ("fly_agaric", "poisonous", 0.3)]),
+            "None of these",
+            "It could also be death cap (deadly), 2\u00a0%, or fly_agaric (poisonous), 30\u00a0%.",
+        ),
+        (
+            *("champignon", [(f"<b>{place}</b>", "deadly", 0.05) for place in range(7)]),
+            "champignon",
+            "or <b>4</b> (deadly), 5\u00a0%, or 2 more.",
+        ),
+    ],
+)
+def test_dangerous_classes_are_named_beside_the_answer(
+    desk: Visit,
+    service: ServeProcess,
+    photo: Path,
+    predicted: str | None,
+    dangers: list[tuple[str, str, float]],
+    title: str,
+    said: str,
+) -> None:
+    headers = {"Content-Type": "image/jpeg"}
+    known = requests.post(f"{service.url}v1/predict", photo.read_bytes(), headers=headers).json()
+    changed = {
+        **known,
+        "predicted": predicted,
+        "unknown": predicted is None,
+        "closest": predicted or "champignon",
+        "dangers": [
+            {"label": label, "edibility": edibility, "probability": share}
+            for label, edibility, share in dangers
+        ],
+    }
+    desk.page.route("**/v1/predict?*", lambda route: route.fulfill(json=changed))
+    desk.look_at(photo)
+    desk.expect_answer(title)
+    result = desk.page.locator("#result .answer")
+    assert ("could also be" in result.inner_text()) == bool(said)
+    assert said in result.inner_text()
+    assert "edible" not in result.inner_text()
+    assert "Do not eat it" in result.inner_text()
 
 
 def test_keyboard_alone_is_enough(desk: Visit, photo: Path, title: str) -> None:

@@ -151,10 +151,10 @@ def test_dangerous_confusions_stand_before_the_figures_of_classes() -> None:
     text = card(stated, figures, decision=decision)
     said = (
         "**Dangerous confusions:** 9 of 21 photos of its deadly or poisonous classes (false "
-        "chanterelle (poisonous)) were taken for an edible class: 42.9 %, 95 % interval 24.5 % to "
-        "63.5 %."
+        r"chanterelle \(poisonous\)) were taken for an edible class: 42.9 %, 95 % interval 24.5 % "
+        "to 63.5 %."
     )
-    pairs = "- false chanterelle (poisonous) taken for chanterelle: 9 of 21 photos"
+    pairs = r"- false chanterelle \(poisonous\) taken for chanterelle: 9 of 21 photos"
     assert text.index(said) < text.index(pairs) < text.index("By class:")
     assert "<b>x</b>" not in text
     assert "Nothing was asked of its dangerous confusions (`--max_dangerous 1`, the d" in text
