@@ -101,7 +101,9 @@ def test_answer_reads_as_label_image_py_s(sample_run: Run, photo: Path) -> None:
     done = label("--image", str(photo), "--model_dir", model)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    first, blank, *answers = done.stdout.splitlines()
+    # The sample states which of its classes are poisonous: a line more than label_image.py's.
+    first, blank, *answers, caution = done.stdout.splitlines()
+    assert caution.endswith("No answer is leave to eat anything.")
     assert re.fullmatch(r"Evaluation time \(1-image\): \d+\.\d{3}s", first)
     assert blank == ""
     assert len(answers) == 5
@@ -118,13 +120,13 @@ def test_photo_of_something_else_is_none_of_these(sample_run: Run, noise: Path) 
     assert re.fullmatch(
         r"none of these \(stranger than \d+ % of their photos\); if one of them after all:", said
     )
-    assert len(done.stdout.splitlines()) == 8
+    assert len(done.stdout.splitlines()) == 9
 
 
 def test_top_k_limits_the_lines(sample_run: Run, photo: Path) -> None:
     model = str(sample_run.directory / "model")
     done = label("--image", str(photo), "--model_dir", model, "--top_k", "2")
-    assert len(done.stdout.splitlines()) == 4
+    assert len(done.stdout.splitlines()) == 5
 
 
 @pytest.mark.parametrize("copies", [1, 2])
@@ -265,18 +267,23 @@ def test_without_a_model_is_exit_2(photo: Path) -> None:
     assert "--model_dir" in done.stderr
 
 
+def without_cautions(text: str) -> list[str]:
+    """The lines of many photos without those that name dangerous classes below them."""
+    return [line for line in text.splitlines() if not line.startswith(" " * 9)]
+
+
 def test_photos_of_a_folder_get_a_line_each_as_text(
     sample_run: Run, photo: Path, noise: Path
 ) -> None:
     model = str(sample_run.directory / "model")
     done = label(str(photo.parent), "--model_dir", model)
     assert done.returncode == 0, done.stderr
-    of_noise, of_photo = done.stdout.splitlines()
+    of_noise, of_photo = without_cautions(done.stdout)
     assert re.fullmatch(rf" +-    none of these +{re.escape(str(noise))}", of_noise)
     assert re.fullmatch(rf" *[\d.]+ %  [a-z ]+ {re.escape(str(photo))}", of_photo)
     assert "label photos: 2 labelled, 0 failed" in done.stderr
     more = label(str(photo), str(noise), "--model_dir", model, "--top_k", "2")
-    assert len(more.stdout.splitlines()) == 2 + 3
+    assert len(without_cautions(more.stdout)) == 2 + 3
 
 
 def test_json_tells_of_each_photo_on_a_line(sample_run: Run, photo: Path, noise: Path) -> None:
@@ -285,6 +292,7 @@ def test_json_tells_of_each_photo_on_a_line(sample_run: Run, photo: Path, noise:
     known, unknown = map(json.loads, done.stdout.splitlines())
     assert list(known) == [
         *("file", "predicted", "unknown", "familiarity", "probabilities", "error"),
+        *("dangers", "caution"),
     ]
     assert (known["file"], unknown["file"]) == (str(photo), str(noise))
     assert known["predicted"] == next(iter(known["probabilities"]))

@@ -16,6 +16,7 @@ from publish_items import decided, publish_command, write_metrics
 from sealing import reseal, unseal
 
 from components.common.base.errors import InputError, WorkError
+from components.common.dataset.class_facts import ClassFacts
 from components.common.model.description import read_description
 from components.common.model.model import Model
 from components.common.model.model_place import version_of
@@ -147,7 +148,7 @@ def test_model_of_version_2_stays_the_version_that_it_was_published_as(
 ) -> None:
     model = tmp_path / "model"
     shutil.copytree(sample_run.directory / "model", model)
-    unseal(model / "model.json", format_version=2)
+    unseal(model / "model.json", format_version=2, facts=None)
     description = read_description(model)
     hashes = (description.head_sha256, description.manifest_sha256, description.distances_sha256)
     assert (
@@ -155,6 +156,20 @@ def test_model_of_version_2_stays_the_version_that_it_was_published_as(
         == (hashlib.sha256(" ".join([*hashes, "2"]).encode()).hexdigest()[:12])
     )
     assert version_of(read_description(sample_run.directory / "model")) != version_of(description)
+
+
+def test_what_is_stated_of_the_classes_makes_another_version(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(sample_run.directory / "model", folder)
+    path = folder / "model.json"
+    versions = [version_of(read_description(folder))]
+    for edibility in ("edible", "deadly"):
+        reseal(path, facts=ClassFacts(edibility={"giant puffball": edibility}).to_json())
+        versions.append(version_of(read_description(folder)))
+    assert len(set(versions)) == 3
+    assert version_of(read_description(folder)) == versions[-1]
 
 
 @pytest.mark.parametrize(

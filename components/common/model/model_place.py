@@ -8,6 +8,7 @@ from components.common.base import cache_place
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
+from components.common.dataset.class_facts import ClassFacts
 from components.common.model import layout
 from components.common.model.description import ModelDescription
 from components.common.store import storage
@@ -84,14 +85,19 @@ def version_in(pointer: bytes, name: str) -> str:
 def version_of(description: ModelDescription) -> str:
     """The version that a model is published as.
 
-    Of everything that another model would have another of: weights, photos with their credits, and
-    the rule for unknown photos. The same model published twice is the same version.
+    Of everything that another model would have another of: weights, photos with their credits, the
+    rule for unknown photos, and what is stated of the classes. A class that turns out to be deadly
+    makes another version, or the published model would go on without saying so. The same model
+    published twice is the same version.
     """
+    facts = description.facts
     content = (
         description.head_sha256,
         description.manifest_sha256,
         description.distances_sha256,
         str(description.format_version),
+        # A model of which nothing is stated keeps the version that it had before there were facts.
+        *([] if facts == ClassFacts() else [json.dumps(facts.to_json(), sort_keys=True)]),
     )
     return hashlib.sha256(" ".join(content).encode()).hexdigest()[:VERSION_DIGITS]
 
