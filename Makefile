@@ -288,6 +288,12 @@ bench-temperature: setup  ## log loss with and without temperature, on photos it
 bench-cross-validation: setup  ## how often the interval of cross-validation holds the truth, 2,000 simulated sets
 	@$(PY) -m benchmarks.cross_validation $$ARGS
 
+.PHONY: bench-dangers
+bench-dangers: setup  ## dangerous classes taken for edible ones, and whether the answer names them
+	@test -n "$$IMAGES" || { echo "make: name a folder of photos with a species.yaml: \
+	make bench-dangers IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.dangers "$$IMAGES"
+
 .PHONY: bench-serve
 bench-serve: setup  ## the page's service under 16 clients for 30 s
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-serve IMAGES=folder" >&2; exit 2; }
