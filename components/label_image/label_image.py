@@ -80,9 +80,8 @@ def label_photos(
     started, done, failed = time.monotonic(), 0, 0
     many: Crew | Graph
     many = Crew(model.directory, cores(), int8=model.int8) if isinstance(model, Model) else model
-    shown = answers(
-        many, model.classes, read_ahead(names, reader), count or ONE_TOP_K, facts_of(model)
-    )
+    facts = facts_of(model)
+    shown = answers(many, model.classes, read_ahead(names, reader), count or ONE_TOP_K, facts)
     for labelled in shown:
         write(labelled)
         done += 1
@@ -93,7 +92,8 @@ def label_photos(
             progress.advance()
     stream.flush()
     rate = done / max(time.monotonic() - started, 1e-9)
-    summary = f"{done - failed} labelled, {failed} failed, {rate:.0f} photos a second"
+    leave = "" if not facts.states_edibility else "; no answer is leave to eat anything"
+    summary = f"{done - failed} labelled, {failed} failed, {rate:.0f} photos a second{leave}"
     progress = progress or Progress("label photos", verb="answered")
     progress.finish(summary)
     return failed

@@ -220,7 +220,9 @@ function dangers(answer) {
     `, ${percent(one.probability)}`,
   ]);
   const more = others.length > 5 ? `, or ${others.length - 5} more` : "";
-  return [make("p", { class: "notice alarm", role: "note" }, "It could also be ", ...said, more, ".")];
+  return [
+    make("p", { class: "notice alarm", role: "note" }, "It could also be ", ...said, more, "."),
+  ];
 }
 
 function familiarity(answer) {

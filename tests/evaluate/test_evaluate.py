@@ -109,6 +109,10 @@ def test_kfp_gets_the_metrics_and_the_confusion_matrix(sample_run: Run) -> None:
     for name in ("accuracy", "log_loss", "ece", "auroc_macro"):
         assert found["metrics"][name] == metrics[name]
     assert all(math.isfinite(value) for value in found["metrics"].values())
+    # The sample's fly agarics are poisonous.
+    assert found["metrics"]["dangerous_photos"] == metrics["dangerous_photos"] > 0
+    assert found["metrics"]["dangerous_rate_high"] == metrics["dangerous_rate_high"]
+    assert found["comparison"]["dangerous_high"] == metrics["dangerous_rate_high"]
     matrix = found["confusion"]["confusionMatrix"]
     names = [entry["displayName"] for entry in matrix["annotationSpecs"]]
     assert names == sorted(sample_run.summary["photos"])

@@ -162,6 +162,8 @@ def test_command_and_predictions_name_what_is_stated_to_be_dangerous(
     assert caution.count("(deadly)") == len(classes) - 1
     many = run_captured(*command, str(photo), str(photo))
     assert many.stdout.count(" is deadly; could also be ") == 2
+    assert "2 labelled, 0 failed" in many.stderr
+    assert "a second; no answer is leave to eat anything" in many.stderr
 
     label_demo(model, demo, tmp_path / "predictions", tmp_path / "gallery.html")
     rows = pq.read_table(tmp_path / "predictions").to_pylist()

@@ -62,6 +62,21 @@ def a_run(folder: Path, logs: dict[str, str] | None = None) -> Path:
     return folder / "summarize" / "2c3d" / "summary"
 
 
+def test_dangerous_confusions_are_told_where_they_were_counted(tmp_path: Path) -> None:
+    place = a_run(tmp_path / "run")
+    known = {
+        **{"dangerous_photos": 17, "dangerous_confusions": 2},
+        **{"dangerous_rate_low": 0.033, "dangerous_rate_high": 0.343},
+    }
+    (metrics,) = (tmp_path / "run").glob("evaluate/*/metrics")
+    metrics.write_text(json.dumps({**METRICS, **known}))
+    summarize(End("COMPLETE"), place, name="fungi", place=str(place))
+    assert (
+        "Photos of deadly or poisonous classes taken for an edible one: 2 of 17 (95 % interval "
+        "0.033 to 0.343)."
+    ) in place.read_text()
+
+
 # KFP's metadata says COMPLETE of a run that succeeded, and RUNNING of one with a condition unmet.
 @pytest.mark.parametrize("state", ["COMPLETE", "RUNNING", "SUCCEEDED", ""])
 def test_finished_run_shows_figures_and_what_became_of_the_model(
@@ -73,6 +88,7 @@ def test_finished_run_shows_figures_and_what_became_of_the_model(
     assert text.startswith("# fungi: the run succeeded\n\nRun `run-1`.\n")
     assert "| all held-out photos | 85 | 0.929 | 0.854 to 0.967 |" in text
     assert "| test |" not in text  # it has no photos
+    assert "poisonous" not in text  # no edibility is stated
     assert "**The model was held back**" in text
     # Nothing of a reason becomes markup, and it stays on its line.
     assert "0.4 does not reach '0.6' &lt;b>bold&lt;/b> \\| no." in text

@@ -43,6 +43,8 @@ def possible(
         classes: in the same order.
         facts: what is known of the classes.
     """
+    if not facts.edibility:  # nothing to look for among perhaps thousands of classes
+        return ()
     largest = max(probabilities, default=0.0)
     found = [
         Danger(label, facts.edibility_of(label), max(0.0, min(1.0, float(probability))))
