@@ -149,9 +149,7 @@ def test_report_begins_with_the_dangerous_confusions_and_their_photos() -> None:
         "95 % interval 3 % to 34 %. Such a mistake can kill."
     )
     assert headline in text
-    assert (
-        "In all of these 2 the answer would have named a dangerous class beside the edible" in text
-    )
+    assert "All of these answers name a dangerous class beside the edible one (“could also" in text
     assert "fly agaric (poisonous)champignon21712 %3 % to 34 %" in text
     places = [
         text.index(part)
@@ -163,6 +161,27 @@ def test_report_begins_with_the_dangerous_confusions_and_their_photos() -> None:
     assert places == sorted(places)
     assert text.count("fly agaric, taken for champignon") == 2  # once for each photo
     assert "2 of them are dangerous confusions, shown at the top of this page." in text
+
+
+WARNED = said("fly agaric", "champignon", ("fly agaric", 0.02))
+SILENT = said("fly agaric", "champignon")
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([WARNED], "The answer names a dangerous class beside the edible one"),
+        ([SILENT], "The answer does not name a dangerous class beside"),
+        ([SILENT, SILENT], "None of these 2 answers names a dangerous class beside"),
+        ([SILENT, SILENT, WARNED], "1 of these 3 answers names a dangerous class beside"),
+        ([WARNED, SILENT, WARNED], "2 of these 3 answers name a dangerous class beside"),
+        ([WARNED, WARNED], "All of these answers name a dangerous class beside"),
+    ],
+)
+def test_report_says_in_how_many_confusions_the_danger_is_named(
+    answers: list[EvaluatedPhoto], expected: str
+) -> None:
+    assert expected in shown(*answers)
 
 
 @pytest.mark.parametrize(
