@@ -21,7 +21,7 @@ from components.common.dataset.vocabulary import (
 )
 from components.common.model.layout import REFERENCES
 from components.common.model.model import TOP_K, Model
-from components.common.model.model_place import METRICS_KIND
+from components.common.model.model_place import EFFECTIVE_PHOTOS, METRICS_KIND
 from components.common.model.references import References
 from components.common.pages import plain_text, training_curves
 from components.common.pages.training_curves import Phase
@@ -249,13 +249,15 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     """The metrics file: finite numbers, the classes, and the confusion matrix.
 
     `accuracy` and all that names no part is over the photos that the report goes into, `basis`;
-    `accuracy_low` and `accuracy_high` are its 95 % Wilson interval. What cannot be told, such as
+    `accuracy_low` and `accuracy_high` are its 95 % Wilson interval, that of `effective_photos`
+    independent ones. What cannot be told, such as
     `unknown_rate` without a rule, is not there.
     """
     overall = evaluation.overall
     result: dict[str, Any] = {
         **_interval("accuracy", overall.accuracy),
         **_interval(f"top{TOP_K}_accuracy", overall.top_k),
+        "effective_photos": overall.accuracy.effective,
         "macro_recall": overall.macro_recall,
         "macro_recall_low": overall.macro_recall_interval[0],
         "macro_recall_high": overall.macro_recall_interval[1],
@@ -288,12 +290,9 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     result["head_sha256"] = evaluation.model.head_sha256  # whose figures these are
     result["model_sha256"] = evaluation.model.identity or None
     result |= {"basis": overall.name, "rounds": overall.rounds, "photos": overall.photos}
-    result["recalls"] = {
-        of_class.label: [of_class.recall.count, of_class.photos, of_class.recall.effective]
-        for of_class in overall.classes
-    }
     result["classes"] = list(evaluation.model.classes)
     result["confusion"] = overall.confusion.tolist()
+    result[EFFECTIVE_PHOTOS] = [one.recall.effective for one in overall.classes]
     return {name: value for name, value in result.items() if value is not None}
 
 

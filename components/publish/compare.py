@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from components.common.base.step import log, warn
 from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.model.description import ModelDescription
 from components.common.model.model import Model
-from components.common.model.model_place import METRICS_KIND, version_of
+from components.common.model.model_place import EFFECTIVE_PHOTOS, METRICS_KIND, version_of
 from components.common.untrusted import sealed
 from components.publish import decision as decisions
 from components.publish import paired, places
@@ -58,7 +59,7 @@ def compare(
         version=version_of(challenger.description),
         accuracy=figures["accuracy"],
         accuracy_low=figures["accuracy_low"],
-        recalls=Recalls.of(challenger.classes, figures),
+        recalls=_recalls(challenger.classes, figures),
         cross_validated=not figures.get("held_out_photos"),
         demo_accuracy_high=figures["demo_accuracy_high"] if figures.get("demo_photos") else 1.0,
         min_accuracy=options.min_accuracy,
@@ -94,7 +95,7 @@ def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
             raise ValueError("it has no figures of held-out photos, the test part and demo photos")
         if not 0 <= low <= accuracy <= 1:
             raise ValueError(f"accuracy_low {low} and accuracy {accuracy} make no sense")
-        Recalls.of(model.classes, figures)
+        _recalls(model.classes, figures)
         if not 0 <= figures.get("demo_accuracy_high", 1.0) <= 1:
             raise ValueError("demo_accuracy_high makes no sense")
         Dangers.of(figures)
@@ -106,6 +107,10 @@ def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
     if (figures.get("head_sha256"), figures.get("model_sha256", model.identity)) != own:
         raise InputError(f"the figures in {path} are of another model than the one to publish")
     return figures
+
+
+def _recalls(classes: Sequence[str], figures: Mapping[str, Any]) -> Recalls:
+    return Recalls.of(classes, figures["confusion"], figures.get(EFFECTIVE_PHOTOS))
 
 
 def _beside_champion(

@@ -282,7 +282,9 @@ def _named(labels: Iterable[str]) -> str:
 def _recalls(content: Any) -> Recalls:
     if content is None:  # of an earlier version
         return Recalls({}, {})
-    return Recalls(**content)
+    recalls = Recalls(**content)
+    recalls.check()
+    return recalls
 
 
 def _comparison(content: dict[str, Any]) -> Comparison:

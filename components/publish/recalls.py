@@ -1,11 +1,12 @@
 """What a model recognises of each class: accuracy alone says nothing of a rare one."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from components.common.base.shares import FEW_PHOTOS, Share, mean
+
+ROUNDING = 1e-6  # of means
 
 
 @dataclass(frozen=True)
@@ -15,64 +16,61 @@ class Recalls:
     Attributes:
         right: how many of each class, by its name; a mean where each was asked about several times.
         photos: of how many.
-        effective: how many independent photos would tell as much, above 0; where a class is not
-            named, as many as there are.
+        effective: how many independent photos tell as much as these, of which some may be of one
+            observation; empty where all count as independent.
     """
 
     right: dict[str, float]
     photos: dict[str, int]
     effective: dict[str, float] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if (
-            self.right.keys() != self.photos.keys()
-            or not self.effective.keys() <= self.right.keys()
-        ):
-            raise ValueError("its recalls make no sense")
-        for label, photos in self.photos.items():
-            right, effective = self.right[label], self.effective.get(label, 1)
-            numbers = type(photos) is int and _is_number(right) and _is_number(effective)
-            if not (numbers and 0 <= right <= photos and effective > 0):
-                raise ValueError("its recalls make no sense")
-
     @classmethod
-    def of(cls, classes: Sequence[str], figures: Mapping[str, Any]) -> "Recalls":
-        """From a metrics file: its recalls, else its confusion matrix.
+    def of(cls, classes: Sequence[str], confusion: Any, effective: Any = None) -> "Recalls":
+        """From a confusion matrix, whose rows are the true classes.
+
+        Args:
+            classes: in the order of the rows.
+            confusion: counts; means where each photo was asked about several times.
+            effective: how many independent photos those of each class are worth; None where the
+                figures are of a version that did not say.
 
         Raises:
-            KeyError: it has neither.
-            ValueError: they are none of these classes.
+            ValueError: it is no matrix of counts for these classes, or `effective` makes no sense.
         """
-        if "recalls" not in figures:
-            return cls._of_matrix(classes, figures["confusion"])
-        told = figures["recalls"]
-        if not isinstance(told, dict) or list(told) != list(classes):
-            raise ValueError(f"its recalls are not those of {len(classes)} classes")
-        if not all(isinstance(row, list) and len(row) == 3 for row in told.values()):
-            raise ValueError("its recalls make no sense")
-        effective = {label: row[2] for label, row in told.items() if row[1]}
-        return cls(
-            {label: row[0] for label, row in told.items()},
-            {label: row[1] for label, row in told.items()},
-            effective,
-        )
-
-    @classmethod
-    def _of_matrix(cls, classes: Sequence[str], confusion: Any) -> "Recalls":
-        """From a confusion matrix, whose rows are the true classes."""
         size = len(classes)
         if (
             not isinstance(confusion, list)
             or [len(_row(row)) for row in confusion] != [size] * size
         ):
             raise ValueError(f"its confusion matrix is not one of {size} classes")
-        photos = {label: sum(row) for label, row in zip(classes, confusion, strict=True)}
+        photos = {label: round(sum(row)) for label, row in zip(classes, confusion, strict=True)}
         right = {label: confusion[place][place] for place, label in enumerate(classes)}
-        return cls(right, photos)
+        if effective is None:
+            return cls(right, photos)
+        if not isinstance(effective, list) or len(effective) != size:
+            raise ValueError(f"its class_effective_photos are not of {size} classes")
+        recalls = cls(right, photos, dict(zip(classes, effective, strict=True)))
+        recalls.check()
+        return recalls
+
+    def check(self) -> None:
+        """Raise `ValueError` where the numbers make no sense."""
+        if self.right.keys() != self.photos.keys():
+            raise ValueError("its recalls make no sense")
+        for label, photos in self.photos.items():
+            if type(photos) is not int or not 0 <= _count(self.right[label]) <= photos + ROUNDING:
+                raise ValueError("its recalls make no sense")
+        for label, number in self.effective.items():
+            photos = self.photos.get(label, 0)
+            is_number = type(number) in (int, float)
+            if not is_number or not 0 <= number <= photos or bool(number) != bool(photos):
+                raise ValueError(f"{photos} photos of a class do not count as {number!r:.40}")
 
     def share(self, label: str) -> Share:
         """What is recognised of one class."""
-        return Share.of(self.right[label], self.photos[label], self.effective.get(label))
+        photos = self.photos[label]
+        right = min(self.right[label], photos)
+        return Share.of(right, photos, self.effective.get(label, photos))
 
     @property
     def measured(self) -> list[Share]:
@@ -99,11 +97,13 @@ class Recalls:
         return sorted(label for label in self.photos if self.share(label).high < recall)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and type(value) is not bool and math.isfinite(value)
+def _row(row: object) -> list[float]:
+    if not isinstance(row, list):
+        raise ValueError("its confusion matrix has rows that are no lists")
+    return [_count(count) for count in row]
 
 
-def _row(row: object) -> list[int]:
-    if isinstance(row, list) and all(type(count) is int and count >= 0 for count in row):
-        return row
-    raise ValueError("its confusion matrix has entries that are no counts")
+def _count(value: object) -> float:
+    if type(value) not in (int, float) or not 0 <= value < float("inf"):  # type: ignore[operator]
+        raise ValueError("its confusion matrix has entries that are no counts")
+    return value  # type: ignore[return-value]

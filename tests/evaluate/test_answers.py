@@ -3,13 +3,15 @@
 import dataclasses
 
 import numpy as np
-from evaluation_items import CLASSES, answer, jpeg
+from evaluation_items import CLASSES, answer, evaluation, jpeg, sixty_answers
 
 from components.common.dataset.photo import Photo
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 from components.evaluate.answers import MAX_MISTAKES, Source, mistakes, outcomes
+from components.evaluate.evaluate import figures
 from components.evaluate.evaluation import EvaluatedPhoto
+from components.evaluate.report import render
 
 MAPS = (np.eye(7, dtype=np.float32), np.ones((7, 7), np.float32))
 
@@ -65,3 +67,41 @@ def test_float32_probability_a_little_above_1_counts_as_1() -> None:
     found = outcomes([answer("daisy", (above, 0.0, 0.0, 0.0))], CLASSES, rule=False)
     assert found.confidence.tolist() == [1.0]
     assert outcomes([], CLASSES, rule=True).probabilities.shape == (0, 4)
+
+
+def grouped(answers: list[EvaluatedPhoto], size: int) -> list[EvaluatedPhoto]:
+    """The answers as to so many photos of each observation."""
+    return [
+        dataclasses.replace(one, photo=dataclasses.replace(one.photo, group=f"{row // size:040x}"))
+        for row, one in enumerate(answers)
+    ]
+
+
+def test_photos_of_one_group_are_known_as_such() -> None:
+    answers = [*grouped(sixty_answers(), 4), *sixty_answers()[:3]]
+    groups = outcomes(answers, CLASSES, rule=False).groups
+    assert groups is not None
+    assert [(groups == group).sum() for group in np.unique(groups)] == [4] * 15 + [1] * 3
+    assert (np.diff(groups[:60].reshape(15, 4)) == 0).all()
+    alone = outcomes(sixty_answers(), CLASSES, rule=False).groups
+    assert alone is not None
+    assert len(np.unique(alone)) == 60
+
+
+def test_metrics_and_report_say_what_photos_of_one_observation_are_worth() -> None:
+    alone, together = (evaluation(grouped(sixty_answers(), size)) for size in (1, 4))
+    plain, less = figures(alone), figures(together)
+    assert plain["effective_photos"] == 60
+    assert plain["class_effective_photos"] == [13, 21, 13, 13]
+    assert 15 <= less["effective_photos"] < 40
+    assert less["accuracy_low"] < plain["accuracy_low"] - 0.03
+    assert less["accuracy"] == plain["accuracy"]
+    assert all(
+        1 <= worth < photos
+        for worth, photos in zip(
+            less["class_effective_photos"], plain["class_effective_photos"], strict=True
+        )
+    )
+    said = f"these 60 photos count as {less['effective_photos']:.0f}"
+    assert said in " ".join(render(together).split())
+    assert "photos count as" not in render(alone)

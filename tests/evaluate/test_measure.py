@@ -1,5 +1,6 @@
 """Figures, against what the literature and scikit-learn say."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn import metrics
 from components.common.base.shares import Share
 from components.evaluate.measure import (
     Outcomes,
+    PartFigures,
     mean_interval,
     quality,
     reliability,
@@ -143,3 +145,35 @@ def test_interval_of_a_mean_is_students() -> None:
     assert found == pytest.approx((values.mean(), expected.low, expected.high))
     assert mean_interval(values[:1]) is None
     assert mean_interval(np.zeros(5)) == (0, 0, 0)
+
+
+def test_photos_of_one_observation_widen_every_interval() -> None:
+    whole = random_outcomes(100)
+    twice = np.repeat(np.arange(100), 2)
+    doubled = Outcomes(
+        *(part[twice] for part in (whole.true, whole.probabilities, whole.uncalibrated)),
+        whole.unknown[twice] if whole.unknown is not None else None,
+        groups=twice,
+    )
+    once, as_groups = measured(whole), measured(doubled)
+    careless = measured(dataclasses.replace(doubled, groups=None))
+    assert careless.accuracy.high - careless.accuracy.low < 0.8 * (
+        once.accuracy.high - once.accuracy.low
+    )
+
+    def shares(part: PartFigures) -> list[Share]:
+        assert part.unknown is not None
+        assert part.answered is not None
+        recalls = [figures.recall for figures in part.classes]
+        return [part.accuracy, part.top_k, part.unknown, part.answered, *recalls]
+
+    # Each photo there twice says as much as once.
+    for one, pair in zip(shares(once), shares(as_groups), strict=True):
+        assert pair.total == 2 * one.total
+        assert (pair.low, pair.high, pair.effective) == pytest.approx(
+            (one.low, one.high, one.total)
+        )
+    bins = reliability(doubled.confidence, doubled.right, doubled.groups)
+    for one, pair in zip(reliability(whole.confidence, whole.right), bins, strict=True):
+        assert pair.right.effective == pytest.approx(one.right.total)
+    assert as_groups.macro_recall_interval == pytest.approx(once.macro_recall_interval)

@@ -288,3 +288,22 @@ def test_wrong_usage_is_exit_2_without_a_traceback(
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_gate_judges_the_classes_by_what_their_photos_are_worth(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    model, demo = sample_run.directory / "model", sample_run.directory / "demo"
+    path = write_metrics(tmp_path / "metrics", model)
+    options = PublishOptions(
+        publish_dir=str(tmp_path / "published"), name="m", min_macro_recall=0.7
+    )
+    assert compare(model, demo, path, options).decision == PUBLISH
+    # All nine of each class are right, but they are of one and a half observations.
+    reseal(path, class_effective_photos=[1.5] * 5)
+    held = compare(model, demo, path, options)
+    assert held.decision == HOLD
+    assert "(--min_macro_recall)" in held.reason
+    reseal(path, class_effective_photos=[10] * 5)
+    with pytest.raises(InputError, match="9 photos of a class do not count as 10"):
+        compare(model, demo, path, options)

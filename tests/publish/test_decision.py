@@ -10,6 +10,7 @@ from components.common.base.errors import InputError
 from components.common.untrusted import sealed
 from components.publish.decision import HOLD, PUBLISH, Decision, weigh
 from components.publish.paired import Comparison
+from components.publish.recalls import Recalls
 
 FIRST = Decision(
     decision=HOLD,
@@ -129,6 +130,18 @@ def test_decision_survives_its_file(tmp_path: Path) -> None:
     figures = json.loads(taken.to_json())["comparison"]["figures"]
     assert figures["champion_accuracy"] == pytest.approx(15 / 28)
     assert figures["challenger_accuracy"] == pytest.approx(13 / 28)
+
+
+def test_what_the_photos_of_each_class_are_worth_survives_the_file(tmp_path: Path) -> None:
+    recalls = Recalls({"a": 8, "b": 5}, {"a": 9, "b": 6}, {"a": 4.5, "b": 6})
+    taken = weigh(dataclasses.replace(FIRST, recalls=recalls))
+    (tmp_path / "decision.json").write_text(taken.to_json(), encoding="utf-8")
+    assert Decision.read(tmp_path / "decision.json") == taken
+    content = json.loads(taken.to_json())
+    content["recalls"]["effective"]["a"] = 10
+    (tmp_path / "decision.json").write_text(sealed.text(content))
+    with pytest.raises(InputError, match="9 photos of a class do not count as 10"):
+        Decision.read(tmp_path / "decision.json")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_rare_class_counts_as_much_as_a_common_one(known: Recalls, word: str) ->
 
 def test_reason_says_what_is_missed() -> None:
     held = judged(recalls((54, 54), (0, 2)))
-    assert "its macro recall 0.500 (95 % interval 0.467 to 0.829) is not surely above that of " in (
+    assert "its macro recall 0.500 (95 % interval 0.459 to 0.901) is not surely above that of " in (
         held.reason
     )
     assert "always giving one answer, 0.500" in held.reason
@@ -95,3 +95,22 @@ def test_recalls_are_of_the_rows() -> None:
     known = Recalls.of(CLASSES, [[5, 1], [2, 1]])
     assert (known.right, known.photos) == ({"common": 5, "rare": 1}, {"common": 6, "rare": 3})
     assert known.few == ["rare"]
+
+
+def test_photos_of_one_observation_prove_less() -> None:
+    rows = [[18, 2], [3, 17]]
+    alone, together = Recalls.of(CLASSES, rows), Recalls.of(CLASSES, rows, [20, 4.5])
+    assert together.share("common") == alone.share("common")
+    assert together.share("rare").low < alone.share("rare").low
+    assert judged(alone, min_macro_recall=0.7).decision == PUBLISH
+    held = judged(together, min_macro_recall=0.7)
+    assert held.decision == HOLD
+    assert "--min_macro_recall" in held.reason
+
+
+@pytest.mark.parametrize(
+    "effective", [20, [20], [20, 21], [20, 0], [20, -1], [20, "5"], [20, None], [20, float("nan")]]
+)
+def test_effective_photos_that_make_no_sense_are_refused(effective: object) -> None:
+    with pytest.raises(ValueError, match="photos"):
+        Recalls.of(CLASSES, [[18, 2], [3, 17]], effective)

@@ -72,6 +72,27 @@ class Share:
         """The share itself, 0 where there is nothing to share."""
         return self.count / self.total if self.total else 0.0
 
+    @property
+    def corrected(self) -> tuple[float, float]:
+        """Wilson's bounds with continuity correction (Newcombe 1998, method 4), which are wider.
+
+        They hold the true share nearly always at least as often as stated, those without in the
+        mean of many true shares.
+        """
+        size, right = self.effective, self.value
+        if not size:
+            return self.low, self.high
+        middle, width = 2 * size * right + Z**2, 2 * (size + Z**2)
+
+        def half(side: int, wrong_of: float) -> float:
+            inner = Z**2 - side * 2 - 1 / size + 4 * right * wrong_of
+            return 1 + Z * math.sqrt(max(0.0, inner))
+
+        wrong = size * (1 - right)
+        low = (middle - half(1, wrong + 1)) / width if self.count else 0.0
+        high = (middle + half(-1, wrong - 1)) / width if self.count < self.total else 1.0
+        return min(self.low, max(0.0, low)), max(self.high, min(1.0, high))
+
 
 def _effective(groups: Sequence[tuple[int, int]], count: int, total: int) -> float:
     """How many independent photos tell as much as these groups; 1 to `total`.
@@ -95,11 +116,16 @@ def mean(shares: Sequence[Share]) -> tuple[float, float, float]:
     """Mean of independent shares, and its 95 % interval; 0 and the whole range of none.
 
     The interval is made of those of the shares (MOVER: Zou and Donner 2008, doi 10.1002/sim.3095),
-    so it has a width where all or none are right.
+    so it has a width where all or none are right. It is made of the `corrected` ones: Wilson's own
+    lean towards a half, and with many small shares that adds up, so that too few hold the truth.
     """
     if not shares:
         return 0.0, 0.0, 1.0
+    if len(shares) == 1:
+        return shares[0].value, shares[0].low, shares[0].high
     value = sum(share.value for share in shares) / len(shares)
-    below = math.sqrt(sum((share.value - share.low) ** 2 for share in shares)) / len(shares)
-    above = math.sqrt(sum((share.high - share.value) ** 2 for share in shares)) / len(shares)
+    bounds = [share.corrected for share in shares]
+    pairs = list(zip(shares, bounds, strict=True))
+    below = math.sqrt(sum((share.value - low) ** 2 for share, (low, _) in pairs)) / len(shares)
+    above = math.sqrt(sum((high - share.value) ** 2 for share, (_, high) in pairs)) / len(shares)
     return value, max(0.0, value - below), min(1.0, value + above)
