@@ -48,7 +48,7 @@ class Recipe(Options):
         False,
         "train on bottlenecks divided by one number, so that the mean of their squared lengths is "
         "1000, about MobileNet's: learning_rate and l2 then mean the same for every network; the "
-        "number is divided out of the weights again",
+        "model takes bottlenecks as they are",
     )
     label_smoothing: float = option(
         0.0, "share of each label that is spread over all classes", minimum=0, below=1
