@@ -9,10 +9,12 @@ from components.common.base.step import log
 from components.retrain import calibrate
 from components.retrain.head import Examples, cross_entropy
 from components.retrain.material import Material
-from components.retrain.options import Recipe
+from components.retrain.options import PIPELINE, Recipe
 
 RATES = (0.3, 1.0, 3.0)  # times the recipe's
-PENALTIES = (0.0, 0.01, 0.03, 0.1)
+# The pipeline's, a third of it and three times it. With `scale_bottlenecks` they mean the same for
+# every network; without it, what they do depends on the length of its bottlenecks.
+PENALTIES = (0.0, PIPELINE.l2 / 3, PIPELINE.l2, PIPELINE.l2 * 3)
 
 
 @dataclass(frozen=True)
