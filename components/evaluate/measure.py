@@ -304,15 +304,28 @@ def losses(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArr
     return nats
 
 
-def mean_interval(values: NDArray[np.float64]) -> tuple[float, float, float] | None:
-    """Mean of float64 (N,) with its 95 % interval by Student's t; None of fewer than two."""
+def mean_interval(
+    values: NDArray[np.float64], groups: NDArray[np.int64] | None = None
+) -> tuple[float, float, float] | None:
+    """Mean of float64 (N,) with its 95 % interval by Student's t; None of fewer than two groups.
+
+    The variance is that of the sums of groups, which need not be independent within.
+
+    Args:
+        values: of N photos.
+        groups: as of `Outcomes`.
+    """
     from scipy.stats import t
 
-    if len(values) < 2:
+    places = np.arange(len(values))
+    if groups is not None:
+        places = np.unique(groups, return_inverse=True)[1]
+    if not len(values) or places.max() < 1:
         return None
-    middle = float(values.mean())
-    half = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1))
-    half /= len(values) ** 0.5
+    middle, count = float(values.mean()), int(places.max()) + 1
+    sums = np.bincount(places, weights=values - middle)
+    half = float(t.ppf((1 + CONFIDENCE) / 2, count - 1) * (count / (count - 1)) ** 0.5)
+    half *= float((sums**2).sum()) ** 0.5 / len(values)
     return middle, middle - half, middle + half
 
 

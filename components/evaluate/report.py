@@ -89,7 +89,7 @@ def render(evaluation: Evaluation) -> str:
         recall_and_loss=_recall_and_loss,
         mix_ups=_mix_ups(overall),
         shades=SHADES,
-        change=mean_interval(changes),
+        change=mean_interval(changes, outcomes.groups),
         reliability=report_charts.reliability_diagrams(evaluation),
         bins=reliability(outcomes.confidence, outcomes.right, outcomes.groups),
         coverage=coverage,

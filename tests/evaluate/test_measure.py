@@ -145,6 +145,10 @@ def test_interval_of_a_mean_is_students() -> None:
     assert found == pytest.approx((values.mean(), expected.low, expected.high))
     assert mean_interval(values[:1]) is None
     assert mean_interval(np.zeros(5)) == (0, 0, 0)
+    # Each value there twice says as much as once.
+    twice = np.repeat(values, 2)
+    assert mean_interval(twice, np.repeat(np.arange(30), 2)) == pytest.approx(found)
+    assert mean_interval(values, np.zeros(30, np.int64)) is None
 
 
 def test_photos_of_one_observation_widen_every_interval() -> None:
