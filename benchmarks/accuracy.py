@@ -333,8 +333,8 @@ def measure(options: argparse.Namespace) -> int:
             f"{1 / material.classes:.3f}), 95 % intervals; below each the paired difference from "
             f"the pipeline's recipe\n{heading()}"
         )
-        fit = functools.partial(ours, material, PIPELINE, copies=False)
-        reference = cross_validate("pipeline's recipe", fit, material)
+        pipeline = functools.partial(ours, material, PIPELINE, copies=False)
+        reference = cross_validate("pipeline's recipe", pipeline, material)
         show(reference, photos)
         missed = 0
         for word, (name, fit, repeats) in methods(material, network).items():

@@ -1,4 +1,4 @@
-"""The sweep: the pipeline's own recipe is among its trials, and the network's scale changes none."""
+"""The sweep: the pipeline's own recipe is a trial, and the network's scale changes none."""
 
 import dataclasses
 from types import SimpleNamespace
