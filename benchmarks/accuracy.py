@@ -342,12 +342,12 @@ def measure(options: argparse.Namespace) -> int:
                 result = cross_validate(name, fit, material, repeats)
                 difference = show(result, photos, reference)
                 if word == "retrain" and difference is not None:
-                    missed = _surely_better(difference)
+                    missed = surely_better(difference)
         print("  * first repeat only, and compared with that")
     return missed
 
 
-def _surely_better(difference: Measured) -> int:
+def surely_better(difference: Measured) -> int:
     """Say whether retrain.py's recipe beats ours by more than its interval; how many figures."""
     better = {
         "macro recall": difference.low[RECALL] > 0,
