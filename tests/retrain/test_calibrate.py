@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from retrain_items import clusters
 
+from components.common.model.model import softmax
 from components.common.model.unknown import FALSE_REJECTION_RATE, ClassDistances
 from components.retrain.calibrate import (
     FOLDS,
+    SIGNIFICANT,
     calibrate,
     careful_temperature,
     fit_temperature,
@@ -111,16 +113,41 @@ def drawn(photos: int, scale: float, seed: int) -> tuple[np.ndarray, np.ndarray,
     return logits * np.float32(scale), labels, np.arange(photos) % FOLDS
 
 
-@pytest.mark.parametrize("photos", [200, 5000])
-@pytest.mark.parametrize("scale", [3.0, 0.4])
+@pytest.mark.parametrize(
+    ("photos", "scale", "least", "most"),
+    [
+        (200, 3.0, 2.4, 3.6),
+        (5000, 3.0, 2.85, 3.15),
+        (200, 0.4, 0.4, 0.8),
+        (1000, 0.4, 0.4, 0.6),
+        (20_000, 0.4, 0.39, 0.44),
+    ],
+)
 def test_temperature_mends_what_is_clearly_too_sure_or_too_modest(
-    photos: int, scale: float
+    photos: int, scale: float, least: float, most: float
 ) -> None:
     logits, labels, fold = drawn(photos, scale, seed=2)
     temperature = careful_temperature(logits, labels, fold)
-    assert temperature == pytest.approx(scale, rel=0.06 if photos > 1000 else 0.3)
+    assert least <= temperature <= most
     unseen, truth, _ = drawn(5000, scale, seed=3)
     assert cross_entropy(unseen / temperature, truth) < cross_entropy(unseen, truth) - 0.02
+
+
+def test_temperature_below_one_is_the_nearest_to_one_that_is_not_clearly_worse() -> None:
+    logits, labels, fold = drawn(200, 0.5, seed=2)
+    best, found = fit_temperature(logits, labels), careful_temperature(logits, labels, fold)
+    assert best < found < 1
+
+    def surely_worse(temperature: float) -> bool:
+        losses = [
+            -np.log(softmax(logits / np.float32(heat))[np.arange(200), labels])
+            for heat in (temperature, best)
+        ]
+        more = losses[0] - losses[1]
+        return bool(more.mean() > SIGNIFICANT * more.std() / np.sqrt(200))
+
+    assert not surely_worse(found - 0.005)
+    assert surely_worse(found + 0.005)
 
 
 def test_temperature_stays_where_the_scores_are_calibrated() -> None:
