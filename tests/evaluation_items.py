@@ -94,7 +94,13 @@ def evaluation(
     wrong = tuple(Mistake(one, *pictures) for one in answers if not one.right)
     arrays = outcomes(answers, model.classes, rule=rule)
     found = dangers.measure(arrays, model.classes, model.facts)
-    return Evaluation(model, tuple(parts), parts[-1], arrays, mistakes=wrong, dangers=found)
+    return Evaluation(
+        *(model, tuple(parts), parts[-1], arrays),
+        mistakes=wrong,
+        dangers=found,
+        asked=len(answers),
+        wrong=len(wrong),
+    )
 
 
 def random_outcomes(photos: int = 200, classes: int = 5, seed: int = 0) -> Outcomes:

@@ -44,6 +44,11 @@ class EvaluatedPhoto:
     maps: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
     @property
+    def has_maps(self) -> bool:
+        """False of an answer of cross-validation, whose heads are not kept."""
+        return self.part != CROSS_VALIDATED
+
+    @property
     def right(self) -> bool:
         """True where the predicted class is the photo's."""
         return self.predicted == self.photo.label

@@ -56,7 +56,6 @@ def render(evaluation: Evaluation) -> str:
     changes = losses(outcomes.true, outcomes.probabilities) - losses(
         outcomes.true, outcomes.uncalibrated
     )
-    changes = changes.reshape(overall.rounds, -1).mean(axis=0)  # one for each photo
     curves = report_charts.hardest_first(evaluation)
     shown = [(mistake, _scores(mistake, model)) for mistake in _fitted(evaluation.mistakes)]
     dangerous = [one for one in shown if is_dangerous(one[0].answer, model.facts)]

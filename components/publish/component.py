@@ -51,7 +51,7 @@ def publish(
     comparison.log_metric("accuracy_low", decided.accuracy_low)
     comparison.log_metric("macro_recall_low", decided.recalls.macro[1])
     if decided.dangers:
-        comparison.log_metric("dangerous_high", decided.dangers.high)
+        comparison.log_metric("dangerous_high", decided.dangers.upper)
     if decided.comparison:
         comparison.log_metric("photos", decided.comparison.photos)
         for figure, value in comparison_figures(decided.comparison).items():

@@ -1,9 +1,11 @@
 """How often a dangerous class is called an edible one, as the gate counts it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.common.base.shares import Share
 from components.common.base.wording import amount
 
 PHOTOS, CONFUSIONS, EDIBLE = "dangerous_photos", "dangerous_confusions", "edible_classes"
@@ -18,21 +20,22 @@ class Dangers:
         confusions: photos that were called a class stated to be edible; a mean where each was
             asked about several times.
         photos: all of them.
-        high: upper bound of the 95 % interval of their share.
+        high: upper bound of the 95 % interval of their share; None for that of as many independent
+            photos.
         edible: how many classes are stated to be edible; without one there can be no confusion.
     """
 
     confusions: float
     photos: int
     edible: int
-    high: float = 1.0
+    high: float | None = None
 
     def __post_init__(self) -> None:
-        told = (self.confusions, self.photos, self.edible, self.high)
+        told = (self.confusions, self.photos, self.edible, 0 if self.high is None else self.high)
         if (
-            not all(type(count) in (int, float) and count >= 0 for count in told)
-            or not all(type(count) is int for count in (self.photos, self.edible))
-            or not (self.confusions <= self.photos and self.high <= 1)
+            not all(type(number) in (int, float) and 0 <= number < math.inf for number in told)
+            or not (type(self.photos) is int and type(self.edible) is int)
+            or not (self.confusions <= self.photos and (self.high or 0) <= 1)
         ):
             raise ValueError(f"its dangerous confusions {told!r:.80} make no sense")
 
@@ -46,8 +49,12 @@ class Dangers:
         """
         if PHOTOS not in figures:
             return None
-        high = figures[HIGH] if figures[PHOTOS] else 1.0
-        return cls(figures[CONFUSIONS], figures[PHOTOS], figures[EDIBLE], high)
+        return cls(figures[CONFUSIONS], figures[PHOTOS], figures[EDIBLE], figures.get(HIGH))
+
+    @property
+    def upper(self) -> float:
+        """The upper bound; 1 where there are no photos."""
+        return Share.of(self.confusions, self.photos).high if self.high is None else self.high
 
 
 def refused(known: Dangers | None, most: float) -> str:
@@ -62,7 +69,7 @@ def refused(known: Dangers | None, most: float) -> str:
             "the edibility of its classes is not stated (species.yaml), and --max_dangerous "
             f"{most:g} cannot be judged"
         )
-    if not known.edible or known.high <= most:
+    if not known.edible or known.upper <= most:
         return ""
     if not known.photos:
         return (
@@ -76,7 +83,7 @@ def in_words(known: Dangers) -> str:
     """The figure: "of 17 photos of poisonous or deadly classes 2 were called edible …"."""
     count = known.confusions
     return (
-        f"of {known.photos} photos of deadly or poisonous classes that it was measured on "
-        f"{amount(count)} {'is' if count == 1 else 'are'} taken for an edible one: the upper bound "
-        f"{known.high:.3f} of this share"
+        f"of {known.photos} held-out photos of deadly or poisonous classes {amount(count)} "
+        f"{'is' if count == 1 else 'are'} taken for an edible one: the upper bound "
+        f"{known.upper:.3f} of this share"
     )

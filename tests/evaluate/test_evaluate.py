@@ -6,6 +6,7 @@ import math
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,23 @@ from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import DOUBTFUL_SUBJECT, OTHER_CLASS
+from components.common.model import layout, out_of_fold
 from components.common.model.model import Model, Prediction
 from components.common.photos import images
+from components.evaluate import cross_validated
 from components.evaluate.evaluate import cautions, evaluate, figures
 from components.evaluate.evaluation import Evaluation
 
 
 def answers_by_hand(run: Run) -> list[tuple[Photo, Prediction]]:
-    """Every held-out photo with the model's answer."""
-    model = Model(run.directory / "model")
+    """Every photo of test part and demo with the answer of the head that had not seen it."""
+    model = run.directory / "model"
     found = []
     for name, part in (("training", "test"), ("demo", "demo")):
+        asked = Model(model, measured=part == "test")
         dataset = Dataset(run.directory / name)
         photos = [photo for photo in dataset.photos if photo.split == part]
-        predictions = model.predict_each(dataset.read(photo) for photo in photos)
+        predictions = asked.predict_each(dataset.read(photo) for photo in photos)
         found += list(zip(photos, predictions, strict=True))
     return found
 
@@ -62,17 +66,57 @@ def test_accuracy_is_that_of_the_model_counted_by_hand(sample_run: Run) -> None:
         for photo, one in answers
     ]
     metrics = sample_run.summary["metrics"]
-    assert metrics["held_out_photos"] == len(right)
-    assert metrics["held_out_photos"] == metrics["test_photos"] + metrics["demo_photos"]
-    assert metrics["accuracy"] == pytest.approx(np.mean(right))
-    assert metrics["top3_accuracy"] == pytest.approx(np.mean(among))
-    assert sum(map(sum, metrics["confusion"])) == len(right)
+    for part in ("test", "demo"):
+        of_part = [photo.split == part for photo, _ in answers]
+        assert metrics[f"{part}_photos"] == sum(of_part)
+        assert metrics[f"{part}_accuracy"] == pytest.approx(np.mean(np.array(right)[of_part]))
+    # Both together, where nothing was measured by cross-validation.
+    together = measured_without_cross_validation(sample_run)
+    assert together["held_out_photos"] == len(right) == together["photos"]
+    assert together["accuracy"] == pytest.approx(np.mean(right))
+    assert together["top3_accuracy"] == pytest.approx(np.mean(among))
+    assert sum(map(sum, together["confusion"])) == len(right)
+
+
+def test_cross_validated_figures_are_those_of_its_answers_counted_by_hand(sample_run: Run) -> None:
+    model = Model(sample_run.directory / "model")
+    answers = out_of_fold.read(model.directory / layout.OUT_OF_FOLD, model.classes)
+    true = np.array([model.classes.index(photo.label) for photo in answers.photos])
+    metrics = sample_run.summary["metrics"]
+    right = answers.probabilities.argmax(axis=-1) == true
+    assert metrics["basis"] == "cross-validated"
+    assert metrics["rounds"] == len(right) == 3
+    assert metrics["photos"] == metrics["cross_validated_photos"] == len(true)
+    assert metrics["accuracy"] == metrics["cross_validated_accuracy"]
+    assert metrics["accuracy"] == pytest.approx(right.mean())
+    assert sum(map(sum, metrics["confusion"])) == pytest.approx(len(true))
+    for key, given in (
+        ("log_loss", answers.probabilities),
+        ("log_loss_uncalibrated", answers.uncalibrated),
+    ):
+        of_truth = np.take_along_axis(given, true[None, :, None], axis=2)
+        assert metrics[key] == pytest.approx(-np.log(of_truth).mean(), rel=1e-4)
+    assert metrics["unknown_rate"] == pytest.approx(answers.unknown.mean())
+    # All photos but the demo ones were asked about, those that curation left out as well.
+    training = Dataset(sample_run.directory / "training")
+    expected = [*training.photos, *training.left_out()]
+    assert {p.sha256 for p in answers.photos} == {p.sha256 for p in expected}
+
+
+def measured_without_cross_validation(run: Run) -> dict[str, Any]:
+    """The figures of the held-out photos, as they are where cross-validation was not made."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(cross_validated, "read", lambda *_: None)
+        out = Path(folder)
+        places = (out / "metrics.json", out / "report.html")
+        parts = (run.directory / "training", run.directory / "demo")
+        return figures(evaluate(run.directory / "model", *parts, *places))
 
 
 def test_probabilities_are_measured_with_and_without_the_temperature(sample_run: Run) -> None:
     classes = Model(sample_run.directory / "model").classes
     answers = answers_by_hand(sample_run)
-    metrics = sample_run.summary["metrics"]
+    metrics = measured_without_cross_validation(sample_run)
     for key, kind in (("log_loss", "probabilities"), ("log_loss_uncalibrated", "uncalibrated")):
         losses = [
             -math.log(getattr(one, kind)[classes.index(photo.label)]) for photo, one in answers
@@ -86,7 +130,7 @@ def test_metrics_are_finite_and_ordered(sample_run: Run) -> None:
     metrics = sample_run.summary["metrics"]
     for name, value in metrics.items():
         assert isinstance(value, list | str) or math.isfinite(value), name
-    for part in ("test_", "demo_", "held_out_", ""):
+    for part in ("test_", "demo_", "cross_validated_", ""):
         low, high = metrics[f"{part}accuracy_low"], metrics[f"{part}accuracy_high"]
         assert 0 <= low <= metrics[f"{part}accuracy"] <= high <= 1
     for name in ("macro_f1", "auroc_macro", "average_precision_macro", "aurc", "ece"):
@@ -230,7 +274,7 @@ def test_folder_beside_the_held_out_photos_is_a_part_of_its_own(
         folder=tmp_path / "photos",
     )
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert [part.name for part in result.parts] == ["test", "demo", "held out", "folder"]
+    assert [part.name for part in result.parts] == [*("cross-validated", "test", "demo", "folder")]
     assert metrics["folder_photos"] == count
     before = sample_run.summary["metrics"]
     assert metrics.pop("sha256") != before.pop("sha256")  # it has figures more

@@ -349,8 +349,8 @@ def test_what_always_answers_one_class_is_told_beside_the_accuracy() -> None:
     text = text_of(evaluation(answers))
     assert "always answering daisy 82 %" in text
     assert "Not once recognised: rose." in text
-    assert "Fewer than 5 photos were held out of rose, tulip, violet" in text
+    assert "Fewer than 5 photos are of rose, tulip, violet" in text
     even = [answer(label, sure) for label in ("daisy", "rose", "tulip", "violet")] * 6
     text = text_of(evaluation(even))
     assert "always answering" not in text
-    assert "photos were held out of" not in text
+    assert "photos are of" not in text

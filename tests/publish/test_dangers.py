@@ -85,7 +85,9 @@ def test_decision_keeps_the_dangers_and_one_of_before_has_none(tmp_path: Path) -
     [
         {"confusions": 5, "photos": 4, "edible": 1},
         {"confusions": -1, "photos": 4, "edible": 1},
-        {"confusions": 0.5, "photos": 4, "edible": 1},
+        {"confusions": "0.5", "photos": 4, "edible": 1},
+        {"confusions": 1, "photos": 4.0, "edible": 1},
+        {"confusions": 1, "photos": 4, "edible": 1, "high": 1.5},
         {"confusions": True, "photos": 4, "edible": 1},
         {"confusions": 0, "photos": 4},
         [1, 2, 3],

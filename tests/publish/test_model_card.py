@@ -47,7 +47,7 @@ DESCRIPTION = ModelDescription(
     },
     calibration={"photos": 123, "log_loss": [0.7277, 0.7184], "rejected": 0.0408},
 )
-PARTS = ("test part", "demo photos", "both together")
+PARTS = ("cross-validation", "test part", "demo photos")
 SHARES = (
     "right class among the three likeliest",
     "recognised, mean over the classes",

@@ -61,7 +61,7 @@ def test_reason_says_what_is_missed() -> None:
     )
     assert "always giving one answer, 0.500" in held.reason
     assert (
-        "too few photos were held out of some classes (b 0 of 2 recognised): add photos of them"
+        "too few photos of some classes were measured on (b 0 of 2 recognised): add photos of them"
         in held.reason
     )
     held = judged(recalls(*[(20, 20)] * 6, (0, 20)))
@@ -84,7 +84,7 @@ def test_options_ask_for_more_or_for_nothing() -> None:
 
 @pytest.mark.parametrize(
     "confusion",
-    [None, [], [[1, 2]], [[1, 2], [3]], [[1, -2], [3, 4]], [[1, 2.5], [3, 4]], [[True, 1], [1, 1]]],
+    [None, [], [[1, 2]], [[1, 2], [3]], [[1, -2], [3, 4]], [[1, "2"], [3, 4]], [[True, 1], [1, 1]]],
 )
 def test_what_is_no_confusion_matrix_is_refused(confusion: object) -> None:
     with pytest.raises(ValueError, match="its confusion matrix"):
@@ -95,6 +95,16 @@ def test_recalls_are_of_the_rows() -> None:
     known = Recalls.of(CLASSES, [[5, 1], [2, 1]])
     assert (known.right, known.photos) == ({"common": 5, "rare": 1}, {"common": 6, "rare": 3})
     assert known.few == ["rare"]
+
+
+def test_recalls_may_be_means_of_several_rounds() -> None:
+    third = 1 / 3
+    known = Recalls.of(CLASSES, [[15 + third, 3 - third], [7 * third, 2 * third]], [16.0, 2.4])
+    assert known.photos == {"common": 18, "rare": 3}
+    assert known.share("common").value == pytest.approx((15 + third) / 18)
+    assert known.few == ["rare"]
+    held = judged(known)
+    assert "(rare 0.7 of 3 recognised)" in held.reason
 
 
 def test_photos_of_one_observation_prove_less() -> None:
