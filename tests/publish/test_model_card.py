@@ -147,7 +147,8 @@ def test_dangerous_confusions_stand_before_the_figures_of_classes() -> None:
     }
     strange = {**pair, "predicted": "<b>x</b>"}  # none of the classes
     decision = dataclasses.replace(DECISION, dangers=Dangers(9, 21, 1))
-    figures = {**FIGURES, "dangerous_pairs": [pair, strange]}
+    rates = {"dangerous_rate": 0.4286, "dangerous_rate_low": 0.245, "dangerous_rate_high": 0.635}
+    figures = {**FIGURES, **rates, "dangerous_pairs": [pair, strange]}
     text = card(stated, figures, decision=decision)
     said = (
         "**Dangerous confusions:** 9 of 21 photos of its deadly or poisonous classes (false "
