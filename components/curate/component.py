@@ -64,6 +64,7 @@ def curate(
         ),
         clean_rejects=[Path(clean_rejects.path)],
         options=CurateOptions.of(inputs),
+        page_place=curation.uri,
     )
     for name, count in content["total"].items():
         counts.log_metric(name, count)
@@ -124,6 +125,7 @@ def curate_parts(
         ),
         clean_rejects=[Path(dataset.path) for dataset in clean_rejects],
         options=CurateOptions.of(inputs),
+        page_place=curation.uri,
     )
     for name, count in content["total"].items():
         counts.log_metric(name, count)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.common.base.errors import InputError
+from components.common.base.errors import InputError, WorkError
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import Progress, log, step, warn
 from components.common.base.wording import counted
@@ -22,6 +22,7 @@ from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset, DatasetWriter, stream_all
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.label_check import MAX_PRUNED_SHARE
+from components.common.dataset.species import FILE_NAME as SPECIES
 from components.common.dataset.vocabulary import (
     DEMO,
     DOUBTFUL_SUBJECT,
@@ -34,6 +35,7 @@ from components.common.dataset.vocabulary import (
     SURPLUS,
 )
 from components.common.network import bottlenecks
+from components.common.store import storage
 from components.curate import facts, review, selection
 from components.curate.facts import CLEAN, CURATE, Entry
 from components.curate.options import CurateOptions, Division
@@ -69,6 +71,7 @@ def curate(
     *,
     clean_rejects: Sequence[Path] = (),
     options: CurateOptions = CurateOptions(),
+    page_place: str = "",
 ) -> dict[str, Any]:
     """Select and divide the photos of all classes.
 
@@ -78,13 +81,15 @@ def curate(
         outputs: where to write.
         clean_rejects: datasets of what `clean` rejected, for the review.
         options: how many photos, in which parts, and what was decided before.
+        page_place: gs://… or s3://… where the page of a curation that cannot go on is put as well:
+            a cluster takes no outputs of a task that fails.
 
     Returns:
         The content of curation.json.
 
     Raises:
-        InputError: fewer than two classes, too few different photos in one, or artifacts that do
-            not belong together.
+        InputError: fewer than two classes, or too few different photos in one: then the review page
+            and the facts are there, and nothing else; or artifacts that do not belong together.
     """
     options.check()
     by_hand = decisions.read(options.decisions)
@@ -94,30 +99,65 @@ def curate(
     # The same photo in two datasets of a class has the same name in both.
     listed = (photo for dataset in datasets for photo in dataset.photos)
     photos = list({(photo.label, photo.path): photo for photo in listed}.values())
-    labels = sorted({photo.label for photo in photos})
-    lost = {photo.label for dataset in rejected for photo in dataset.photos} - set(labels)
-    if lost:  # `clean` sees to it itself, unless it saw parts only
-        raise InputError(
-            f"the class {min(lost)!r} has no usable photo: all of its files were rejected: add "
-            "photos; docs/artifacts.md says what each reason means"
-        )
-    if len(labels) < 2:
-        raise InputError(f"a classifier needs at least two classes, these photos have {labels}")
+    known = class_facts.combine([dataset.facts for dataset in datasets], options.subject)
     vectors = bottlenecks.load(bottleneck_dir)
-    selected = selection.select(photos, vectors, options, placed, by_hand)
+    selected = selection.select(photos, vectors, options, placed, by_hand, known)
     entries = list(_entries(datasets, rejected, selected, by_hand))
     unknown = by_hand.unknown(entry.photo for entry in entries)
-    content = facts.summary(entries, subject_judged=selected.subject_judged, unknown=unknown)
+    content = facts.summary(entries, selected, known, unknown)
     _tell(entries, selected, options, by_hand)
     if options.earlier_ledger:
         _tell_of_ledger(selected)
     review_photos = review.choose(entries)
-    known = class_facts.combine([dataset.facts for dataset in datasets], options.subject)
-    _write(datasets, rejected, entries, review_photos, outputs, known)
+    problems = _problems(entries, selected)
+    if problems:
+        _show(datasets, entries, review_photos)
+    else:
+        _write(datasets, entries, review_photos, outputs, known)
+    _show_rejected(rejected, entries, review_photos)
     facts.write(outputs.facts, entries, content)
-    page = review.render(review_photos, content, by_hand)
+    page = review.render(review_photos, content, by_hand, problems)
     write_file(outputs.page, page, what="the review page")
+    if problems:
+        raise InputError(_told(problems, _place_of_page(outputs.page, page, page_place)))
     return content
+
+
+def _problems(entries: Sequence[Entry], selected: Selection) -> list[str]:
+    """Why these photos cannot be divided; empty where they were."""
+    labels = sorted({entry.photo.label for entry in entries if entry.step == CURATE})
+    # `clean` sees to it itself, unless it saw parts only.
+    lost = sorted({entry.photo.label for entry in entries} - set(labels))
+    problems = [
+        f"the class {label!r} has no usable photo: all of its files were rejected: add photos; "
+        "docs/artifacts.md says what each reason means"
+        for label in lost
+    ]
+    if len(labels) < 2 and not lost:
+        problems.append(f"a classifier needs at least two classes, these photos have {labels}")
+    return [*problems, *selected.problems.values()]
+
+
+def _told(problems: Sequence[str], place: str) -> str:
+    """The problems, and what to do about them."""
+    advice = (
+        "Add photos, or press keep on good ones on the review page and run again with what it "
+        "exports (--decisions; make run DECISIONS=…)"
+    )
+    return "\n".join(filter(None, [*problems, advice, place]))
+
+
+def _place_of_page(path: Path, page: str, place: str) -> str:
+    """Where a person finds the page of a curation that cannot go on, as a line; "" if unknown."""
+    if storage.is_uri(place):
+        try:
+            storage.write_place(place, page.encode(), what="the review page")
+        except (InputError, WorkError) as error:  # the reason to stop counts more
+            warn(f"the review page is not at {place}: {error}")
+            return ""
+        return f"Review page: {place}"
+    # The artifact of a run on this machine has no ending: the run gives it a name of its own.
+    return f"Review page: {path}" if path.suffix else ""
 
 
 def _entries(
@@ -143,16 +183,36 @@ def _entries(
                 yield Entry(Judged(photo), CLEAN, by_hand.of(photo))
 
 
+def _show(
+    datasets: Sequence[Dataset], entries: Sequence[Entry], review_photos: review.Shown
+) -> None:
+    """Make the review's thumbnails of photos that `clean` took."""
+    judged = [entry for entry in entries if entry.step == CURATE]
+    for entry, (_, data) in zip(judged, stream_all(datasets), strict=True):
+        review_photos.add_thumbnail(entry, data)
+
+
+def _show_rejected(
+    rejected: Sequence[Dataset], entries: Sequence[Entry], review_photos: review.Shown
+) -> None:
+    """Make the review's thumbnails of photos that `clean` rejected."""
+    cleaned_out = iter(entry for entry in entries if entry.step == CLEAN)
+    for dataset in rejected:
+        for photo, entry in zip(dataset.photos, cleaned_out, strict=False):
+            if review_photos.wants(entry):
+                review_photos.add_thumbnail(entry, dataset.read(photo))
+
+
 def _write(
     datasets: Sequence[Dataset],
-    rejected: Sequence[Dataset],
     entries: Sequence[Entry],
     review_photos: review.Shown,
     outputs: Outputs,
     known: ClassFacts,
 ) -> None:
     """Write the datasets and the ledger, and make the review's thumbnails on the way."""
-    progress = Progress("curate", len(entries), verb="sorted")
+    judged = [entry for entry in entries if entry.step == CURATE]
+    progress = Progress("curate", len(judged), verb="sorted")
     with ExitStack() as stack:
         training = stack.enter_context(DatasetWriter(outputs.training, facts=known))
         demo = stack.enter_context(DatasetWriter(outputs.demo, facts=known))
@@ -160,7 +220,6 @@ def _write(
         ledger_folder = stack.enter_context(
             atomic_directory(outputs.ledger, what="the ledger", marker=ledger.FILE_NAME)
         )
-        judged = [entry for entry in entries if entry.step == CURATE]
         for entry, (_, data) in zip(judged, stream_all(datasets), strict=True):
             review_photos.add_thumbnail(entry, data)
             row = entry.photo
@@ -177,12 +236,6 @@ def _write(
             if entry.photo.split
         }
         ledger.write(placed, ledger_folder / ledger.FILE_NAME)
-    cleaned_out = iter(entry for entry in entries if entry.step == CLEAN)
-    for dataset in rejected:
-        for photo, entry in zip(dataset.photos, cleaned_out, strict=False):
-            if review_photos.wants(entry):
-                review_photos.add_thumbnail(entry, dataset.read(photo))
-            progress.advance()
     used = sum(not entry.photo.reason for entry in entries)
     progress.finish(f"{used} of {counted(len(entries), 'photo')} used")
 
@@ -210,6 +263,14 @@ def _tell(
     if left_out:
         total = counted(sum(left_out.values()), "photo")
         warn(f"curate left {total} out ({vocabulary.listed(left_out)})")
+    for label, count in selected.spared.items():
+        found = counted(sum(photo.label == label for photo in photos), "photo")
+        warn(
+            f"{label}: the pretrained network sees no mushroom in {count} of {found}. They are "
+            "kept and flagged, since that many may be what the class is about: see curation.html. "
+            f"If it is to show something else, state `other: true` for it in {SPECIES}; if no "
+            "class is of mushrooms, give --subject"
+        )
     for label, count in selected.over_cap.items():
         alike = counted(count, "training photo looks", "training photos look")
         warn(
@@ -229,7 +290,7 @@ def _tell(
         )
     _tell_of_decisions(entries, by_hand)
     wanted = division.train_per_class + division.demo_per_class
-    usable = _counted(photo.label for photo in photos if not photo.reason)
+    usable = _counted(photo.label for photo in photos if not photo.reason and photo.split)
     few = [f"{label} {count}" for label, count in sorted(usable.items()) if count < wanted]
     if few:
         have, were = ("class has", "was") if len(few) == 1 else ("classes have", "were")

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from components.common.base.files import atomic_directory
 from components.common.dataset import label_check
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import (
     DROPPED,
@@ -24,8 +25,8 @@ from components.common.dataset.vocabulary import (
     PARTS,
     SURPLUS,
 )
-from components.curate import suspects
-from components.curate.selection import Judged
+from components.curate import subject, suspects
+from components.curate.selection import Judged, Selection
 
 FORMAT = "wild-mushrooms-curation"
 FORMAT_VERSION = "1"
@@ -112,9 +113,19 @@ def totals(classes: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
 
 
 def summary(
-    entries: Sequence[Entry], *, subject_judged: bool, unknown: Sequence[tuple[str, str]]
+    entries: Sequence[Entry],
+    selected: Selection,
+    known: ClassFacts,
+    unknown: Sequence[tuple[str, str]],
 ) -> dict[str, Any]:
-    """The content of curation.json."""
+    """The content of curation.json.
+
+    Args:
+        entries: all photos found.
+        selected: what was decided on them.
+        known: of their classes.
+        unknown: decisions about photos that are not among them, by label and SHA-256.
+    """
     classes = funnel(entries)
     details: dict[str, dict[str, collections.Counter[str]]] = {
         label: collections.defaultdict(collections.Counter) for label in classes
@@ -131,10 +142,13 @@ def summary(
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "subject_judged": subject_judged,
+        "subject": known.subject,
+        "subject_judged": selected.subject_judged,
+        "kept_whole": dict(selected.spared),
         "thresholds": {
             "no_mushroom_odds": suspects.NO_MUSHROOM_ODDS,
             "doubtful_odds": suspects.DOUBTFUL_ODDS,
+            "max_no_mushroom_share": subject.MAX_SHARE,
             "other_class_margin": label_check.OTHER_CLASS_MARGIN,
             "doubtful_margin": label_check.DOUBTFUL_MARGIN,
             "max_pruned_share": label_check.MAX_PRUNED_SHARE,

@@ -107,13 +107,19 @@ def choose(entries: Sequence[Entry]) -> Shown:
     return Shown(tuple(section for section in sections if section.count))
 
 
-def render(shown: Shown, content: Mapping[str, Any], by_hand: Decisions) -> str:
+def render(
+    shown: Shown,
+    content: Mapping[str, Any],
+    by_hand: Decisions,
+    problems: Sequence[str] = (),
+) -> str:
     """The page.
 
     Args:
         shown: what to show, with thumbnails.
         content: of curation.json.
         by_hand: decisions made before; the export of the page holds them too.
+        problems: why these photos cannot be divided.
     """
     small = dict(zip(shown.small, thumbnails.fit(list(shown.small.values())), strict=True))
     entries = [
@@ -125,7 +131,10 @@ def render(shown: Shown, content: Mapping[str, Any], by_hand: Decisions) -> str:
         script=True,
         rendered=any(RENDERED in entry.photo.flags for entry in entries),
         total=content["total"],
+        subject=content["subject"],
         subject_judged=content["subject_judged"],
+        kept_whole=content["kept_whole"],
+        problems=problems,
         columns=[short(name) for name in columns],
         funnel=_funnel(content["classes"], columns),
         sections=shown.sections,

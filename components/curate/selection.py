@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common.base.errors import InputError
-from components.common.dataset import label_check, quotas
+from components.common.base.wording import counted
+from components.common.dataset import label_check, quotas, vocabulary
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.copies import near_copies
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.groups import group_keys, group_photos
@@ -33,8 +35,9 @@ from components.common.dataset.vocabulary import (
     TRAINING,
 )
 from components.common.network.bottlenecks import Bottlenecks
-from components.curate import suspects
+from components.curate import subject, suspects
 from components.curate.options import Division
+from components.curate.subject import Subject
 
 # These leave after the division: they took their place in it.
 LATE_REASONS = (NO_MUSHROOM, DROPPED, OTHER_CLASS)
@@ -72,15 +75,20 @@ class Selection:
     Attributes:
         photos: by (label, path).
         subject_judged: False where photos were not asked whether they show a fungus.
+        spared: classes that are kept whole although the network sees no fungus on many of their
+            photos: on how many.
         over_cap: how many training photos of a class look like another one, where that is more
             than may be left out.
         placed_earlier: how many photos are of groups that an earlier run placed.
+        problems: why a class has too few photos, by class: no photo of it has a part then.
     """
 
     photos: Mapping[Key, Judged]
     subject_judged: bool
+    spared: Mapping[str, int]
     over_cap: Mapping[str, int]
     placed_earlier: int
+    problems: Mapping[str, str]
 
 
 def select(
@@ -89,6 +97,7 @@ def select(
     division: Division,
     placed: Mapping[Key, str],
     by_hand: Decisions,
+    known: ClassFacts = ClassFacts(),
 ) -> Selection:
     """Decide on every photo.
 
@@ -98,33 +107,37 @@ def select(
         division: how many photos, and in which parts.
         placed: part of each (label, group) that an earlier run placed; it stays there.
         by_hand: what a person decided.
+        known: of the classes.
 
     Raises:
-        InputError: a class has too few photos, or they were not cleaned.
+        InputError: the photos were not cleaned.
     """
     if not all(photo.phash for photo in photos):
         raise InputError("these photos have no perceptual hash: they were not made by `clean`")
+    if not photos:
+        return Selection({}, False, {}, {}, 0, {})
     rows = vectors.rows(photos)
     features = vectors.vectors[rows]
     work = _Work(photos, by_hand)
     pairs = near_copies(vectors.fingerprints_of(rows), features)
     work.group(pairs, placed)
-    scores = vectors.scores[np.ix_(rows, np.array(suspects.FUNGI))]
-    odds = suspects.mushroom_odds(features, scores, [photo.group for photo in work.photos])
-    if odds is not None:
-        work.judge_subject(odds, may_leave_out=suspects.may_leave_out(vectors))
+    groups, classes = work.groups(), [photo.label for photo in photos]
+    shown = subject.judge(vectors, rows, classes, groups, known)
+    work.judge_subject(shown)
     work.drop()
     for label in work.labels:
         work.divide(label, division)
-    labels = label_check.judge_labels(
-        features,
-        [photo.label for photo in work.photos],
-        [photo.group for photo in work.photos],
-        np.array([part == TRAINING for part in work.parts_used()]),
-    )
+    training = np.array([part == TRAINING for part in work.parts_used()])
+    labels = label_check.judge_labels(features, classes, groups, training)
     over_cap = {label: count for label in work.labels if (count := work.prune(label, labels))}
-    placed_earlier = sum(photo.group in work.earlier[photo.label] for photo in work.photos)
-    return Selection(work.judged(odds, labels), odds is not None, over_cap, placed_earlier)
+    return Selection(
+        work.judged(shown.odds, labels),
+        shown.is_judged,
+        shown.spared,
+        over_cap,
+        sum(photo.group in work.earlier[photo.label] for photo in work.photos),
+        work.problems,
+    )
 
 
 class _Work:
@@ -146,6 +159,11 @@ class _Work:
         self.parts: dict[Key, str] = {}  # by label and group
         self.earlier: dict[str, dict[str, str]] = collections.defaultdict(dict)
         self.quotas: dict[str, Quota] = {}
+        self.problems: dict[str, str] = {}  # by label
+
+    def groups(self) -> list[str]:
+        """The group of each photo."""
+        return [photo.group for photo in self.photos]
 
     def group(self, pairs: Sequence[tuple[int, int]], placed: Mapping[Key, str]) -> None:
         """Group photos; drop what is in two classes, and of copies all but the best."""
@@ -183,14 +201,14 @@ class _Work:
                 return list(rows)
         return []
 
-    def judge_subject(self, odds: NDArray[np.float64], *, may_leave_out: bool) -> None:
+    def judge_subject(self, shown: Subject) -> None:
         """Leave out what shows no mushroom, and flag what perhaps shows none."""
-        for row, value in enumerate(odds):
+        for row in np.flatnonzero(shown.leave_out | shown.doubtful).tolist():
             if self.reasons[row] or self.kept[row]:
                 continue
-            if may_leave_out and value < suspects.NO_MUSHROOM_ODDS:
+            if shown.leave_out[row]:
                 self.reasons[row] = NO_MUSHROOM
-            elif value < suspects.DOUBTFUL_ODDS:
+            else:
                 self.flags[row].append(DOUBTFUL_SUBJECT)
 
     def drop(self) -> None:
@@ -201,6 +219,22 @@ class _Work:
 
     def divide(self, label: str, division: Division) -> None:
         """Give each group of a class its part, then fill what was left out from the surplus."""
+        try:
+            self._divide(label, division)
+        except InputError as error:
+            self._fail(label, error)
+
+    def _fail(self, label: str, error: InputError) -> None:
+        """Note why a class has too few photos; none of them has a part then."""
+        rows = [row for row, photo in enumerate(self.photos) if photo.label == label]
+        counts = collections.Counter(self.reasons[row] for row in rows if self.reasons[row])
+        out = f"; of {counted(len(rows), 'photo')} left out: "
+        out += vocabulary.listed(dict(counts.most_common()))
+        self.problems[label] = f"{error}{out if counts else ''}"
+        for key in [key for key in self.parts if key[0] == label]:
+            del self.parts[key]
+
+    def _divide(self, label: str, division: Division) -> None:
         sizes = self._sizes(label, "", *LATE_REASONS)
         if not sizes:
             raise InputError(
@@ -244,7 +278,10 @@ class _Work:
             sizes = self._sizes(label, "")
             free = {key: size for key, size in sizes.items() if key not in doubtful}
             of_label = {key: part for (name, key), part in self.parts.items() if name == label}
-            self._fill(label, free, of_label)
+            try:
+                self._fill(label, free, of_label)
+            except InputError as error:
+                self._fail(label, error)
         return over_cap
 
     def _fill(self, label: str, sizes: Mapping[str, int], parts: Mapping[str, str]) -> None:
@@ -264,13 +301,11 @@ class _Work:
     def parts_used(self) -> list[str]:
         """The part of each photo, empty for those left out."""
         return [
-            "" if reason else self.parts[photo.label, photo.group]
+            "" if reason else self.parts.get((photo.label, photo.group), "")
             for photo, reason in zip(self.photos, self.reasons, strict=True)
         ]
 
-    def judged(
-        self, odds: NDArray[np.float64] | None, labels: label_check.Labels
-    ) -> dict[Key, Judged]:
+    def judged(self, odds: NDArray[np.float64], labels: label_check.Labels) -> dict[Key, Judged]:
         """What became of every photo."""
         outcome = {}
         for row, photo in enumerate(self.photos):
@@ -288,7 +323,7 @@ class _Work:
                 ),
                 self.best[row],
                 self.best_name[row],
-                None if odds is None else float(odds[row]),
+                None if math.isnan(odds[row]) else float(odds[row]),
                 None if math.isnan(margin) else margin,
                 labels.nearest[row],
                 self.elsewhere[row],

@@ -175,6 +175,8 @@ def _failure(display: Display, status: int, log_file: Path) -> InputError | Work
             "ends with:\n  " + "\n  ".join(tail)
         )
     message = f"step {event['step']}: {event['message']}\n  {_logs(log_file)}"
+    if review := run_pages.keep_review(log_file.parent):
+        message += f"\n  review page: {review}"
     usage = event["exit_status"] == InputError.exit_status
     return InputError(message) if usage else WorkError(message)
 

@@ -12,6 +12,7 @@ from components.common.model.model_place import version_of
 from components.common.pages import page
 
 INDEX = "index.html"
+_REVIEW = "curate*/curation"  # below a run's folder of artifacts; `curate` or `curate-parts`
 PAGES = {"report": "Report", "gallery": "Gallery", "curation": "Curation"}  # of steps
 
 
@@ -50,6 +51,20 @@ def index(outcome: Outcome) -> str:
         parts=PARTS,
         reasons=REASONS,
     )
+
+
+def keep_review(run_dir: Path) -> Path | None:
+    """Put the review page of a run that did not come to its end into its folder.
+
+    Returns:
+        The page; None where `curate` had written none.
+    """
+    pages = sorted((run_dir / "artifacts").glob(f"*/{_REVIEW}"))
+    if not pages:
+        return None
+    page = run_dir / "curation.html"
+    page.write_bytes(pages[-1].read_bytes())  # without links: there are no other pages
+    return page
 
 
 def copy(source: Path, run_dir: Path, name: str) -> None:

@@ -219,9 +219,15 @@ def test_photos_that_cannot_be_divided_are_refused(
     tmp_path: Path, photos: list[Item], message: str
 ) -> None:
     sources, vectors = prepare(tmp_path, photos)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as caught:
         run(tmp_path / "out", sources, vectors)
-    assert not (tmp_path / "out").exists()
+    assert str(caught.value).endswith(f"Review page: {tmp_path / 'out' / 'curation.html'}")
+    # What a person needs to mend it is there, and nothing that a later step would take.
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"curation.html", "facts"}
+    page = (tmp_path / "out" / "curation.html").read_text()
+    assert "The run ended here" in page
+    assert page.count('class="card photo') == len(photos)
 
 
 @pytest.mark.parametrize(

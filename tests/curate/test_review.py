@@ -8,13 +8,14 @@ import pytest
 from html_page import Page
 
 from components.common.dataset import vocabulary
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.decisions import DROP, KEEP, Decisions
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import DOUBTFUL_SUBJECT, OTHER_CLASS
 from components.common.photos import images
 from components.curate import facts, review
 from components.curate.facts import CLEAN, CURATE, Entry
-from components.curate.selection import Judged
+from components.curate.selection import Judged, Selection
 
 HOSTILE = "</script><script>alert(1)</script>\"'><img src=x>"
 
@@ -32,13 +33,21 @@ def entry(number: int, step: str = CURATE, label: str = "daisy", **fields: objec
     return Entry(Judged(photo, **judged), step, decision)  # type: ignore[arg-type]
 
 
-def rendered(*entries: Entry, by_hand: Decisions | None = None, judged: bool = True) -> str:
+def rendered(
+    *entries: Entry,
+    by_hand: Decisions | None = None,
+    judged: bool = True,
+    subject: str = "fungi",
+    spared: dict[str, int] | None = None,
+    problems: tuple[str, ...] = (),
+) -> str:
     shown = review.choose(entries)
     jpeg = images.encode(np.full((40, 40, 3), 90, np.uint8))
     for one in entries:
         shown.add_thumbnail(one, jpeg if one.photo.reason != "damaged" else b"no picture")
-    content = facts.summary(entries, subject_judged=judged, unknown=[])
-    return review.render(shown, content, by_hand or Decisions())
+    selected = Selection({}, judged, spared or {}, {}, 0, {})
+    content = facts.summary(entries, selected, ClassFacts(subject), [])
+    return review.render(shown, content, by_hand or Decisions(), problems)
 
 
 def sections(*entries: Entry) -> dict[str, list[int]]:
@@ -139,7 +148,7 @@ def test_page_of_very_many_photos_stays_small() -> None:
         if shown.wants(one):
             coarse = noise.integers(0, 256, (160, 160, 3), np.uint8)
             shown.small[review._name(one)] = images.encode(coarse, 80)
-    content = facts.summary(entries, subject_judged=True, unknown=[])
+    content = facts.summary(entries, Selection({}, True, {}, {}, 0, {}), ClassFacts(), [])
     source = review.render(shown, content, Decisions())
     assert source.count("<img ") == review.MAX_USED_SHOWN
     assert len(source.encode()) < 8_000_000

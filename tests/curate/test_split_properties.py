@@ -10,7 +10,6 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from components.common.base.errors import InputError
 from components.common.dataset.decisions import DROP, Decisions
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import PARTS, SURPLUS
@@ -110,11 +109,9 @@ def selected(
     )
     by_hand = Decisions({(one.label, one.photo.source_sha256): DROP for one in drops})
     photos = [shot.photo for shot in given_shots]
-    try:
-        return select(photos, found, DIVISION, placed or {}, by_hand)
-    except InputError:
-        assume(False)
-        raise
+    made = select(photos, found, DIVISION, placed or {}, by_hand)
+    assume(not made.problems)
+    return made
 
 
 def parts(selection: Selection) -> dict[str, str]:

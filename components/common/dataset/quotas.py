@@ -84,7 +84,7 @@ def assign(
     needed = [part for part, count in quota.items() if count or part == TRAINING]
     if len(groups) < len(needed):
         raise InputError(
-            f"class {label!r} has {counted(len(groups), 'different photo')}; {len(needed)} are "
+            f"the class {label!r} has {counted(len(groups), 'different photo')}; {len(needed)} are "
             f"needed so that each of {', '.join(needed)} has one: add photos, or set "
             "--demo_per_class, --testing_percentage or --validation_percentage to 0"
         )
@@ -132,8 +132,8 @@ def fill_vacancies(
     needed = [part for part, count in quota.items() if count or part == TRAINING]
     if len(groups) < len(needed):
         raise InputError(
-            f"class {label!r} has {counted(len(groups), 'photo')} left of those that were divided, "
-            f"and {', '.join(needed)} need one each: add photos, or drop fewer"
+            f"the class {label!r} has {counted(len(groups), 'different photo')} left of those that "
+            f"were divided, and each of {', '.join(needed)} needs one"
         )
     left = dict(quota.items())
     for key, size in groups.items():
@@ -168,7 +168,7 @@ def _fill_empty_parts(
         ]
         if not movable:
             raise InputError(
-                f"class {label!r} has no group left for its {wanted} part: the ledger has placed "
-                "all of them: add photos, or run without the ledger"
+                f"the class {label!r} has no group left for its {wanted} part: the ledger has "
+                "placed all of them: add photos, or run without the ledger"
             )
         parts[movable[0]] = wanted
