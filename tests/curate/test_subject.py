@@ -72,7 +72,7 @@ FLOWERS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 MIXED = {
     "a class of something else": (dict.fromkeys(FLOWERS[:3], ELSE), {ELSE}),
     "a class of one flower": ({"daisy": "daisy"}, {"daisy"}),
-    "half a class": ({"tulips": "penny_bun"}, {"penny_bun"}),
+    "half a class": ({"sunflowers": "penny_bun"}, {"penny_bun"}),
     "two classes of flowers": ({"roses": "roses", "tulips": "tulips"}, {"roses", "tulips"}),
     "none": ({}, set()),
 }
