@@ -116,7 +116,7 @@ def curate(
         _write(datasets, entries, review_photos, outputs, known)
     _show_rejected(rejected, entries, review_photos)
     facts.write(outputs.facts, entries, content)
-    page = review.render(review_photos, content, by_hand, problems)
+    page = review.render(review_photos, content, by_hand, known, problems)
     write_file(outputs.page, page, what="the review page")
     if problems:
         raise InputError(_told(problems, _place_of_page(outputs.page, page, page_place)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.common.dataset import decisions
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.vocabulary import (
     DOUBTFUL_SUBJECT,
@@ -111,6 +112,7 @@ def render(
     shown: Shown,
     content: Mapping[str, Any],
     by_hand: Decisions,
+    known: ClassFacts = ClassFacts(),
     problems: Sequence[str] = (),
 ) -> str:
     """The page.
@@ -119,6 +121,7 @@ def render(
         shown: what to show, with thumbnails.
         content: of curation.json.
         by_hand: decisions made before; the export of the page holds them too.
+        known: of the classes.
         problems: why these photos cannot be divided.
     """
     small = dict(zip(shown.small, thumbnails.fit(list(shown.small.values())), strict=True))
@@ -131,7 +134,7 @@ def render(
         script=True,
         rendered=any(RENDERED in entry.photo.flags for entry in entries),
         total=content["total"],
-        subject=content["subject"],
+        facts=known,
         subject_judged=content["subject_judged"],
         kept_whole=content["kept_whole"],
         problems=problems,

@@ -35,7 +35,7 @@ from components.common.dataset.vocabulary import (
     TRAINING,
 )
 from components.common.network.bottlenecks import Bottlenecks
-from components.curate import subject, suspects
+from components.curate import subject
 from components.curate.options import Division
 from components.curate.subject import Subject
 

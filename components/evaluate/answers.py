@@ -1,6 +1,5 @@
 """Asking the model: photos of a dataset's part or of a labelled folder, and its answers to them."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo, check_labels, other_spelling
 from components.common.dataset.photo_files import MAX_FILE_BYTES, left_out, photo_files
 from components.common.model.activation import spotlight
+from components.common.model.learned import Learned
 from components.common.model.model import Model, Prediction
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
@@ -267,14 +267,13 @@ def _mistake(answer: EvaluatedPhoto, read: Callable[[Photo], bytes]) -> Mistake:
     )
 
 
-def known_photos(source: Source, known: frozenset[str]) -> frozenset[str]:
-    """The paths of a source's photos that are among `known`, SHA-256 as datasets store them."""
+def known_photos(source: Source, learned: Learned) -> frozenset[str]:
+    """The paths of a source's photos that the model learned from."""
     paths = set()
     for photo in source.photos:
         try:
-            stored = images.to_clean_jpeg(source.read(photo)).data
+            if learned.has(source.read(photo)):
+                paths.add(photo.path)
         except BadPhoto:
             continue
-        if hashlib.sha256(stored).hexdigest() in known:
-            paths.add(photo.path)
     return frozenset(paths)

@@ -19,10 +19,9 @@ from components.common.dataset.vocabulary import (
     SEEN_BY_BACKBONE,
     TEST,
 )
-from components.common.model.layout import REFERENCES
+from components.common.model.learned import Learned
 from components.common.model.model import TOP_K, Model
 from components.common.model.model_place import EFFECTIVE_PHOTOS, METRICS_KIND
-from components.common.model.references import References
 from components.common.pages import plain_text, training_curves
 from components.common.pages.training_curves import Phase
 from components.common.untrusted import sealed
@@ -217,10 +216,7 @@ def _curves(model: Model) -> tuple[Phase, ...]:
 
 def _seen_before(model: Model, source: Source) -> frozenset[str]:
     """The paths of the folder's photos that the model was made of."""
-    if not (model.directory / REFERENCES).is_file():
-        return frozenset()
-    path = model.description.check_file(model.directory, REFERENCES)
-    return known_photos(source, frozenset(photo.sha256 for photo in References(path).photos))
+    return known_photos(source, Learned(model.directory, model.description))
 
 
 def cautions(photos: Iterable[Photo], seen: int = 0, in_folder: int = 0) -> tuple[str, ...]:

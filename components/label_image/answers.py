@@ -21,6 +21,9 @@ from components.common.pages.danger_words import NO_LEAVE
 FORMATS = ("text", "json", "csv")
 ONE_TOP_K = 5  # classes that are named of one photo, as label_image.py did
 NONE_OF_THESE = "none of these"
+LEARNED_FROM = (
+    "the model learned from this very photo: the answer does not show how good the model is"
+)
 MAX_COLUMN = 32  # characters of a class name in the lines of many photos
 
 Write = Callable[["PhotoAnswer"], None]
@@ -34,16 +37,20 @@ class Guess:
         probabilities: float32, shape (classes,).
         unknown: True where the photo is probably none of the classes.
         familiarity: which share of photos of the classes looks stranger, 0 to 1; None if not known.
+        learned_from: True where the model learned from this very photo.
     """
 
     probabilities: NDArray[np.float32]
     unknown: bool = False
     familiarity: float | None = None
+    learned_from: bool = False
 
     @classmethod
-    def of(cls, prediction: Prediction) -> "Guess":
+    def of(cls, prediction: Prediction, *, learned_from: bool = False) -> "Guess":
         """Without the last feature map, 200 KB of which nobody here asks for."""
-        return cls(prediction.probabilities, prediction.unknown, prediction.familiarity)
+        return cls(
+            prediction.probabilities, prediction.unknown, prediction.familiarity, learned_from
+        )
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class PhotoAnswer:
         error: why there is no answer; empty if there is one.
         dangers: the deadly and poisonous classes that it could show.
         states_edibility: whether the model knows which classes are such.
+        learned_from: True where the model learned from this very photo.
     """
 
     file: str
@@ -67,6 +75,7 @@ class PhotoAnswer:
     error: str = ""
     dangers: tuple[Danger, ...] = ()
     states_edibility: bool = False
+    learned_from: bool = False
 
     @property
     def caution(self) -> str:
@@ -98,18 +107,21 @@ def answer(
         guess.familiarity,
         dangers=dangers.possible(guess.probabilities.tolist(), classes, known),
         states_edibility=known.states_edibility,
+        learned_from=guess.learned_from,
     )
 
 
 def as_label_image_py(answer: PhotoAnswer, seconds: float) -> list[str]:
     """The lines that label_image.py printed: `label (score=0.89511)`, likeliest first.
 
-    Where the photo is probably none of the classes, a line before the labels says so. Where the
-    model knows which classes are dangerous, one after them says which of these it could be.
+    Where the photo is probably none of the classes, or the model learned from it, lines before the
+    labels say so. Where the model knows which classes are dangerous, one after them says which of
+    these it could be.
     """
     return [
         f"Evaluation time (1-image): {seconds:.3f}s",
         "",
+        *([LEARNED_FROM] if answer.learned_from else []),
         *_unknown(answer),
         *(f"{printable(label)} (score={score:0.5f})" for label, score in answer.top),
         *_cautions(answer),
@@ -194,6 +206,7 @@ def _fields(answer: PhotoAnswer) -> dict[str, object]:
             {**asdict(one), "probability": round(one.probability, 6)} for one in answer.dangers
         ],
         "caution": answer.caution,
+        "learned_from": None if answer.error else answer.learned_from,
     }
 
 
@@ -202,13 +215,17 @@ def _csv_writer(columns: int, stream: TextIO) -> Write:
     ranked = [
         f"{name}_{place + 1}" for place in range(columns) for name in ("label", "probability")
     ]
-    rows.writerow(["file", "predicted", "unknown", "familiarity", "error", *ranked, "caution"])
+    rows.writerow(
+        ["file", "predicted", "unknown", "familiarity", "error", "learned_from", *ranked, "caution"]
+    )
 
     def write(answer: PhotoAnswer) -> None:
         top = [value for label, share in answer.top for value in (label, f"{share:.6f}")]
         unknown = "" if answer.error else str(answer.unknown).lower()
         familiarity = "" if answer.familiarity is None else f"{answer.familiarity:.2f}"
-        row = [answer.file, answer.predicted or "", unknown, familiarity, answer.error, *top]
+        learned = "" if answer.error else str(answer.learned_from).lower()
+        row = [answer.file, answer.predicted or "", unknown, familiarity, answer.error, learned]
+        row += top
         empty = [""] * (2 * columns - len(top))
         rows.writerow([*(as_text(value) for value in row), *empty, as_text(answer.caution)])
 

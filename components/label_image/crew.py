@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from components.common.base.worker_threads import OnePerThread, map_in_threads
+from components.common.model.description import read_description
+from components.common.model.learned import Learned
 from components.common.model.model import Model
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
@@ -34,6 +36,7 @@ class Crew:
     def __init__(self, directory: Path, threads: int, *, int8: bool = False) -> None:
         self._threads = min(threads, MAX_THREADS)
         self._model = OnePerThread(lambda: Model(directory, threads=1, int8=int8))
+        self._learned = Learned(directory, read_description(directory))
 
     def predict_each(self, photos: Iterable[bytes]) -> Iterator[Guess | BadPhoto]:
         """The answer to each encoded photo in order, or why it is no usable photo."""
@@ -46,4 +49,5 @@ class Crew:
             pixels = images.model_input(data, model.description.input_size)
         except BadPhoto as bad:
             return bad
-        return Guess.of(model.judge(model(pixels[np.newaxis]))[0])
+        prediction = model.judge(model(pixels[np.newaxis]))[0]
+        return Guess.of(prediction, learned_from=self._learned.has(data))

@@ -10,9 +10,11 @@ import numpy as np
 
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_file, hash_file, write_file
-from components.common.base.step import Progress, log, step
+from components.common.base.step import Progress, log, step, warn
+from components.common.base.wording import counted
 from components.common.base.worker_threads import cores
 from components.common.dataset.class_facts import ClassFacts
+from components.common.model.learned import Learned
 from components.common.model.model import Model, top_k
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
@@ -77,7 +79,7 @@ def label_photos(
     write = writer(form, model.classes, count, stream)
     # On a terminal the answers themselves are the progress.
     progress = Progress("label photos", verb="answered") if not stream.isatty() else None
-    started, done, failed = time.monotonic(), 0, 0
+    started, done, failed, learned = time.monotonic(), 0, 0, 0
     many: Crew | Graph
     many = Crew(model.directory, cores(), int8=model.int8) if isinstance(model, Model) else model
     facts = facts_of(model)
@@ -85,6 +87,7 @@ def label_photos(
     for labelled in shown:
         write(labelled)
         done += 1
+        learned += labelled.learned_from
         if labelled.error:
             failed += 1
             _tell_failure(labelled)
@@ -96,6 +99,11 @@ def label_photos(
     summary = f"{done - failed} labelled, {failed} failed, {rate:.0f} photos a second{leave}"
     progress = progress or Progress("label photos", verb="answered")
     progress.finish(summary)
+    if learned:
+        warn(
+            f"the model learned from {learned} of these {counted(done, 'photo')}: what it answers "
+            "to them does not show how good it is (--format csv or json names them)"
+        )
     return failed
 
 
@@ -176,7 +184,8 @@ def _timed(model: Model | Graph, data: bytes) -> tuple[Guess, float]:
     started = time.perf_counter()
     scores = model(pixels[np.newaxis])
     seconds = time.perf_counter() - started
-    return Guess.of(model.judge(scores)[0]), seconds
+    learned = Learned(model.directory, model.description)
+    return Guess.of(model.judge(scores)[0], learned_from=learned.has(data)), seconds
 
 
 @step("label_image")

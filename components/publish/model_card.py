@@ -25,7 +25,7 @@ from components.common.model.model import TOP_K, TOP_K_IN_WORDS
 from components.common.model.references import MAX_SHOWN, THUMBNAIL_SIDE
 from components.common.network.architecture import parse_architecture
 from components.common.pages import danger_words, plain_text
-from components.common.pages.text import RENDERED, WARNING
+from components.common.pages.subject import words
 from components.publish.decision import Decision
 from components.publish.options import ANY_REGRESSION
 from components.publish.paired import Comparison
@@ -71,8 +71,7 @@ def render(
         },
         layout=layout,
         attribution=ATTRIBUTION,
-        warning=WARNING,
-        rendered_pictures=RENDERED,
+        words=words(description.facts),
         model=description,
         classes=description.classes,
         most_named=CLASSES_NAMED,

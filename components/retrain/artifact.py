@@ -17,7 +17,7 @@ from components.common.dataset import attribution
 from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import PARTS, RENDERED, TRAINING
-from components.common.model import layout, model, out_of_fold, references
+from components.common.model import layout, learned, model, out_of_fold, references
 from components.common.model.description import ModelDescription, write_description
 from components.retrain import export, quantize
 from components.retrain.calibrate import Calibration, OutOfFold
@@ -103,6 +103,7 @@ def write(
         export.write(models, size, folder, final_tensor_name=final_tensor_name)
         coarse = _write_int8(folder, dataset, trained, size) if int8 else None
     references_written.result()
+    learned.write(folder / layout.LEARNED, trained.learned)
     description = describe(material, trained, measured, coarse)
     _write_head(trained, folder / layout.HEAD, folder / layout.DISTANCES)
     if measured.tested:

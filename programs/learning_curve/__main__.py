@@ -76,6 +76,7 @@ def _command(arguments: argparse.Namespace) -> None:
         points,
         material.rendered,
         run_page(image_dir, folder),
+        material.facts,
     )
     with atomic_directory(folder, what="the learning curve", marker=f"{NAME}.csv") as place:
         for suffix, content in files(curve).items():

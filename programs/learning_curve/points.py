@@ -15,6 +15,7 @@ from components.common.base.errors import InputError
 from components.common.base.step import Progress, warn
 from components.common.base.wording import counted
 from components.common.dataset import class_folders
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import RENDERED, TEST, TRAINING, VALIDATION
@@ -41,6 +42,7 @@ class CurvePhotos:
         groups: the group of each photo of the pool: copies, and photos of one observation.
         held_out: to measure on.
         rendered: these are drawings.
+        facts: what is known of the classes.
     """
 
     classes: list[str]
@@ -48,6 +50,7 @@ class CurvePhotos:
     groups: list[str]
     held_out: Examples
     rendered: bool
+    facts: ClassFacts = ClassFacts()
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -142,6 +145,7 @@ def read(
         [photo.group or photo.sha256 for photo in pool],
         labelled(held_out, dataset.labels, vectors),
         any(RENDERED in photo.flags for photo in dataset.photos),
+        dataset.facts,
     )
 
 

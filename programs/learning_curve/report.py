@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import MANIFEST
 from components.common.pages import page, plain_text, plot
 from components.common.pages.chart import Axis, Chart, Line, share_axis
+from components.common.pages.subject import words
 from components.common.pages.text import percent
 from programs.learning_curve.points import Point
 
-RENDERED = (
-    "These photos are rendered pictures, not photographs: the curve says nothing about real "
-    "mushrooms."
-)
 COLUMNS = (
     *("name", "photos_per_class", "photos", "draws", "median", "least", "most"),
     *("interval_low", "interval_high", "test_photos"),
@@ -42,6 +40,7 @@ class Curve:
         rendered: these are drawings.
         run_page: address of the page of the photos' run, from the folder of the curve's page; empty
             where the photos are not of a run.
+        facts: what is known of the classes.
     """
 
     photos_from: str
@@ -50,6 +49,7 @@ class Curve:
     points: Sequence[Point]
     rendered: bool
     run_page: str = ""
+    facts: ClassFacts = ClassFacts()
 
 
 def lasting_name(image_dir: Path) -> Path:
@@ -80,7 +80,6 @@ def files(curve: Curve) -> dict[str, str]:
             __file__,
             curve=curve,
             picture=plot.svg(_chart(curve)),
-            cautions=[RENDERED] if curve.rendered else [],
             headers=HEADERS,
             rows=[_cells(point) for point in curve.points],
             remarks=remarks(curve),
@@ -98,7 +97,7 @@ def text(curve: Curve) -> str:
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    texts = [*([RENDERED] if curve.rendered else []), *remarks(curve)]
+    texts = [*([words(curve.facts).rendered] if curve.rendered else []), *remarks(curve)]
     return "\n".join([*lines, "", *(textwrap.fill(remark, 100) for remark in texts)])
 
 

@@ -9,9 +9,10 @@ from components.common.dataset import dangers, licences
 from components.common.dataset.dangers import NAMED_ABOVE
 from components.common.model import activation
 from components.common.model.description import ModelDescription
+from components.common.model.learned import Learned
 from components.common.model.model import Model, Prediction, top_k
 from components.common.model.references import Reference, References
-from components.common.pages import danger_words, text
+from components.common.pages import danger_words, subject, text
 from components.common.photos import images
 
 SPOTLIGHT_SIDE = 640  # pixels
@@ -82,6 +83,7 @@ class ModelInfo(_Shape):
         description="classes that are stated to be deadly or poisonous, and which of the two; any "
         "other may be dangerous as well"
     )
+    subject: str = Field(description="what the classes are kinds of: fungi, another word, or any")
     warning: str
 
 
@@ -118,6 +120,10 @@ class Answer(_Shape):
         "null unless asked for"
     )
     similar: list[SimilarPhoto] = Field(description="most alike first; empty unless asked for")
+    learned_from: bool = Field(
+        description="whether the model learned from this very photo: then the answer does not show "
+        "how good it is"
+    )
     model: ModelName
     warning: str
 
@@ -150,7 +156,13 @@ class Wish:
     similar: int
 
 
-def answer(model: Model, references: References | None, photo: bytes, wish: Wish) -> Answer:
+def answer(
+    model: Model,
+    references: References | None,
+    learned: Learned | None,
+    photo: bytes,
+    wish: Wish,
+) -> Answer:
     """Ask the model about one photo.
 
     Raises:
@@ -180,8 +192,9 @@ def answer(model: Model, references: References | None, photo: bytes, wish: Wish
         caution=danger_words.caution(possible, predicted),
         activation_map=_spotlight(model, photo, prediction, closest) if wish.activation else None,
         similar=[_similar(reference) for reference in alike],
+        learned_from=learned is not None and learned.has(photo),
         model=ModelName.model_validate(description, from_attributes=True),
-        warning=text.WARNING,
+        warning=subject.words(description.facts).warning,
     )
 
 
@@ -204,7 +217,8 @@ def describe(description: ModelDescription, measured: Measured | None) -> ModelI
             for label in description.classes
             if description.facts.is_dangerous(label)
         },
-        warning=text.WARNING,
+        subject=description.facts.subject,
+        warning=subject.words(description.facts).warning,
     )
 
 

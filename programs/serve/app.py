@@ -13,9 +13,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from components.common.model.description import ModelDescription
+from components.common.model.learned import Learned
 from components.common.model.model import Model
 from components.common.model.references import References
-from components.common.pages.text import WARNING
+from components.common.pages import subject
 from components.common.photos.images import BadPhoto
 from programs.serve import answer, page, upload
 from programs.serve.answer import Answer, Measured, ModelInfo, Problem, State, Wish
@@ -64,6 +65,7 @@ class Service:
         pool: threads with a model each.
         limits: of a request.
         references: photos to show beside the one asked about; None until loaded, or without any.
+        learned: the photos that the model learned from; None until loaded.
         measured: how good the model is; None where that is not known.
         arriving: photos that are on their way in.
     """
@@ -72,6 +74,7 @@ class Service:
     pool: Pool[Model]
     limits: Limits
     references: References | None = None
+    learned: Learned | None = None
     measured: Measured | None = None
     arriving: int = 0
 
@@ -96,7 +99,7 @@ class Service:
         def work(model: Model) -> Answer:
             photo = upload.photo_of(body, content_type, self.limits)
             try:
-                return answer.answer(model, self.references, photo, wish)
+                return answer.answer(model, self.references, self.learned, photo, wish)
             except BadPhoto as bad:
                 raise upload.refused_photo(bad) from bad
 
@@ -134,10 +137,11 @@ def make_app(
 
     # FastAPI's own pages of the documentation load scripts from a CDN, and its telemetry would send
     # what it sees wherever the environment says: both are off.
+    words = subject.words(service.description.facts)
     app = FastAPI(
-        title="Wild mushrooms",
-        summary="Which mushroom is on this photo?",
-        description=WARNING,
+        title="Wild mushrooms" if words.of_fungi else "What is on this photo?",
+        summary=words.question,
+        description=words.warning,
         version=service.description.version,
         docs_url=None,
         redirect_slashes=False,  # would name the host that the request named
@@ -190,7 +194,7 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         "/v1/predict",
         summary="Which class a photo shows",
         description="Takes a photo as the field `image` of a form, or as the body itself. It is "
-        f"not kept. Photos may be {upload.KINDS}. {WARNING}",
+        f"not kept. Photos may be {upload.KINDS}. {app.description}",
         responses=responses,
         openapi_extra={"requestBody": _BODY},
     )

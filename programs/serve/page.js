@@ -99,6 +99,7 @@ async function look(file) {
 }
 
 function show(answer, address) {
+  const caution = ask.dataset.caution;
   status.replaceChildren();
   const top = answer.probabilities[0];
   const closest = answer.closest;
@@ -138,11 +139,15 @@ function show(answer, address) {
     ...dangers(answer),
     bars(answer),
     ...familiarity(answer),
-    make(
-      "p",
-      { class: "notice alarm", role: "note" },
-      "Do not eat it because of this answer. Deadly mushrooms look like good ones.",
-    ),
+    ...(answer.learned_from
+      ? [make(
+        "p",
+        { class: "notice", role: "note" },
+        "The model learned from this very photo: its answer does not show how good it is. Try a " +
+          "photo that it never saw.",
+      )]
+      : []),
+    ...(caution ? [make("p", { class: "notice alarm", role: "note" }, caution)] : []),
   );
   const pictures = make("div", { class: "pictures" });
   if (answer.activation_map) {
@@ -326,6 +331,6 @@ document.addEventListener("drop", (event) => {
 });
 if (navigator.maxTouchPoints) {
   $("take").hidden = false;
-  $("lead").textContent = "Take a photo of a mushroom, or choose one";
+  $("lead").textContent = ask.dataset.invitation;
 }
 $("origin").textContent = location.href.replace(/[/#?]*$/, "");

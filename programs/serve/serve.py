@@ -16,6 +16,7 @@ from components.common.base.step import log
 from components.common.base.wording import counted
 from components.common.model.description import read_description
 from components.common.model.layout import REFERENCES
+from components.common.model.learned import Learned
 from components.common.model.model import Model
 from components.common.model.model_place import METRICS, local_model
 from components.common.model.references import References
@@ -103,6 +104,8 @@ def make_service(
         model = Model(directory, threads=1)
         if service.references is None and (directory / REFERENCES).exists():
             service.references = References(description.check_file(directory, REFERENCES))
+        if service.learned is None:
+            service.learned = Learned(directory, description)
         # The first prediction costs more than those that follow, and reads the last file.
         side = description.input_size
         model.judge(model(np.zeros((1, side, side, 3), np.float32)))

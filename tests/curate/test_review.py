@@ -46,8 +46,9 @@ def rendered(
     for one in entries:
         shown.add_thumbnail(one, jpeg if one.photo.reason != "damaged" else b"no picture")
     selected = Selection({}, judged, spared or {}, {}, 0, {})
-    content = facts.summary(entries, selected, ClassFacts(subject), [])
-    return review.render(shown, content, by_hand or Decisions(), problems)
+    known = ClassFacts(subject)
+    content = facts.summary(entries, selected, known, [])
+    return review.render(shown, content, by_hand or Decisions(), known, problems)
 
 
 def sections(*entries: Entry) -> dict[str, list[int]]:

@@ -10,6 +10,7 @@ LABELS = "retrained_labels.txt"
 HEAD = "head.npz"
 DISTANCES = "distances.npz"
 REFERENCES = "references.parquet"
+LEARNED = "learned.npy"
 OUT_OF_FOLD = "out_of_fold.parquet"
 # Of the head that was tested before the final one was trained on the test photos as well.
 MEASURED_HEAD = "measured/head.npz"

@@ -25,7 +25,7 @@ VERSION_DIGITS = 12
 # What predicting needs; other forms of the model are not fetched.
 NEEDED = (layout.DESCRIPTION, layout.LITERT, layout.HEAD)
 WANTED = (
-    *(*NEEDED, layout.INT8, layout.DISTANCES, layout.REFERENCES, layout.LABELS),
+    *(*NEEDED, layout.INT8, layout.DISTANCES, layout.REFERENCES, layout.LEARNED, layout.LABELS),
     *(ATTRIBUTION, METRICS),
 )
 

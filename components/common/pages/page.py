@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 
 from components.common.base import wording
 from components.common.dataset import licences
-from components.common.pages import text
+from components.common.pages import subject, text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -163,8 +163,7 @@ def environment() -> "Environment":
         figure_columns=figure_columns,
         host=text.host,
         licence=licences.parse,
-        warning=text.WARNING,
-        rendered_pictures=text.RENDERED,
+        words_for=subject.words,
     )
     return made
 
