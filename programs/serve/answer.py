@@ -159,11 +159,18 @@ class Wish:
 def answer(
     model: Model,
     references: References | None,
-    learned: Learned | None,
     photo: bytes,
     wish: Wish,
+    learned: Learned | None = None,
 ) -> Answer:
     """Ask the model about one photo.
+
+    Args:
+        model: that answers.
+        references: photos that may look alike.
+        photo: encoded.
+        wish: what is asked.
+        learned: the photos that the model learned from.
 
     Raises:
         BadPhoto: it cannot be decoded.

@@ -99,7 +99,7 @@ class Service:
         def work(model: Model) -> Answer:
             photo = upload.photo_of(body, content_type, self.limits)
             try:
-                return answer.answer(model, self.references, self.learned, photo, wish)
+                return answer.answer(model, self.references, photo, wish, self.learned)
             except BadPhoto as bad:
                 raise upload.refused_photo(bad) from bad
 
