@@ -79,6 +79,7 @@ def files(curve: Curve) -> dict[str, str]:
         "html": page.render(
             __file__,
             curve=curve,
+            cautions=_cautions(curve),
             picture=plot.svg(_chart(curve)),
             headers=HEADERS,
             rows=[_cells(point) for point in curve.points],
@@ -89,6 +90,11 @@ def files(curve: Curve) -> dict[str, str]:
     }
 
 
+def _cautions(curve: Curve) -> list[str]:
+    drawn = "These photos are rendered pictures, not photographs: the curve says nothing about "
+    return [f"{drawn}{words(curve.facts).real}."] if curve.rendered else []
+
+
 def text(curve: Curve) -> str:
     """The curve for a terminal."""
     rows = [HEADERS, *(_cells(point) for point in curve.points)]
@@ -97,7 +103,7 @@ def text(curve: Curve) -> str:
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    texts = [*([words(curve.facts).rendered] if curve.rendered else []), *remarks(curve)]
+    texts = [*_cautions(curve), *remarks(curve)]
     return "\n".join([*lines, "", *(textwrap.fill(remark, 100) for remark in texts)])
 
 

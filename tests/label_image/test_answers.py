@@ -50,6 +50,7 @@ def test_failure_is_a_row_with_its_reason() -> None:
     assert json.loads(written("json", failed)) == {
         **{"file": "1.jpg", "predicted": None, "unknown": None, "familiarity": None},
         **{"probabilities": None, "error": "it is empty", "dangers": [], "caution": ""},
+        "learned_from": None,
     }
     header, row = csv.reader(io.StringIO(written("csv", failed)))
     assert dict(zip(header, row, strict=True)) == {

@@ -292,7 +292,7 @@ def test_json_tells_of_each_photo_on_a_line(sample_run: Run, photo: Path, noise:
     known, unknown = map(json.loads, done.stdout.splitlines())
     assert list(known) == [
         *("file", "predicted", "unknown", "familiarity", "probabilities", "error"),
-        *("dangers", "caution"),
+        *("dangers", "caution", "learned_from"),
     ]
     assert (known["file"], unknown["file"]) == (str(photo), str(noise))
     assert known["predicted"] == next(iter(known["probabilities"]))

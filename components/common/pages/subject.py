@@ -18,10 +18,6 @@ _OF_ERRORS = (
     "This program can be wrong, and it knows only the classes it was trained on. Photographs "
     "cannot show every mark that matters."
 )
-_RENDERED = (
-    "This model was trained on rendered pictures, not photographs: these figures say nothing about "
-    "real photographs."
-)
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,7 @@ class Words:
         others: what can be said of things that are none of the classes.
         warning: on every page.
         caution: beside an answer; empty where nobody would eat the thing.
+        real: what figures of drawings say nothing about.
         rendered: that the model learned from drawings.
         of_fungi: the classes are fungi.
         of_eating: a mistake could be eaten.
@@ -44,6 +41,7 @@ class Words:
     others: str
     warning: str
     caution: str
+    real: str
     rendered: str
     of_fungi: bool
     of_eating: bool
@@ -61,14 +59,15 @@ def words(facts: ClassFacts = ClassFacts()) -> Words:
     else:
         warning = _OF_EATING if of_eating else _OF_ERRORS
         caution = "Do not eat it because of this answer: it may be wrong." if of_eating else ""
-    kind = "mushroom" if of_fungi else "thing"
+    kind, real = ("mushroom", "mushrooms") if of_fungi else ("thing", "photographs")
     return Words(
         question="Which mushroom is this?" if of_fungi else "What is this?",
         invitation=f"Take a photo{' of a mushroom' if of_fungi else ''}, or choose one",
         others=f"Of every other {kind} it can at best say that it is none of these.",
         warning=warning,
         caution=caution,
-        rendered=RENDERED if of_fungi else _RENDERED,
+        real=f"real {real}",
+        rendered=RENDERED.replace("mushrooms", real),
         of_fungi=of_fungi,
         of_eating=of_eating,
     )
