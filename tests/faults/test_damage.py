@@ -94,7 +94,7 @@ class Artifact:
 
 MODEL_FILES = (
     *("model.json", "model.tflite", "model.keras", "head.npz", "distances.npz"),
-    *("references.parquet", "retrained_labels.txt", "retrained_graph.pb"),
+    *("references.parquet", "learned.npy", "retrained_labels.txt", "retrained_graph.pb"),
     *("saved_model/saved_model.pb", "saved_model/variables/variables.index"),
 )
 ARTIFACTS = {

@@ -22,8 +22,12 @@ DIGEST_BYTES = 32  # of a SHA-256
 
 
 def write(path: Path, photos: Iterable[Photo]) -> None:
-    """Write the file: uint8, shape (N, 32), the SHA-256 of each photo as stored, sorted."""
-    digests = sorted({photo.sha256 for photo in photos})
+    """Write the file: uint8, shape (N, 32), sorted, SHA-256 of each photo as stored and as found.
+
+    A photo that was converted when it was stored is recognised by the bytes as found: to convert
+    it again would take several times as long as to label it.
+    """
+    digests = sorted({one for photo in photos for one in (photo.sha256, photo.source_sha256)})
     data = b"".join(map(bytes.fromhex, digests))
     np.save(path, np.frombuffer(data, np.uint8).reshape(-1, DIGEST_BYTES))
 
@@ -42,6 +46,7 @@ class Learned:
 
     def __init__(self, directory: Path, description: ModelDescription) -> None:
         self._digests: frozenset[bytes] = frozenset()
+        self._as_stored_only = False
         if (directory / LEARNED).is_file():
             self._digests = _read(description.check_file(directory, LEARNED))
         elif (directory / REFERENCES).is_file():
@@ -49,6 +54,7 @@ class Learned:
 
             found = References(description.check_file(directory, REFERENCES)).photos
             self._digests = frozenset(bytes.fromhex(photo.sha256) for photo in found)
+            self._as_stored_only = True
 
     def has(self, data: bytes) -> bool:
         """True for the bytes of a photo, as found or as stored, that the model learned from.
@@ -57,10 +63,18 @@ class Learned:
         """
         if not self._digests:
             return False
-        try:
-            return hashlib.sha256(images.stored(data)).digest() in self._digests
-        except BadPhoto:
-            return False
+        if self._has(data):
+            return True
+        stored = images.stripped(data)
+        if stored is None and self._as_stored_only:
+            try:
+                stored = images.to_clean_jpeg(data).data
+            except BadPhoto:
+                return False
+        return stored is not None and self._has(stored)
+
+    def _has(self, data: bytes) -> bool:
+        return hashlib.sha256(data).digest() in self._digests
 
 
 def _read(path: Path) -> frozenset[bytes]:

@@ -110,6 +110,7 @@ FILES = {
     "retrain/model/head.npz": "retrain/model",
     "retrain/model/distances.npz": "retrain/model",
     "retrain/model/references.parquet": "retrain/model",
+    "retrain/model/learned.npy": "retrain/model",
     "retrain/model/saved_model/saved_model.pb": "retrain/model",
     "retrain/model/saved_model/variables/variables.data-00000-of-00001": "retrain/model",
     "evaluate/metrics": "evaluate/metrics",
