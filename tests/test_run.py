@@ -356,53 +356,70 @@ def test_run_that_lost_its_parent_or_its_terminal_ends_and_publishes_nothing(
         assert "had started this run was killed" in (events.parent / "log.txt").read_text()
 
 
-def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_head(
-    sample_run: Run, backbone_cache: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("final_fit", "swapped_parts", "same"),
+    [
+        ("training", {"test", "demo"}, True),
+        ("all", {"demo"}, True),
+        ("all", {"test", "demo"}, False),
+    ],
+)
+def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_model(
+    sample_run: Run,
+    backbone_cache: Path,
+    tmp_path: Path,
+    final_fit: str,
+    swapped_parts: set[str],
+    same: bool,
 ) -> None:
-    """The test of the whole design: nothing of the test and demo parts reaches the weights."""
+    """The test of the whole design: nothing of the demo part reaches the model.
+
+    Nor does anything of the test part, where the final head is to be that of the training part.
+    """
     from components.common.dataset.dataset import DatasetWriter
-    from components.retrain.options import Recipe, RetrainOptions
+    from components.retrain.options import Extras, Measuring, Recipe, RetrainOptions
     from components.retrain.retrain import retrain
 
     vectors = bottlenecks.load(next((sample_run.directory / "artifacts").rglob("bottlenecks")))
     dataset = Dataset(sample_run.directory / "training")
-    demo = Dataset(sample_run.directory / "demo")
-    held_out = [photo for photo in dataset.photos if photo.split == "test"] + demo.photos
+    known = [*dataset.photos, *Dataset(sample_run.directory / "demo").photos]
+    held_out = [photo for photo in known if photo.split in swapped_parts]
     rows = vectors.rows(held_out)
     assert len(set(rows.tolist())) > 10
-    swapped = vectors.vectors.copy()
-    swapped[rows] = swapped[np.roll(rows, 1)]
+    moved = vectors.vectors.copy()
+    moved[rows] = moved[np.roll(rows, 1)]
     labels = iter(np.roll([photo.label for photo in held_out], 3).tolist())
     with DatasetWriter(tmp_path / "swapped") as writer:
         for photo, data in dataset.stream():
             changed = photo
-            if photo.split == "test":
+            if photo.split in swapped_parts:
                 changed = dataclasses.replace(photo, label=next(labels))
             writer.add(changed, data)
     names = [photo.label for photo in Dataset(tmp_path / "swapped").photos]
-    assert names != [photo.label for photo in dataset.photos]
-    bottlenecks.save(vectors, tmp_path / "vectors", [""] * len(vectors.sha256))
-    bottlenecks.save(
-        dataclasses.replace(vectors, vectors=swapped),
-        tmp_path / "swapped vectors",
-        [""] * len(vectors.sha256),
-    )
-    heads = []
+    assert (names != [photo.label for photo in dataset.photos]) == ("test" in swapped_parts)
+    for name, features in (("vectors", vectors.vectors), ("swapped vectors", moved)):
+        changed_vectors = dataclasses.replace(vectors, vectors=features)
+        bottlenecks.save(changed_vectors, tmp_path / name, [""] * len(vectors.sha256))
+    made = []
     for name, data, source in (
         ("as it was", sample_run.directory / "training", tmp_path / "vectors"),
         ("swapped", tmp_path / "swapped", tmp_path / "swapped vectors"),
     ):
+        model = tmp_path / f"model {name}"
         retrain(
             data,
             source,
-            tmp_path / f"model {name}",
+            model,
             tmp_path / f"logs {name}",
             recipe=Recipe(how_many_training_steps=100),
             options=RetrainOptions(cache_dir=str(backbone_cache)),
+            measuring=Measuring(final_fit=final_fit),
+            extras=Extras(int8=False),
         )
-        description = json.loads((tmp_path / f"model {name}" / "model.json").read_text())
-        heads.append(description["head_sha256"])
-    assert heads[0] == heads[1]
+        description = json.loads((model / "model.json").read_text())
+        facts = ("head_sha256", "distances_sha256", "temperature", "unknown", "measured", "learned")
+        made.append({name: description[name] for name in facts})
+    assert (made[0] == made[1]) == same
 
 
 def test_full_disk_is_exit_1_and_names_what_was_being_written(backbone_cache: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common.base.step import Progress
+from components.common.base.worker_threads import step_threads, worker_threads
 from components.common.model.model import softmax
 from components.retrain import calibrate
 from components.retrain.calibrate import Calibration, OutOfFold
@@ -81,13 +82,19 @@ def _heads(fold: NDArray[np.int64]) -> int:
 
 def _round(pool: Pool, recipe: Recipe, fold: NDArray[np.int64], progress: Progress) -> Round:
     folds = range(int(fold.max()) + 1)
+    sizes = (1, 2) if len(folds) >= LEAST_NESTED else (1,)
+    left_out = list(itertools.chain(*(itertools.combinations(folds, size) for size in sizes)))
+
+    def fitted_without(out: tuple[int, ...]) -> tuple[Mask, Head]:
+        rest = pool.pruned(~np.isin(fold, out))
+        return rest, pool.train(rest, recipe)
+
     learned: dict[tuple[int, ...], Mask] = {}
     heads: dict[tuple[int, ...], Head] = {}
-    sizes = (1, 2) if len(folds) >= LEAST_NESTED else (1,)
-    for out in itertools.chain(*(itertools.combinations(folds, size) for size in sizes)):
-        learned[out] = pool.pruned(~np.isin(fold, out))
-        heads[out] = pool.train(learned[out], recipe)
-        progress.advance()
+    with worker_threads(step_threads()) as threads:
+        for out, (rest, head) in zip(left_out, threads.map(fitted_without, left_out), strict=True):
+            learned[out], heads[out] = rest, head
+            progress.advance()
     examples = pool.examples
     logits = np.empty((len(examples), pool.classes), np.float32)
     temperature = np.ones(len(examples), np.float32)

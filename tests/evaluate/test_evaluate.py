@@ -103,6 +103,20 @@ def test_cross_validated_figures_are_those_of_its_answers_counted_by_hand(sample
     assert {p.sha256 for p in answers.photos} == {p.sha256 for p in expected}
 
 
+def test_report_says_which_figure_is_of_which_head_and_shows_the_curves(sample_run: Run) -> None:
+    page = Page((sample_run.directory / "report.html").read_text())
+    metrics = sample_run.summary["metrics"]
+    assert "Measured by cross-validation." in page.text
+    assert "each photo was answered 3 times by a model that had learned from the other" in page.text
+    assert f"of {metrics['photos']} photos right" in page.text
+    assert "“test”: a model of the training part alone. “demo”: this model." in page.text
+    assert "How the training went" in page.text
+    assert "Training the last layer: accuracy" in page.text
+    index = Page((sample_run.directory / "index.html").read_text())
+    assert "by cross-validation" in index.text
+    assert "The model itself, on demo photos that it never saw" in index.text
+
+
 def measured_without_cross_validation(run: Run) -> dict[str, Any]:
     """The figures of the held-out photos, as they are where cross-validation was not made."""
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:

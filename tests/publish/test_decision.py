@@ -168,3 +168,17 @@ def test_decision_with_counts_that_make_no_sense_is_refused(tmp_path: Path) -> N
     (tmp_path / "decision.json").write_text(sealed.text(content))
     with pytest.raises(InputError, match="make no sense"):
         Decision.read(tmp_path / "decision.json")
+
+
+@pytest.mark.parametrize(
+    ("cross_validated", "high", "word"),
+    [(True, 0.59, HOLD), (True, 0.6, PUBLISH), (True, 1.0, PUBLISH), (False, 0.1, PUBLISH)],
+)
+def test_good_recipe_whose_model_surely_falls_short_on_the_demo_photos_is_held_back(
+    cross_validated: bool, high: float, word: str
+) -> None:
+    known = dataclasses.replace(FIRST, cross_validated=cross_validated, demo_accuracy_high=high)
+    taken = weigh(known)
+    assert taken.decision == word
+    assert ("its cross-validated accuracy reaches 0.6" in taken.reason) == cross_validated
+    assert ("the model itself is surely less accurate" in taken.reason) == (word == HOLD)
