@@ -18,7 +18,7 @@ from components.curate import suspects
 # A class of which this share or more would go is kept whole. On 140 photos of 7 mushrooms and 200
 # of flowers: of a class of fungi at most 0.20 would go, whatever classes of flowers stand beside
 # it; of a class of flowers 0.30 (of ten photos) to 1, of one that is half flowers mostly 0.4, in 1
-# of 10 cases below 0.32. With 25 flowers strewn among the 140 the share costs none of what is
+# of 10 cases 0.32 or less. With 25 flowers strewn among the 140 the share costs none of what is
 # found; at a quarter, 0.73 of them would be found instead of 0.84. A class with more dirt than that
 # is kept too, flagged and named, since nobody can tell it from those.
 MAX_SHARE = 0.3
