@@ -272,6 +272,11 @@ bench-accuracy: setup  ## accuracy beside Keras and scikit-learn on your photos
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-accuracy IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.accuracy "$$IMAGES" $(ARGS)
 
+.PHONY: bench-backbones
+bench-backbones: setup  ## accuracy and speed of the networks beside one another: ARGS='--architectures a,b'
+	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-backbones IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.backbones "$$IMAGES" $(ARGS)
+
 .PHONY: bench-unknown
 bench-unknown: setup  ## photos of something else told from the classes, beside the usual scores
 	@test -n "$$IMAGES" && test -n "$$REPORTED" || { echo "make: name two folders of photos: \

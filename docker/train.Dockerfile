@@ -29,7 +29,7 @@ COPY components/common/base/__init__.py components/common/base/errors.py \
      components/common/base/termination.py components/common/base/wording.py \
      components/common/base/
 COPY components/common/untrusted/__init__.py components/common/untrusted/arrays.py \
-     components/common/untrusted/redact.py \
+     components/common/untrusted/redact.py components/common/untrusted/torch_weights.py \
      components/common/untrusted/
 COPY components/common/photos/__init__.py components/common/photos/colours.py \
      components/common/photos/file_types.py components/common/photos/images.py \
@@ -38,6 +38,7 @@ COPY components/common/photos/__init__.py components/common/photos/colours.py \
      components/common/photos/
 COPY components/common/network/__init__.py components/common/network/architecture.py \
      components/common/network/backbone.py components/common/network/convert.py \
+     components/common/network/efficientnet_lite.py components/common/network/package_index.py \
      components/common/network/weights.py components/common/network/weights_sources.py \
      components/common/network/
 RUN for architecture in ${ARCHITECTURES}; do \

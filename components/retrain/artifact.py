@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ def write(
     trained: Trained,
     measured: Measured,
     *,
+    origin: Mapping[str, str],
     final_tensor_name: str,
     int8: bool,
 ) -> ModelDescription:
@@ -90,6 +91,7 @@ def write(
         material: what was trained on.
         trained: what the training found.
         measured: what is known of the recipe beside it.
+        origin: of the pretrained weights.
         final_tensor_name: name of the frozen graph's output.
         int8: whether the int8 form is wanted.
     """
@@ -104,7 +106,7 @@ def write(
         coarse = _write_int8(folder, dataset, trained, size) if int8 else None
     references_written.result()
     learned.write(folder / layout.LEARNED, trained.learned)
-    description = describe(material, trained, measured, coarse)
+    description = describe(material, trained, measured, coarse, origin)
     _write_head(trained, folder / layout.HEAD, folder / layout.DISTANCES)
     if measured.tested:
         (folder / layout.MEASURED_HEAD).parent.mkdir()
@@ -131,7 +133,11 @@ def _write_head(trained: Trained, head: Path, distances: Path) -> None:
 
 
 def describe(
-    material: Material, trained: Trained, measured: Measured, int8: Int8 | None
+    material: Material,
+    trained: Trained,
+    measured: Measured,
+    int8: Int8 | None,
+    origin: Mapping[str, str],
 ) -> ModelDescription:
     """What `model.json` will say."""
     dataset, vectors = material.dataset, material.vectors
@@ -141,7 +147,7 @@ def describe(
     for photo in sorted(used, key=lambda photo: (photo.split, photo.label)):
         counts[photo.split][photo.label] = counts[photo.split].get(photo.label, 0) + 1
     fitted = trained.calibration
-    learned = collections.Counter(photo.label for photo in trained.learned)
+    by_class = collections.Counter(photo.label for photo in trained.learned)
     return ModelDescription(
         classes=tuple(dataset.labels),
         architecture=vectors.key.architecture,
@@ -157,10 +163,11 @@ def describe(
             **distorted,
             "final_fit": measured.final_fit,
         },
-        learned=dict(sorted(learned.items())),
+        learned=dict(sorted(by_class.items())),
         measured=_of_head(measured.tested) if measured.tested else None,
         cross_validation=_cross_validated(measured),
         photos=dict(counts),
+        weights=origin,
         rendered=any(RENDERED in photo.flags for photo in dataset.photos),
         facts=dataset.facts.of_classes(dataset.labels),
         version=__version__,

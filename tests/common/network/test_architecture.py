@@ -18,7 +18,7 @@ NARROW, INCEPTION = "mobilenet_v2_0.35_96", "inception_v3"
 
 
 def test_every_name_is_understood() -> None:
-    assert len(set(ARCHITECTURES)) == 16 + 30 + 1
+    assert len(set(ARCHITECTURES)) == 16 + 30 + 1 + 3
     for name in ARCHITECTURES:
         parsed = parse_architecture(name)
         assert parsed.name == name
@@ -29,7 +29,10 @@ def test_every_name_is_understood() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "mobilenet", "mobilenet_1.0_225", "mobilenet_1.0_224\n", "mobilenet_v2_0.25_224", "x"],
+    [
+        *("", "mobilenet", "mobilenet_1.0_225", "mobilenet_1.0_224\n", "mobilenet_v2_0.25_224"),
+        *("efficientnet_lite", "efficientnet_lite3", "efficientnet_lite0_224", "x"),
+    ],
 )
 def test_unknown_architecture_is_refused_with_those_expected(name: str) -> None:
     with pytest.raises(InputError, match=r"mobilenet_1\.0_224") as caught:
@@ -52,9 +55,12 @@ def test_quantized_architecture_is_refused_with_what_to_do() -> None:
         ("mobilenet_v2_1.3_224", 1664),
         ("mobilenet_v2_1.4_224", 1792),
         (INCEPTION, 2048),
+        ("efficientnet_lite0", 1280),
+        ("efficientnet_lite1", 1280),
+        ("efficientnet_lite2", 1280),
     ],
 )
-def test_layers_and_bottleneck_are_those_of_keras(name: str, length: int) -> None:
+def test_layers_and_bottleneck_are_those_that_are_named(name: str, length: int) -> None:
     architecture = parse_architecture(name)
     model = architecture.build()
     feature = model.get_layer(architecture.family.feature_layer)

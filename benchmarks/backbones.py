@@ -1,0 +1,111 @@
+"""Which backbone? `make bench-backbones IMAGES=folder`, a folder a class.
+
+The head of the pipeline's recipe and scikit-learn's logistic regression on the features of each
+network, by repeated cross-validation over whole groups: the same folds for all, the differences
+from the first network paired. Then the photos that each network looks at in a second, from JPEG to
+features on all cores, taking turns.
+"""
+
+import argparse
+import dataclasses
+import functools
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks import accuracy
+from benchmarks.accuracy import Material, Result
+from components.common.base.files import default_cache_dir
+from components.common.base.step import run_command
+from components.common.dataset.dataset import Dataset, stream_all
+from components.common.network import backbone, bottlenecks
+from components.common.network.backbone import Backbone
+from components.common.network.convert import quiet_tensorflow
+from components.retrain.options import PIPELINE
+
+ARCHITECTURES = (
+    "mobilenet_1.0_224",
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+)
+ROUNDS = 3  # of the measurement of speed
+
+
+def seen_by(material: Material, network: Backbone) -> Material:
+    """The same photos and groups with the features of another network."""
+    kept_in = default_cache_dir() / bottlenecks.CACHE_FOLDER
+    found = bottlenecks.compute(network, stream_all([material.dataset]), kept_in)
+    vectors = found.vectors[found.rows(material.photos)]
+    return dataclasses.replace(material, vectors=vectors)
+
+
+def compare(materials: Mapping[str, Material]) -> None:
+    """Print a table of each method, the networks below one another."""
+    for method in ("pipeline's recipe", "scikit-learn LogisticRegression"):
+        print(f"  {method}")
+        reference: Result | None = None
+        for name, material in materials.items():
+            if method == "pipeline's recipe":
+                fit = functools.partial(accuracy.ours, material, PIPELINE, copies=False)
+            else:
+                fit = functools.partial(
+                    accuracy.logistic_regression, material.vectors, material.labels
+                )
+            result = accuracy.cross_validate(f"  {name}", fit, material)
+            reference = reference or result
+            accuracy.show(result, reference, material)
+
+
+def speeds(dataset: Dataset, networks: Mapping[str, Backbone]) -> dict[str, float]:
+    """Photos a second, the median of a few rounds in which the networks take turns."""
+    taken: dict[str, list[float]] = {name: [] for name in networks}
+    for _ in range(ROUNDS):
+        for name, network in networks.items():
+            start = time.perf_counter()
+            bottlenecks.compute(network, stream_all([dataset]))
+            taken[name].append(len(dataset.photos) / (time.perf_counter() - start))
+    return {name: statistics.median(rates) for name, rates in taken.items()}
+
+
+def measure(folder: Path, architectures: Sequence[str]) -> None:
+    """Print accuracy and speed of each network on one folder."""
+    quiet_tensorflow()
+    networks = {name: backbone.load_backbone(name, default_cache_dir()) for name in architectures}
+    first, *others = networks.values()
+    with tempfile.TemporaryDirectory() as scratch:
+        material = accuracy.gather(folder, first, Path(scratch), distorted=False)
+        materials = {architectures[0]: material}
+        for network in others:
+            materials[network.architecture.name] = seen_by(material, network)
+        print(
+            f"{len(material.photos)} photos, {material.classes} classes: {accuracy.REPEATS} x "
+            f"{accuracy.FOLDS}-fold cross-validation over groups; differences from "
+            f"{architectures[0]} with 95 % intervals; columns as of bench-accuracy"
+        )
+        compare(materials)
+        rates = speeds(material.dataset, networks)
+    for name, rate in rates.items():
+        print(f"  {name:<38} {rate:6.1f} photos/s ({rate / rates[architectures[0]]:.2f} x)")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.backbones", description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder of class folders")
+    parser.add_argument(
+        "--architectures",
+        default=",".join(ARCHITECTURES),
+        help="with commas; the first is what the others are compared with (default: %(default)s)",
+    )
+    run_command(
+        "backbones",
+        parser,
+        lambda options: measure(options.folder, options.architectures.split(",")),
+    )
+
+
+if __name__ == "__main__":
+    main()
