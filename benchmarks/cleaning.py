@@ -328,11 +328,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cleaning", description=__doc__)
     parser.add_argument("chosen", type=Path, help="folder of class folders: thresholds' own photos")
     parser.add_argument("reported", type=Path, help="folder of class folders of fungi")
+    parser.add_argument("--architecture", default=DEFAULT_ARCHITECTURE)
     run_command("cleaning", parser, _command)
 
 
 def _command(options: argparse.Namespace) -> None:
-    network = backbone.load_backbone(DEFAULT_ARCHITECTURE, default_cache_dir())
+    network = backbone.load_backbone(options.architecture, default_cache_dir())
     chosen, reported = Good.read(options.chosen), Good.read(options.reported)
     for good, meaning in ((chosen, "thresholds chosen here"), (reported, "reported")):
         print(f"\n=== {good.name}: {len(good.photos)} photos ({meaning})")

@@ -146,8 +146,8 @@ def summary(
         "subject_judged": selected.subject_judged,
         "kept_whole": dict(selected.spared),
         "thresholds": {
-            "no_mushroom_odds": suspects.NO_MUSHROOM_ODDS,
-            "doubtful_odds": suspects.DOUBTFUL_ODDS,
+            "no_mushroom_odds": selected.limits.no_mushroom,
+            "doubtful_odds": selected.limits.doubtful,
             "max_no_mushroom_share": subject.MAX_SHARE,
             "other_class_margin": label_check.OTHER_CLASS_MARGIN,
             "doubtful_margin": label_check.DOUBTFUL_MARGIN,

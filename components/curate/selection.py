@@ -81,6 +81,7 @@ class Selection:
             than may be left out.
         placed_earlier: how many photos are of groups that an earlier run placed.
         problems: why a class has too few photos, by class: no photo of it has a part then.
+        limits: by which it was judged whether they show a fungus.
     """
 
     photos: Mapping[Key, Judged]
@@ -89,6 +90,7 @@ class Selection:
     over_cap: Mapping[str, int]
     placed_earlier: int
     problems: Mapping[str, str]
+    limits: suspects.Limits
 
 
 def select(
@@ -137,6 +139,7 @@ def select(
         over_cap,
         sum(photo.group in work.earlier[photo.label] for photo in work.photos),
         work.problems,
+        shown.limits,
     )
 
 

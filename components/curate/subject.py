@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from components.common.dataset.class_facts import FUNGI, ClassFacts
 from components.common.network.bottlenecks import Bottlenecks
 from components.curate import suspects
+from components.curate.suspects import Limits
 
 # A class of which this share or more would go is kept whole. On 140 photos of 7 mushrooms and 200
 # of flowers: of a class of fungi at most 0.20 would go, whatever classes of flowers stand beside
@@ -34,12 +35,14 @@ class Subject:
         leave_out: bool (N,), photos that surely show none.
         doubtful: bool (N,), other photos that perhaps show none.
         spared: of each class that is kept whole, how many of its photos would have gone.
+        limits: of the odds, by which it was judged.
     """
 
     odds: NDArray[np.float64]
     leave_out: NDArray[np.bool_]
     doubtful: NDArray[np.bool_]
     spared: Mapping[str, int]
+    limits: Limits
 
     @property
     def is_judged(self) -> bool:
@@ -64,24 +67,24 @@ def judge(
         facts: of the classes. Nothing is asked where the subject is not fungi, and nothing of
             classes that stand for something else.
     """
-    nothing = np.zeros(len(labels), dtype=bool)
+    nothing, limits = np.zeros(len(labels), dtype=bool), suspects.limits(vectors)
     if facts.subject != FUNGI:
-        return Subject(np.full(len(labels), np.nan), nothing, nothing, {})
+        return Subject(np.full(len(labels), np.nan), nothing, nothing, {}, limits)
     names = np.array(labels)
     asked = ~np.isin(names, facts.others)
     odds = _odds(vectors, np.asarray(rows), groups, asked)
-    whole = _mostly_without(odds, names)
+    whole = _mostly_without(odds, names, limits)
     if whole and (asked & ~np.isin(names, list(whole))).any():
         # What they show says nothing of the others: without them these are judged as by themselves.
         asked &= ~np.isin(names, list(whole))
         again = _odds(vectors, np.asarray(rows), groups, asked)
         odds = np.where(np.isnan(again), odds, again)
-        whole |= _mostly_without(again, names)
-    out, doubtful = odds < suspects.NO_MUSHROOM_ODDS, odds < suspects.DOUBTFUL_ODDS
+        whole |= _mostly_without(again, names, limits)
+    out, doubtful = odds < limits.no_mushroom, odds < limits.doubtful
     if not suspects.may_leave_out(vectors):
-        return Subject(odds, nothing, doubtful, {})
+        return Subject(odds, nothing, doubtful, {}, limits)
     spared = np.isin(names, list(whole))
-    return Subject(odds, out & ~spared, doubtful & (spared | ~out), whole)
+    return Subject(odds, out & ~spared, doubtful & (spared | ~out), whole, limits)
 
 
 def _odds(
@@ -103,11 +106,13 @@ def _odds(
     return odds
 
 
-def _mostly_without(odds: NDArray[np.float64], names: NDArray[np.str_]) -> dict[str, int]:
+def _mostly_without(
+    odds: NDArray[np.float64], names: NDArray[np.str_], limits: Limits
+) -> dict[str, int]:
     """Classes of which `MAX_SHARE` or more would go, with the number of those photos."""
     counts = {}
     for label in sorted(set(names[~np.isnan(odds)].tolist())):
-        of_class = odds[names == label] < suspects.NO_MUSHROOM_ODDS
+        of_class = odds[names == label] < limits.no_mushroom
         if of_class.mean() >= MAX_SHARE:
             counts[label] = int(of_class.sum())
     return counts

@@ -21,14 +21,34 @@ SHARE_FLOOR = 1e-4
 # A single photo's scores are noisy: a black trumpet on leaf litter is a bird to the network. Its
 # odds are those that its neighbours in feature space predict, and a quarter of its own.
 ODDS_STRENGTH, OWN_SHARE = 10.0, 0.25
-# Natural log-odds below which a photo is left out, and below which a person should look. Of 140
-# photos of mushrooms 0 to 2 % lie below the first and 3 to 8 % below the second; of flowers among
-# them about 84 % and 96 % (25 of each 165 photos; benchmarks/cleaning.py prints both).
-NO_MUSHROOM_ODDS, DOUBTFUL_ODDS = -2.5, -1.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Natural log-odds below which a photo is left out, and below which a person should look."""
+
+    no_mushroom: float
+    doubtful: float
+
+
+# By family, where they were measured: 25 flowers, drawn 20 times, among 140 photos of mushrooms.
+# MobileNet v1: 0 to 2 % of the mushrooms lie below the first and 3 to 8 % below the second, of the
+# flowers 72 to 85 % and 96 %. EfficientNet-Lite is less sure of anything, since it was trained with
+# smoothed labels; its limits are one pair for the three, chosen on the flowers alone so that each
+# leaves out 85 % and flags 95 % of them or more. It leaves out 89 to 94 % and flags 96 to 99 %; of
+# the mushrooms, which took no part in that, 0.1 to 1.0 % and 4 to 5 % lie below.
+# `python -m benchmarks.cleaning` prints both for a network.
+MOBILENET = Limits(no_mushroom=-2.5, doubtful=-1.0)
+EFFICIENTNET_LITE = Limits(no_mushroom=-3.0, doubtful=-2.0)
+LIMITS = {
+    "mobilenet": MOBILENET,
+    "efficientnet_lite0": EFFICIENTNET_LITE,
+    "efficientnet_lite1": EFFICIENTNET_LITE,
+    "efficientnet_lite2": EFFICIENTNET_LITE,
+}
 # The pretrained weights were trained at 224 pixels. At 128 their scores are too unsure to act on:
 # one mushroom in ten would be left out.
 JUDGED_FROM_SIDE = 192
-JUDGED_FAMILY = "mobilenet"  # the one that the odds were measured with
 JUDGED_FROM_PHOTOS = 20  # fewer say too little about each other
 
 
@@ -58,4 +78,9 @@ def mushroom_odds(
 def may_leave_out(vectors: Bottlenecks) -> bool:
     """True where the odds are sure enough to leave photos out, not only to flag them."""
     architecture = parse_architecture(vectors.key.architecture)
-    return architecture.family.name == JUDGED_FAMILY and architecture.size >= JUDGED_FROM_SIDE
+    return architecture.family.name in LIMITS and architecture.size >= JUDGED_FROM_SIDE
+
+
+def limits(vectors: Bottlenecks) -> Limits:
+    """Those of the network; MobileNet's, to flag by alone, where none were measured."""
+    return LIMITS.get(parse_architecture(vectors.key.architecture).family.name, MOBILENET)
