@@ -23,6 +23,7 @@ from components.common.model import layout
 from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K, TOP_K_IN_WORDS
 from components.common.model.references import MAX_SHOWN, THUMBNAIL_SIDE
+from components.common.network import origin
 from components.common.network.architecture import parse_architecture
 from components.common.pages import danger_words, plain_text
 from components.common.pages.subject import words
@@ -73,6 +74,7 @@ def render(
         attribution=ATTRIBUTION,
         words=words(description.facts),
         model=description,
+        origin={name: (description.weights or {}).get(name, "") for name in origin.FIELDS},
         classes=description.classes,
         most_named=CLASSES_NAMED,
         family=parse_architecture(description.architecture).family.name,

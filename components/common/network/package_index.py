@@ -55,8 +55,8 @@ class Package:
         return f"{self.name}=={self.version}"
 
 
-# The TF-slim checkpoint MobileNet v1 1.0/224 (Apache-2.0) with its ImageNet head. The package has it
-# in a graph that retrain.py wrote; its own code is under the MIT licence.
+# The TF-slim checkpoint MobileNet v1 1.0/224 (Apache-2.0) with its ImageNet head, in a graph that
+# retrain.py wrote. The package's own code is under the MIT licence.
 MOBILENET = Package(
     name="nudity",
     version="0.2.3",

@@ -1,5 +1,6 @@
 """The model artifact: its answers, the class activation map, and damaged files."""
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -15,6 +16,7 @@ from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset
 from components.common.model.description import read_description
 from components.common.model.model import Model, softmax
+from components.common.network.package_index import MOBILENET
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 from components.common.untrusted import sealed
@@ -148,6 +150,42 @@ def test_model_is_another_with_another_network_but_not_with_another_keras_file(
     other = read_description(copy).identity
     reseal(copy / "model.json", temperature=7.0)
     assert len({before.identity, other, read_description(copy).identity}) == 3
+
+
+def test_model_tells_where_its_pretrained_weights_come_from(copy: Path) -> None:
+    """The small network's are those of MobileNet v1 in a package of the index."""
+    description = read_description(copy)
+    assert description.weights == {
+        "source": "package index",
+        "name": "nudity",
+        "version": "0.2.3",
+        "licence": "Apache-2.0",
+        "package_sha256": MOBILENET.archive_sha256,
+        "file": "nudity-0.2.3/nudity/files/retrained_graph.pb",
+        "file_sha256": MOBILENET.member_sha256,
+    }
+    assert description.weights_sha256 == MOBILENET.arrays_sha256
+
+
+def test_model_from_before_weights_had_an_origin_keeps_its_identity(copy: Path) -> None:
+    reseal(copy / "model.json", weights=None)
+    without = read_description(copy)
+    assert without.weights is None
+    content = dataclasses.asdict(without)
+    del content["weights"]  # as an earlier version had it
+    told = ("model.tflite", "model-int8.tflite", "head.npz", "distances.npz")
+    content["files"] = {name: without.files.get(name) for name in told}
+    assert without.identity == sealed.digest(content)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [[], "x", {"name": 7}, {"name": "x" * 201}, {"name": "a\nb"}, {str(n): "" for n in range(21)}],
+)
+def test_origin_that_is_no_short_texts_is_refused(copy: Path, weights: object) -> None:
+    reseal(copy / "model.json", weights=weights)
+    with pytest.raises(InputError, match="its weights "):
+        read_description(copy)
 
 
 def test_model_of_version_2_is_read_without_a_seal(copy: Path, photos: list[bytes]) -> None:
