@@ -1,19 +1,26 @@
 """Weights of strangers, --weights file.h5: read as numbers of this network, or refused.
 
 An HDF5 file can point to other files of this machine, and claim to be larger than any memory. Keras
-refuses these; this holds it to that.
+refuses these; this holds it to that. A PyTorch file is a pickle, which is a program: ours is no
+interpreter of it (tests/common/untrusted/test_torch_weights.py has the single instructions).
 """
 
+import pickle
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lite_weights
 import numpy as np
 import pytest
+import torch_files
+from faults.faults import cases
+from lite_weights import LITE0
 
 from components.common.base.errors import InputError
-from components.common.network import weights, weights_sources
+from components.common.network import package_index, weights, weights_sources
 from components.common.network.architecture import parse_architecture
 
 ARCHITECTURE = parse_architecture("mobilenet_0.25_128")
@@ -140,3 +147,133 @@ def test_npz_without_numbers_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", **{"conv1/0": np.full((2, 2), np.nan, np.float32)})
     with pytest.raises(InputError, match="not finite"):
         weights.read_weights(tmp_path / "w.npz")
+
+
+class Trap:
+    """Leaves a file behind where it is unpickled."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._place,)
+
+
+def trapped(folder: Path) -> bytes:
+    """A pickle that runs something, where a state dictionary is expected."""
+    trap = pickle.dumps(Trap(folder / "sprung"), protocol=2)
+    pickle.loads(trap)
+    (folder / "sprung").unlink()  # so it works
+    return torch_files.file(trap[2:-1], [], b"")
+
+
+def claiming(count: int) -> Callable[[Path], bytes]:
+    """A tensor of so many numbers, of which the file has none."""
+    lying = torch_files.storage("0", count)
+    state = torch_files.dictionary({"_fc.bias": torch_files.tensor(lying, (max(1, abs(count)),))})
+    return lambda _: torch_files.file(state, ["0"], torch_files.counted(b"", count))
+
+
+def bomb(_: Path) -> bytes:
+    """A value that is a pair of a pair of a pair, two thousand times over: 2^2000 texts."""
+    pairs = torch_files.text("x") + b"q\0" + b"h\0\x86q\0" * 2000
+    return torch_files.file(b"}" + torch_files.text("_fc.bias") + pairs + b"s", [], b"")
+
+
+def without_numbers(_: Path) -> bytes:
+    tensors = lite_weights.torch_tensors(lite_weights.random_weights())
+    tensors["_bn1.running_var"] = np.full(1280, np.nan, np.float32)
+    return torch_files.saved(tensors)
+
+
+def of_another_shape(_: Path) -> bytes:
+    tensors = lite_weights.torch_tensors(lite_weights.random_weights())
+    tensors["_conv_head.weight"] = tensors["_conv_head.weight"][:, ::2]
+    return torch_files.saved({name: np.ascontiguousarray(one) for name, one in tensors.items()})
+
+
+def cut(_: Path) -> bytes:
+    return torch_files.saved(lite_weights.torch_tensors(lite_weights.random_weights()))[:-1]
+
+
+TORCH = [
+    *(trapped, claiming(2**31), claiming(2**62), claiming(-5), bomb),
+    *(without_numbers, of_another_shape, cut),
+]
+
+
+@pytest.mark.parametrize("kind", ["w.pth", "w.whl"])
+@pytest.mark.parametrize("make", TORCH)
+def test_torch_weights_that_are_more_or_less_than_numbers_are_refused(
+    tmp_path: Path, make: Callable[[Path], bytes], kind: str
+) -> None:
+    data, path = make(tmp_path), tmp_path / kind
+    if kind == "w.whl":
+        lite_weights.wheel(path, data)
+    else:
+        path.write_bytes(data)
+    with pytest.raises(
+        InputError, match=rf"{kind} does not hold the weights of efficientnet_lite0"
+    ):
+        weights_sources.obtain(LITE0, tmp_path / "cache", str(path))
+    assert [found.name for found in tmp_path.iterdir()] == [kind]
+
+
+def member() -> str:
+    package = package_index.package_of(LITE0)
+    assert package is not None
+    return package.member
+
+
+def empty_wheel(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("README", "x")
+
+
+def wheel_of_zeros(path: Path) -> None:
+    """A gigabyte in a megabyte."""
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(member(), "w") as stream,
+    ):
+        for _ in range(1024):
+            stream.write(bytes(1024**2))
+
+
+def cut_wheel(path: Path) -> None:
+    lite_weights.wheel(path, b"x" * 10_000)
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def wheel_of_another_sum(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member(), b"x" * 10_000)
+    path.write_bytes(path.read_bytes().replace(b"x" * 10_000, b"y" * 10_000))
+
+
+@pytest.mark.parametrize(
+    "make", [empty_wheel, wheel_of_zeros, cut_wheel, wheel_of_another_sum, Path.touch]
+)
+def test_wheel_without_sound_weights_is_refused(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "w.whl")
+    with pytest.raises(InputError, match=r"w\.whl does not hold the weights"):
+        weights_sources.obtain(LITE0, tmp_path / "cache", str(tmp_path / "w.whl"))
+
+
+def test_changed_bytes_raise_nothing_but_value_errors() -> None:
+    draw = np.random.default_rng(1)
+    data = torch_files.saved({"a": np.arange(3, dtype=np.float32), "b": np.array(1, np.int64)})
+    refused, tried = 0, cases(3000, 100_000)
+    for _ in range(tried):
+        damaged = bytearray(data)
+        for place in draw.integers(len(data), size=draw.integers(1, 4)):
+            damaged[place] = draw.integers(256)
+        try:
+            found = torch_weights.read(bytes(damaged))
+        except ValueError:
+            refused += 1
+        else:
+            assert sum(array.nbytes for array in found.values()) <= len(data)
+    assert refused > tried / 2

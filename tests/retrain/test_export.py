@@ -6,35 +6,45 @@ import numpy as np
 import pytest
 
 from components.common.network import backbone, convert, weights
-from components.common.network.architecture import parse_architecture
+from components.common.network.architecture import Architecture, parse_architecture
 from components.retrain import export, quantize
 from components.retrain.head import Head
 
-SIZE = 128
 OUTPUT = "answer"
 
 
+@pytest.fixture(scope="module", params=["mobilenet_0.25_128", "efficientnet_lite0"])
+def architecture(request: pytest.FixtureRequest) -> Architecture:
+    """The smallest network of each design."""
+    return parse_architecture(request.param)
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All forms of the smallest network with random weights, and how often Keras ran it."""
+def folder(architecture: Architecture, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All forms of a network with random weights, and how often Keras ran it."""
+    import keras
+
     convert.quiet_tensorflow()
-    architecture = parse_architecture(f"mobilenet_0.25_{SIZE}")
-    kernel = np.random.default_rng(0).normal(0, 0.1, (256, 3))
+    keras.utils.set_random_seed(0)
+    network = architecture.build()
+    length = network.get_layer(architecture.family.feature_layer).output.shape[-1]
+    kernel = np.random.default_rng(0).normal(0, 0.1, (length, 3))
     head = Head(kernel.astype(np.float32), np.zeros(3, np.float32))
-    models = export.build(architecture, weights.from_keras(architecture.build()), head)
-    first = models.classifier.get_layer("conv1")
+    models = export.build(architecture, weights.from_keras(network), head)
+    first = next(layer for layer in models.classifier.layers if layer.weights)
     run, runs = first.call, []
     first.call = lambda batch: runs.append(1) or run(batch)
     made = tmp_path_factory.mktemp("model")
-    export.write(models, SIZE, made, final_tensor_name=OUTPUT)
+    export.write(models, architecture.size, made, final_tensor_name=OUTPUT)
     (made / "runs.txt").write_text(str(len(runs)))
     return made
 
 
 @pytest.fixture(scope="module")
-def batch() -> np.ndarray:
+def batch(architecture: Architecture) -> np.ndarray:
     """Four inputs, float32."""
-    return np.random.default_rng(1).uniform(-1, 1, (4, SIZE, SIZE, 3)).astype(np.float32)
+    shape = (4, architecture.size, architecture.size, 3)
+    return np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
 
 
 def test_network_is_traced_once_for_all_forms(folder: Path) -> None:
