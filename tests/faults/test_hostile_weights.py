@@ -22,6 +22,7 @@ from lite_weights import LITE0
 from components.common.base.errors import InputError
 from components.common.network import package_index, weights, weights_sources
 from components.common.network.architecture import parse_architecture
+from components.common.untrusted import torch_weights
 
 ARCHITECTURE = parse_architecture("mobilenet_0.25_128")
 

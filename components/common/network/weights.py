@@ -158,7 +158,7 @@ def apply_to_keras(weights: Weights, model: "keras.Model") -> None:
 
     Args:
         weights: what to set.
-        model: of keras.applications, of the same architecture.
+        model: of the same architecture, with its ImageNet classifier.
 
     Raises:
         InputError: a layer is missing or has another shape.

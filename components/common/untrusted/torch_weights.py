@@ -161,7 +161,7 @@ class _Program:
         """
         stream, name = io.BytesIO(data), ""
         while name != "STOP":
-            instruction = pickletools.code2op.get(stream.read(1).decode("latin-1"))
+            instruction = _BY_CODE.get(stream.read(1).decode("latin-1"))
             name = instruction.name if instruction else "of no name"
             carry_out = _INSTRUCTIONS.get(name)
             if instruction is None or carry_out is None:
@@ -255,6 +255,7 @@ class _Program:
         self.push(storage)
 
 
+_BY_CODE = {instruction.code: instruction for instruction in pickletools.opcodes}
 _INSTRUCTIONS: dict[str, Callable[[_Program, Any], None]] = {
     "PROTO": lambda _, __: None,
     "STOP": lambda _, __: None,
