@@ -3,14 +3,15 @@
 Such a file is five pickles (a magic number, a protocol, facts of the machine, the state dictionary
 and the keys of its storages), then each storage as an int64 count and its little-endian numbers
 (torch/serialization.py, `_legacy_save`). A pickle is a program, and the module pickle would look up
-and call whatever the file names. Here `pickletools` takes it apart, and the class below carries out
-the few instructions that a state dictionary needs: it makes numbers, texts, tuples, lists and
-dictionaries, and knows four names, for which it calls nothing but its own functions.
+and call whatever the file names. Nothing here uses that module: the class below carries out the few
+instructions that a state dictionary needs (the standard library's pickletools.py describes each).
+It makes numbers, texts, tuples, lists and dictionaries, and knows four names, for which it calls
+nothing but its own functions.
 """
 
 import io
 import math
-import pickletools
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -159,18 +160,13 @@ class _Program:
         Raises:
             ValueError: an instruction is damaged, unknown, or wants more than is there.
         """
-        stream, name = io.BytesIO(data), ""
-        while name != "STOP":
-            instruction = _BY_CODE.get(stream.read(1).decode("latin-1"))
-            name = instruction.name if instruction else "of no name"
-            carry_out = _INSTRUCTIONS.get(name)
-            if instruction is None or carry_out is None:
-                raise ValueError(f"it is cut, or has the instruction {name}, which is not read")
-            try:
-                argument = instruction.arg.reader(stream) if instruction.arg else None
-            except ValueError as error:
-                raise ValueError(f"the argument of {name} in it is damaged: {error}") from error
-            carry_out(self, argument)
+        stream, code = io.BytesIO(data), b""
+        while code != _STOP:
+            code = stream.read(1)
+            if code not in _INSTRUCTIONS:
+                raise ValueError(f"it is cut, or has the instruction {code!r}, which is not read")
+            read_argument, carry_out = _INSTRUCTIONS[code]
+            carry_out(self, read_argument(stream))
         if len(self._stack) != 1 or self._below:
             raise ValueError("a pickle in it ends with more or less than one value")
         return self._stack.pop(), stream.tell()
@@ -255,31 +251,75 @@ class _Program:
         self.push(storage)
 
 
-_BY_CODE = {instruction.code: instruction for instruction in pickletools.opcodes}
-_INSTRUCTIONS: dict[str, Callable[[_Program, Any], None]] = {
-    "PROTO": lambda _, __: None,
-    "STOP": lambda _, __: None,
-    "MARK": _Program.mark,
-    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _Program.remember),
-    **dict.fromkeys(("BINGET", "LONG_BINGET"), _Program.recall),
-    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "NONE"), _Program.push),
-    "NEWTRUE": lambda program, _: program.push(True),
-    "NEWFALSE": lambda program, _: program.push(False),
-    "EMPTY_TUPLE": lambda program, _: program.tuple_of_last(0),
-    "TUPLE1": lambda program, _: program.tuple_of_last(1),
-    "TUPLE2": lambda program, _: program.tuple_of_last(2),
-    "TUPLE3": lambda program, _: program.tuple_of_last(3),
-    "TUPLE": lambda program, _: program.push(tuple(program.since_mark())),
-    "EMPTY_LIST": lambda program, _: program.push([]),
-    "APPEND": lambda program, _: program.append([program.pop()]),
-    "APPENDS": lambda program, _: program.append(program.since_mark()),
-    "EMPTY_DICT": lambda program, _: program.push({}),
-    "SETITEM": lambda program, _: program.set_items([program.pop(), program.pop()][::-1]),
-    "SETITEMS": lambda program, _: program.set_items(program.since_mark()),
-    "GLOBAL": _Program.name,
-    "REDUCE": _Program.call,
-    "BUILD": _Program.build,
-    "BINPERSID": _Program.persistent,
+def _bytes(stream: io.BytesIO, count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) < count:
+        raise ValueError(f"an argument in it is cut: it has {len(data)} bytes of {count}")
+    return data
+
+
+def _number(form: str) -> Callable[[io.BytesIO], int]:
+    """A reader of a number of this `struct` form."""
+    size = struct.calcsize(form)
+    return lambda stream: int(struct.unpack(form, _bytes(stream, size))[0])
+
+
+_byte, _count = _number("<B"), _number("<I")
+
+
+def _nothing(_: io.BytesIO) -> None:
+    return None
+
+
+def _long(stream: io.BytesIO) -> int:
+    return int.from_bytes(_bytes(stream, _byte(stream)), "little", signed=True)
+
+
+def _text(stream: io.BytesIO) -> str:
+    return _bytes(stream, _count(stream)).decode()
+
+
+def _two_lines(stream: io.BytesIO) -> str:
+    """The name of a module and of what is in it, with a blank between."""
+    lines = [stream.readline(), stream.readline()]
+    if not all(line.endswith(b"\n") for line in lines):
+        raise ValueError("a name in it is cut")
+    return " ".join(line[:-1].decode() for line in lines)
+
+
+_STOP = b"."
+# By their byte: what reads the argument, and what carries the instruction out.
+_INSTRUCTIONS: dict[bytes, tuple[Callable[[io.BytesIO], Any], Callable[[_Program, Any], None]]] = {
+    b"\x80": (_byte, lambda _, __: None),  # the protocol
+    _STOP: (_nothing, lambda _, __: None),
+    b"(": (_nothing, _Program.mark),
+    b"q": (_byte, _Program.remember),
+    b"r": (_count, _Program.remember),
+    b"h": (_byte, _Program.recall),
+    b"j": (_count, _Program.recall),
+    b"K": (_byte, _Program.push),
+    b"M": (_number("<H"), _Program.push),
+    b"J": (_number("<i"), _Program.push),
+    b"\x8a": (_long, _Program.push),
+    b"X": (_text, _Program.push),
+    b"N": (_nothing, _Program.push),
+    b"\x88": (_nothing, lambda program, _: program.push(True)),
+    b"\x89": (_nothing, lambda program, _: program.push(False)),
+    b")": (_nothing, lambda program, _: program.tuple_of_last(0)),
+    b"\x85": (_nothing, lambda program, _: program.tuple_of_last(1)),
+    b"\x86": (_nothing, lambda program, _: program.tuple_of_last(2)),
+    b"\x87": (_nothing, lambda program, _: program.tuple_of_last(3)),
+    b"t": (_nothing, lambda program, _: program.push(tuple(program.since_mark()))),
+    b"]": (_nothing, lambda program, _: program.push([])),
+    b"a": (_nothing, lambda program, _: program.append([program.pop()])),
+    b"e": (_nothing, lambda program, _: program.append(program.since_mark())),
+    b"}": (_nothing, lambda program, _: program.push({})),
+    b"s": (_nothing, lambda program, _: program.set_items([program.pop(), program.pop()][::-1])),
+    b"u": (_nothing, lambda program, _: program.set_items(program.since_mark())),
+    b"c": (_two_lines, _Program.name),
+    b"R": (_nothing, _Program.call),
+    b"b": (_nothing, _Program.build),
+    b"Q": (_nothing, _Program.persistent),
 }
 
 

@@ -134,6 +134,7 @@ HOSTILE = {
     "new object": state(name("collections", "OrderedDict") + b")\x81"),
     "extension": state(b"\x82\x01"),
     "persistent id of text": state(b"Pos.system\n"),
+    "name without an end": SOUND[: SOUND.index(b"FloatStorage") + 5],
     "text is no utf-8": state(b"X\x02\x00\x00\x00\xff\xfe"),
     "text claims gigabytes": state(b"X\xff\xff\xff\x7fx"),
     "number claims gigabytes": state(b"\x8b\xff\xff\xff\x7f1"),
@@ -212,8 +213,10 @@ SAID = {
     "it is cut, or has the instruction": "empty; a page; a zip; zeros; instruction of none; "
     "stack global; instance; new object; extension; persistent id of text; bytes; "
     "number claims gigabytes; number of a million digits",
-    "is damaged": "only its magic number; text is no utf-8; text claims gigabytes; "
+    "an argument in it is cut": "only its magic number; text claims gigabytes; "
     "pickles are too long",
+    "can't decode byte": "text is no utf-8",
+    "a name in it is cut": "name without an end",
     "no PyTorch file of the legacy format": "another magic number; protocol is true",
     "another protocol or byte order": "another protocol; big endian; machine is a number",
     "it holds 0 tensors": "no tensor",
