@@ -18,7 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import accuracy
-from benchmarks.accuracy import Material, Result
+from benchmarks.accuracy import Material
+from benchmarks.accuracy_figures import Photos, Result, heading, show
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
 from components.common.dataset.dataset import Dataset, stream_all
@@ -46,19 +47,21 @@ def seen_by(material: Material, network: Backbone) -> Material:
 
 def compare(materials: Mapping[str, Material]) -> None:
     """Print a table of each method, the networks below one another."""
+    first = next(iter(materials.values()))
+    photos = Photos.of(first.labels, first.groups)
     for method in ("pipeline's recipe", "scikit-learn LogisticRegression"):
-        print(f"  {method}")
+        print(f"  {method}\n{heading()}")
         reference: Result | None = None
         for name, material in materials.items():
             if method == "pipeline's recipe":
                 fit = functools.partial(accuracy.ours, material, PIPELINE, copies=False)
             else:
                 fit = functools.partial(
-                    accuracy.logistic_regression, material.vectors, material.labels
+                    accuracy.logistic_regression, material.vectors, labels=material.labels
                 )
             result = accuracy.cross_validate(f"  {name}", fit, material)
+            show(result, photos, reference)
             reference = reference or result
-            accuracy.show(result, reference, material)
 
 
 def show_speeds(dataset: Dataset, networks: Mapping[str, Backbone]) -> None:
@@ -85,7 +88,7 @@ def measure(folder: Path, architectures: Sequence[str]) -> None:
     networks = {name: backbone.load_backbone(name, default_cache_dir()) for name in architectures}
     first, *others = networks.values()
     with tempfile.TemporaryDirectory() as scratch:
-        material = accuracy.gather(folder, first, Path(scratch), distorted=False)
+        material = accuracy.gather(folder, first, Path(scratch), methods=())
         materials = {architectures[0]: material}
         for network in others:
             materials[network.architecture.name] = seen_by(material, network)

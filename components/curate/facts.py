@@ -25,7 +25,7 @@ from components.common.dataset.vocabulary import (
     PARTS,
     SURPLUS,
 )
-from components.curate import subject, suspects
+from components.curate import subject
 from components.curate.selection import Judged, Selection
 
 FORMAT = "wild-mushrooms-curation"

@@ -35,9 +35,10 @@ from components.common.dataset.vocabulary import (
     TRAINING,
 )
 from components.common.network.bottlenecks import Bottlenecks
-from components.curate import subject
+from components.curate import subject, suspects
 from components.curate.options import Division
 from components.curate.subject import Subject
+from components.curate.suspects import Limits
 
 # These leave after the division: they took their place in it.
 LATE_REASONS = (NO_MUSHROOM, DROPPED, OTHER_CLASS)
@@ -90,7 +91,7 @@ class Selection:
     over_cap: Mapping[str, int]
     placed_earlier: int
     problems: Mapping[str, str]
-    limits: suspects.Limits
+    limits: Limits
 
 
 def select(
@@ -117,7 +118,7 @@ def select(
     if not all(photo.phash for photo in photos):
         raise InputError("these photos have no perceptual hash: they were not made by `clean`")
     if not photos:
-        return Selection({}, False, {}, {}, 0, {})
+        return Selection({}, False, {}, {}, 0, {}, suspects.limits(vectors))
     rows = vectors.rows(photos)
     features = vectors.vectors[rows]
     work = _Work(photos, by_hand)

@@ -5,6 +5,7 @@ classes a photo looks like is another question (components/common/dataset/label_
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
