@@ -130,7 +130,8 @@ def _summarize(shop: Workshop) -> list[str]:
 
 
 def _tensorboard(shop: Workshop) -> list[str]:
-    (curves,) = (shop.made / "retrain").rglob("curves.json")
+    found = (shop.made / "retrain").rglob("curves.json")
+    (curves,) = (path for path in found if path.parent.name != "model")
     outputs = ("--output", "link.json", "--page", "curves.html")
     return ["--logs", str(curves.parent), "--image", "example/image:1", *outputs]
 
