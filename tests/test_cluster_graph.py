@@ -82,7 +82,7 @@ def test_packed_dataset_goes_the_whole_way_and_is_summed_up(
     metrics = json.loads(found(root, "evaluate", "metrics").read_text())
     summary = found(root, "summarize", "summary").read_text()
     assert summary.startswith("# fungi: the run succeeded\n")
-    assert f"| {metrics['held_out_photos']} | {metrics['held_out_accuracy']:.3f} |" in summary
+    assert f"| {metrics['photos']} | {metrics['accuracy']:.3f} |" in summary
     assert "**The model was " in summary
 
 

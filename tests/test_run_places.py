@@ -12,6 +12,7 @@ from conftest import ROOT, SMALL_ARCHITECTURE, Run
 from test_run import write_class
 
 from components.common.dataset.dataset import Dataset
+from components.download.sources import sample
 from programs.verify.verify import verify
 
 ODD = 'it\'s "my" $HOME (python3) {{$.inputs}} {{$}} [x] `touch hacked` 🍄'
@@ -26,8 +27,8 @@ def odd_run(tmp_path_factory: pytest.TempPathFactory, backbone_cache: Path) -> R
     """
     folder = tmp_path_factory.mktemp("places") / ODD
     long = "ü" * 124 + "abcdefg"  # 255 bytes
-    for label in CLASSES:
-        write_class(folder / "photos" / label, label, 16)
+    for label, looks in zip(CLASSES, sample.LABELS, strict=False):
+        write_class(folder / "photos" / label, label, 16, looks=looks)
     # Even root gets an error of the disk when it reads this.
     (folder / "photos" / CLASSES[0] / "unreadable.jpg").symlink_to("/proc/self/mem")
     (folder / "photos" / CLASSES[0] / "000.jpg").rename(

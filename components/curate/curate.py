@@ -198,7 +198,8 @@ def _show_rejected(
     """Make the review's thumbnails of photos that `clean` rejected."""
     cleaned_out = iter(entry for entry in entries if entry.step == CLEAN)
     for dataset in rejected:
-        for photo, entry in zip(dataset.photos, cleaned_out, strict=False):
+        shown = [photo for photo in dataset.photos if photo.reason != HIDDEN]
+        for photo, entry in zip(shown, cleaned_out, strict=False):
             if review_photos.wants(entry):
                 review_photos.add_thumbnail(entry, dataset.read(photo))
 

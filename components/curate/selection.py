@@ -91,7 +91,7 @@ class Selection:
     over_cap: Mapping[str, int]
     placed_earlier: int
     problems: Mapping[str, str]
-    limits: Limits
+    limits: Limits = suspects.MOBILENET
 
 
 def select(

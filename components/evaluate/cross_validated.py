@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.common.dataset.dataset import Dataset
+from components.common.base.files import hash_file
+from components.common.base.step import warn
+from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.dataset.photo import Photo
 from components.common.model import layout, out_of_fold
 from components.common.model.model import Model
@@ -83,7 +85,7 @@ class CrossValidated:
 
 
 def read(model: Model, training: Path) -> CrossValidated | None:
-    """What a model holds of its cross-validation; None where it was not made.
+    """What a model holds of its cross-validation; None where it was not made, or of other photos.
 
     Args:
         model: the model.
@@ -94,12 +96,18 @@ def read(model: Model, training: Path) -> CrossValidated | None:
     """
     if layout.OUT_OF_FOLD not in model.description.files:
         return None
+    if hash_file(training / MANIFEST) != model.description.manifest_sha256:
+        warn(
+            f"{training} is not the dataset that the model was trained on: what cross-validation "
+            "answered when it was is left out"
+        )
+        return None
     path = model.description.check_file(model.directory, layout.OUT_OF_FOLD)
     answers = out_of_fold.read(path, model.classes)
     known = {photo.sha256: photo for photo in Dataset(training).photos}
     photos = tuple(known.get(photo.sha256, photo) for photo in answers.photos)
     in_dataset = np.array([photo.sha256 in known for photo in answers.photos])
-    rule = model.description.unknown is not None
+    rule = bool((model.description.cross_validation or {}).get("rule"))
     return CrossValidated(_outcomes(answers, model.classes, rule=rule), photos, in_dataset)
 
 

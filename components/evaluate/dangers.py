@@ -142,3 +142,16 @@ def figures(found: Dangers | None) -> dict[str, Any]:
         for pair in found.pairs
     ]
     return result
+
+
+def figures_of_demo(found: Dangers | None) -> dict[str, Any]:
+    """The same of the demo photos, where those without a part are of cross-validation."""
+    if found is None or not found.photos:
+        return {}
+    return {
+        "demo_dangerous_photos": found.photos,
+        "demo_dangerous_confusions": found.confused.count,
+        "demo_dangerous_rate": found.confused.value,
+        "demo_dangerous_rate_low": found.confused.low,
+        "demo_dangerous_rate_high": found.confused.high,
+    }

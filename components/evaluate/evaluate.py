@@ -103,8 +103,7 @@ def evaluate(
             warn(caution)
         warn_of(unusable)
         sources.append(source)
-    answers = held_out or own
-    if not answers:
+    if not (held_out or own or (recipe and model.description.measured)):
         raise InputError(_nothing_to_measure(training, demo, folder, unusable))
     result = _evaluation(model, sources, recipe, held_out, own, seen, unusable)
     sealed.dump(metrics, {**METRICS_KIND.head, **figures(result)}, what="the metrics")
@@ -141,7 +140,10 @@ def _evaluation(
         return measure_part(name, model.classes, arrays(answers))
 
     def arrays(answers: Sequence[EvaluatedPhoto]) -> Outcomes:
-        return outcomes(answers, model.classes, rule=model.description.unknown is not None)
+        # A head that had no rule gives no familiarity.
+        rule = model.description.unknown is not None
+        rule = rule and all(answer.familiarity is not None for answer in answers)
+        return outcomes(answers, model.classes, rule=rule)
 
     parts = [measure_part(CROSS_VALIDATED, model.classes, recipe.outcomes)] if recipe else []
     parts += [
@@ -158,9 +160,10 @@ def _evaluation(
     main = held_out or new or learned
     name = HELD_OUT if held_out else FOLDER if new else LEARNED
     photos = [answer.photo for answer in main]
+    of_demo = [answer for answer in held_out if answer.part == DEMO]
     if by_recipe:
         name, photos = CROSS_VALIDATED, list(by_recipe.photos)
-        main = [*by_recipe.answers(model.classes), *(a for a in held_out if a.part == DEMO)]
+        main = [*by_recipe.answers(model.classes), *of_demo]
     unflagged = np.array([not FLAGGED & set(photo.flags) for photo in photos])
     if by_recipe:
         found, unflagged = by_recipe.outcomes, unflagged & by_recipe.in_dataset
@@ -174,9 +177,12 @@ def _evaluation(
         parts=tuple(parts),
         overall=next(part for part in parts if part.name == name),
         outcomes=found,
-        curated=None if unflagged.all() else measure_part("curated", model.classes, kept),
+        curated=None
+        if unflagged.all() or not unflagged.any()
+        else measure_part("curated", model.classes, kept),
         mistakes=mistakes(main, sources, model.classes, facts),
         dangers=dangers.measure(found, model.classes, facts),
+        own_dangers=dangers.measure(arrays(of_demo), model.classes, facts) if by_recipe else None,
         cautions=cautions(photos, len(learned), len(own)),
         seen=len(learned),
         unusable=tuple(unusable),
@@ -276,6 +282,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
         result |= _interval(f"{name}_accuracy", part.accuracy)
         result[f"{name}_photos"] = part.photos
     result |= dangers.figures(evaluation.dangers)
+    result |= dangers.figures_of_demo(evaluation.own_dangers)
     if evaluation.curated is not None:
         result |= _interval("curated_accuracy", evaluation.curated.accuracy)
         result["curated_photos"] = evaluation.curated.photos

@@ -99,6 +99,8 @@ class Evaluation:
         mistakes: the dangerous confusions first, then the others, of each the worst first.
         dangers: how often a dangerous class was taken for an edible one; None where no class's
             edibility is stated.
+        own_dangers: the same of the model's own answers to the demo photos, where `dangers` is of
+            cross-validation.
         cautions: what must be said of the photos themselves.
         unusable: files that were left out.
         seen: photos of the folder that the model was made of.
@@ -114,6 +116,7 @@ class Evaluation:
     curated: PartFigures | None = None
     mistakes: tuple[Mistake, ...] = ()
     dangers: Dangers | None = None
+    own_dangers: Dangers | None = None
     cautions: tuple[str, ...] = ()
     unusable: tuple[Unusable, ...] = ()
     seen: int = 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -332,22 +333,24 @@ def mean_interval(
 def reliability(
     confidence: NDArray[np.float64],
     right: NDArray[np.bool_],
-    groups: NDArray[np.int64] | None = None,
+    outcomes: Outcomes | None = None,
 ) -> tuple[Bin, ...]:
     """The bins of the reliability diagram that hold photos, in ascending order.
 
     Args:
         confidence: float64, shape (N,), stated probability of each answer.
         right: bool, shape (N,), whether it is right.
-        groups: as of `Outcomes`.
+        outcomes: that they are of, which say what photos are alike and how often each was asked
+            about; None where each stands alone.
     """
+    share = outcomes.share if outcomes else partial(share_of, groups=None)
     places = np.clip((confidence * BINS).astype(np.int64), 0, BINS - 1)
     return tuple(
         Bin(
             low=place / BINS,
             high=(place + 1) / BINS,
             confidence=float(confidence[places == place].mean()),
-            right=share_of(right, groups, places == place),
+            right=share(right, among=places == place),
         )
         for place in np.unique(places).tolist()
     )

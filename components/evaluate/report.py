@@ -90,7 +90,7 @@ def render(evaluation: Evaluation) -> str:
         shades=SHADES,
         change=mean_interval(changes, outcomes.groups),
         reliability=report_charts.reliability_diagrams(evaluation),
-        bins=reliability(outcomes.confidence, outcomes.right, outcomes.groups),
+        bins=reliability(outcomes.confidence, outcomes.right, outcomes),
         coverage=coverage,
         coverage_chart=coverage and report_charts.risk_by_coverage(coverage),
         believed=believed(outcomes),

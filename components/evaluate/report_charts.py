@@ -63,7 +63,7 @@ def _reliability(
     title: str, quality: Quality, outcomes: Outcomes, scores: NDArray[np.float64]
 ) -> Diagram:
     right = scores.argmax(axis=1) == outcomes.true
-    bins = reliability(scores.max(axis=1), right, outcomes.groups)
+    bins = reliability(scores.max(axis=1), right, outcomes)
     most = max(group.right.total for group in bins)
     spoken = "; ".join(
         f"stated {percent(group.confidence)}, "

@@ -9,7 +9,7 @@ from components.common.base.shares import Share
 from components.common.base.wording import amount
 
 PHOTOS, CONFUSIONS, EDIBLE = "dangerous_photos", "dangerous_confusions", "edible_classes"
-HIGH = "dangerous_rate_high"
+HIGH, DEMO_LOW = "dangerous_rate_high", "demo_dangerous_rate_low"
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Dangers:
         photos: all of them.
         high: upper bound of the 95 % interval of their share; None for that of as many independent
             photos.
+        demo_low: lower bound of the share among the demo photos, where the others were answered by
+            models of the same recipe and these by the model itself.
         edible: how many classes are stated to be edible; without one there can be no confusion.
     """
 
@@ -29,13 +31,15 @@ class Dangers:
     photos: int
     edible: int
     high: float | None = None
+    demo_low: float = 0.0
 
     def __post_init__(self) -> None:
-        told = (self.confusions, self.photos, self.edible, 0 if self.high is None else self.high)
+        bounds = (0 if self.high is None else self.high, self.demo_low)
+        told = (self.confusions, self.photos, self.edible, *bounds)
         if (
             not all(type(number) in (int, float) and 0 <= number < math.inf for number in told)
             or not (type(self.photos) is int and type(self.edible) is int)
-            or not (self.confusions <= self.photos and (self.high or 0) <= 1)
+            or not (self.confusions <= self.photos and max(bounds) <= 1)
         ):
             raise ValueError(f"its dangerous confusions {told!r:.80} make no sense")
 
@@ -49,7 +53,8 @@ class Dangers:
         """
         if PHOTOS not in figures:
             return None
-        return cls(figures[CONFUSIONS], figures[PHOTOS], figures[EDIBLE], figures.get(HIGH))
+        counts = figures[CONFUSIONS], figures[PHOTOS], figures[EDIBLE]
+        return cls(*counts, figures.get(HIGH), figures.get(DEMO_LOW, 0.0))
 
     @property
     def upper(self) -> float:
@@ -69,8 +74,13 @@ def refused(known: Dangers | None, most: float) -> str:
             "the edibility of its classes is not stated (species.yaml), and --max_dangerous "
             f"{most:g} cannot be judged"
         )
-    if not known.edible or known.upper <= most:
+    if not known.edible or max(known.upper, known.demo_low) <= most:
         return ""
+    if known.upper <= most:
+        return (
+            f"of the demo photos of deadly or poisonous classes the model itself surely takes more "
+            f"for edible ones (at least {known.demo_low:.3f}) than {most:g} (--max_dangerous)"
+        )
     if not known.photos:
         return (
             "no held-out photo is of a class stated to be deadly or poisonous, and --max_dangerous "
@@ -83,7 +93,7 @@ def in_words(known: Dangers) -> str:
     """The figure: "of 17 photos of poisonous or deadly classes 2 were called edible …"."""
     count = known.confusions
     return (
-        f"of {known.photos} held-out photos of deadly or poisonous classes {amount(count)} "
+        f"of {known.photos} photos of deadly or poisonous classes {amount(count)} "
         f"{'is' if count == 1 else 'are'} taken for an edible one: the upper bound "
         f"{known.upper:.3f} of this share"
     )

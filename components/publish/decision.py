@@ -144,26 +144,34 @@ def weigh(decision: Decision) -> Decision:
     same photos. A published model that cannot be asked, or knows none of the classes, holds the new
     one back, as do photos of which none is left: a gate that opens where it sees nothing is none.
     """
-    enough = decision.accuracy_low >= decision.min_accuracy
-    reached = "reaches" if enough else "is below"
+    accurate = decision.accuracy_low >= decision.min_accuracy
+    reached = "reaches" if accurate else "is below"
     measured = "its cross-validated accuracy" if decision.cross_validated else "its accuracy"
-    reasons = [
+    figure = (
         f"the lower bound {decision.accuracy_low:.3f} of {measured} {reached} "
         f"{decision.min_accuracy:g} (--min_accuracy)"
-    ]
-    if decision.cross_validated and decision.demo_accuracy_high < decision.min_accuracy:
-        enough = False
-        reasons.append(
-            f"on the demo photos the model itself is surely less accurate than that (at most "
-            f"{decision.demo_accuracy_high:.3f})"
-        )
-    overlooked = _overlooked(decision)
+    )
     harmless, dangerous = _dangerous(decision)
-    enough = enough and not overlooked and harmless
+    # What holds the model back comes first.
+    against = [] if accurate else [figure]
+    against += [*_short_on_demo(decision), *_overlooked(decision), *([] if harmless else dangerous)]
+    for_it = [*([figure] if accurate else []), *(dangerous if harmless else [])]
+    enough = not against
     not_worse, beside = _beside_champion(decision, enough=enough)
-    reasons += [*overlooked, *dangerous, *_measured_on_few(decision.recalls), *beside]
+    reasons = [*against, *for_it, *_measured_on_few(decision.recalls), *beside]
     word = PUBLISH if enough and not_worse else HOLD
     return dataclasses.replace(decision, decision=word, reason="; ".join(reasons))
+
+
+def _short_on_demo(decision: Decision) -> list[str]:
+    """Why the model's own answers to the demo photos hold it back; empty where they do not."""
+    high = decision.demo_accuracy_high
+    if not decision.cross_validated or high >= decision.min_accuracy:
+        return []
+    return [
+        "on the demo photos the model itself is surely less accurate than "
+        f"{decision.min_accuracy:g} (at most {high:.3f})"
+    ]
 
 
 def _overlooked(decision: Decision) -> list[str]:

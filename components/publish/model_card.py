@@ -197,15 +197,15 @@ def _most_confused(
 
 def _dangerous_pairs(
     figures: Mapping[str, Any], description: ModelDescription
-) -> list[tuple[str, str, int, int]]:
+) -> list[tuple[str, str, float, float]]:
     """As `_most_confused`, of the dangerous confusions, as the metrics file tells of them."""
     pairs = figures.get("dangerous_pairs")
     found = []
     for pair in pairs[:MAX_CONFUSIONS] if isinstance(pairs, list) else ():
         label, predicted = pair.get("label"), pair.get("predicted")
-        count, photos = pair.get("photos"), pair.get("of")
+        count, photos = number(pair, "photos"), number(pair, "of")
         known = {label, predicted} <= set(description.classes)
-        if known and type(count) is int and type(photos) is int:
+        if known and count is not None and photos is not None:
             named_label = danger_words.with_danger(label, description.facts)
             found.append((named_label, predicted, count, photos))
     return found

@@ -118,7 +118,7 @@ def write(
             measured.pool.photos,
             np.stack([answers.probabilities for answers in measured.rounds]),
             np.stack([answers.temperature for answers in measured.rounds]),
-            np.stack([answers.unknown for answers in measured.rounds]),
+            np.stack([_told(answers) for answers in measured.rounds]),
         )
     (folder / layout.LABELS).write_text("\n".join(description.classes) + "\n", "utf-8")
     written = attribution.render(dataset.photos)
@@ -201,7 +201,15 @@ def _cross_validated(measured: Measured) -> dict[str, float] | None:
         "folds": len(measured.rounds[0].learned),
         "photos": len(labels),
         "accuracy": sum(right) / len(right),
+        "rule": all(answers.unknown is not None for answers in measured.rounds),
     }
+
+
+def _told(answers: Round) -> NDArray[np.bool_]:
+    """Which photos were called none of the classes; none of them where there was no rule."""
+    if answers.unknown is None:
+        return np.zeros(len(answers.probabilities), bool)
+    return answers.unknown
 
 
 def _facts(facts: Calibration | Int8) -> dict[str, object]:

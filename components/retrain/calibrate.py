@@ -24,6 +24,7 @@ MIN_HELD_OUT = 20  # photos; with fewer, nothing is fitted after fine-tuning
 TEMPERATURES = (0.05, 20.0)
 LEAST = 1e-30  # probability whose logarithm is taken instead of that of 0
 SIGNIFICANT = 1.645  # standard errors: one-sided at 5 %
+TOO_FEW = "no temperature and no rule for unknown photos: a class has one group of photos only"
 ITERATIONS = 60  # of the golden section: the interval shrinks by 0.618 each time
 
 
@@ -103,6 +104,13 @@ def folds(
     place = {member: index % number for index, member in enumerate(members)}
     pairs = zip(labels.tolist(), groups, strict=True)
     return np.array([place[pair] for pair in pairs], dtype=np.int64)
+
+
+def divides(labels: NDArray[np.int64], fold: NDArray[np.int64], classes: int) -> bool:
+    """Whether every class has photos beside each of the folds, as fitting without a fold needs."""
+    return bool(fold.any()) and all(
+        len(set(labels[fold != number].tolist())) == classes for number in np.unique(fold).tolist()
+    )
 
 
 def out_of_fold(

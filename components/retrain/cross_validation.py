@@ -37,14 +37,15 @@ class Round:
         learned: for each fold the photos that its head learned from, bool (N,).
         probabilities: float32 (N, classes), calibrated by the temperature of each photo's fold.
         temperature: float32 (N,), of that fold.
-        unknown: bool (N,), called none of the classes; False where no rule could be fitted.
+        unknown: bool (N,), called none of the classes; None where no rule could be fitted for one
+            of the folds.
     """
 
     scored: OutOfFold
     learned: tuple[Mask, ...]
     probabilities: NDArray[np.float32]
     temperature: NDArray[np.float32]
-    unknown: Mask
+    unknown: Mask | None
 
 
 def rounds_for(photos: int, wanted: int) -> int:
@@ -63,8 +64,10 @@ def cross_validate(pool: Pool, recipe: Recipe, rounds: int) -> list[Round]:
         rounds: how many.
 
     Returns:
-        The rounds; none where a class has a single group, and so cannot be divided.
+        The rounds; none where a class has a single group of photos, and so cannot be divided.
     """
+    if not rounds:
+        return []
     labels = pool.examples.labels
     divided = [calibrate.folds(labels, pool.groups, seed=number) for number in range(rounds)]
     divided = [fold for fold in divided if fold.any()]
@@ -97,14 +100,16 @@ def _round(pool: Pool, recipe: Recipe, fold: NDArray[np.int64], progress: Progre
             progress.advance()
     examples = pool.examples
     logits = np.empty((len(examples), pool.classes), np.float32)
-    temperature = np.ones(len(examples), np.float32)
+    temperature, fits = np.ones(len(examples), np.float32), list[bool]()
     unknown = np.zeros(len(examples), bool)
     for number in folds:
         rows = fold == number
         logits[rows] = heads[number,].logits(examples.vectors[rows])
         if len(folds) < LEAST_NESTED:
+            fits.append(False)
             continue
         fitted = _fitted(examples, fold, number, learned[number,], heads)
+        fits.append(fitted is not None)
         if fitted:
             temperature[rows] = fitted.temperature
             unknown[rows] = fitted.rejects(examples.vectors[rows], logits[rows])
@@ -113,7 +118,7 @@ def _round(pool: Pool, recipe: Recipe, fold: NDArray[np.int64], progress: Progre
         tuple(learned[number,] for number in folds),
         softmax(logits / temperature[:, None]),
         temperature,
-        unknown,
+        unknown if all(fits) else None,
     )
 
 
@@ -141,7 +146,7 @@ def _fitted(
     place = np.searchsorted(others, fold[rows]).astype(np.int64)
     labels = examples.labels[rows]
     classes = len(inner[0].biases)
-    if any(len(set(labels[place != number])) < classes for number in range(len(inner))):
+    if not calibrate.divides(labels, place, classes):
         return None
     logits = np.empty((len(rows), classes), np.float32)
     for number, head in enumerate(inner):

@@ -19,10 +19,11 @@ def fit(pool: Pool, recipe: Recipe, rounds: Sequence[Round]) -> Trained:
     """Train on the pool, pruned as curation prunes, with temperature and rule.
 
     Temperature and rule come from the heads of the first round, which saw neither the photo that
-    they score nor its group; without rounds from heads that are trained for that alone.
+    they score nor its group; where these leave a fold without a class, from heads that are trained
+    for that alone.
 
     Args:
-        pool: the photos; those that curation left out stay out.
+        pool: the photos; the head learns from none that curation left out.
         recipe: of the head; early stopping is left out.
         rounds: of cross-validation.
     """
@@ -39,7 +40,7 @@ def fit(pool: Pool, recipe: Recipe, rounds: Sequence[Round]) -> Trained:
     vectors = pool.examples.vectors[chosen]
     scored = _scored(pool, chosen, recipe, rounds)
     if scored is None:
-        log.info("no temperature and no rule for unknown photos: a class has one photo only")
+        log.info(calibrate.TOO_FEW)
         return Trained(head, recipe, photos, vectors, photos, None, None)
     fitted = calibrate.calibrate(scored)
     calibrate.tell(fitted)
@@ -48,15 +49,17 @@ def fit(pool: Pool, recipe: Recipe, rounds: Sequence[Round]) -> Trained:
 
 def _scored(pool: Pool, chosen: Mask, recipe: Recipe, rounds: Sequence[Round]) -> OutOfFold | None:
     """Scores of the chosen photos by heads that had not seen them; None where none can be had."""
-    if rounds:
-        scored = rounds[0].scored
+    scored = rounds[0].scored if rounds else None
+    if scored and calibrate.divides(
+        scored.examples.labels[chosen], scored.fold[chosen], pool.classes
+    ):
         return OutOfFold(
             _of(scored.examples, chosen), scored.fold[chosen], scored.heads, scored.logits[chosen]
         )
     examples = _of(pool.examples, chosen)
     groups = [group for group, taken in zip(pool.groups, chosen, strict=True) if taken]
     fold = calibrate.folds(examples.labels, groups)
-    if not fold.any():
+    if not calibrate.divides(examples.labels, fold, pool.classes):
         return None
     copies = [copy[chosen] for copy in pool.copies]
     return calibrate.out_of_fold(examples, fold, pool.classes, recipe, copies)

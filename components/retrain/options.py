@@ -171,15 +171,16 @@ class Measuring(Options):
 
     cross_validation_rounds: int = option(
         0,
-        "times that every photo but the demo ones is answered by a head that did not see it; of "
-        "more than 500 photos fewer times, of more than 3,000 not at all; 0 for none",
+        "times that every photo but the demo ones is answered by a head that did not see it, no "
+        "more often than 1,000 answers need; of more than 3,000 photos not at all; 0 for none",
         minimum=0,
         maximum=20,
     )
     final_fit: str = option(
         TRAINING,
-        f"what the final head learns from: {ALL} adds the validation and test photos once the head "
-        "of the training part is tested; after fine-tuning it is always the training part",
+        f"what the final head learns from: {ALL} adds the validation and test photos once the "
+        "recipe is measured by cross-validation; without that, and after fine-tuning, it is the "
+        "training part",
         choices=(TRAINING, ALL),
     )
 

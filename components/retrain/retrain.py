@@ -22,7 +22,7 @@ from components.common.network.weights import Weights
 from components.retrain import artifact, calibrate, export, final, finetune
 from components.retrain import sweep as sweeping
 from components.retrain.artifact import Measured, Trained
-from components.retrain.cross_validation import Round, cross_validate, rounds_for
+from components.retrain.cross_validation import cross_validate, rounds_for
 from components.retrain.curves import Curves
 from components.retrain.export import KerasModels
 from components.retrain.finetune import TunedLook
@@ -110,8 +110,7 @@ def retrain(
             listener.add_trials(trials)
         last = _train(material, recipe, listeners)
         same = replace(recipe, how_many_training_steps=last.step + 1)
-        pool = Pool.of(material)
-        rounds = _cross_validated(pool, same, measuring)
+        measured = _cross_validated(material, same, measuring)
         if fine_tuning:
             models = export.build(material.architecture, pretrained, last.head)
             place = options.checkpoint_path or str(cache / "checkpoints")
@@ -120,12 +119,11 @@ def retrain(
             )
             last = replace(last, head=head)
             trained = _calibrated_after_tuning(material, recipe, head, fine_tuning)
-            measured = Measured(pool, rounds)
         else:
-            trained, measured = _calibrated(material, recipe, last), Measured(pool, rounds)
-            if measuring.final_fit == ALL:
-                measured = Measured(pool, rounds, trained, ALL)
-                trained = final.fit(pool, same, rounds)
+            trained = _calibrated(material, recipe, last)
+            if measuring.final_fit == ALL and (pool := measured.pool):
+                measured = replace(measured, tested=trained, final_fit=ALL)
+                trained = final.fit(pool, same, measured.rounds)
             models = export.build(material.architecture, pretrained, trained.head)
         _report_test(last.head, material.parts[TEST], recipe)
         if extras.print_misclassified_test_images:
@@ -194,16 +192,27 @@ def _train(material: Material, recipe: Recipe, listeners: Sequence[Listener]) ->
     return replace(looks[0], head=head)
 
 
-def _cross_validated(pool: Pool, recipe: Recipe, measuring: Measuring) -> list[Round]:
-    """The rounds that were asked for; none where there are too many photos or too few."""
-    wanted = measuring.cross_validation_rounds
+def _cross_validated(material: Material, recipe: Recipe, measuring: Measuring) -> Measured:
+    """The rounds that were asked for; none where there are too many photos or too few.
+
+    Without them the final head is that of the training part: had it learned from the test photos,
+    too, nothing but the demo photos would be left to tell how good it is.
+    """
+    wanted, what = measuring.cross_validation_rounds, "no cross-validation"
+    if measuring.final_fit == ALL:
+        what += ", and so the final head learns from the training part alone"
+    if not wanted:
+        if measuring.final_fit == ALL:
+            log.info("%s: --cross_validation_rounds is 0", what)
+        return Measured()
+    pool = Pool.of(material)
     number = rounds_for(len(pool.photos), wanted)
-    if wanted and not number:
-        log.info("no cross-validation: of %d photos the held-out ones are enough", len(pool.photos))
     rounds = cross_validate(pool, recipe, number)
-    if number and not rounds:
-        log.info("no cross-validation: a class has one photo only")
-    return rounds
+    if rounds:
+        return Measured(pool, rounds)
+    many = f"of {len(pool.photos)} photos the held-out ones are enough"
+    log.info("%s: %s", what, "a class has one group of photos only" if number else many)
+    return Measured()
 
 
 def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
@@ -212,7 +221,7 @@ def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
     both = Examples(material.learned_vectors, material.learned_labels)
     fold = calibrate.folds(both.labels, material.learned_groups)
     if not fold.any():
-        log.info("no temperature and no rule for unknown photos: a class has one photo only")
+        log.info(calibrate.TOO_FEW)
         return Trained(last.head, recipe, *learned, material.learned, None, None)
     same = replace(recipe, how_many_training_steps=last.step + 1)
     classes = len(material.dataset.labels)

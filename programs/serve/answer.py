@@ -61,7 +61,8 @@ class Measured(_Shape):
     accuracy_high: Share
     photos: int
     cross_validated: bool = Field(
-        description="measured by models of the same recipe, each on photos that it never saw"
+        default=False,
+        description="measured by models of the same recipe, each on photos that it never saw",
     )
 
 

@@ -177,7 +177,24 @@ def test_photos_of_one_observation_widen_every_interval() -> None:
         assert (pair.low, pair.high, pair.effective) == pytest.approx(
             (one.low, one.high, one.total)
         )
-    bins = reliability(doubled.confidence, doubled.right, doubled.groups)
+    bins = reliability(doubled.confidence, doubled.right, doubled)
     for one, pair in zip(reliability(whole.confidence, whole.right), bins, strict=True):
         assert pair.right.effective == pytest.approx(one.right.total)
     assert as_groups.macro_recall_interval == pytest.approx(once.macro_recall_interval)
+
+
+def test_reliability_counts_photos_and_not_the_rounds_in_which_they_were_asked_about() -> None:
+    once = random_outcomes(photos=60)
+    thrice = Outcomes(
+        np.tile(once.true, 3),
+        np.tile(once.probabilities, (3, 1)),
+        np.tile(once.uncalibrated, (3, 1)),
+        None,
+        np.tile(np.arange(60), 3),
+        rounds=3,
+    )
+    bins = reliability(once.confidence, once.right, once)
+    same = reliability(thrice.confidence, thrice.right, thrice)
+    for one, other in zip(bins, same, strict=True):
+        assert (other.right.count, other.right.total) == (one.right.count, one.right.total)
+        assert other.right.low == pytest.approx(one.right.low)

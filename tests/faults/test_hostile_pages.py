@@ -23,6 +23,7 @@ from photo_server import serve
 from playwright.sync_api import Browser
 
 from components.common.dataset import attribution
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.decisions import KEEP, Decisions
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import OTHER_CLASS, PARTS
@@ -31,7 +32,7 @@ from components.common.model.model import Model
 from components.common.photos import images
 from components.curate import facts, review
 from components.curate.facts import CURATE, Entry
-from components.curate.selection import Judged
+from components.curate.selection import Judged, Selection
 from components.evaluate import report
 from components.evaluate.evaluation import Unusable
 from components.label_image import gallery
@@ -140,7 +141,7 @@ def curation_page() -> str:
     for one in entries:
         shown.add_thumbnail(one, jpeg())
     by_hand = Decisions({(text, "f" * 64): KEEP for text in TEXTS})
-    content = facts.summary(entries, subject_judged=True, unknown=[])
+    content = facts.summary(entries, Selection({}, True, {}, {}, 0, {}), ClassFacts(), [])
     return review.render(shown, content, by_hand)
 
 

@@ -1,11 +1,14 @@
 """Parquet files of strangers, small on disk and huge in memory; and honest ones."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import ROOT
 
 from components.common.base.errors import InputError
 from components.common.dataset import ledger
@@ -225,3 +228,26 @@ def test_page_that_says_more_than_the_footer_is_refused(tmp_path: Path) -> None:
     data[start + 3 : start + 4] = bytes([data[start + 3] | 0x80, 0x80, 0x80, 0x80, 0x01])
     with pytest.raises(pa.ArrowInvalid, match=r"unpack to \d{8,} bytes|past its column"):
         tables.check_pages(bytes(data), about, range(3), 10**6)
+
+
+def test_reading_begins_no_thread_that_could_abort_a_process_that_ends(tmp_path: Path) -> None:
+    """Arrow's own, begun a moment before the end, ended one in fifty commands by signal 6."""
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("threads are counted on Linux only")
+    ledger.write({("daisy", "1" * 40, "training")}, tmp_path / ledger.FILE_NAME)
+    code = (
+        "import os, sys\n"
+        "from components.common.dataset import ledger\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "assert len(ledger.read(sys.argv[1])) == 1\n"
+        "print(before, len(os.listdir('/proc/self/task')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, after = map(int, done.stdout.split())
+    assert after == before

@@ -42,9 +42,12 @@ def judged(known: Dangers | None, most: float) -> Decision:
         # The upper bound counts: none of 17 is up to 0.184, of 6 up to 0.390.
         (Dangers(0, 17, 1), 0.2, PUBLISH, "0 are taken for an edible one: the upper bound 0.184"),
         (Dangers(0, 17, 1), 0.15, HOLD, "0.184 of this share is above 0.15 (--max_dangerous)"),
-        (Dangers(0, 6, 2), 0.2, HOLD, "of 6 held-out photos of deadly or poisonous classes 0 are"),
+        (Dangers(0, 6, 2), 0.2, HOLD, "of 6 photos of deadly or poisonous classes 0 are"),
         (Dangers(1, 200, 1), 0.05, PUBLISH, "1 is taken for an edible one"),
         (Dangers(9, 200, 1), 0.05, HOLD, "9 are taken for an edible one"),
+        # The recipe may do well, and the model itself badly.
+        (Dangers(0, 200, 1, 0.02, 0.3), 0.2, HOLD, "surely takes more for edible ones (at least"),
+        (Dangers(0, 200, 1, 0.02, 0.1), 0.2, PUBLISH, "the upper bound 0.020"),
         # Nothing was measured, or nothing can be: a gate that opens where it sees nothing is none.
         (Dangers(0, 0, 1), 0.99, HOLD, "no held-out photo is of a class stated to be deadly"),
         (None, 0.99, HOLD, "the edibility of its classes is not stated (species.yaml)"),
@@ -109,7 +112,7 @@ def test_command_holds_back_with_the_message(sample_run: Run, tmp_path: Path) ->
     held = publish_command(sample_run, model, figures, *place)
     assert held.returncode == 1, held.stderr
     assert (
-        "of 17 held-out photos of deadly or poisonous classes 3 are taken for an edible one: the "
+        "of 17 photos of deadly or poisonous classes 3 are taken for an edible one: the "
         "upper bound 0.410 of this share is above 0.2 (--max_dangerous)"
     ) in held.stdout
     done = publish_command(sample_run, model, figures, tmp_path / "out")

@@ -164,6 +164,10 @@ def test_dangerous_confusions_stand_before_the_figures_of_classes() -> None:
     none = card(stated, decision=dataclasses.replace(DECISION, dangers=Dangers(0, 0, 1)))
     assert "no photo of a deadly or poisonous class was held out" in none
     assert text.count("not stated") == 0
+    # Of several rounds the counts are means.
+    mean = {**pair, "photos": 2.0 + 1 / 3, "of": 21.0}
+    text = card(stated, {**figures, "dangerous_pairs": [mean]}, decision=decision)
+    assert r"- false chanterelle \(poisonous\) taken for chanterelle: 2.3 of 21 photos" in text
 
 
 def test_card_says_that_edibility_is_not_stated_unless_it_is_of_another_subject() -> None:

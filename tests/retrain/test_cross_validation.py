@@ -1,17 +1,22 @@
 """Cross-validation of the recipe, and the final head of all that it was measured on."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import KEPT_BY_HAND
+from components.common.network.backbone import BackboneKey
+from components.common.network.bottlenecks import Bottlenecks
 from components.evaluate.measure import Outcomes
 from components.retrain import cross_validation, final
 from components.retrain.cross_validation import cross_validate, rounds_for
 from components.retrain.head import Examples
-from components.retrain.options import PIPELINE
+from components.retrain.material import Material, examples, learned_photos
+from components.retrain.options import PIPELINE, Distortions
 from components.retrain.pool import Pool
 
 QUICK = dataclasses.replace(PIPELINE, how_many_training_steps=60, learning_rate=0.02)
@@ -168,7 +173,30 @@ def test_small_classes(groups: int, folds: int, calibrated: bool) -> None:
         assert int(found.scored.fold.max()) + 1 == folds
         assert np.isfinite(found.probabilities).all()
         assert calibrated or (found.temperature == 1).all()
-        assert calibrated or not found.unknown.any()
+        assert (found.unknown is not None) == calibrated
+
+
+def test_final_head_is_calibrated_where_what_is_left_of_a_class_is_in_one_fold() -> None:
+    draw = np.random.default_rng(0)
+    centres = draw.normal(size=(3, 32)) * 3
+    # Of the first class all but one group look like the third, and are pruned.
+    rows = [("a", "one", 0)] * 8 + [("a", "two", 2), ("a", "three", 2)]
+    rows += [(label, f"{label}{n}", "abc".index(label)) for label in "bc" for n in range(10)]
+    photos = Pool(
+        [Photo(label, group=group, sha256=f"{n:064x}") for n, (label, group, _) in enumerate(rows)],
+        Examples(
+            np.array([centres[look] + 0.3 * draw.normal(size=32) for *_, look in rows], np.float32),
+            np.array(["abc".index(label) for label, *_ in rows]),
+        ),
+        [],
+        3,
+        np.ones(len(rows), bool),
+    )
+    rounds = cross_validate(photos, QUICK, 1)
+    assert not photos.pruned(photos.in_dataset)[8:10].any()
+    trained = final.fit(photos, QUICK, rounds)
+    assert len(trained.learned) == len(rows) - 2
+    assert trained.calibration is None  # one group is left of the class: nothing can be held out
 
 
 @pytest.mark.parametrize(
@@ -204,3 +232,41 @@ def test_final_head_is_calibrated_by_heads_that_had_not_seen_the_photos(rounds: 
     own = trained.head.logits(photos.examples.vectors).argmax(axis=1) == photos.examples.labels
     others = trained.found.logits.argmax(axis=1) == photos.examples.labels
     assert others.mean() < own.mean()
+
+
+def test_photos_left_out_without_bottlenecks_are_not_measured_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    draw = np.random.default_rng(0)
+    with DatasetWriter(tmp_path / "dataset") as writer:
+        for number in range(12):
+            label, part = "ab"[number % 2], ("training", "validation", "test")[number // 4]
+            writer.add(Photo(label, split=part, group=str(number)), bytes([number]) * 600)
+        writer.leave_out(Photo("a", sha256="f" * 64, group="gone"))
+        writer.leave_out(Photo("b", sha256="e" * 64, group="here"))
+    dataset = Dataset(tmp_path / "dataset")
+    known = [*(photo.sha256 for photo in dataset.photos), "e" * 64]
+    vectors = Bottlenecks(
+        tuple(known),
+        draw.normal(size=(len(known), 8)).astype(np.float32),
+        np.zeros((len(known), 1000), np.float16),
+        np.zeros((len(known), 1024), np.uint8),
+        BackboneKey("mobilenet_1.0_224", 224, "0" * 64),
+    )
+    material = Material(
+        dataset,
+        vectors,
+        learned_photos(dataset.photos),
+        examples(dataset.photos, dataset.labels, vectors),
+        Distortions(),
+        [],
+    )
+    made = Pool.of(material)
+    assert [photo.sha256 for photo in made.photos[12:]] == ["e" * 64]
+    assert made.in_dataset.tolist() == [True] * 12 + [False]
+    assert [photo.split for photo in made.photos[:12]] == [
+        *["training"] * 4,
+        *["validation"] * 4,
+        *["test"] * 4,
+    ]
+    assert "1 of the photos that curation left out have no bottlenecks" in caplog.text

@@ -23,7 +23,7 @@ def trials(times: float) -> list[Trial]:
         learned_labels=examples.labels,
         learned_groups=[str(row) for row in range(len(examples))],
         dataset=SimpleNamespace(labels=["a", "b", "c"]),
-        copies=[],
+        learned_copies=[],
     )
     return sweep.run(material, QUICK)
 

@@ -139,9 +139,10 @@ _IN_BLOCK = {
     "_project_conv": "project_conv",
     "_bn2": "project_bn",
 }
-_BLOCK = re.compile(r"_blocks\.([0-9]{1,3})\.(\w{1,40})")
+_BLOCK = re.compile(r"_blocks\.(0|[1-9][0-9]{0,2})\.(\w{1,40})")
 # Parts of a layer in Keras's order.
 _PARTS = ("weight", "bias", "running_mean", "running_var")
+MOST_BYTES = 128 * 1024**2  # of all tensors: five times as many as Lite2 has
 _COUNTER = "num_batches_tracked"  # of no use where nothing is trained
 
 
@@ -155,6 +156,7 @@ def from_torch(tensors: Mapping[str, NDArray[Any]]) -> dict[str, list[NDArray[np
         ValueError: a tensor is of no layer, or has another number of axes than its layer's.
     """
     parts: dict[str, dict[str, NDArray[np.float32]]] = {}
+    copied = 0
     for name, tensor in tensors.items():
         torch_layer, _, part = name.rpartition(".")
         if part == _COUNTER:
@@ -162,6 +164,10 @@ def from_torch(tensors: Mapping[str, NDArray[Any]]) -> dict[str, list[NDArray[np
         layer = _layer(torch_layer)
         if layer is None or part not in _PARTS or tensor.dtype != np.float32:
             raise ValueError(f"its tensor {name!r:.80} is none of EfficientNet-Lite's")
+        # Tensors may lie on one another in the file; here each takes memory of its own.
+        copied += tensor.nbytes
+        if copied > MOST_BYTES:
+            raise ValueError(f"its tensors have more than {MOST_BYTES} bytes in all")
         if part == "weight":
             tensor = tensor.transpose(_axes(layer, tensor.ndim))
         parts.setdefault(layer, {})[part] = np.ascontiguousarray(tensor)

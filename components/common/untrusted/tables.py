@@ -74,7 +74,9 @@ def read(
     check_pages(source, file.metadata, range(file.metadata.num_columns), most_bytes)
     with opened(source, dictionaries=texts(file.metadata)) as file:
         # One after another: Arrow cannot put together lists of texts from several dictionaries.
-        groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
+        groups = [
+            file.read_row_group(number, use_threads=False) for number in range(file.num_row_groups)
+        ]
         table = pa.concat_tables(groups or [file.schema_arrow.empty_table()])
     check_texts(table, most_bytes)
     table = table.cast(schema)
@@ -207,7 +209,13 @@ def opened(source: Source, dictionaries: list[str] | None = None) -> Iterator[pq
     # Not by its name: Arrow takes none that is no UTF-8.
     place = pa.BufferReader(source) if isinstance(source, bytes) else source.open("rb")
     # Pages that carry a checksum are held against it; others are read as they are.
-    options = {"read_dictionary": dictionaries, "page_checksum_verification": True}
+    # Without `pre_buffer` Arrow begins no thread to read with: a process that ends right after that
+    # may be aborted ("terminate called without an active exception").
+    options = {
+        "read_dictionary": dictionaries,
+        "page_checksum_verification": True,
+        "pre_buffer": False,
+    }
     try:
         with place, pq.ParquetFile(place, **options) as file:
             yield file

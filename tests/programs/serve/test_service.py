@@ -149,7 +149,7 @@ def test_published_model_says_how_good_it_is(sample_run: Run) -> None:
     found = TestClient(make_app(service), base_url=HERE).get("/v1/model").json()
     metrics = sample_run.summary["metrics"]
     assert found["measured"]["accuracy"] == metrics["accuracy"]
-    assert found["measured"]["photos"] == metrics["held_out_photos"]
+    assert found["measured"]["photos"] == metrics["photos"]
 
 
 @pytest.mark.parametrize(

@@ -11,19 +11,19 @@ from starlette.testclient import TestClient
 
 from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset
-from components.common.dataset.vocabulary import TEST, TRAINING
+from components.common.dataset.vocabulary import DEMO, TEST, TRAINING
 from programs.serve.app import make_app
 from programs.serve.options import Limits
 from programs.serve.serve import make_service
 
 
-@pytest.mark.parametrize(("part", "told"), [(TRAINING, True), (TEST, False)])
+@pytest.mark.parametrize(("part", "told"), [(TRAINING, True), (TEST, True), (DEMO, False)])
 def test_photo_that_the_model_learned_from_is_told_as_one(
     client: TestClient, sample_run: Run, part: str, *, told: bool
 ) -> None:
-    training = Dataset(sample_run.directory / "training")
-    photo = next(photo for photo in training.photos if photo.split == part)
-    found = client.post(PREDICT, content=training.read(photo), headers=JPEG).json()
+    dataset = Dataset(sample_run.directory / ("demo" if part == DEMO else "training"))
+    photo = next(photo for photo in dataset.photos if photo.split == part)
+    found = client.post(PREDICT, content=dataset.read(photo), headers=JPEG).json()
     assert found["learned_from"] is told
 
 
