@@ -123,7 +123,7 @@ def _beside_champion(
             return known
         champion = Model(folder)
         if not set(champion.classes) & set(challenger.classes):
-            raise InputError("it knows none of these classes: give the new one its own --name")
+            raise InputError(decisions.OTHER_CLASSES)
         fair = paired.unseen(photos.photos, [folder])
     except InputError as error:
         return _unreadable(known, error, root)

@@ -27,6 +27,8 @@ PUBLISH, HOLD = "publish", "hold"
 MAX_BYTES = 4 * 1024 * 1024  # of a decision; a model.json, whose classes it may name, has 1 MB
 MAX_NAMED = 5  # classes named in a reason
 MAX_LABEL = 60  # characters of a class name in a reason
+# Of the published model: the new one is none that could replace it, whatever is asked.
+OTHER_CLASSES = "it knows none of these classes: give the new one its own --name"
 ALREADY = "it is the published model already"
 # The same photos and options make the same model, whatever accuracy is asked of it.
 STAYS = "nothing is published anew, and this same model stays published, from a run "
@@ -238,6 +240,8 @@ def _beside_champion(decision: Decision, *, enough: bool) -> tuple[bool, list[st
     compared, any_will_do = decision.comparison, decision.max_regression >= ANY_REGRESSION
     way_out = "" if any_will_do else "; --max_regression 1 publishes without comparing"
     if decision.champion_problem:
+        if OTHER_CLASSES in decision.champion_problem:
+            way_out = ""  # one that nobody should be led to
         problem = f"the published model cannot be asked ({decision.champion_problem})"
         return any_will_do, [problem + way_out]
     if not decision.champion:

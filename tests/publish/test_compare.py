@@ -164,6 +164,7 @@ def test_model_of_none_of_the_published_one_s_classes_does_not_replace_it(
     held = decided(sample_run, sample_run.directory / "model", tmp_path)
     assert held.decision == HOLD
     assert "it knows none of these classes: give the new one its own --name" in held.reason
+    assert "publishes without comparing" not in held.reason
     anyway = decided(sample_run, sample_run.directory / "model", tmp_path, max_regression=1.0)
     assert anyway.decision == PUBLISH
 
