@@ -26,7 +26,7 @@ from components.common.model.model import softmax
 from components.retrain.head import Examples, train
 
 REPEATS = 5
-LIMITS = (0.001, 0.005, NAMED_ABOVE, 0.02, 0.05, 0.1)
+LIMITS = (0.001, NAMED_ABOVE, 0.01, 0.02, 0.05, 0.1)
 
 
 def measure(options: argparse.Namespace) -> None:

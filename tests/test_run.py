@@ -400,6 +400,8 @@ def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_mo
             if photo.split in swapped_parts:
                 changed = dataclasses.replace(photo, label=next(labels))
             writer.add(changed, data)
+        for photo in dataset.left_out():
+            writer.leave_out(photo)
     names = [photo.label for photo in Dataset(tmp_path / "swapped").photos]
     assert (names != [photo.label for photo in dataset.photos]) == ("test" in swapped_parts)
     for name, features in (("vectors", vectors.vectors), ("swapped vectors", moved)):

@@ -13,7 +13,7 @@ from components.common.base import shares
 from components.common.base.shares import Share
 from components.common.base.wording import named
 from components.common.dataset.class_facts import FUNGI
-from components.common.dataset.dangers import NAMED_ABOVE
+from components.common.dataset.dangers import NAMED_FROM
 from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K
 from components.common.model.model_place import version_of
@@ -105,7 +105,7 @@ def render(evaluation: Evaluation) -> str:
         mistakes=shown[len(harmful) :],
         with_danger=partial(danger_words.with_danger, facts=model.facts),
         not_stated=danger_words.NOT_STATED if model.facts.subject == FUNGI else "",
-        named_above=NAMED_ABOVE,
+        named_from=NAMED_FROM,
         unusable=[
             (shortened(file.name), shortened(file.reason))
             for file in evaluation.unusable[:MAX_NAMED]

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from components.common.dataset.dangers import NAMED_ABOVE
+from components.common.dataset.dangers import NAMED_FROM
 from components.common.model.description import ModelDescription
 from components.common.pages import danger_words, page
 from programs.serve import upload
@@ -33,7 +33,7 @@ def render(description: ModelDescription, limits: Limits, measured: Measured | N
         most_named=MAX_NAMED,
         measured=measured,
         with_danger=partial(danger_words.with_danger, facts=description.facts),
-        named_above=NAMED_ABOVE,
+        named_from=NAMED_FROM,
     )
 
 

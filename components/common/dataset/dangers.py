@@ -13,7 +13,9 @@ from components.common.dataset.class_facts import DEADLY, EDIBLE, ClassFacts
 # that the figures support: probabilities are calibrated on some hundreds of photos, which cannot
 # tell one in a hundred from one in a thousand. It is also low enough: whoever ate what the program
 # is "99 % sure" of would be poisoned once in a hundred meals. A class below it is not ruled out.
-NAMED_ABOVE = 0.01
+# What an answer shows with "1 %" is named: what is more than half of that is rounded to it.
+NAMED_FROM = 0.01
+NAMED_ABOVE = NAMED_FROM / 2
 
 
 @dataclass(frozen=True)

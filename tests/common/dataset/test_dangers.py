@@ -21,7 +21,7 @@ def test_only_a_dangerous_class_taken_for_an_edible_one_is_a_dangerous_confusion
 
 @pytest.mark.parametrize("edibility", EDIBILITIES)
 @pytest.mark.parametrize(
-    ("share", "named"), [(0.0, False), (NAMED_ABOVE, False), (0.0101, True), (0.3, True)]
+    ("share", "named"), [(0.0, False), (NAMED_ABOVE, False), (0.0051, True), (0.3, True)]
 )
 def test_dangerous_class_is_named_above_the_stated_probability(
     edibility: str, share: float, named: bool

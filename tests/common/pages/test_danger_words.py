@@ -34,7 +34,9 @@ def test_edibility_stands_beside_a_class_only_where_it_is_a_danger(
         ("champignon", (), False, ""),
         ("champignon", (("earthstar", 0.4), ("bracket", 0.2)), False, ""),
         ("champignon", (("death cap", 0.04),), False, "could also be death cap (deadly), 4 %"),
-        ("champignon", (("death cap", 0.009),), False, ""),
+        ("champignon", (("death cap", 0.004),), False, ""),
+        # What is shown with 1 % is named.
+        ("champignon", (("death cap", 0.006),), False, "could also be death cap (deadly), 1 %"),
         (
             *("champignon", (("death cap", 0.02), ("fly agaric", 0.2)), False),
             "could also be death cap (deadly), 2 %, or fly agaric (poisonous), 20 %",
