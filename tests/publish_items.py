@@ -10,8 +10,21 @@ from components.common.model.description import read_description
 from components.common.model.model_place import METRICS_KIND
 from components.common.untrusted import sealed
 from components.publish.compare import compare
-from components.publish.decision import Decision
+from components.publish.decision import HOLD, Decision
 from components.publish.options import PublishOptions
+
+# Of a model that nothing is against, before it is weighed.
+FIRST = Decision(
+    decision=HOLD,
+    reason="",
+    name="mushrooms",
+    version="new",
+    accuracy=0.9,
+    accuracy_low=0.8,
+    min_accuracy=0.6,
+    max_regression=0.0,
+    demo_manifest_sha256="0" * 64,
+)
 
 
 def write_metrics(path: Path, model_dir: Path, low: float = 0.8, accuracy: float = 0.9) -> Path:

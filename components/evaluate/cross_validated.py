@@ -13,9 +13,10 @@ from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.dataset.photo import Photo
 from components.common.model import layout, out_of_fold
 from components.common.model.model import Model
+from components.common.model.model_place import CROSS_VALIDATED
 from components.common.model.out_of_fold import OutOfFoldAnswers
 from components.evaluate.answers import Source
-from components.evaluate.evaluation import CROSS_VALIDATED, EvaluatedPhoto
+from components.evaluate.evaluation import EvaluatedPhoto
 from components.evaluate.measure import Outcomes
 
 # Of one independent photo: heads of different folds learned from mostly the same photos, and err
@@ -114,7 +115,7 @@ def read(model: Model, training: Path) -> CrossValidated | None:
 def _outcomes(answers: OutOfFoldAnswers, classes: tuple[str, ...], *, rule: bool) -> Outcomes:
     rounds, photos, _ = answers.probabilities.shape
     places = {label: place for place, label in enumerate(classes)}
-    names = [photo.group or photo.sha256 for photo in answers.photos]
+    names = [photo.own_group for photo in answers.photos]
     _, groups = np.unique(np.array(names), return_inverse=True)
     return Outcomes(
         np.tile([places[photo.label] for photo in answers.photos], rounds).astype(np.int64),

@@ -9,7 +9,7 @@ import numpy as np
 from components.common.base.shares import Share
 from components.common.dataset import dangers
 from components.common.dataset.class_facts import DEADLY, EDIBLE, ClassFacts
-from components.evaluate.measure import Outcomes
+from components.evaluate.measure import Outcomes, interval
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,7 @@ def figures(found: Dangers | None) -> dict[str, Any]:
         "edible_classes": len(found.edible),
     }
     if found.photos:
-        result |= {
-            "dangerous_rate": share.value,
-            "dangerous_rate_low": share.low,
-            "dangerous_rate_high": share.high,
+        result |= interval("dangerous_rate", share) | {
             "dangerous_warned": found.warned,
             "dangerous_unwarned": found.unwarned,
             "dangerous_turned_away": found.turned_away,
@@ -151,7 +148,5 @@ def figures_of_demo(found: Dangers | None) -> dict[str, Any]:
     return {
         "demo_dangerous_photos": found.photos,
         "demo_dangerous_confusions": found.confused.count,
-        "demo_dangerous_rate": found.confused.value,
-        "demo_dangerous_rate_low": found.confused.low,
-        "demo_dangerous_rate_high": found.confused.high,
+        **interval("demo_dangerous_rate", found.confused),
     }

@@ -8,7 +8,6 @@ import numpy as np
 
 from components.common.base.errors import InputError
 from components.common.base.files import write_file
-from components.common.base.shares import Share
 from components.common.base.step import step, warn
 from components.common.dataset import licences
 from components.common.dataset.photo import Photo
@@ -21,7 +20,7 @@ from components.common.dataset.vocabulary import (
 )
 from components.common.model.learned import Learned
 from components.common.model.model import TOP_K, Model
-from components.common.model.model_place import EFFECTIVE_PHOTOS, METRICS_KIND
+from components.common.model.model_place import CROSS_VALIDATED, EFFECTIVE_PHOTOS, METRICS_KIND
 from components.common.pages import plain_text, training_curves
 from components.common.pages.training_curves import Phase
 from components.common.untrusted import sealed
@@ -39,7 +38,6 @@ from components.evaluate.answers import (
 from components.evaluate.cross_validated import CrossValidated
 from components.evaluate.curves import Roc, micro_roc, risk_coverage
 from components.evaluate.evaluation import (
-    CROSS_VALIDATED,
     FOLDER,
     HELD_OUT,
     LEARNED,
@@ -47,7 +45,7 @@ from components.evaluate.evaluation import (
     Evaluation,
     Unusable,
 )
-from components.evaluate.measure import Outcomes, PartFigures, measure_part
+from components.evaluate.measure import Outcomes, PartFigures, interval, measure_part
 from components.evaluate.report import render
 
 FLAGGED = frozenset({OTHER_CLASS, DOUBTFUL_SUBJECT})  # by curation, in parts that it does not prune
@@ -257,8 +255,8 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     """
     overall = evaluation.overall
     result: dict[str, Any] = {
-        **_interval("accuracy", overall.accuracy),
-        **_interval(f"top{TOP_K}_accuracy", overall.top_k),
+        **interval("accuracy", overall.accuracy),
+        **interval(f"top{TOP_K}_accuracy", overall.top_k),
         "effective_photos": overall.accuracy.effective,
         "macro_recall": overall.macro_recall,
         "macro_recall_low": overall.macro_recall_interval[0],
@@ -274,17 +272,17 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
             result[f"brier{suffix}"] = quality.brier
             result[f"ece{suffix}"] = quality.calibration_error
     if overall.unknown is not None and overall.answered is not None:
-        result |= _interval("unknown_rate", overall.unknown)
+        result |= interval("unknown_rate", overall.unknown)
         if overall.answered.total:
-            result |= _interval("answered_accuracy", overall.answered)
+            result |= interval("answered_accuracy", overall.answered)
     for part in evaluation.parts:
         name = part.name.replace(" ", "_").replace("-", "_")
-        result |= _interval(f"{name}_accuracy", part.accuracy)
+        result |= interval(f"{name}_accuracy", part.accuracy)
         result[f"{name}_photos"] = part.photos
     result |= dangers.figures(evaluation.dangers)
     result |= dangers.figures_of_demo(evaluation.own_dangers)
     if evaluation.curated is not None:
-        result |= _interval("curated_accuracy", evaluation.curated.accuracy)
+        result |= interval("curated_accuracy", evaluation.curated.accuracy)
         result["curated_photos"] = evaluation.curated.photos
     if evaluation.seen:
         result["folder_photos_seen"] = evaluation.seen
@@ -297,10 +295,6 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     result["confusion"] = overall.confusion.tolist()
     result[EFFECTIVE_PHOTOS] = [one.recall.effective for one in overall.classes]
     return {name: value for name, value in result.items() if value is not None}
-
-
-def _interval(name: str, share: Share) -> dict[str, float]:
-    return {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
 
 
 def roc_curve(evaluation: Evaluation) -> tuple[list[float], list[float], list[float]]:

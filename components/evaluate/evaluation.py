@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from components.common.dataset.photo import Photo
 from components.common.model.description import ModelDescription
+from components.common.model.model_place import CROSS_VALIDATED
 from components.common.pages.training_curves import Phase
 from components.evaluate.dangers import Dangers
 from components.evaluate.measure import Outcomes, PartFigures
 
 # Parts beside those of the datasets, TEST and DEMO.
 HELD_OUT = "held out"  # test and demo photos together
-CROSS_VALIDATED = "cross-validated"  # all but the demo photos, by heads that had not seen them
 FOLDER = "folder"  # photos of a labelled folder that the model never saw
 LEARNED = "learned from"  # photos of the folder that the model was made of
 

@@ -223,6 +223,11 @@ def share_of(
     return Share.of_groups(zip(counts.tolist(), sizes.tolist(), strict=True))
 
 
+def interval(name: str, share: Share) -> dict[str, float]:
+    """A share and its interval as the metrics file names them."""
+    return {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
+
+
 def mean(values: Iterable[float | None]) -> float | None:
     """Mean of those that are not None; None where all are."""
     known = [value for value in values if value is not None]

@@ -16,7 +16,7 @@ from components.common.dataset.class_facts import FUNGI
 from components.common.dataset.dangers import NAMED_FROM
 from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K
-from components.common.model.model_place import version_of
+from components.common.model.model_place import CROSS_VALIDATED, version_of
 from components.common.pages import danger_words, page, plot
 from components.common.pages.text import between, percent, shortened
 from components.common.photos import thumbnails
@@ -24,7 +24,6 @@ from components.evaluate import report_charts
 from components.evaluate.answers import is_dangerous
 from components.evaluate.curves import believed, risk_coverage
 from components.evaluate.evaluation import (
-    CROSS_VALIDATED,
     FOLDER,
     HELD_OUT,
     LEARNED,

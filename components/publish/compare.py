@@ -12,7 +12,12 @@ from components.common.base.step import log, warn
 from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.model.description import ModelDescription
 from components.common.model.model import Model
-from components.common.model.model_place import EFFECTIVE_PHOTOS, METRICS_KIND, version_of
+from components.common.model.model_place import (
+    CROSS_VALIDATED,
+    EFFECTIVE_PHOTOS,
+    METRICS_KIND,
+    version_of,
+)
 from components.common.untrusted import sealed
 from components.publish import decision as decisions
 from components.publish import paired, places
@@ -60,7 +65,7 @@ def compare(
         accuracy=figures["accuracy"],
         accuracy_low=figures["accuracy_low"],
         recalls=_recalls(challenger.classes, figures),
-        cross_validated=not figures.get("held_out_photos"),
+        cross_validated=figures.get("basis") == CROSS_VALIDATED,
         demo_accuracy_high=figures["demo_accuracy_high"] if figures.get("demo_photos") else 1.0,
         min_accuracy=options.min_accuracy,
         min_macro_recall=options.min_macro_recall,

@@ -5,7 +5,6 @@ divided into folds of whole groups, and each fold is scored by a head trained on
 same recipe. The test and demo parts take no part in it.
 """
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from components.common.base.step import log
 from components.common.model.model import softmax
 from components.common.model.unknown import ClassDistances, UnknownRule
-from components.retrain.head import Examples, Head, cross_entropy, train
+from components.retrain.head import Examples, Head, cross_entropy, train_for_all_steps
 from components.retrain.options import Recipe
 
 FOLDS = 5
@@ -129,21 +128,11 @@ def out_of_fold(
         recipe: as of the head itself; early stopping is left out.
         copies: distorted vectors of the same photos, learned from besides.
     """
-    fixed = dataclasses.replace(
-        recipe,
-        early_stopping_patience=0,
-        eval_step_interval=recipe.how_many_training_steps,
-        validation_batch_size=-1,
-    )
     heads = []
     logits = np.empty((len(examples), classes), np.float32)
     for number in range(int(fold.max()) + 1):
-        rest, held_out = fold != number, fold == number
-        versions = [examples.vectors[rest], *(copy[rest] for copy in copies)]
-        labels = np.tile(examples.labels[rest], len(versions))
-        nothing = Examples(examples.vectors[:0], examples.labels[:0])
-        training = Examples(np.concatenate(versions), labels)
-        head = train(training, nothing, classes, fixed, lambda _: None)
+        held_out = fold == number
+        head = train_for_all_steps(examples, copies, ~held_out, classes, recipe)
         logits[held_out] = head.logits(examples.vectors[held_out])
         heads.append(head)
     return OutOfFold(examples, fold, tuple(heads), logits)

@@ -6,8 +6,8 @@ It is written in NumPy because a step on cached bottlenecks is too small for a f
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,6 +140,36 @@ def scale_of(vectors: NDArray[np.float32]) -> np.float32:
     squared = float(np.einsum("nd,nd->n", vectors, vectors).sum(dtype=np.float64))
     squared /= max(1, len(vectors))
     return np.float32(math.sqrt(SQUARED_LENGTH / squared) if squared else 1)
+
+
+def train_for_all_steps(
+    examples: Examples,
+    copies: Sequence[NDArray[np.float32]],
+    chosen: NDArray[np.bool_],
+    classes: int,
+    recipe: Recipe,
+) -> Head:
+    """Fit a head to some photos and their copies, without a look at others or an early stop.
+
+    Args:
+        examples: N photos.
+        copies: distorted vectors of them, float32 (N, D) each.
+        chosen: bool (N,), those that are learned from.
+        classes: number of classes.
+        recipe: the options; those of the validation part do not count.
+    """
+    versions = [vectors[chosen] for vectors in (examples.vectors, *copies)]
+    labels = np.tile(examples.labels[chosen], len(versions))
+    nothing = Examples(examples.vectors[:0], examples.labels[:0])
+    fixed = replace(
+        recipe,
+        early_stopping_patience=0,
+        eval_step_interval=recipe.how_many_training_steps,
+        validation_batch_size=-1,
+    )
+    return train(
+        Examples(np.concatenate(versions), labels), nothing, classes, fixed, lambda _: None
+    )
 
 
 def score(head: Head, examples: Examples) -> tuple[float, float]:

@@ -66,7 +66,7 @@ class Material:
     @property
     def learned_groups(self) -> list[str]:
         """The group of each photo of `learned`; a photo without one is its own."""
-        return [photo.group or photo.sha256 for photo in self.learned]
+        return [photo.own_group for photo in self.learned]
 
     @property
     def learned_copies(self) -> list[NDArray[np.float32]]:
@@ -76,7 +76,7 @@ class Material:
     @property
     def test_photos(self) -> list[Photo]:
         """The photos of the test part."""
-        return [photo for photo in self.dataset.photos if photo.split == TEST]
+        return _of_part(self.dataset.photos, TEST)
 
     @property
     def to_learn(self) -> Examples:
@@ -118,15 +118,18 @@ def gather(
     if distortions:
         network = backbone.load_backbone(vectors.key.architecture, cache, weights)
         kept_in = cache / bottlenecks.CACHE_FOLDER
-        test = [photo for photo in dataset.photos if photo.split == TEST] if copy_test else []
-        distorted = [*learned, *test]
+        distorted = [*learned, *(_of_part(dataset.photos, TEST) if copy_test else ())]
         copies = distorted_bottlenecks(network, dataset, distorted, distortions, kept_in, seed)
     return Material(dataset, vectors, learned, parts, distortions, copies)
 
 
 def learned_photos(photos: Sequence[Photo]) -> list[Photo]:
     """Those of the training part, then those of the validation part."""
-    return [photo for part in (TRAINING, VALIDATION) for photo in photos if photo.split == part]
+    return [*_of_part(photos, TRAINING), *_of_part(photos, VALIDATION)]
+
+
+def _of_part(photos: Sequence[Photo], part: str) -> list[Photo]:
+    return [photo for photo in photos if photo.split == part]
 
 
 def labelled(photos: Sequence[Photo], classes: Sequence[str], vectors: Bottlenecks) -> Examples:
@@ -146,7 +149,7 @@ def examples(photos: list[Photo], classes: list[str], vectors: Bottlenecks) -> d
     Raises:
         InputError: a photo has no bottleneck, or a class has no training photo.
     """
-    members = {part: [photo for photo in photos if photo.split == part] for part in MEASURED}
+    members = {part: _of_part(photos, part) for part in MEASURED}
     parts = {part: labelled(members[part], classes, vectors) for part in members}
     missing = sorted(set(classes) - {photo.label for photo in members[TRAINING]})
     if missing or len(classes) < 2:
@@ -159,7 +162,7 @@ def examples(photos: list[Photo], classes: list[str], vectors: Bottlenecks) -> d
 def misclassified(head: Head, material: Material, part: str) -> list[tuple[Photo, str]]:
     """Photos of a part that the head gets wrong, worst first, with the class that it gives."""
     held_out, classes = material.parts[part], material.dataset.labels
-    photos = [photo for photo in material.dataset.photos if photo.split == part]
+    photos = _of_part(material.dataset.photos, part)
     if not photos:
         return []
     probabilities = softmax(head.logits(held_out.vectors))

@@ -1,6 +1,5 @@
 """What may be learned from: all parts but the demo photos, and what curation left out."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from components.common.base.step import warn
 from components.common.dataset import label_check
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import KEPT_BY_HAND
-from components.retrain.head import Examples, Head, train
+from components.retrain.head import Examples, Head, train_for_all_steps
 from components.retrain.material import Material, labelled
 from components.retrain.options import Recipe
 
@@ -68,7 +67,7 @@ class Pool:
     @property
     def groups(self) -> list[str]:
         """The group of each photo; a photo without one is its own."""
-        return [photo.group or photo.sha256 for photo in self.photos]
+        return [photo.own_group for photo in self.photos]
 
     def pruned(self, chosen: Mask) -> Mask:
         """The chosen photos but for those that look like another class, as curation prunes.
@@ -80,7 +79,7 @@ class Pool:
         judged = label_check.judge_labels(
             self.examples.vectors[rows],
             [photo.label for photo in photos],
-            [photo.group or photo.sha256 for photo in photos],
+            [photo.own_group for photo in photos],
             np.ones(len(rows), bool),
         )
         stay = chosen.copy()
@@ -93,20 +92,4 @@ class Pool:
 
     def train(self, chosen: Mask, recipe: Recipe) -> Head:
         """A head of the chosen photos and their copies, for all steps of the recipe."""
-        versions = [self.examples.vectors, *self.copies]
-        learned = Examples(
-            np.concatenate([version[chosen] for version in versions]),
-            np.tile(self.examples.labels[chosen], len(versions)),
-        )
-        nothing = Examples(self.examples.vectors[:0], self.examples.labels[:0])
-        return train(learned, nothing, self.classes, for_all_steps(recipe), lambda _: None)
-
-
-def for_all_steps(recipe: Recipe) -> Recipe:
-    """The recipe without a look at validation photos, and so without stopping early."""
-    return dataclasses.replace(
-        recipe,
-        early_stopping_patience=0,
-        eval_step_interval=recipe.how_many_training_steps,
-        validation_batch_size=-1,
-    )
+        return train_for_all_steps(self.examples, self.copies, chosen, self.classes, recipe)

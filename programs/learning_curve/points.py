@@ -142,7 +142,7 @@ def read(
     return CurvePhotos(
         dataset.labels,
         labelled(pool, dataset.labels, vectors),
-        [photo.group or photo.sha256 for photo in pool],
+        [photo.own_group for photo in pool],
         labelled(held_out, dataset.labels, vectors),
         any(RENDERED in photo.flags for photo in dataset.photos),
         dataset.facts,

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from components.common.base.errors import InputError
-from components.common.model.model_place import METRICS_KIND
+from components.common.model.model_place import CROSS_VALIDATED, METRICS_KIND
 from components.common.untrusted import sealed
 from programs.serve.answer import Measured
 
-CROSS_VALIDATED = "cross-validated"  # of the metrics' `basis`
 SHARES = ("accuracy", "accuracy_low", "accuracy_high")
 
 

@@ -6,25 +6,13 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from publish_items import publish_command, write_metrics
+from publish_items import FIRST, publish_command, write_metrics
 from sealing import reseal
 
 from components.common.base.errors import InputError
 from components.common.untrusted import sealed
 from components.publish.dangers import Dangers
 from components.publish.decision import HOLD, PUBLISH, Decision, weigh
-
-FIRST = Decision(
-    decision=HOLD,
-    reason="",
-    name="mushrooms",
-    version="new",
-    accuracy=0.9,
-    accuracy_low=0.8,
-    min_accuracy=0.6,
-    max_regression=0.0,
-    demo_manifest_sha256="0" * 64,
-)
 
 
 def judged(known: Dangers | None, most: float) -> Decision:

@@ -5,24 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
+from publish_items import FIRST
 
 from components.common.base.errors import InputError
 from components.common.untrusted import sealed
 from components.publish.decision import HOLD, PUBLISH, Decision, weigh
 from components.publish.paired import Comparison
 from components.publish.recalls import Recalls
-
-FIRST = Decision(
-    decision=HOLD,
-    reason="",
-    name="mushrooms",
-    version="new",
-    accuracy=0.9,
-    accuracy_low=0.8,
-    min_accuracy=0.6,
-    max_regression=0.0,
-    demo_manifest_sha256="0" * 64,
-)
 
 
 def beside(compared: Comparison | None, **changes: object) -> Decision:

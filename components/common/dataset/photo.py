@@ -34,6 +34,11 @@ class Photo:
     flags: tuple[str, ...] = ()
     reason: str = ""  # why a reject was rejected
 
+    @property
+    def own_group(self) -> str:
+        """The group; a photo without one is its own, known by its content."""
+        return self.group or self.sha256
+
 
 def check_label(label: str) -> str:
     """Return `label` if it can name a class, which is also a folder and a line of a text file.

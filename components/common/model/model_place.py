@@ -18,6 +18,9 @@ LATEST = "latest.json"
 METRICS = "metrics.json"  # of evaluate; publish puts it beside the model
 # Without a version they are from before they had a seal.
 METRICS_KIND = Kind("the metrics", "wild-mushrooms-metrics", (0, 1), sealed_since=1)
+# Their field `basis` where they are of cross-validation: all but the demo photos, by heads that had
+# not seen them.
+CROSS_VALIDATED = "cross-validated"
 EFFECTIVE_PHOTOS = "class_effective_photos"  # their field; publish judges the recalls by it
 POINTER_MAX_BYTES = 1024 * 1024
 FILE_MAX_BYTES = 512 * 1024**2
