@@ -14,7 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 # kfp imports its client, and that one all of Kubernetes': a second at each start, for what `submit`
 # alone needs. Told that it runs in a task's pod, kfp leaves the client out.
@@ -28,9 +28,9 @@ from kfp import compiler, dsl, local
 from components import settings
 from components.bottleneck.component import bottleneck, join_bottlenecks
 from components.clean.component import clean
-from components.common.base.options import defaults, described
+from components.common.base.options import DEFAULTS, OPTIONS, PREFIX, declarations, described
 from components.common.base.step import run_command
-from components.common.dataset.species import as_parameter, read_species
+from components.common.dataset.species import as_document, read_file
 from components.curate.component import curate, curate_parts
 from components.download.component import download
 from components.download.options import DownloadOptions
@@ -44,16 +44,16 @@ from components.summarize.component import summarize
 from components.tensorboard.component import tensorboard
 from programs.compile import graph, scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
-from programs.run import containers, run_log, tasks
+from programs.run import containers, parameters, run_log, tasks
 from programs.run import options as run_options
 from programs.run.local import EXECUTE_COMMAND, end_with_parent, run_locally
 from programs.run.options import Request
 from programs.submit import submit
 
 # Each way to the photos has parameters of its own.
-_OF_SOURCES = set(defaults(DownloadOptions)) - {"cache_dir", "seed", "subject"}
+_OF_SOURCES = [field.name for field, about in declarations(DownloadOptions) if about.in_form]
 OWN_PARAMETERS = {
-    DOWNLOAD: ("classes", "species", *sorted(_OF_SOURCES)),
+    DOWNLOAD: ("classes", f"{PREFIX}download", *(set(_OF_SOURCES) - {"seed"})),
     DATASET: ("dataset_uri",),
 }
 
@@ -77,10 +77,11 @@ def build(
             `summarize`, whatever happened before, and for that reason hands out no outputs: KFP
             takes none from inside an exit handler.
     """
-    listed = as_parameter(read_species(run_options.SPECIES_FILE))
-    default = run_options.DEFAULTS | scheduling.parameter_defaults(cluster, gpu=gpu)
+    listed = read_file(run_options.SPECIES_FILE)
+    default = run_options.DEFAULTS | scheduling.option_defaults(cluster, gpu=gpu)
     if photos == DATASET:
         default["name"] = NAME
+    preset = parameters.of_options(default)
     (other,) = {DOWNLOAD, DATASET} - {photos}
 
     @dsl.pipeline(
@@ -89,25 +90,28 @@ def build(
         pipeline_config=scheduling.configuration(cluster),
     )
     @described(*run_options.KINDS)
-    @graph.shaped(options=default, without=OWN_PARAMETERS[other], outputs=cluster is None)
+    @graph.shaped(options=preset, without=OWN_PARAMETERS[other], outputs=cluster is None)
     def wild_mushrooms(
         dataset_uri: str,
-        classes: List[str] = list(listed),  # noqa: B006 - KFP reads it, and nobody changes it
-        species: Dict[str, Any] = listed,
+        classes: Dict[str, Any] = as_document(listed.species, listed.subject),
         **options: Any,
     ) -> graph.Outputs:
         """Gather, clean and split photos, retrain MobileNet on them, and measure it.
 
         Args:
             dataset_uri: Packed photos, as `submit` uploads them.
-            classes: The classes, in the order of the model's scores.
-            species: Names to search for, edibility and more, by class, as in species.yaml.
+            classes: The classes in the order of the model's scores, as species.yaml has them.
             **options: The options of the steps.
         """
 
         def of(step: Any) -> dict[str, Any]:
             """The options that a component takes."""
-            return {name: options[name] for name in step.component_spec.inputs if name in options}
+            inputs = step.component_spec.inputs
+            taken = {name: options[name] for name in inputs if name in options}
+            if OPTIONS in inputs:
+                own = PREFIX + step.name.removesuffix("-parts")
+                taken |= {OPTIONS: options[own], DEFAULTS: preset[own]}
+            return taken
 
         last = None
         if cluster and cluster.exit_summary:
@@ -118,7 +122,7 @@ def build(
                 # fail (kubeflow/pipelines issue 11173).
                 gathered = dsl.importer(artifact_uri=dataset_uri, artifact_class=dsl.Dataset)
             else:
-                gathered = download(classes=classes, species=species, **of(download))
+                gathered = download(classes=classes, **of(download))
             if parts > 1:
                 with dsl.ParallelFor([f"{part}/{parts}" for part in range(1, parts + 1)]) as part:
                     usable = clean(images=gathered.output, part=part, **of(clean))
@@ -244,7 +248,7 @@ def execute(request_file: Path) -> None:
         tasks.use_processes(request.run_dir / run_log.FULL)
     tasks.hand_over_values()
     local.init(runner, pipeline_root=str(request.run_dir / "artifacts"))
-    outputs = build(gpu=False)(**request.arguments).outputs
+    outputs = build(gpu=False)(**parameters.of_run(request.arguments)).outputs
     places: Mapping[str, str] = {
         name: getattr(value, "path", value) for name, value in outputs.items()
     }

@@ -1,6 +1,6 @@
 """KFP interfaces of the step `bottleneck`: of one dataset, and to join those of its parts."""
 
-from typing import List
+from typing import Any, Dict, List
 
 from kfp import dsl
 
@@ -14,9 +14,8 @@ from components.settings import DATA_IMAGE, TRAIN_IMAGE
 def bottleneck(
     images: dsl.Input[dsl.Dataset],
     architecture: str,
-    weights: str,
-    weights_sha256: str,
-    cache_dir: str,
+    options: Dict[str, Any],
+    defaults: Dict[str, Any],
     bottlenecks: dsl.Output[dsl.Artifact],
 ) -> None:
     """Compute one feature vector and the ImageNet scores per photo.
@@ -31,8 +30,10 @@ def bottleneck(
 
     from components.bottleneck.bottleneck import bottleneck
     from components.bottleneck.options import BottleneckOptions
+    from components.common.base.step_options import given
 
-    bottleneck([Path(images.path)], Path(bottlenecks.path), BottleneckOptions.of(inputs))
+    told = BottleneckOptions.of(given("bottleneck", (BottleneckOptions,), inputs))
+    bottleneck([Path(images.path)], Path(bottlenecks.path), told)
 
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)

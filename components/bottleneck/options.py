@@ -10,7 +10,7 @@ from components.common.network.architecture import architecture_option, weights_
 class BottleneckOptions(Options):
     """The pretrained network, and where it is kept."""
 
-    architecture: str = architecture_option()
+    architecture: str = architecture_option(in_form=True)
     weights: str = weights_option()
     # It makes KFP's cache know the content of that file.
     weights_sha256: str = option("", "SHA-256 of the weights file; another one is refused")

@@ -1,5 +1,7 @@
 """KFP interface of the step `clean`."""
 
+from typing import Any, Dict
+
 from kfp import dsl
 
 from components.clean.options import CleanOptions
@@ -11,9 +13,9 @@ from components.settings import DATA_IMAGE
 @described(CleanOptions)
 def clean(
     images: dsl.Input[dsl.Dataset],
-    min_bytes: int,
-    strict: bool,
     decisions: str,
+    options: Dict[str, Any],
+    defaults: Dict[str, Any],
     cleaned: dsl.Output[dsl.Dataset],
     rejects: dsl.Output[dsl.Dataset],
     part: str = "",
@@ -31,5 +33,7 @@ def clean(
 
     from components.clean.clean import clean
     from components.clean.options import CleanOptions
+    from components.common.base.step_options import given
 
-    clean(Path(images.path), Path(cleaned.path), Path(rejects.path), CleanOptions.of(inputs))
+    told = CleanOptions.of(given("clean", (CleanOptions,), inputs))
+    clean(Path(images.path), Path(cleaned.path), Path(rejects.path), told)

@@ -1,6 +1,6 @@
 """KFP interfaces of the step `curate`: of one dataset, and of its parts, which a loop collects."""
 
-from typing import List
+from typing import Any, Dict, List
 
 from kfp import dsl
 
@@ -15,13 +15,9 @@ def curate(
     images: dsl.Input[dsl.Dataset],
     clean_rejects: dsl.Input[dsl.Dataset],
     bottlenecks: dsl.Input[dsl.Artifact],
-    train_per_class: int,
-    demo_per_class: int,
-    validation_percentage: int,
-    testing_percentage: int,
-    earlier_ledger: str,
     decisions: str,
-    subject: str,
+    options: Dict[str, Any],
+    defaults: Dict[str, Any],
     training: dsl.Output[dsl.Dataset],
     demo: dsl.Output[dsl.Dataset],
     rejects: dsl.Output[dsl.Dataset],
@@ -48,6 +44,7 @@ def curate(
 
     from pathlib import Path
 
+    from components.common.base.step_options import given
     from components.curate.curate import Outputs, curate
     from components.curate.options import CurateOptions
 
@@ -63,7 +60,7 @@ def curate(
             Path(curation.path),
         ),
         clean_rejects=[Path(clean_rejects.path)],
-        options=CurateOptions.of(inputs),
+        options=CurateOptions.of(given("curate", (CurateOptions,), inputs)),
         page_place=curation.uri,
     )
     for name, count in content["total"].items():
@@ -76,13 +73,9 @@ def curate_parts(
     images: dsl.Input[List[dsl.Dataset]],
     clean_rejects: dsl.Input[List[dsl.Dataset]],
     bottlenecks: dsl.Input[dsl.Artifact],
-    train_per_class: int,
-    demo_per_class: int,
-    validation_percentage: int,
-    testing_percentage: int,
-    earlier_ledger: str,
     decisions: str,
-    subject: str,
+    options: Dict[str, Any],
+    defaults: Dict[str, Any],
     training: dsl.Output[dsl.Dataset],
     demo: dsl.Output[dsl.Dataset],
     rejects: dsl.Output[dsl.Dataset],
@@ -109,6 +102,7 @@ def curate_parts(
 
     from pathlib import Path
 
+    from components.common.base.step_options import given
     from components.curate.curate import Outputs, curate
     from components.curate.options import CurateOptions
 
@@ -124,7 +118,7 @@ def curate_parts(
             Path(curation.path),
         ),
         clean_rejects=[Path(dataset.path) for dataset in clean_rejects],
-        options=CurateOptions.of(inputs),
+        options=CurateOptions.of(given("curate", (CurateOptions,), inputs)),
         page_place=curation.uri,
     )
     for name, count in content["total"].items():

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from components.common.dataset import licences
 from components.common.dataset.dataset import DatasetWriter
 from components.common.dataset.photo import Photo, check_labels
 from components.common.dataset.photo_files import rows_left_out
-from components.common.dataset.species import find_species
+from components.common.dataset.species import as_parameter, find_species, parse_document
 from components.common.photos import file_types
 from components.common.store.storage import is_uri
 from components.common.untrusted.redact import check_no_secret, without_secrets
@@ -36,6 +37,25 @@ OTHER_WAYS = (
     "three ways to go on: rendered pictures (SOURCE=sample), photos of your own (IMAGES=folder), "
     "or a list of addresses that can be reached (URLS=file)"
 )
+
+
+@step("download")
+def download_listed(classes: Mapping[str, Any], output: Path, options: DownloadOptions) -> None:
+    """The step as the pipeline calls it: `download` with the classes as one document.
+
+    Args:
+        classes: as a species file has them (`species.parse_document`).
+        output: as of `download`.
+        options: as of `download`; an empty subject is that of `classes`.
+
+    Raises:
+        InputError: as of `download`; or `classes` makes no sense.
+        WorkError: as of `download`.
+    """
+    listed = parse_document(classes, "classes")
+    labels = [entry.label for entry in listed.species]
+    told = replace(options, subject=options.subject or listed.subject)
+    _gather_all(labels, output, told, as_parameter(listed.species))
 
 
 @step("download")
@@ -62,16 +82,22 @@ def download(
         WorkError: of a class fewer photos could be had than `options.min_per_class`, or no source
             answered.
     """
+    _gather_all(classes, output, options, species or {})
+
+
+def _gather_all(
+    classes: Sequence[str], output: Path, options: DownloadOptions, species: Mapping[str, Any]
+) -> None:
     if not classes:
         raise InputError("no class is named: expected one or more")
     check_labels(classes, "--classes")
     names = check_options(options)
-    known = stated.facts(classes, species or {}, options)
+    known = stated.facts(classes, species, options)
     failed: dict[str, InputError | WorkError] = {}
     with _fetcher(options) as fetcher, DatasetWriter(output, facts=known) as writer:
         for number, label in enumerate(classes):
             report_part("download", number, len(classes))
-            query = Query(find_species(species or {}, label), options, fetcher)
+            query = Query(find_species(species, label), options, fetcher)
             try:
                 _gather_class(query, names, writer)
             except DiskFull:

@@ -22,6 +22,7 @@ class DownloadOptions(Options):
         "sample",
         f"where photos come from: {joined(SOURCES, 'or')}; several with commas, each tops up "
         "those before it",
+        in_form=True,
     )
     image_dir: str = option(
         "",
@@ -29,6 +30,7 @@ class DownloadOptions(Options):
         on_cluster="folder with one subfolder of photos per class, which is packed and uploaded "
         "(--upload_to); or a gs:// or s3:// prefix of such",
         place="read",
+        in_form=True,
     )
     url_list: str = option(
         "",
@@ -44,6 +46,7 @@ class DownloadOptions(Options):
         0,
         "photos per class; 0: 60 of the sample, all of a folder, 350 of other sources",
         minimum=0,
+        in_form=True,
     )
     min_per_class: int = option(
         MIN_PER_CLASS, "with fewer photos fetched than this, the download fails", minimum=0
@@ -58,7 +61,9 @@ class DownloadOptions(Options):
         minimum=0,
     )
     contact: str = option(
-        "", "e-mail address or page of whoever runs this, told to the hosts of the photos"
+        "",
+        "e-mail address or page of whoever runs this, told to the hosts of the photos",
+        in_form=True,
     )
     allow_private_hosts: str = option(
         "", "hosts, with commas, that may be fetched from although they are not public"

@@ -1,5 +1,7 @@
 """KFP interface of the step `publish`."""
 
+from typing import Any, Dict
+
 from kfp import dsl
 
 from components.common.base.options import described
@@ -13,13 +15,10 @@ def publish(
     model: dsl.Input[dsl.Model],
     demo: dsl.Input[dsl.Dataset],
     metrics: dsl.Input[dsl.Metrics],
-    publish_dir: str,
     name: str,
     min_accuracy: float,
-    min_macro_recall: float,
-    min_class_recall: float,
-    max_dangerous: float,
-    max_regression: float,
+    options: Dict[str, Any],
+    defaults: Dict[str, Any],
     comparison: dsl.Output[dsl.Metrics],
 ) -> str:
     """Ask the new and the published model about the same photos, and publish the better one.
@@ -37,6 +36,7 @@ def publish(
 
     from pathlib import Path
 
+    from components.common.base.step_options import given
     from components.publish.decision import comparison_figures
     from components.publish.options import PublishOptions
     from components.publish.publish import publish_if_good
@@ -45,7 +45,7 @@ def publish(
         Path(model.path),
         Path(demo.path),
         Path(metrics.path),
-        PublishOptions.of(inputs),
+        PublishOptions.of(given("publish", (PublishOptions,), inputs)),
         Path(comparison.path),
     )
     comparison.log_metric("accuracy_low", decided.accuracy_low)

@@ -30,6 +30,7 @@ class PublishOptions(Options):
         "what the lower bound of the 95 % interval of the accuracy must reach for publishing",
         minimum=0,
         maximum=1,
+        in_form=True,
     )
     min_macro_recall: float = option(
         MIN_MACRO_RECALL,
@@ -70,5 +71,7 @@ class PublishOptions(Options):
     )
     # A model of drawings must never replace one of photos.
     name: str = option(
-        "", f"what the model is published as (default: {NAME}; of the sample, {SAMPLE_NAME})"
+        "",
+        f"what the model is published as (default: {NAME}; of the sample, {SAMPLE_NAME})",
+        in_form=True,
     )

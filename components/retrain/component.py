@@ -1,5 +1,7 @@
 """KFP interface of the step `retrain`."""
 
+from typing import Any, Dict
+
 from kfp import dsl
 
 from components.common.base.options import described
@@ -12,37 +14,10 @@ from components.settings import TRAIN_IMAGE
 def retrain(
     training: dsl.Input[dsl.Dataset],
     bottlenecks: dsl.Input[dsl.Artifact],
-    how_many_training_steps: int,
-    learning_rate: float,
-    train_batch_size: int,
-    validation_batch_size: int,
-    test_batch_size: int,
-    eval_step_interval: int,
     seed: int,
-    optimizer: str,
-    learning_rate_schedule: str,
-    l2: float,
-    scale_bottlenecks: bool,
-    label_smoothing: float,
-    class_weights: str,
-    early_stopping_patience: int,
-    flip_left_right: bool,
-    random_crop: int,
-    random_scale: int,
-    random_brightness: int,
-    distorted_copies: int,
     fine_tune_steps: int,
-    fine_tune_layers: int,
-    fine_tune_learning_rate: float,
-    fine_tune_batch_size: int,
-    checkpoint_interval: int,
-    require_gpu: bool,
-    checkpoint_path: str,
-    sweep: bool,
-    weights: str,
-    cache_dir: str,
-    cross_validation_rounds: int,
-    final_fit: str,
+    options: Dict[str, Any],
+    defaults: Dict[str, Any],
     model: dsl.Output[dsl.Model],
     logs: dsl.Output[dsl.Artifact],
 ) -> None:
@@ -58,7 +33,9 @@ def retrain(
 
     from pathlib import Path
 
+    from components.common.base.step_options import given
     from components.retrain.options import (
+        KINDS,
         Distortions,
         FineTuning,
         Measuring,
@@ -67,15 +44,16 @@ def retrain(
     )
     from components.retrain.retrain import retrain
 
+    told = given("retrain", KINDS, inputs)
     retrain(
         Path(training.path),
         Path(bottlenecks.path),
         Path(model.path),
         Path(logs.path),
-        recipe=Recipe.of(inputs),
-        distortions=Distortions.of(inputs),
-        fine_tuning=FineTuning.of(inputs),
-        options=RetrainOptions.of(inputs),
-        measuring=Measuring.of(inputs),
+        recipe=Recipe.of(told),
+        distortions=Distortions.of(told),
+        fine_tuning=FineTuning.of(told),
+        options=RetrainOptions.of(told),
+        measuring=Measuring.of(told),
         logs_place=logs.uri,
     )

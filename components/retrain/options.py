@@ -120,7 +120,10 @@ class FineTuning(Options):
     """How the top of the backbone is trained after the head."""
 
     fine_tune_steps: int = option(
-        0, "steps in which the top of the backbone learns too, after the head; 0: none", minimum=0
+        0,
+        "steps in which the top of the backbone learns too, after the head; 0: none",
+        minimum=0,
+        in_form=True,
     )
     fine_tune_layers: int = option(
         10,

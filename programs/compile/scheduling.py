@@ -85,8 +85,8 @@ def configuration(cluster: ClusterOptions | None) -> dsl.PipelineConfig | None:
     )
 
 
-def parameter_defaults(cluster: ClusterOptions | None, *, gpu: bool) -> dict[str, Any]:
-    """Defaults of the pipeline's parameters that differ from those of a run on this machine."""
+def option_defaults(cluster: ClusterOptions | None, *, gpu: bool) -> dict[str, Any]:
+    """Defaults of the steps' options that differ from those of a run on this machine."""
     defaults: dict[str, Any] = dict(settings.GPU_DEFAULTS) if gpu else {}
     if cluster and cluster.store_prefix:
         prefix = cluster.store_prefix.rstrip("/")

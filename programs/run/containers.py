@@ -15,6 +15,7 @@ from docker.types import Mount
 from components import settings
 from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
+from components.common.base.options import DEFAULTS, OPTIONS
 from components.common.base.step import EVENTS_VARIABLE
 from components.common.base.worker_threads import cores
 from components.common.store import storage
@@ -121,7 +122,8 @@ def needs_network(request: Request, command: Sequence[str]) -> bool:
     if tasks.step_of(command) == _FETCHES_WEIGHTS and _is_online(request.arguments):
         return True
     told = json.loads(command[command.index(_INPUT) + 1])
-    return _is_online(told.get("inputs", {}).get("parameterValues", {}))
+    given = told.get("inputs", {}).get("parameterValues", {})
+    return _is_online({**given, **given.get(DEFAULTS, {}), **given.get(OPTIONS, {})})
 
 
 def _memory_bytes() -> int:

@@ -42,23 +42,20 @@ from components.retrain.options import (
 SPECIES_FILE = Path(__file__).parents[2] / "species.yaml"
 RUNNERS = ("subprocess", "docker")
 
-# The options that the pipeline hands to its steps, in the order in which help lists them, with the
+# The options that the pipeline hands to each step, in the order in which help lists them, with the
 # values that it starts from where those are not the steps' own.
-KINDS: tuple[options.Kind, ...] = (
-    DownloadOptions,
-    CleanOptions,
-    CurateOptions,
-    BottleneckOptions,
-    PIPELINE,
-    Distortions,
-    FineTuning,
-    RetrainOptions,
-    PIPELINE_MEASURING,
-    PublishOptions(name=SAMPLE_NAME),  # as the source
-)
+STEPS: dict[str, tuple[options.Kind, ...]] = {
+    "download": (DownloadOptions,),
+    "clean": (CleanOptions,),
+    "curate": (CurateOptions,),
+    "bottleneck": (BottleneckOptions,),
+    "retrain": (PIPELINE, Distortions, FineTuning, RetrainOptions, PIPELINE_MEASURING),
+    "publish": (PublishOptions(name=SAMPLE_NAME),),  # as the source
+}
+KINDS = tuple(kind for kinds in STEPS.values() for kind in kinds)
 
 
-# The pipeline's parameters that are options of its steps, with their defaults.
+# The options of a run with their defaults; `parameters` makes the pipeline's parameters of them.
 DEFAULTS: dict[str, Any] = {
     field.name: value
     for (field, declared), value in zip(
@@ -92,7 +89,7 @@ class RunOptions(Options):
 
 @dataclass(frozen=True)
 class Request:
-    """One run: where it goes, the pipeline's arguments, and what its steps run in."""
+    """One run: where it goes, the options and classes of it, and what its steps run in."""
 
     run_dir: Path
     arguments: dict[str, Any]
@@ -111,7 +108,7 @@ class Request:
 
 
 def add_parameters(parser: argparse.ArgumentParser, *, cluster: bool = False) -> None:
-    """Add the pipeline's parameters to a parser, for `run` and `submit` alike.
+    """Add the options of the pipeline's steps to a parser, for `run` and `submit` alike.
 
     Args:
         parser: to add to.
@@ -133,7 +130,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def checked(asked: argparse.Namespace) -> dict[str, Any]:
-    """The pipeline's arguments, checked as far as can be without starting it.
+    """The options of a run with its classes, checked as far as can be without starting it.
 
     Raises:
         InputError: an option makes no sense, or the photos are not there.
@@ -212,7 +209,7 @@ def with_usable_cache(request: Request) -> Request:
 
 
 def _classes(options: DownloadOptions, species_file: Path) -> dict[str, Any]:
-    """The parameters `classes`, `species` and `subject`: of the photos, or of a species file.
+    """`classes`, `species` and `subject`: of the photos, or of a species file.
 
     Raises:
         InputError: a senseless option, or the source has not these classes.

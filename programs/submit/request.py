@@ -69,7 +69,7 @@ def check_arguments(options: argparse.Namespace, cluster: ClusterOptions) -> dic
         InputError: an option makes no sense, or names a place on this machine that no pod sees.
     """
     checked = argparse.Namespace(**vars(options))
-    own = scheduling.parameter_defaults(cluster, gpu=options.gpu)
+    own = scheduling.option_defaults(cluster, gpu=options.gpu)
     for name in {*settings.GPU_DEFAULTS, *own}:  # those that submit's parser leaves open
         if getattr(checked, name) in (None, ""):
             setattr(checked, name, own.get(name, run_options.DEFAULTS[name]))

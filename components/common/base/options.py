@@ -1,8 +1,8 @@
 """Options, each declared once: as a field of a dataclass, with what it means and its bounds.
 
 Command lines, KFP's descriptions of inputs, the pipeline's parameters with their defaults, checks
-of bounds and the tables of the docs are made of these declarations. KFP wants the parameters of a
-component written out as well: tests/test_options.py compares those.
+of bounds and the tables of the docs are made of these declarations. The few options with `in_form`
+are written out once more, as parameters of their component: tests/test_options.py compares those.
 
 Example:
     >>> @dataclass(frozen=True)
@@ -27,6 +27,15 @@ from components.common.base.errors import InputError
 F = TypeVar("F", bound=Callable[..., Any])
 _DECLARED = "declared"
 
+# How the options that are no parameters of their own are handed over (step_options.py).
+OPTIONS, DEFAULTS = "options", "defaults"  # inputs of a component
+PREFIX = "step_"  # of the pipeline's parameter, before the step's name
+_DICTIONARIES = {
+    OPTIONS: "Other options of the step, by name; a missing one is as in `defaults`",
+    DEFAULTS: "What the pipeline was compiled with for them",
+    PREFIX: "Other options of the step {}, by name; a missing one has its default",
+}
+
 
 @dataclass(frozen=True)
 class Declared:
@@ -45,6 +54,8 @@ class Declared:
         place: for a file or folder, or an address of a store: whether steps read it or write it.
         in_commands: False for a parameter of the pipeline that no command line takes.
         in_pipeline: False for what is no parameter of the pipeline.
+        in_form: True for a parameter of its own, which people see in KFP's form; the others are
+            entries of their step's dictionary (step_options.py).
     """
 
     meaning: str
@@ -59,6 +70,7 @@ class Declared:
     place: Literal["", "read", "written"] = ""
     in_commands: bool = True
     in_pipeline: bool = True
+    in_form: bool = False
 
     def text(self, *, cluster: bool = False) -> str:
         """The meaning as command lines and tables show it."""
@@ -112,6 +124,7 @@ seed_option = functools.partial(
     0,
     "seed of all that is drawn at random; the same seed and photos give the same model",
     minimum=0,
+    in_form=True,
 )
 cache_dir_option = functools.partial(
     option,
@@ -222,7 +235,7 @@ def add_to(
 
 
 def described(*kinds: Kind) -> Callable[[F], F]:
-    """Let a component's docstring describe the options that it takes: KFP shows what stands there.
+    """Let a docstring describe the options that a component or the pipeline takes, for KFP.
 
     Args:
         kinds: dataclasses of options; a component may take some of a dataclass only.
@@ -231,10 +244,13 @@ def described(*kinds: Kind) -> Callable[[F], F]:
     def describe(function: F) -> F:
         inputs = inspect.signature(function).parameters
         lines = [inspect.getdoc(function) or ""]
-        for field, declared in declarations(*kinds):
-            if field.name in inputs:
-                text = declared.text()
-                lines.append(f"    {field.name}: {text[0].upper()}{text[1:]}.")
+        meanings = {field.name: declared.text() for field, declared in declarations(*kinds)}
+        for name in inputs:
+            of_step = PREFIX if name.startswith(PREFIX) else name
+            text = meanings.get(name) or _DICTIONARIES.get(of_step, "")
+            if text:
+                text = text.format(name.removeprefix(PREFIX)) if of_step == PREFIX else text
+                lines.append(f"    {name}: {text[0].upper()}{text[1:]}.")
         function.__doc__ = "\n".join(lines)
         return function
 

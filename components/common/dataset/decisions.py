@@ -29,6 +29,7 @@ decisions_option = functools.partial(
     "file of decisions by hand, as curation.html exports it; a path, gs://… or s3://…; empty for "
     "none",
     place="read",
+    in_form=True,
 )
 
 

@@ -124,6 +124,13 @@ def parse_file(data: bytes, name: str) -> SpeciesFile:
     """
     try:
         content = _loaded(data.decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"{name} is no species file: {str(error)[:MAX_MESSAGE]}") from error
+    return _parse_content(content, name)
+
+
+def _parse_content(content: object, name: str) -> SpeciesFile:
+    try:
         if not isinstance(content, Mapping) or not content:
             raise TypeError("no mapping")
         unknown = sorted(str(field) for field in content if field not in ("subject", "species"))
@@ -141,8 +148,6 @@ def parse_file(data: bytes, name: str) -> SpeciesFile:
         raise InputError(
             f"{name} is no species file: expected `species:` and a list of entries with a label"
         ) from error
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"{name} is no species file: {str(error)[:MAX_MESSAGE]}") from error
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     labels = [species.label for species in listed]
@@ -278,8 +283,39 @@ def _text(value: object, what: str) -> str:
 
 
 def as_parameter(species: Sequence[Species]) -> dict[str, Any]:
-    """The species as a pipeline parameter: mappings by label."""
+    """The species as mappings by label."""
     return {entry.label: {**asdict(entry), "taxa": list(entry.taxa)} for entry in species}
+
+
+def as_document(species: Sequence[Species], subject: str = "") -> dict[str, Any]:
+    """The classes as a parameter of the pipeline: what a species file has, in the same order.
+
+    They are a list, because KFP keeps the order of lists and not that of keys.
+    """
+    entries = [
+        {name: value for name, value in fields.items() if value}
+        for fields in as_parameter(species).values()
+    ]
+    return {"subject": subject, "species": entries}
+
+
+def parse_document(content: Mapping[str, Any], name: str) -> SpeciesFile:
+    """What `as_document` made, or a person wrote: a class may be its label alone there.
+
+    Args:
+        content: of the parameter.
+        name: of the parameter, for messages.
+
+    Raises:
+        InputError: as of `parse_file`; or it lists no class.
+    """
+    listed = content.get("species")
+    if not isinstance(listed, list) or not listed:
+        raise InputError(
+            f'{name} lists no class: expected {{"species": ["one class", "another class"]}}'
+        )
+    spelt = [{"label": entry} if isinstance(entry, str) else entry for entry in listed]
+    return _parse_content({**content, "species": spelt}, name)
 
 
 def find_species(parameter: Mapping[str, Any], label: str) -> Species:
