@@ -82,6 +82,7 @@ def build(
     if photos == DATASET:
         default["name"] = NAME
     preset = parameters.of_options(default)
+    known_classes = as_document(listed.species, listed.subject)
     (other,) = {DOWNLOAD, DATASET} - {photos}
 
     @dsl.pipeline(
@@ -93,7 +94,7 @@ def build(
     @graph.shaped(options=preset, without=OWN_PARAMETERS[other], outputs=cluster is None)
     def wild_mushrooms(
         dataset_uri: str,
-        classes: Dict[str, Any] = as_document(listed.species, listed.subject),
+        classes: Dict[str, Any] = known_classes,
         **options: Any,
     ) -> graph.Outputs:
         """Gather, clean and split photos, retrain MobileNet on them, and measure it.

@@ -38,7 +38,7 @@ def curate(
         ledger: Which group went to which part.
         facts: What became of every photo, as JSON and parquet.
         curation: Page to review it on.
-        counts: Photos found, left out for each reason, and used.
+        counts: Photos found, and photos used.
     """
     inputs = dict(locals())
 
@@ -46,6 +46,7 @@ def curate(
 
     from components.common.base.step_options import given
     from components.curate.curate import Outputs, curate
+    from components.curate.facts import COMPARED
     from components.curate.options import CurateOptions
 
     content = curate(
@@ -63,8 +64,11 @@ def curate(
         options=CurateOptions.of(given("curate", (CurateOptions,), inputs)),
         page_place=curation.uri,
     )
-    for name, count in content["total"].items():
-        counts.log_metric(name, count)
+    for name in COMPARED:
+        counts.log_metric(f"photos_{name}", content["total"][name])
+    # What KFP's page shows instead of the outputs' names.
+    counts.metadata["display_name"] = "Photos"
+    curation.metadata["display_name"] = "Review of the photos"
 
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
@@ -96,7 +100,7 @@ def curate_parts(
         ledger: Which group went to which part.
         facts: What became of every photo, as JSON and parquet.
         curation: Page to review it on.
-        counts: Photos found, left out for each reason, and used.
+        counts: Photos found, and photos used.
     """
     inputs = dict(locals())
 
@@ -104,6 +108,7 @@ def curate_parts(
 
     from components.common.base.step_options import given
     from components.curate.curate import Outputs, curate
+    from components.curate.facts import COMPARED
     from components.curate.options import CurateOptions
 
     content = curate(
@@ -121,5 +126,8 @@ def curate_parts(
         options=CurateOptions.of(given("curate", (CurateOptions,), inputs)),
         page_place=curation.uri,
     )
-    for name, count in content["total"].items():
-        counts.log_metric(name, count)
+    for name in COMPARED:
+        counts.log_metric(f"photos_{name}", content["total"][name])
+    # What KFP's page shows instead of the outputs' names.
+    counts.metadata["display_name"] = "Photos"
+    curation.metadata["display_name"] = "Review of the photos"

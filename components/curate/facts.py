@@ -45,6 +45,7 @@ FUNNEL = {
     SURPLUS: (SURPLUS,),
     USED: ("",),
 }
+COMPARED = ("found", USED)  # of all classes together: what KFP compares runs by
 _COLUMN_OF = {reason: column for column, reasons in FUNNEL.items() for reason in reasons}
 
 # The columns of photos.parquet: the type of each, and what of an `Entry` it holds.

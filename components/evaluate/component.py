@@ -20,13 +20,13 @@ def evaluate(
         model: The model.
         training: Dataset whose test part is used.
         demo: Held-out demo photos.
-        metrics: Accuracies with their 95 % intervals, and figures of the probabilities.
+        metrics: Figures of the model as JSON; those that runs are compared by are logged.
         confusion: Confusion matrix of all held-out photos, and their micro-averaged ROC curve.
         report: Self-contained page.
     """
     from pathlib import Path
 
-    from components.evaluate.evaluate import evaluate, figures, roc_curve
+    from components.evaluate.evaluate import COMPARED, evaluate, figures, roc_curve
 
     evaluation = evaluate(
         Path(model.path),
@@ -37,7 +37,10 @@ def evaluate(
     )
     confusion.log_roc_curve(*roc_curve(evaluation))
     measured = figures(evaluation)
-    confusion.log_confusion_matrix(measured.pop("classes"), measured.pop("confusion"))
-    for name, value in measured.items():
-        if isinstance(value, int | float):
-            metrics.log_metric(name, value)
+    confusion.log_confusion_matrix(measured["classes"], measured["confusion"])
+    for name in COMPARED:
+        if name in measured:
+            metrics.log_metric(name, measured[name])
+    # What KFP's page shows instead of the outputs' names.
+    confusion.metadata["display_name"] = "Confusion matrix and ROC curve"
+    report.metadata["display_name"] = "Report"

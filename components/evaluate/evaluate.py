@@ -49,6 +49,11 @@ from components.evaluate.measure import Outcomes, PartFigures, interval, measure
 from components.evaluate.report import render
 
 FLAGGED = frozenset({OTHER_CLASS, DOUBTFUL_SUBJECT})  # by curation, in parts that it does not prune
+# The figures that KFP compares runs by; its table has a row for each. All are in the metrics file.
+COMPARED = (
+    *("accuracy", "accuracy_low", "accuracy_high", "photos"),
+    *("macro_recall", "log_loss", "dangerous_rate"),
+)
 
 
 @step("evaluate")

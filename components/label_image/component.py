@@ -26,3 +26,4 @@ def label_image(
     from components.label_image.label_image import label_demo
 
     label_demo(Path(model.path), Path(demo.path), Path(predictions.path), Path(gallery.path))
+    gallery.metadata["display_name"] = "Gallery"  # what KFP's page shows

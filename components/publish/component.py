@@ -37,7 +37,6 @@ def publish(
     from pathlib import Path
 
     from components.common.base.step_options import given
-    from components.publish.decision import comparison_figures
     from components.publish.options import PublishOptions
     from components.publish.publish import publish_if_good
 
@@ -48,12 +47,9 @@ def publish(
         PublishOptions.of(given("publish", (PublishOptions,), inputs)),
         Path(comparison.path),
     )
-    comparison.log_metric("accuracy_low", decided.accuracy_low)
-    comparison.log_metric("macro_recall_low", decided.recalls.macro[1])
-    if decided.dangers:
-        comparison.log_metric("dangerous_high", decided.dangers.upper)
-    if decided.comparison:
-        comparison.log_metric("photos", decided.comparison.photos)
-        for figure, value in comparison_figures(decided.comparison).items():
-            comparison.log_metric(figure, value)
+    # What KFP compares runs by; the others are in the report and in this JSON.
+    comparison.log_metric("published", int(bool(place)))
+    if decided.comparison and decided.comparison.photos:
+        comparison.log_metric("accuracy_gain_over_published", decided.comparison.difference)
+    comparison.metadata["display_name"] = "Decision"
     return place

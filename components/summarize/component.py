@@ -28,3 +28,4 @@ def summarize(
         name=name,
         place=summary.uri,
     )
+    summary.metadata["display_name"] = "Summary"  # what KFP's page shows

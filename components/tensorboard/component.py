@@ -37,3 +37,6 @@ def tensorboard(
         logs=Path(logs.path),
         page=Path(curves.path),
     )
+    # What KFP's page shows instead of the outputs' names.
+    mlpipeline_ui_metadata.metadata["display_name"] = "TensorBoard"
+    curves.metadata["display_name"] = "Training curves"

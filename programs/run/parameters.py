@@ -1,4 +1,4 @@
-"""The pipeline's parameters, made of options: a few of their own, the rest in one dictionary a step.
+"""The pipeline's parameters: a few options by themselves, the others in one dictionary a step.
 
 Command lines take every option by itself. KFP's form to start a run shows parameters by their names
 alone, in the order of the alphabet: components/common/base/step_options.py.

@@ -3,8 +3,6 @@
 import argparse
 import hashlib
 import json
-import secrets
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,16 +11,15 @@ from typing import Any
 
 import yaml
 
-from components import __version__, settings
+from components import settings
 from components.common.base.errors import InputError
 from components.settings import ClusterOptions
 from programs.compile import scheduling
-from programs.compile.graph import PIPELINE_NAME
 from programs.run import options as run_options
+from programs.run import parameters as run_parameters
+from programs.submit import names
 
-ROOT = Path(__file__).parents[2]
-REVISION_DIGITS, FILE_DIGITS = 12, 10
-GIT_S = 10.0
+FILE_DIGITS = 10
 # Files that steps read from gs:// or s3:// as well: these are uploaded. A ledger may be a folder.
 UPLOADED = ("url_list", "decisions", "earlier_ledger")
 ON_VOLUME = ("weights", "cache_dir", "checkpoint_path", "imagenet")  # of steps that have it
@@ -53,17 +50,19 @@ class Compiled:
 
     Attributes:
         file: of two YAML documents.
-        version: its name in KFP: the revision and a hash of the content.
+        version: its name in KFP: what it is for, the revision and a hash of the content.
+        description: of that version.
         parameters: what a run of it can be told: KFP's type and whether it may be left out.
     """
 
     file: Path
     version: str
+    description: str
     parameters: Mapping[str, Mapping[str, Any]]
 
 
 def check_arguments(options: argparse.Namespace, cluster: ClusterOptions) -> dict[str, Any]:
-    """The pipeline's arguments, checked as for a run on this machine, and for what pods can see.
+    """The options and classes of a run, checked as on this machine, and for what pods can see.
 
     Raises:
         InputError: an option makes no sense, or names a place on this machine that no pod sees.
@@ -141,16 +140,23 @@ def compile_for(
     # Not of the bytes: the comments that kfp writes are in another order each time.
     digest = hashlib.sha256(json.dumps(documents, sort_keys=True).encode()).hexdigest()
     parameters = documents[0]["root"].get("inputDefinitions", {}).get("parameters", {})
-    return Compiled(file, f"{_revision()}-{digest[:FILE_DIGITS]}", parameters)
+    version = names.version(gpu=gpu, photos=photos, parts=parts, digest=digest[:FILE_DIGITS])
+    description = names.version_description(gpu=gpu, photos=photos)
+    return Compiled(file, version, description, parameters)
 
 
 def parameters_of(compiled: Compiled, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that this pipeline takes, each of the type that the file says.
+    """The parameters of a run of this pipeline, each of the type that the file says.
+
+    Args:
+        compiled: the pipeline.
+        arguments: as `check_arguments` gives them, and `dataset_uri` where it takes one.
 
     Raises:
         InputError: one is missing or of another type.
     """
-    chosen = {name: arguments[name] for name in compiled.parameters if name in arguments}
+    made = {**arguments, **run_parameters.of_run(arguments)}
+    chosen = {name: made[name] for name in compiled.parameters if name in made}
     for name, about in compiled.parameters.items():
         if name not in chosen:
             if not about.get("isOptional") and "defaultValue" not in about:
@@ -163,12 +169,6 @@ def parameters_of(compiled: Compiled, arguments: Mapping[str, Any]) -> dict[str,
                 f"the parameter {name} is {chosen[name]!r}: expected {about['parameterType']}"
             )
     return chosen
-
-
-def run_name() -> str:
-    """A name that no other run has, so that a run can be found again by it."""
-    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    return f"{PIPELINE_NAME}-{moment}-{secrets.token_hex(4)}"
 
 
 def _is_local(place: str) -> bool:
@@ -186,13 +186,3 @@ def _without_caching(specification: Mapping[str, Any]) -> None:
     for part in parts:
         for task in part.get("dag", {}).get("tasks", {}).values():
             task["cachingOptions"] = {}
-
-
-def _revision() -> str:
-    """The git revision, or where there is none the version of this package."""
-    command = ["git", "-C", str(ROOT), "rev-parse", f"--short={REVISION_DIGITS}", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_S, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return __version__
-    return done.stdout.strip()

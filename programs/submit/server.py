@@ -59,9 +59,9 @@ def pipeline(connection: Connection, name: str) -> V2beta1Pipeline:
 
 
 def version(
-    connection: Connection, pipeline_id: str, name: str, file: Path
+    connection: Connection, pipeline_id: str, name: str, file: Path, description: str = ""
 ) -> V2beta1PipelineVersion:
-    """The version of that name, uploaded if it is not there."""
+    """The version of that name, uploaded with its description if it is not there."""
     make = partial(
         connection.call,
         f"upload the pipeline as version {name}",
@@ -70,6 +70,7 @@ def version(
         uploadfile=str(file),
         name=name,
         pipelineid=pipeline_id,
+        description=description,
     )
     listing = connection.api.pipelines.pipeline_service_list_pipeline_versions
     find = _finder(connection, "pipeline_versions", listing, name, pipeline_id=pipeline_id)
@@ -83,6 +84,7 @@ def run(
     experiment_id: str,
     reference: V2beta1PipelineVersion,
     parameters: dict[str, Any],
+    description: str = "",
     pipeline_root: str = "",
     service_account: str = "",
 ) -> V2beta1Run:
@@ -94,12 +96,14 @@ def run(
         experiment_id: of the experiment it belongs to.
         reference: what to run.
         parameters: of the pipeline.
+        description: of the run.
         pipeline_root: where its artifacts go; empty: the installation's own place.
         service_account: whom its pods run as; empty: the installation's own choice.
     """
     body = V2beta1Run(
         experiment_id=experiment_id,
         display_name=name,
+        description=description,
         pipeline_version_reference=V2beta1PipelineVersionReference(
             pipeline_id=reference.pipeline_id, pipeline_version_id=reference.pipeline_version_id
         ),

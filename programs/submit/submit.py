@@ -26,7 +26,7 @@ from components.settings import ClusterOptions
 from programs.compile import scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
 from programs.run import options as run_options
-from programs.submit import follow, needs, pods, request, server, target, upload
+from programs.submit import follow, names, needs, pods, request, server, target, upload
 from programs.submit.connection import Connection
 from programs.submit.request import Compiled, CompileOne
 
@@ -40,7 +40,10 @@ class SubmitOptions(Options):
 
     gpu: bool = option(False, "the pipeline with a GPU for retrain")
     experiment: str = option(
-        "wild-mushrooms", "experiment that the run belongs to", pattern=r"(?s).*\S.*", form="a name"
+        "",
+        f"experiment that the run belongs to (default: {PIPELINE_NAME}- and --name)",
+        pattern=r"(?s)(.*\S.*)?",
+        form="a name",
     )
     upload_to: str = option(
         "",
@@ -96,6 +99,8 @@ class Submission:
 
     Attributes:
         name: of the run; no other has it.
+        experiment: that it belongs to.
+        description: of the run.
         compiled: the pipeline.
         parameters: of the run.
         image_dir: folder of this machine that is packed as the dataset; None where there is none.
@@ -108,6 +113,8 @@ class Submission:
     """
 
     name: str
+    experiment: str
+    description: str
     compiled: Compiled
     parameters: dict[str, Any]
     image_dir: Path | None
@@ -175,8 +182,8 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
     cluster = scheduling.cluster_options(arguments)
     if arguments.gpu:
         cluster.check_gpu()
-    parameters = request.check_arguments(arguments, cluster)
-    image_dir = request.local_photos(parameters)
+    told = request.check_arguments(arguments, cluster)
+    image_dir = request.local_photos(told)
     if arguments.parts > 1 and not image_dir:
         raise InputError(
             f"--parts is {arguments.parts}: parts are of a folder that is uploaded (--image_dir)"
@@ -186,21 +193,21 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
             f"--image_dir is {image_dir}: no pod sees this machine's files; give --upload_to "
             "gs://… or s3://…, and the photos are packed and uploaded there"
         )
-    photos = upload.list_photos(image_dir, parameters["per_class"]) if image_dir else []
-    asked = DownloadOptions.of(parameters)
-    count = len(photos) or expected_photos(parameters["classes"], asked)
-    facts = stated.facts(parameters["classes"], parameters["species"], asked)
-    inputs = upload.local_inputs(parameters, arguments.upload_to)
+    photos = upload.list_photos(image_dir, told["per_class"]) if image_dir else []
+    asked = DownloadOptions.of(told)
+    count = len(photos) or expected_photos(told["classes"], asked)
+    facts = stated.facts(told["classes"], told["species"], asked)
+    inputs = upload.local_inputs(told, arguments.upload_to)
     if image_dir or inputs:
         upload.check_store(arguments.upload_to, cluster)
-    parameters |= {name: uri for name, (_, uri) in inputs.items()}
+    told |= {name: uri for name, (_, uri) in inputs.items()}
     uri = ""
     if image_dir:
         if arguments.parts > len(photos):
             there = counted(len(photos), "photo")
             raise InputError(f"--parts is {arguments.parts}: there is no more than {there}")
         uri = upload.dataset_uri(photos, arguments.upload_to, facts)
-        parameters["dataset_uri"] = upload.as_kfp_reads(uri, cluster)
+        told["dataset_uri"] = upload.as_kfp_reads(uri, cluster)
     cluster = cluster.fitting(count)
     compiled = request.compile_for(
         compile_one,
@@ -211,10 +218,13 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
         parts=arguments.parts,
         cluster=cluster,
     )
+    words = names.told(told, gpu=arguments.gpu, photos=len(photos))
     return Submission(
-        request.run_name(),
+        words.run(),
+        arguments.experiment or words.experiment(),
+        words.description(),
         compiled,
-        request.parameters_of(compiled, parameters),
+        request.parameters_of(compiled, told),
         image_dir,
         photos,
         uri,
@@ -222,7 +232,7 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
         inputs,
         cluster,
         needs.describe(
-            parameters,
+            told,
             cluster,
             gpu=arguments.gpu,
             count=count,
@@ -243,10 +253,15 @@ def _send(
         uploaded = upload.upload_photos(submission.photos, uri, submission.facts)
         done = "uploaded" if uploaded else "there already"
         console.print(f"photos  {uri}, {done}", markup=False, soft_wrap=True)
-    experiment = server.experiment(connection, arguments.experiment)
+    experiment = server.experiment(connection, submission.experiment)
     pipeline = server.pipeline(connection, PIPELINE_NAME)
+    compiled = submission.compiled
     version = server.version(
-        connection, pipeline.pipeline_id, submission.compiled.version, submission.compiled.file
+        connection,
+        pipeline.pipeline_id,
+        compiled.version,
+        compiled.file,
+        description=compiled.description,
     )
     run = server.run(
         connection,
@@ -254,6 +269,7 @@ def _send(
         experiment_id=experiment.experiment_id,
         reference=version,
         parameters=submission.parameters,
+        description=submission.description,
         pipeline_root=arguments.pipeline_root,
         service_account=arguments.service_account,
     )
@@ -262,10 +278,11 @@ def _send(
 
 def _request(arguments: argparse.Namespace, submission: Submission) -> dict[str, Any]:
     """All that would be sent; identifiers are the server's to give."""
-    version = submission.compiled.version
-    uploads = {name: (path, uri) for name, (path, uri) in submission.inputs.items()}
+    compiled = submission.compiled
+    uploads = [(path, uri, uri) for path, uri in submission.inputs.values()]
     if submission.image_dir:
-        uploads["dataset_uri"] = (submission.image_dir, submission.dataset_uri)
+        read_as = submission.parameters["dataset_uri"]
+        uploads.append((submission.image_dir, submission.dataset_uri, read_as))
     return {
         "host": arguments.host or "this cluster, or kubeconfig",
         "namespace": arguments.namespace,
@@ -274,17 +291,21 @@ def _request(arguments: argparse.Namespace, submission: Submission) -> dict[str,
                 "from": str(path),
                 "to": uri,
                 "by": upload.endpoint_of(uri),
-                "read_by_pods_as": submission.parameters[name],
+                "read_by_pods_as": read_as,
             }
-            for name, (path, uri) in uploads.items()
+            for path, uri, read_as in uploads
         ],
         "images": needs.images(gpu=arguments.gpu),
         "cluster": dataclasses.asdict(submission.cluster),
-        "experiment": {"display_name": arguments.experiment},
+        "experiment": {"display_name": submission.experiment},
         "pipeline": {"display_name": PIPELINE_NAME},
-        "pipeline_version": {"display_name": version},
+        "pipeline_version": {
+            "display_name": compiled.version,
+            "description": compiled.description,
+        },
         "run": {
             "display_name": submission.name,
+            "description": submission.description,
             "runtime_config": {
                 "parameters": submission.parameters,
                 "pipeline_root": arguments.pipeline_root or None,
