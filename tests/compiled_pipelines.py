@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from components import settings
+from components.common.base.options import PREFIX
 
 ROOT = Path(__file__).parents[1]
 # Of every image, so that a golden file does not change with the revision.
@@ -72,6 +73,13 @@ class Compiled:
         """The pipeline's parameters: their types and defaults."""
         found: dict[str, Any] = self.pipeline["root"]["inputDefinitions"]["parameters"]
         return found
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The default of every option, whether it is a parameter or an entry of a dictionary."""
+        by_parameter = {name: one.get("defaultValue") for name, one in self.parameters.items()}
+        dictionaries = [by_parameter[name] for name in by_parameter if name.startswith(PREFIX)]
+        return by_parameter | {name: one[name] for one in dictionaries for name in one}
 
 
 def compile_to(folder: Path, *options: str, images: dict[str, str] = IMAGES) -> None:

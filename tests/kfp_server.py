@@ -263,6 +263,7 @@ class Kfp:
             pipeline_version_id=str(uuid.uuid4()),
             display_name=query["name"],
             name=query["name"],
+            description=query.get("description"),
         )
         self.versions.append(made)
         self.specifications.append(first)

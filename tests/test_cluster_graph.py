@@ -51,6 +51,15 @@ def found(root: Path, *parts: str) -> Path:
     return path
 
 
+def dictionaries(cache: Path, published: Path, *, steps: int) -> dict[str, Any]:
+    """Parameters as a person fills them in: what is left out has its default."""
+    return {
+        "step_bottleneck": {"cache_dir": str(cache)},
+        "step_retrain": {"cache_dir": str(cache), "how_many_training_steps": steps},
+        "step_publish": {"publish_dir": str(published)},
+    }
+
+
 @pytest.fixture
 def packed(tmp_path: Path) -> Path:
     """One dataset of several classes, as `submit` packs a folder."""
@@ -70,10 +79,8 @@ def test_packed_dataset_goes_the_whole_way_and_is_summed_up(
         *("dataset", "cluster"),
         dataset_uri=str(packed),
         architecture=SMALL_ARCHITECTURE,
-        how_many_training_steps=200,
-        cache_dir=str(backbone_cache),
-        publish_dir=str(tmp_path / "published"),
         name="fungi",
+        **dictionaries(backbone_cache, tmp_path / "published", steps=200),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     cleaned = Dataset(found(root, "clean", "cleaned"))
@@ -86,17 +93,22 @@ def test_packed_dataset_goes_the_whole_way_and_is_summed_up(
     assert "**The model was " in summary
 
 
-def test_run_that_fails_is_summed_up_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"classes": {"species": ["none"]}}, "none"),
+        ({"step_download": {"licenses": "cc0"}}, "did you mean licences?"),
+    ],
+)
+def test_run_that_fails_is_summed_up_too(tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
     root = tmp_path / "artifacts"
     (tmp_path / "photos").mkdir()
-    done = run_graph(
-        root,
-        *("download", "cluster"),
-        classes=["none"],
-        source="folder",
-        image_dir=str(tmp_path / "photos"),
-    )
+    arguments = {"source": "folder", "image_dir": str(tmp_path / "photos"), **wrong}
+    done = run_graph(root, *("download", "cluster"), **arguments)
     assert done.returncode == 1
+    tries = {line.strip() for line in done.stdout.splitlines() if "download: error: " in line}
+    assert len(tries) == 1
+    assert said in tries.pop()
     summary = found(root, "summarize", "summary").read_text()
     assert summary.startswith("# sample: the run failed\n")
     assert "accuracy" not in summary
@@ -118,9 +130,7 @@ def test_parts_give_what_the_whole_gives(
             parts=parts,
             dataset_uri=str(packed),
             architecture=SMALL_ARCHITECTURE,
-            how_many_training_steps=50,
-            cache_dir=str(cache),
-            publish_dir=str(tmp_path / f"published-{parts}"),
+            **dictionaries(cache, tmp_path / f"published-{parts}", steps=50),
         )
         assert done.returncode == 0, done.stdout + done.stderr
         loops = 0 if parts == 1 else parts

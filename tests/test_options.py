@@ -3,7 +3,7 @@
 import importlib.util
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import pytest
 
@@ -12,6 +12,7 @@ from components.bottleneck.options import BottleneckOptions
 from components.clean import component as clean
 from components.clean.options import CleanOptions
 from components.common.base import options
+from components.common.base.step_options import in_dictionary
 from components.curate import component as curate
 from components.curate.options import CurateOptions
 from components.download import component as download
@@ -21,7 +22,8 @@ from components.publish.options import PublishOptions
 from components.retrain import component as retrain
 from components.retrain import options as retrain_options
 from components.retrain.command import KINDS as COMMAND_KINDS
-from programs.run.options import DEFAULTS, KINDS
+from programs.run.options import DEFAULTS, KINDS, STEPS
+from programs.run.parameters import of_options
 
 ROOT = Path(__file__).parents[1]
 # Each component that takes options, and the dataclasses that declare them.
@@ -37,7 +39,7 @@ COMPONENTS: dict[str, tuple[Any, tuple[type[options.Options], ...]]] = {
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
-def test_component_takes_every_option_of_its_step_with_the_declared_type(name: str) -> None:
+def test_component_takes_the_options_of_kfp_s_form_with_the_declared_type(name: str) -> None:
     component, kinds = COMPONENTS[name]
     written = inspect.signature(component.python_func).parameters
     defaults = options.defaults(*kinds)
@@ -46,7 +48,19 @@ def test_component_takes_every_option_of_its_step_with_the_declared_type(name: s
         for field, about in options.declarations(*kinds)
         if about.in_pipeline
     }
-    assert {key: written[key].annotation for key in declared if key in written} == declared
+    in_form = {field.name for field, about in options.declarations(*kinds) if about.in_form}
+    found = {key: written[key].annotation for key in declared if key in written}
+    assert found == {key: declared[key] for key in in_form}
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_component_takes_all_other_options_in_its_dictionary(name: str) -> None:
+    component, kinds = COMPONENTS[name]
+    written = inspect.signature(component.python_func).parameters
+    for given in (options.OPTIONS, options.DEFAULTS):
+        assert get_origin(written[given].annotation) is dict
+    for key, kind in in_dictionary(*kinds).items():
+        assert kind in (bool, int, float, str), key  # what JSON and `given` know
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
@@ -65,11 +79,18 @@ def test_every_input_of_a_component_is_described() -> None:
             assert spec.description, f"{component.name}: {name}"
 
 
-def test_pipeline_hands_on_every_parameter_that_it_has() -> None:
-    taken = {
-        name for component, _ in COMPONENTS.values() for name in component.component_spec.inputs
-    }
-    assert set(DEFAULTS) <= taken
+def test_every_option_is_a_parameter_or_an_entry_of_each_step_that_takes_it() -> None:
+    made = of_options(DEFAULTS)
+    for step, kinds in STEPS.items():
+        own = made[f"{options.PREFIX}{step}"]
+        for field, about in options.declarations(*kinds):
+            name = field.name
+            if name == "subject":  # comes with the classes
+                assert name not in made
+                assert name not in own
+            else:
+                assert (name in made) is about.in_form, name
+                assert (name in own) is (about.in_pipeline and not about.in_form), name
 
 
 def test_one_name_has_one_meaning() -> None:

@@ -7,7 +7,7 @@ import pytest
 from compiled_pipelines import Compiled, compile_dataset, compile_to
 
 from components import settings
-from components.common.dataset.species import as_parameter, read_species
+from components.common.dataset.species import as_document, read_species
 from programs.run.options import SPECIES_FILE
 
 DATA, TRAIN = (f"registry.example/mushrooms/{kind}:1" for kind in ("data", "train"))
@@ -93,11 +93,30 @@ def test_every_parameter_has_a_default(compiled: dict[str, Compiled], kind: str)
     # So that KFP's own form, a clone of a run and a recurring run need nothing to be filled in.
     parameters = compiled[kind].parameters
     assert {name for name, entry in parameters.items() if not entry.get("isOptional")} == set()
-    assert parameters["classes"]["parameterType"] == "LIST"
-    assert parameters["classes"]["defaultValue"] == list(as_parameter(read_species(SPECIES_FILE)))
-    assert parameters["how_many_training_steps"]["defaultValue"] == 1000
-    assert parameters["optimizer"]["defaultValue"] == "adam"
-    assert parameters["architecture"]["defaultValue"] == "mobilenet_1.0_224"
+    assert parameters["classes"]["defaultValue"] == as_document(read_species(SPECIES_FILE))
+    defaults = compiled[kind].defaults
+    assert defaults["how_many_training_steps"] == 1000
+    assert defaults["optimizer"] == "adam"
+    assert defaults["architecture"] == "mobilenet_1.0_224"
+
+
+# What a person sees in KFP's form: its page sorts parameters by name and does not describe them.
+IN_FORM = {"architecture", "decisions", "fine_tune_steps", "min_accuracy", "name", "seed"}
+OF_SOURCES = {"classes", "contact", "image_dir", "per_class", "source"}
+STEPS = {"step_bottleneck", "step_clean", "step_curate", "step_publish", "step_retrain"}
+
+
+@pytest.mark.parametrize("kind", ["cpu", "gpu", "gpu-dataset"])
+def test_form_shows_a_dozen_parameters_before_the_steps_dictionaries(
+    compiled: dict[str, Compiled], kind: str
+) -> None:
+    gathered = kind != "gpu-dataset"
+    expected = IN_FORM | (OF_SOURCES if gathered else {"dataset_uri"})
+    steps = STEPS | ({"step_download"} if gathered else set())
+    found = sorted(compiled[kind].parameters)
+    assert found == sorted(expected) + sorted(steps)
+    for name in steps:
+        assert compiled[kind].parameters[name]["parameterType"] == "STRUCT"
 
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu", "gpu-dataset"])
@@ -148,8 +167,8 @@ def test_cache_key_holds_what_the_names_of_photos_and_weights_do_not_say(
 ) -> None:
     tasks = compiled["cpu"].tasks
     for task, parameter in (("download", "photos_as_of"), ("bottleneck", "weights_sha256")):
-        assert compiled["cpu"].parameters[parameter]["defaultValue"] == ""
-        assert parameter in tasks[task]["inputs"]["parameters"]
+        assert compiled["cpu"].parameters[f"step_{task}"]["defaultValue"][parameter] == ""
+        assert "options" in tasks[task]["inputs"]["parameters"]
 
 
 def test_summary_comes_last_and_also_after_a_failure(compiled: dict[str, Compiled]) -> None:
@@ -172,7 +191,6 @@ def test_packed_dataset_is_imported_from_a_parameter_in_place_of_the_downloads(
     # Neither way has parameters that would change nothing.
     assert set(one.parameters) - set(compiled["gpu"].parameters) == {"dataset_uri"}
     gone = set(compiled["gpu"].parameters) - set(one.parameters)
-    assert {"classes", "species", "source", "per_class", "photos_as_of"} <= gone
-    assert not {"cache_dir", "seed", "min_bytes"} & gone
+    assert gone == OF_SOURCES | {"step_download"}
     required = {name for name, entry in one.parameters.items() if not entry.get("isOptional")}
     assert required == {"dataset_uri"}

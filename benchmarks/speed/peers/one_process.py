@@ -14,6 +14,7 @@ from typing import Any
 
 from components.bottleneck.component import bottleneck
 from components.clean.component import clean
+from components.common.base.options import DEFAULTS, OPTIONS, PREFIX
 from components.curate.component import curate
 from components.download.component import download
 from components.evaluate.component import evaluate
@@ -21,6 +22,7 @@ from components.label_image.component import label_image
 from components.publish.component import publish
 from components.retrain.component import retrain
 from components.tensorboard.component import tensorboard
+from programs.run import parameters
 from programs.run.options import Request
 
 
@@ -37,7 +39,7 @@ class Artifact(SimpleNamespace):
 
 
 # Inputs that a run on this machine leaves empty.
-OF_CLUSTERS = ("image", "endpoint", "secret", "photos_as_of", "weights_sha256", "part")
+OF_CLUSTERS = ("image", "endpoint", "secret", "part")
 
 
 class Steps:
@@ -56,7 +58,9 @@ class Steps:
             if name != "Output":
                 outputs[name] = Artifact(folder / name)
         folder.mkdir(parents=True)
-        known = {**dict.fromkeys(OF_CLUSTERS, ""), **self._request.arguments}
+        told = parameters.of_run(self._request.arguments)
+        others = told.get(f"{PREFIX}{component.name}", {})
+        known = {**dict.fromkeys(OF_CLUSTERS, ""), **told, OPTIONS: others, DEFAULTS: others}
         scalars = {name: known[name] for name in specification.inputs if name not in given}
         started = time.perf_counter()
         returned = component.python_func(**given, **scalars, **outputs)

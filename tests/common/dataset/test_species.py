@@ -1,11 +1,20 @@
 """species.yaml: the classes and the names to look them up by."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.common.base.errors import InputError
-from components.common.dataset.species import Species, as_parameter, find_species, read_species
+from components.common.dataset.species import (
+    Species,
+    as_document,
+    as_parameter,
+    find_species,
+    parse_document,
+    read_species,
+)
 from components.download.sources import sample
 
 ROOT = Path(__file__).parents[3]
@@ -65,3 +74,42 @@ def test_class_that_is_not_listed_is_searched_by_its_label() -> None:
     assert find_species({}, "Boletus edulis").names == ("Boletus edulis",)
     assert Species("penny bun", latin="Boletus edulis").names == ("Boletus edulis",)
     assert Species("elf cup", latin="Sarcoscypha", taxa=("S. a", "S. b")).names == ("S. a", "S. b")
+
+
+def test_classes_survive_as_a_parameter_whose_keys_are_sorted() -> None:
+    species = read_species(ROOT / "species.yaml")
+    assert [entry.label for entry in species] != sorted(entry.label for entry in species)
+    sent = json.dumps(as_document(species, "fungi"), sort_keys=True)  # as KFP hands it on
+    found = parse_document(json.loads(sent), "classes")
+    assert list(found.species) == species
+    assert found.subject == "fungi"
+
+
+def test_class_may_be_its_label_alone_in_a_parameter() -> None:
+    found = parse_document({"species": ["rose", {"label": "daisy", "edibility": "edible"}]}, "x")
+    assert found.subject == ""
+    assert list(found.species) == [Species("rose"), Species("daisy", edibility="edible")]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({}, "classes lists no class: expected"),
+        ({"species": []}, "classes lists no class: expected"),
+        ({"species": "rose"}, "classes lists no class: expected"),
+        ({"species": {"rose": {}}}, "classes lists no class: expected"),
+        ({"species": ["rose"], "colour": "red"}, "unknown field colour"),
+        ({"species": ["rose"], "subject": 5}, "classes"),
+        ({"species": ["rose"], "subject": ["flowers"]}, "classes"),
+        ({"species": ["rose", "../up"]}, "up"),
+        ({"species": ["rose", "Rose"]}, "differ only by"),
+        ({"species": ["rose", "rose"]}, "must list each species once"),
+        ({"species": ["rose", 5]}, "a species needs a label"),
+        ({"species": [{"label": "rose", "lattin": "Rosa"}]}, "unknown field lattin"),
+        ({"species": [{"label": "rose", "edibility": "tasty"}]}, "tasty"),
+    ],
+)
+def test_parameter_that_lists_no_classes_is_refused(content: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match="classes") as refused:
+        parse_document(content, "classes")
+    assert said in str(refused.value)

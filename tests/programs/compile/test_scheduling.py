@@ -126,10 +126,30 @@ def test_retrain_alone_gets_a_gpu_with_type_count_toleration_shared_memory_and_i
 
 def test_gpu_file_fine_tunes_and_refuses_to_without_a_gpu(compiled: dict[str, Compiled]) -> None:
     for kind in ("gpu", "gpu-dataset"):
-        assert compiled[kind].parameters["fine_tune_steps"]["defaultValue"] > 0
-        assert compiled[kind].parameters["require_gpu"]["defaultValue"] is True
-    assert compiled["cpu"].parameters["fine_tune_steps"]["defaultValue"] == 0
-    assert compiled["cpu"].parameters["require_gpu"]["defaultValue"] is False
+        assert compiled[kind].defaults["fine_tune_steps"] > 0
+        assert compiled[kind].defaults["require_gpu"] is True
+    assert compiled["cpu"].defaults["fine_tune_steps"] == 0
+    assert compiled["cpu"].defaults["require_gpu"] is False
+
+
+def test_missing_entries_of_a_dictionary_have_the_defaults_that_the_form_shows(
+    compiled: dict[str, Compiled],
+) -> None:
+    for one in compiled.values():
+        found = {}
+        for name, task in one.tasks.items():
+            inputs = task.get("inputs", {}).get("parameters", {})
+            if "options" in inputs:
+                parameter = inputs["options"]["componentInputParameter"]
+                assert parameter.endswith(f"step_{name}")
+                found[f"step_{name}"] = inputs["defaults"]["runtimeValue"]["constant"]
+        shown = {
+            name: about["defaultValue"]
+            for name, about in one.parameters.items()
+            if name.startswith("step_")
+        }
+        assert found == shown
+        assert found["step_retrain"]["optimizer"] == "adam"
 
 
 def test_cpu_file_asks_for_no_gpu_node(compiled: dict[str, Compiled]) -> None:
@@ -174,9 +194,9 @@ def test_every_pod_knows_the_region_of_the_store(
 
 
 def test_models_and_checkpoints_start_from_kfp_s_own_bucket(compiled: dict[str, Compiled]) -> None:
-    parameters = compiled["cpu"].parameters
-    assert parameters["publish_dir"]["defaultValue"] == "s3://mlpipeline/mushrooms/published"
-    assert parameters["checkpoint_path"]["defaultValue"] == "s3://mlpipeline/mushrooms/checkpoints"
+    defaults = compiled["cpu"].defaults
+    assert defaults["publish_dir"] == "s3://mlpipeline/mushrooms/published"
+    assert defaults["checkpoint_path"] == "s3://mlpipeline/mushrooms/checkpoints"
 
 
 def test_a_compiled_run_of_the_sample_is_not_published_as_one_of_photos(
@@ -208,8 +228,8 @@ def test_every_option_reaches_the_file(with_options: Compiled) -> None:
         (mount,) = one.pods[name]["pvcMount"]
         assert (mount["constant"], mount["mountPath"]) == ("photos", "/cache")
         assert one.containers[name]["env"] == [{"name": "XDG_CACHE_HOME", "value": "/cache"}]
-    assert one.parameters["publish_dir"]["defaultValue"] == "gs://bucket/mushrooms/published"
-    assert one.parameters["checkpoint_path"]["defaultValue"] == ""  # in the cache
+    assert one.defaults["publish_dir"] == "gs://bucket/mushrooms/published"
+    assert one.defaults["checkpoint_path"] == ""  # in the cache
     accelerator = one.containers["retrain"]["resources"]["accelerator"]
     assert (accelerator["resourceType"], accelerator["resourceCount"]) == ("amd.com/gpu", "2")
     pod = one.pods["retrain"]

@@ -11,6 +11,7 @@ from conftest import ROOT, run_captured
 
 from components.bottleneck.component import bottleneck
 from components.clean.component import clean
+from components.common.base.options import DEFAULTS, OPTIONS, PREFIX
 from components.common.base.worker_threads import cores
 from components.curate.component import curate
 from components.download.component import download
@@ -19,7 +20,9 @@ from components.label_image.component import label_image
 from components.publish.component import publish
 from components.retrain.component import retrain
 from programs.run import containers, run_log
-from programs.run.options import DEFAULTS, Request
+from programs.run import options as run_options
+from programs.run.options import Request
+from programs.run.parameters import of_options
 
 
 class Daemon:
@@ -44,7 +47,7 @@ def asked(tmp_path: Path, **arguments: object) -> dict[str, Any]:
     run_dir = tmp_path / "runs" / "one"
     run_dir.mkdir(parents=True)
     defaults = {"source": "sample", "cache_dir": str(tmp_path / "cache")}
-    request = Request(run_dir, {**DEFAULTS, **defaults, **arguments}, runner="docker")
+    request = Request(run_dir, {**run_options.DEFAULTS, **defaults, **arguments}, runner="docker")
     return containers.run_arguments(containers.with_places(request))
 
 
@@ -119,7 +122,11 @@ STEPS = (download, clean, bottleneck, curate, retrain, evaluate, label_image, pu
 
 def as_kfp_commands(step: Any, parameters: dict[str, Any]) -> list[str]:
     """The command of a step's container, as kfp.local makes it."""
-    told = {name: parameters[name] for name in step.component_spec.inputs if name in parameters}
+    made = of_options(parameters)
+    told = {name: made[name] for name in step.component_spec.inputs if name in made}
+    if OPTIONS in step.component_spec.inputs:
+        own = f"{PREFIX}{step.name}"
+        told |= {OPTIONS: made[own], DEFAULTS: of_options(run_options.DEFAULTS)[own]}
     container = step.component_spec.implementation.container
     message = json.dumps({"inputs": {"parameterValues": told}})
     return [*container.command, "--executor_input", message, *container.args[2:]]
@@ -129,7 +136,7 @@ def as_kfp_commands(step: Any, parameters: dict[str, Any]) -> list[str]:
 def test_steps_that_reach_the_internet_or_a_store_have_a_network_and_no_others(
     tmp_path: Path, arguments: dict[str, str], expected: set[str]
 ) -> None:
-    parameters = {**DEFAULTS, "source": "sample", **arguments}
+    parameters = {**run_options.DEFAULTS, "source": "sample", **arguments}
     request = Request(tmp_path, parameters, runner="docker")
     connected = {
         step.name.replace("-", "_")
@@ -155,7 +162,7 @@ def test_keys_of_stores_are_given_to_steps_with_a_network_alone(
         return 0
 
     monkeypatch.setattr(docker_task_handler, "run_docker_container", start)
-    parameters = {**DEFAULTS, "source": "sample", "publish_dir": "s3://bucket/models"}
+    parameters = {**run_options.DEFAULTS, "source": "sample", "publish_dir": "s3://bucket/models"}
     parameters["cache_dir"] = str(tmp_path / "cache")
     request = Request(tmp_path / "run", parameters, runner="docker")
     request.run_dir.mkdir()

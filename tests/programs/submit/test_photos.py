@@ -61,6 +61,8 @@ def test_folder_is_packed_uploaded_and_imported_once(
     assert found.labels == ["earthstar", "fly agaric"]
     files = sorted(path.read_bytes() for path in photos.rglob("*.jpg"))
     assert sorted(data for _, data in found.stream()) == files
+    assert f": {len(files)} photos of 2 classes, CPU, " in kfp.runs[0].display_name
+    assert kfp.versions[0].display_name.startswith("cpu-own-photos-")
     importers = [
         executor["importer"]
         for executor in kfp.specifications[0]["deploymentSpec"]["executors"].values()
@@ -113,9 +115,10 @@ def test_list_of_addresses_is_uploaded(store: Store, tmp_path: Path) -> None:
         done = submit(kfp.address, *options, **store.environment)
         assert done.returncode == 0, done.stderr
         parameters = kfp.runs[0].runtime_config["parameters"]
-    assert parameters["classes"] == ["a", "b"]
+    assert parameters["classes"]["species"] == [{"label": "a"}, {"label": "b"}]
     with using(store.environment):
-        assert storage.read_place(parameters["url_list"], max_bytes=1000) == urls.read_bytes()
+        place = parameters["step_download"]["url_list"]
+        assert storage.read_place(place, max_bytes=1000) == urls.read_bytes()
 
 
 def test_missing_bucket_ends_before_a_run(store: Store, photos: Path) -> None:
@@ -233,7 +236,6 @@ def test_what_is_stated_of_the_classes_is_packed_with_the_photos(
             sent = submit(kfp.address, *options, **store.environment)
             assert sent.returncode == 0, sent.stderr
             parameters = kfp.runs[-1].runtime_config["parameters"]
-            assert parameters["subject"] == subject
             uris.append(parameters["dataset_uri"])
     assert uris[0] != uris[1]
     with using(store.environment):

@@ -1,6 +1,7 @@
 """`pipeline.py submit` as a person runs it, against a strict server of KFP's API."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -40,10 +41,43 @@ def test_submit_creates_a_run_of_an_uploaded_version(kfp: Kfp) -> None:
     assert f"{kfp.address}/#/runs/details/{run.run_id}" in done.stdout
     assert "needs   nodes with room for pods of 0.5 CPU and 2G of memory, no GPU" in done.stdout
     assert "images  wild-mushrooms/data:" in done.stdout
-    assert run.runtime_config["parameters"]["how_many_training_steps"] == 77
+    told = run.runtime_config["parameters"]
+    assert told["step_retrain"]["how_many_training_steps"] == 77
     assert run.service_account == "someone"
-    assert kfp.experiments[0].display_name == kfp.pipelines[0].display_name == "wild-mushrooms"
+    assert kfp.pipelines[0].display_name == "wild-mushrooms"
     assert kfp.headers[-1]["authorization"] == f"Bearer {CANARY}"
+
+
+@pytest.mark.parametrize(
+    ("options", "run_says", "version_says"),
+    [
+        ((), "sample: rendered pictures of 5 classes, CPU, ", "cpu-download-"),
+        (("--gpu",), "sample: rendered pictures of 5 classes, GPU, ", "gpu-download-"),
+        (
+            ("--source", "gbif,inaturalist", "--name", "fungi", "--contact", "me@example.org"),
+            "fungi: photos of 5 classes from gbif and inaturalist, CPU, ",
+            "cpu-download-",
+        ),
+    ],
+)
+def test_names_on_kubeflow_s_page_say_what_a_run_is(
+    kfp: Kfp, options: tuple[str, ...], run_says: str, version_says: str
+) -> None:
+    done = submit(kfp.address, *options)
+    assert done.returncode == 0, done.stderr
+    (run,), (version,), (experiment,) = kfp.runs, kfp.versions, kfp.experiments
+    assert run.display_name.startswith(run_says)
+    assert version.display_name.startswith(version_says)
+    name = run_says.partition(":")[0]
+    assert experiment.display_name == f"wild-mushrooms-{name}"
+    # One revision, by which a run is found again in git.
+    revision = version.display_name.split("-")[2]
+    assert f", {revision}, " in run.display_name
+    # As Kubernetes wants the names of versions, and within the limits of KFP's database.
+    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*[a-z0-9]", version.display_name)
+    assert len(run.display_name) <= 191
+    assert run_says.split(": ")[1].split(",")[0] in run.description
+    assert "docs/options.md" in version.description
 
 
 def test_same_version_is_uploaded_once(kfp: Kfp) -> None:
@@ -181,7 +215,8 @@ def test_dry_run_prints_the_request_and_sends_nothing(kfp: Kfp) -> None:
     assert done.returncode == 0, done.stderr
     request = json.loads(done.stdout)
     assert request["experiment"] == {"display_name": "trial"}
-    assert request["run"]["runtime_config"]["parameters"]["require_gpu"] is True
+    told = request["run"]["runtime_config"]["parameters"]
+    assert told["step_retrain"]["require_gpu"] is True
     assert request["images"]["train-cuda"].startswith("wild-mushrooms/train-cuda:")
     assert request["cluster"]["store_endpoint"] == "http://seaweedfs.kubeflow:9000"
     assert "no registry" not in done.stderr  # a cluster on this machine is handed the images
