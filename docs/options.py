@@ -6,6 +6,7 @@ from pathlib import Path
 from components.bottleneck.options import BottleneckOptions
 from components.clean.options import CleanOptions
 from components.common.base import options
+from components.common.base.wording import joined
 from components.curate.options import CurateOptions
 from components.download.options import DownloadOptions
 from components.publish.options import PublishOptions
@@ -22,7 +23,7 @@ from components.retrain.options import (
 )
 from components.settings import ClusterOptions
 from programs.learning_curve.__main__ import CurveOptions
-from programs.run.options import RunOptions
+from programs.run.options import STEPS, RunOptions
 from programs.serve.options import ServeOptions
 from programs.submit.submit import SubmitOptions
 from programs.submit.target import Place
@@ -60,8 +61,23 @@ def render() -> str:
     """The content of the page."""
     parts = [HEAD.rstrip()]
     for title, takers, kinds in SECTIONS:
-        parts += ["", f"## {title}", "", f"Taken by {takers}.", "", *table(*kinds)]
+        told = f"Taken by {takers}.{in_kubeflow(*kinds)}"
+        parts += ["", f"## {title}", "", told, "", *table(*kinds)]
     return "\n".join(parts) + "\n"
+
+
+def in_kubeflow(*kinds: options.Kind) -> str:
+    """Where these options are among the parameters of a run that is started on Kubeflow's page."""
+    steps = [
+        step
+        for step, of_step in STEPS.items()
+        if {one if isinstance(one, type) else type(one) for one in of_step} & set(kinds)
+    ]
+    if not steps:
+        return ""
+    alone = [f"`{field.name}`" for field, about in options.declarations(*kinds) if about.in_form]
+    dictionaries = joined([f"`{options.PREFIX}{step}`" for step in steps], "or")
+    return f" Parameters on Kubeflow's page: {joined(alone)}; the others are entries of {dictionaries}."
 
 
 def table(*kinds: options.Kind) -> Iterator[str]:
@@ -78,7 +94,7 @@ def table(*kinds: options.Kind) -> Iterator[str]:
             cells.append("the same" if own == default else own)
         remarks = [] if declared.choices else [declared.expected()]
         remarks += [] if declared.in_pipeline else ["of the step's own command only"]
-        remarks += [] if declared.in_commands else ["a parameter in KFP only"]
+        remarks += [] if declared.in_commands else ["in KFP only"]
         remark = "; ".join(filter(None, remarks))
         cells.append(declared.text().replace("|", "\\|") + (f" ({remark})" if remark else ""))
         yield f"| {' | '.join(cells)} |"
