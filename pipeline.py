@@ -28,6 +28,7 @@ from kfp import compiler, dsl, local
 from components import settings
 from components.bottleneck.component import bottleneck, join_bottlenecks
 from components.clean.component import clean
+from components.common.base.command_line import CommandParser
 from components.common.base.options import DEFAULTS, OPTIONS, PREFIX, declarations, described
 from components.common.base.step import run_command
 from components.common.dataset.species import as_document, read_file
@@ -258,21 +259,43 @@ def execute(request_file: Path) -> None:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="pipeline.py", description="Photos in, a trained and explained classifier out."
+    parser = CommandParser(
+        prog="pipeline.py",
+        description="Photos in, a trained and explained classifier out.",
+        examples=("run --image_dir ~/photos", "run --help"),
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{run,compile,submit}")
-    run = commands.add_parser("run", help="run everything on this machine")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="{run,compile,submit}", prog=parser.prog
+    )
+    run = commands.add_parser(
+        "run",
+        help="run everything on this machine",
+        description="Photos to a trained, measured and published model, on this machine.",
+        first=run_options.FIRST,
+        examples=run_options.EXAMPLES,
+    )
     run_options.add_to(run)
-    compiled = commands.add_parser("compile", help="write build/pipeline-{cpu,gpu}.yaml")
+    compiled = commands.add_parser(
+        "compile",
+        help="write build/pipeline-{cpu,gpu}.yaml",
+        description="Compile the pipeline for a cluster: with and without a GPU for retrain.",
+        examples=("", "--output_dir compiled --cache_claim photos"),
+    )
     compiled.add_argument(
         "--output_dir", type=Path, default=Path("build"), help="where to (default: build)"
     )
     scheduling.add_options(compiled)
-    submit.add_to(commands.add_parser("submit", help="run on a cluster"))
+    submitted = commands.add_parser(
+        "submit",
+        help="run on a cluster",
+        description="Start the pipeline on a cluster with Kubeflow Pipelines.",
+        first=submit.FIRST,
+        examples=submit.EXAMPLES,
+    )
+    submit.add_to(submitted)
     hidden = commands.add_parser(EXECUTE_COMMAND)
     hidden.add_argument("request", type=Path)
-    run_command("pipeline.py", parser, _dispatch)
+    run_command(parser.prog, parser, _dispatch)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -170,8 +170,10 @@ def _python_problem(words: list[str], root: Path, environment: dict[str, str]) -
 
 @functools.cache
 def _help(start: tuple[str, ...], root: Path, environment: tuple[tuple[str, str], ...]) -> str:
+    # The help of these shows what people change first.
+    option = "--help-all" if start[0] == "pipeline.py" and start[1] != "compile" else "--help"
     done = subprocess.run(
-        [PYTHON, *start, "--help"],
+        [PYTHON, *start, option],
         cwd=root,
         env={**dict(environment), "COLUMNS": os.environ.get("COLUMNS", "200")},
         capture_output=True,

@@ -6,14 +6,16 @@ from pathlib import Path
 from components.bottleneck.bottleneck import bottleneck
 from components.bottleneck.options import BottleneckOptions
 from components.common.base import options
+from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m components.bottleneck",
         description="Compute one feature vector and the ImageNet scores per photo.",
+        examples=("--images clean/images --output bottlenecks",),
     )
     parser.add_argument(
         "--images", type=Path, nargs="+", required=True, help="datasets of clean photos"

@@ -6,14 +6,16 @@ from pathlib import Path
 from components.clean.clean import clean
 from components.clean.options import CleanOptions
 from components.common.base import options
+from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m components.clean",
         description="Sort a dataset into usable photographs and rejects with reasons.",
+        examples=("--images images --output clean/images --rejects clean/rejects",),
     )
     parser.add_argument("--images", type=Path, required=True, help="dataset as downloaded")
     parser.add_argument("--output", type=Path, required=True, help="dataset to write")

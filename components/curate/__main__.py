@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from components.common.base import options
+from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
 from components.curate.curate import Outputs, curate
 from components.curate.options import CurateOptions
@@ -12,9 +13,13 @@ from components.curate.options import CurateOptions
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m components.curate",
         description="Group copies, drop what stands in two classes, divide whole groups.",
+        examples=(
+            "--images clean/images --bottlenecks bottlenecks --training training "
+            "--demo demo --rejects rejects --ledger ledger --facts facts --page curation.html",
+        ),
     )
     parser.add_argument(
         "--images", type=Path, nargs="+", required=True, help="datasets of clean photos"

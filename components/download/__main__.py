@@ -4,6 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from components.common.base.command_line import CommandParser
 from components.common.base.errors import InputError
 from components.common.base.options import add_to
 from components.common.base.step import run_command
@@ -15,9 +16,13 @@ from components.download.options import DownloadOptions
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m components.download",
         description="Gather the photos of classes into a dataset.",
+        examples=(
+            "--source folder --image_dir ~/photos --label daisy --label roses --output images",
+            "--source inaturalist --species species.yaml --contact you@example.org --output images",
+        ),
     )
     parser.add_argument(
         "--label",

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from components.common.base.command_line import CommandParser
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
 from components.common.base.wording import amount
@@ -13,10 +14,14 @@ from components.evaluate.evaluation import FOLDER, LEARNED
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m components.evaluate",
         description="Measure a model on the test part and the demo photos, or on any folder with "
         "one subfolder of photos for each of its classes.",
+        examples=(
+            "--model_dir runs/latest/model --folder other-photos "
+            "--metrics metrics.json --report report.html",
+        ),
     )
     parser.add_argument("--model_dir", required=True, help="the model: a folder, gs://… or s3://…")
     parser.add_argument("--training", type=Path, help="dataset with a test part")

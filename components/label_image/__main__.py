@@ -5,6 +5,7 @@ import io
 import sys
 from pathlib import Path
 
+from components.common.base.command_line import CommandParser
 from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
@@ -28,25 +29,25 @@ GRAPH_OPTIONS = {
     "input_layer": (str, f"name of the input (default: {INPUT_LAYER})"),
     "output_layer": (str, f"name of the output (default: {OUTPUT_LAYER})"),
 }
-EPILOG = """
-examples, each after python -m components.label_image:
-  --model_dir runs/latest/model --image photo.jpg
-  --model_dir gs://bucket/mushrooms --format csv photos/ > answers.csv
-  --model_dir runs/latest/model 'photos/**/*.png' https://example.org/1.jpg
-  --model_dir runs/latest/model - < photo.jpg
-  --graph retrained_graph.pb --labels retrained_labels.txt --image photo.jpg
-
-exit status: 0 each photo has an answer, 1 some failed, 2 wrong usage, no model, or no photo
-"""
+EXAMPLES = (
+    "--model_dir runs/latest/model --image photo.jpg",
+    "--model_dir gs://bucket/mushrooms --format csv photos/ > answers.csv",
+    "--model_dir runs/latest/model 'photos/**/*.png' https://example.org/1.jpg",
+    "--model_dir runs/latest/model - < photo.jpg",
+    "--graph retrained_graph.pb --labels retrained_labels.txt --image photo.jpg",
+)
+NOTES = (
+    "exit status: 0 each photo has an answer, 1 some failed, 2 wrong usage, no model, or no photo"
+)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m components.label_image",
         description="Say which class photos show. Never eat anything because of the answer.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
+        notes=NOTES,
     )
     parser.add_argument(
         "photos",

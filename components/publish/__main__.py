@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from components.common.base import options
+from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
 from components.publish.options import NAME, PublishOptions
 from components.publish.publish import publish_if_good
@@ -11,11 +12,16 @@ from components.publish.publish import publish_if_good
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m components.publish",
         description="Copy a model to where published models are, if it is good enough and no "
         "worse than the one that is published. Exit status: 0 published, 1 held back, 2 wrong "
         "usage.",
+        examples=(
+            "--model_dir runs/latest/model --demo runs/latest/demo "
+            "--metrics runs/latest/metrics.json "
+            "--publish_dir published --name flowers",
+        ),
     )
     parser.add_argument("--model_dir", type=Path, required=True, help="the model")
     parser.add_argument(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.common.base import options
+from components.common.base.command_line import CommandParser
 from components.common.base.errors import InputError
 from components.common.base.files import (
     atomic_directory,
@@ -93,10 +94,14 @@ KINDS = (CommandOptions, Recipe, Distortions, FineTuning, Extras, RetrainOptions
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of `python -m components.retrain`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m components.retrain",
         description="Train a new last layer for a network pretrained on ImageNet, and write the "
         "model in all its forms. Options named as in retrain.py mean and default to what they did.",
+        examples=(
+            "--image_dir ~/flower_photos",
+            "--image_dir ~/flower_photos --how_many_training_steps 500 --output_dir trained",
+        ),
     )
     options.add_to(parser, *KINDS, without=("cache_dir",))
     return parser

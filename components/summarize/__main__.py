@@ -3,15 +3,17 @@
 import argparse
 from pathlib import Path
 
+from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
 from components.summarize.summarize import End, summarize
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m components.summarize",
         description="Write the summary that ends a run on a cluster.",
+        examples=("--state SUCCEEDED --run my-run --output summary.md",),
     )
     parser.add_argument(
         "--state", required=True, help="what KFP says: SUCCEEDED, FAILED, CANCELED or another word"

@@ -1,19 +1,22 @@
 """The step `tensorboard` as a command."""
 
-import argparse
 from pathlib import Path
 
+from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
 from components.tensorboard.tensorboard import tensorboard
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m components.tensorboard",
         description="Write the training's curves as a page, and the link that the KFP run page "
         "makes a TensorBoard button of. "
         "To look at logs on this machine: make tensorboard",
+        examples=(
+            "--logs runs/latest/logs --image tensorboard --output viewer.json --page curves.html",
+        ),
     )
     parser.add_argument("--logs", required=True, help="gs://, s3:// or local place of the logs")
     parser.add_argument("--image", required=True, help="image that TensorBoard is started from")

@@ -8,6 +8,7 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
+from components.common.base.command_line import CommandParser
 from components.common.base.errors import InputError, WorkError
 from components.common.base.step import run_command
 from components.common.dataset.species import Species
@@ -22,9 +23,10 @@ EXPECTED = ("url", "title", "author", "licence", "observation", "source_page")
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m programs.check_sources",
         description="Ask each live service for one photo, and look whether its answer still fits.",
+        examples=("--contact you@example.org",),
     )
     parser.add_argument(
         "--contact", default="", help="your e-mail address or page; Wikimedia asks for it"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from components.common.base import options
 from components.common.base.cache_place import cache_folder
+from components.common.base.command_line import CommandParser
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, new_place
 from components.common.base.options import Options, cache_dir_option, option, seed_option
@@ -88,9 +89,10 @@ def _command(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m programs.learning_curve",
         description="Measure what number of photos buys what accuracy, and draw it.",
+        examples=("--image_dir ~/photos --sizes 5,10,20",),
     )
     options.add_to(parser, CurveOptions)
     run_command("learning_curve", parser, _command)

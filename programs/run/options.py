@@ -39,7 +39,8 @@ from components.retrain.options import (
     RetrainOptions,
 )
 
-SPECIES_FILE = Path(__file__).parents[2] / "species.yaml"
+# A link to the file of that name at the top of the repository; a copy where this is installed.
+SPECIES_FILE = Path(__file__).with_name("species.yaml").resolve()
 RUNNERS = ("subprocess", "docker")
 
 # The options that the pipeline hands to each step, in the order in which help lists them, with the
@@ -67,6 +68,19 @@ DEFAULTS: dict[str, Any] = {
 PLACES = {
     field.name: declared.place for field, declared in options.declarations(*KINDS) if declared.place
 }
+
+
+# What people change first, in the order of the help.
+FIRST = (
+    *("image_dir", "source", "url_list", "species", "subject", "name", "architecture"),
+    *("min_accuracy", "decisions", "runs_dir"),
+)
+EXAMPLES = (
+    "",
+    "--image_dir ~/photos",
+    "--image_dir ~/flowers --subject flowers --min_accuracy 0.8",
+    "--source inaturalist --species species.yaml --contact you@example.org",
+)
 
 
 @dataclass(frozen=True)
@@ -114,19 +128,22 @@ def add_parameters(parser: argparse.ArgumentParser, *, cluster: bool = False) ->
         parser: to add to.
         cluster: describe them as of a run on a cluster.
     """
-    of_steps_alone = {field.name for field, _ in options.declarations(*KINDS)} - set(DEFAULTS)
-    options.add_to(parser, *KINDS, cluster=cluster, without=of_steps_alone)
-    # Empty: what else is handed over says what is meant, else the sample.
-    parser.set_defaults(source="", name="")
-    parser.add_argument(
+    parser.add_argument_group("the classes").add_argument(
         "--species", type=Path, default=SPECIES_FILE, help="the classes (default: species.yaml)"
     )
+    # Each option once: several steps take the same seed. Those of a step alone never.
+    left_out = {field.name for field, _ in options.declarations(*KINDS)} - set(DEFAULTS)
+    for kind in KINDS:
+        options.add_group(parser, kind, cluster=cluster, without=left_out)
+        left_out |= {field.name for field, _ in options.declarations(kind)}
+    # Empty: what else is handed over says what is meant, else the sample.
+    parser.set_defaults(source="", name="")
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the options of a run on this machine to a parser."""
     add_parameters(parser)
-    options.add_to(parser, RunOptions)
+    options.add_group(parser, RunOptions)
 
 
 def checked(asked: argparse.Namespace) -> dict[str, Any]:

@@ -4,24 +4,24 @@ import argparse
 from pathlib import Path
 
 from components.common.base import options
+from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
 from programs.serve.options import ServeOptions
 
-EXAMPLE = """
-example:
-  python -m programs.serve --model_dir runs/latest/model
+ASKING = """\
+and in another terminal:
   curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:8080/v1/predict
 """
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m programs.serve",
         description="A web page and service that say which mushroom is on a photo. Never eat "
         "anything because of the answer.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=("--model_dir runs/latest/model",),
+        notes=ASKING,
     )
     parser.add_argument(
         "--model_dir",

@@ -83,6 +83,17 @@ class SubmitOptions(Options):
     dry_run: bool = option(False, "print the request as JSON and send nothing")
 
 
+# What people change first, in the order of the help.
+FIRST = (
+    *("host", "image_dir", "upload_to", "source", "species", "gpu", "name", "architecture"),
+    *("min_accuracy", "wait", "dry_run"),
+)
+EXAMPLES = (
+    "--host http://localhost:8080 --wait",
+    "--host http://localhost:8080 --image_dir ~/photos --upload_to s3://bucket/photos --gpu",
+)
+
+
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the options of `submit` to a parser."""
     run_options.add_parameters(parser, cluster=True)

@@ -3,25 +3,32 @@
 import argparse
 from pathlib import Path
 
+from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
 from components.common.base.wording import harmless
 from programs.verify.verify import verify
 
-EPILOG = """
-exit status: 0 everything fits, 1 something is damaged or of another run, 2 no finished run
-"""
+NOTES = (
+    "exit status: 0 everything fits, 1 something is damaged or of another run, 2 no finished run"
+)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m programs.verify",
         description="Check that a finished run's datasets, ledger, bottlenecks, model, figures, "
         "decision and predictions are what was written, and of one another.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        notes=NOTES,
+        examples=("runs/latest",),
     )
-    parser.add_argument("run", type=Path, help="the run's folder, such as runs/latest")
+    parser.add_argument(
+        "run",
+        type=Path,
+        nargs="?",
+        default=Path("runs/latest"),
+        help="the run's folder (default: runs/latest)",
+    )
     run_command("verify", parser, _command)
 
 

@@ -234,6 +234,26 @@ def add_to(
         parser.add_argument(f"--{field.name}", type=type(default), default=default, help=text)
 
 
+def add_group(
+    parser: argparse.ArgumentParser,
+    kind: Kind,
+    *,
+    cluster: bool = False,
+    without: Collection[str] = (),
+) -> None:
+    """Add the options of one dataclass as a group, which has the first line of its docstring.
+
+    Args:
+        parser: to add to.
+        kind: as of `add_to`.
+        cluster: as of `add_to`.
+        without: as of `add_to`.
+    """
+    first = (inspect.getdoc(kind) or "").partition("\n")[0].rstrip(".")
+    group = parser.add_argument_group(first[:1].lower() + first[1:])
+    add_to(group, kind, cluster=cluster, without=without)
+
+
 def described(*kinds: Kind) -> Callable[[F], F]:
     """Let a docstring describe the options that a component or the pipeline takes, for KFP.
 

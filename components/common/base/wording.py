@@ -1,6 +1,7 @@
 """Counts and lists as people write them: 1 photo, 2 photos; a, b and 3 more."""
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 
 # What a terminal would obey and not show: control characters but the line's end and the tabulator,
@@ -20,6 +21,27 @@ def as_text(name: str) -> str:
     different.
     """
     return name.encode(errors="backslashreplace").decode()
+
+
+def folded(text: str, width: int, *, indent: str = "  ") -> str:
+    """The text in lines of at most `width` characters; a word that is longer stands alone.
+
+    Args:
+        text: of any number of lines, each of which is folded by itself.
+        width: of a terminal, in characters.
+        indent: what lines begin with that go on with one above, after that one's own blanks.
+    """
+    lines = []
+    for line in text.split("\n"):
+        own = line[: len(line) - len(line.lstrip(" "))]
+        lines += textwrap.wrap(
+            line,
+            max(width, len(own + indent) + 20),
+            subsequent_indent=own + indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [line]
+    return "\n".join(lines)
 
 
 def amount(count: float) -> str:
