@@ -7,7 +7,7 @@ from components.bottleneck.options import BottleneckOptions
 from components.common.base.cache_place import cache_folder
 from components.common.base.errors import InputError
 from components.common.base.files import hash_file
-from components.common.base.step import step
+from components.common.base.step import doing, step
 from components.common.dataset.dataset import Dataset, stream_all
 from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import parse_architecture
@@ -34,6 +34,7 @@ def bottleneck(
     _check_weights(options.weights, options.weights_sha256)
     datasets = [Dataset(source) for source in sources]
     cache = cache_folder(options.cache_dir)
+    doing("bottleneck: load the pretrained network; the first time it is fetched and converted")
     network = backbone.load_backbone(options.architecture, cache, options.weights)
     result = bottlenecks.compute(network, stream_all(datasets), cache / bottlenecks.CACHE_FOLDER)
     labels = {photo.sha256: photo.label for dataset in datasets for photo in dataset.photos}

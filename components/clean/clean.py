@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import hashlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from components.clean import quality
 from components.clean.options import CleanOptions
 from components.common.base.errors import InputError
-from components.common.base.step import Progress, step, warn
+from components.common.base.step import FLAGGED, LEFT_OUT, Progress, step, warn
 from components.common.base.wording import counted
 from components.common.base.worker_threads import map_in_threads, step_threads
 from components.common.dataset import decisions, vocabulary
@@ -90,20 +90,33 @@ class _Tally:
                 f"({listed}): add photos{lower}"
             )
 
-    def remarks(self, options: CleanOptions) -> Iterator[str]:
-        """What a person should know."""
+    def warn(self, label: str, options: CleanOptions) -> None:
+        """Say what a person should know."""
         if self._rejected:
-            listed = vocabulary.listed(dict(self._rejected.most_common()))
+            counts = dict(self._rejected.most_common())
+            listed = vocabulary.listed(counts)
             small = "too_few_bytes" in self._rejected
             smallest = f"{options.min_bytes:,}"
             advice = f"; --min_bytes takes files below {smallest} bytes, too" if small else ""
-            count = f"{self._rejected.total()} of "
-            count += counted(self.kept + self._rejected.total(), "file")
-            yield f"{count} rejected ({listed}){advice}; {REASONS} says why"
+            number, files = self._rejected.total(), self.kept + self._rejected.total()
+            warn(
+                f"{label}: {number} of {counted(files, 'file')} rejected ({listed}){advice}; "
+                f"{REASONS} says why",
+                kind=LEFT_OUT,
+                number=number,
+                of=files,
+                counts=counts,
+            )
         if self._flagged and not options.strict:
             kept_so = f"{counted(self._flagged, 'photo')} kept although flagged"
-            listed = vocabulary.listed(dict(self._flags.most_common()))
-            yield f"{kept_so} ({listed}); --strict drops them"
+            counts = dict(self._flags.most_common())
+            warn(
+                f"{label}: {kept_so} ({vocabulary.listed(counts)}); --strict drops them",
+                kind=FLAGGED,
+                number=self._flagged,
+                of=self.kept,
+                counts=counts,
+            )
 
 
 @step("clean")
@@ -161,8 +174,7 @@ def clean(
             for label, tally in tallies.items():
                 tally.check(label)
     for label, tally in tallies.items():
-        for remark in tally.remarks(options):
-            warn(f"{label}: {remark}")
+        tally.warn(label, options)
 
 
 def judge(data: bytes, options: CleanOptions) -> CleanPhoto:

@@ -15,7 +15,7 @@ from typing import Any
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.files import atomic_directory, write_file
-from components.common.base.step import Progress, log, step, warn
+from components.common.base.step import FEW, LEFT_OUT, Progress, log, step, warn
 from components.common.base.wording import counted
 from components.common.dataset import class_facts, decisions, ledger, vocabulary
 from components.common.dataset.class_facts import ClassFacts
@@ -40,6 +40,12 @@ from components.curate import facts, review, selection
 from components.curate.facts import CLEAN, CURATE, Entry
 from components.curate.options import CurateOptions, Division
 from components.curate.selection import Judged, Selection
+
+# Flags of photos that are used although something is against them, as a person is told of them.
+DOUBTS = {
+    OTHER_CLASS: "may belong to another class",
+    DOUBTFUL_SUBJECT: "may show no mushroom",
+}
 
 
 @dataclass(frozen=True)
@@ -262,8 +268,13 @@ def _tell(
     photos = [entry.photo for entry in entries if entry.step == CURATE]
     left_out = _counted(photo.reason for photo in photos if photo.reason)
     if left_out:
-        total = counted(sum(left_out.values()), "photo")
-        warn(f"curate left {total} out ({vocabulary.listed(left_out)})")
+        number = sum(left_out.values())
+        warn(
+            f"curate left {counted(number, 'photo')} out ({vocabulary.listed(left_out)})",
+            kind=LEFT_OUT,
+            number=number,
+            counts=left_out,
+        )
     for label, count in selected.spared.items():
         found = counted(sum(photo.label == label for photo in photos), "photo")
         warn(
@@ -278,27 +289,22 @@ def _tell(
             f"{label}: {alike} like another class; the clearest were left out, at most "
             f"{MAX_PRUNED_SHARE:.0%} of a class: look at curation.html"
         )
-    doubts = _counted(
-        flag
-        for photo in photos
-        for flag in photo.flags
-        if flag in (OTHER_CLASS, DOUBTFUL_SUBJECT) and not photo.reason
-    )
-    if doubts:
-        warn(
-            f"photos used although they look doubtful ({vocabulary.listed(doubts)}): see "
-            "curation.html"
-        )
+    doubted = [set(photo.flags) & DOUBTS.keys() for photo in photos if not photo.reason]
+    if number := sum(map(bool, doubted)):
+        doubts = _counted(flag for flags in doubted for flag in sorted(flags))
+        why = ", ".join(f"{count} {DOUBTS[flag]}" for flag, count in doubts.items())
+        warn(f"{counted(number, 'photo')} used but doubtful: {why}; see curation.html")
     _tell_of_decisions(entries, by_hand)
     wanted = division.train_per_class + division.demo_per_class
     usable = _counted(photo.label for photo in photos if not photo.reason and photo.split)
-    few = [f"{label} {count}" for label, count in sorted(usable.items()) if count < wanted]
+    few = sum(count < wanted for count in usable.values())
     if few:
-        have, were = ("class has", "was") if len(few) == 1 else ("classes have", "were")
+        of_them = f"{few} of {len(usable)}" if few < len(usable) else f"All {few}"
         warn(
-            f"{len(few)} {have} fewer than the {wanted} photos wanted "
-            f"({division.train_per_class} + {division.demo_per_class}) and {were} "
-            f"divided in proportion: {', '.join(few)}"
+            f"{of_them} classes have fewer than {wanted} photos: they were divided in proportion",
+            kind=FEW,
+            number=few,
+            of=len(usable),
         )
 
 

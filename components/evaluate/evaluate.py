@@ -8,7 +8,7 @@ import numpy as np
 
 from components.common.base.errors import InputError
 from components.common.base.files import write_file
-from components.common.base.step import step, warn
+from components.common.base.step import doing, step, warn
 from components.common.dataset import licences
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import (
@@ -109,6 +109,7 @@ def evaluate(
     if not (held_out or own or (recipe and model.description.measured)):
         raise InputError(_nothing_to_measure(training, demo, folder, unusable))
     result = _evaluation(model, sources, recipe, held_out, own, seen, unusable)
+    doing("evaluate: write the report")
     sealed.dump(metrics, {**METRICS_KIND.head, **figures(result)}, what="the metrics")
     write_file(html, render(result), what="the report")
     return result

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.common.base.shares import Share
-from components.common.base.wording import amount
+from components.common.base.wording import amount, on_average
 
 PHOTOS, CONFUSIONS, EDIBLE = "dangerous_photos", "dangerous_confusions", "edible_classes"
 HIGH, DEMO_LOW = "dangerous_rate_high", "demo_dangerous_rate_low"
@@ -94,6 +94,6 @@ def in_words(known: Dangers) -> str:
     count = known.confusions
     return (
         f"of {known.photos} photos of deadly or poisonous classes {amount(count)} "
-        f"{'is' if count == 1 else 'are'} taken for an edible one: the upper bound "
-        f"{known.upper:.3f} of this share"
+        f"{'is' if count == 1 else 'are'} taken for an edible one{on_average(count)}: the "
+        f"upper bound {known.upper:.3f} of this share"
     )

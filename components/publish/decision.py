@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common.base.errors import InputError
-from components.common.base.wording import amount, named
+from components.common.base.wording import amount, named, on_average
 from components.common.untrusted import sealed
 from components.publish import dangers
 from components.publish.dangers import Dangers
@@ -227,7 +227,8 @@ def _counted(recalls: Recalls, labels: Sequence[str]) -> str:
         f"{label[:MAX_LABEL]} {amount(recalls.right[label])} of {recalls.photos[label]}"
         for label in labels
     ]
-    return named(counts, most=MAX_NAMED, longest=MAX_LABEL + 20)
+    listed = named(counts, most=MAX_NAMED, longest=MAX_LABEL + 20)
+    return listed + on_average(*(recalls.right[label] for label in labels))
 
 
 def _beside_champion(decision: Decision, *, enough: bool) -> tuple[bool, list[str]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components import __version__
-from components.common.base.step import log, warn
+from components.common.base.step import doing, log, warn
 from components.common.dataset import attribution
 from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.dataset.photo import Photo
@@ -102,6 +102,7 @@ def write(
         references_written = beside.submit(
             references.write, folder / layout.REFERENCES, dataset, *seen
         )
+        doing("retrain: write the model")
         export.write(models, size, folder, final_tensor_name=final_tensor_name)
         coarse = _write_int8(folder, dataset, trained, size) if int8 else None
     references_written.result()
@@ -224,6 +225,7 @@ def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> 
     if trained.found is None:
         log.info("int8 model left out: too few photos to measure it on")
         return None
+    doing("retrain: make and measure the int8 model")
     path = folder / layout.INT8
     photos = trained.scored
     path.write_bytes(quantize.make((folder / layout.LITERT).read_bytes(), dataset, size))

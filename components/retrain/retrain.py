@@ -11,7 +11,7 @@ import numpy as np
 from components.common.base.cache_place import cache_folder
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, write_file
-from components.common.base.step import log, step
+from components.common.base.step import doing, log, step
 from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
 from components.common.model import layout
 from components.common.network import origin, weights_sources
@@ -89,6 +89,7 @@ def retrain(
     pretrained = _pretrained(material.vectors, cache, options.weights)
     trials = sweeping.run(material, recipe) if options.sweep else []
     recipe = trials[0].recipe if trials else recipe
+    doing("retrain: load TensorFlow")
     load_tensorflow()
     from components.retrain.summaries import TensorBoardSummaries
 
@@ -108,10 +109,12 @@ def retrain(
         for listener in listeners:
             opened.enter_context(listener)
             listener.add_trials(trials)
+        doing("retrain: train the head")
         last = _train(material, recipe, listeners)
         same = replace(recipe, how_many_training_steps=last.step + 1)
         measured = _cross_validated(material, same, measuring)
         if fine_tuning:
+            doing("retrain: fine-tune the network")
             models = export.build(material.architecture, pretrained, last.head)
             place = options.checkpoint_path or str(cache / "checkpoints")
             models, material, head = _tuned(
@@ -120,10 +123,12 @@ def retrain(
             last = replace(last, head=head)
             trained = _calibrated_after_tuning(material, recipe, head, fine_tuning)
         else:
+            doing("retrain: fit the temperature")
             trained = _calibrated(material, recipe, last)
             if measuring.final_fit == ALL and (pool := measured.pool):
                 measured = replace(measured, tested=trained, final_fit=ALL)
                 trained = final.fit(pool, same, measured.rounds)
+            doing("retrain: build the network")
             models = export.build(material.architecture, pretrained, trained.head)
         _report_test(last.head, material.parts[TEST], recipe)
         if extras.print_misclassified_test_images:

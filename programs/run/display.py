@@ -25,6 +25,7 @@ STEPS = (
     "publish",
 )
 HEARTBEAT_S = 30.0
+BAR = 20  # columns; of the 80 of a terminal 36 are left to say what a step does
 
 
 class EventReader:
@@ -53,13 +54,13 @@ class Display(AbstractContextManager["Display"]):
     """A bar per step on a terminal, else a line for each finished step and every 30 s.
 
     Attributes:
-        warnings: messages of warnings, in order, each once: of a folder every class's step may
+        warned: events of warnings, in order, each message once: of a folder every class's step may
             say the same.
         failure: the event of the first step that failed, if one did.
     """
 
     def __init__(self, console: Console, *, parts: int = 1) -> None:
-        self.warnings: list[str] = []
+        self.warned: list[dict[str, Any]] = []
         self.failure: dict[str, Any] | None = None
         self._console = console
         self._totals = {step: parts if step in STEPS_OF_PARTS else 1 for step in STEPS}
@@ -71,7 +72,7 @@ class Display(AbstractContextManager["Display"]):
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]\N{CHECK MARK}"),
             TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=BAR),
             TimeElapsedColumn(),
             TextColumn("{task.fields[detail]}", style="dim", markup=False),
             console=console,
@@ -90,7 +91,7 @@ class Display(AbstractContextManager["Display"]):
         kind, step = event["event"], event.get("step", "")
         if kind == "started" and step in self._totals:
             self._bar(step)
-            self._steps[_process(event)] = step
+            self._steps[_process(event)] = self._detail = step
         elif kind == "finished" and step in self._totals:
             self._steps.pop(_process(event), None)
             self._finish(step)
@@ -98,14 +99,23 @@ class Display(AbstractContextManager["Display"]):
             done, total = event["done"], event["total"]
             self._progress.update(self._bars[step], total=total, completed=done)
         elif kind == "progress":
-            self._detail = f"{event['what']}: {event['said']}"
+            self._detail = f"{event['what']}: {event['said']}" if event["said"] else event["what"]
             bar = self._bars.get(self._steps.get(_process(event), ""))
             if bar is not None:
                 self._progress.update(bar, detail=self._detail)
         elif kind == "warning" and event["message"] not in self.warnings:
-            self.warnings.append(event["message"])
+            self.warned.append(event)
         elif kind == "failed" and self.failure is None:
             self.failure = event
+
+    @property
+    def warnings(self) -> list[str]:
+        """The messages of all warnings."""
+        return [event["message"] for event in self.warned]
+
+    def finished(self) -> list[str]:
+        """Steps that are done."""
+        return [step for step in STEPS if self._done[step] >= self._totals[step]]
 
     def running(self) -> list[str]:
         """Steps that have started and not ended."""

@@ -15,8 +15,9 @@ from pathlib import Path
 from rich.console import Console
 
 from components.common.base.errors import DiskFull, InputError, WorkError
-from components.common.base.step import EVENTS_VARIABLE
-from components.common.base.wording import counted
+from components.common.base.files import default_cache_dir
+from components.common.base.step import EVENTS_VARIABLE, log
+from components.common.base.wording import counted, folded, joined
 from components.common.dataset import reasons
 from components.common.model.model_place import METRICS
 from programs.run import containers, run_log, run_pages, run_reasons, summary
@@ -49,15 +50,18 @@ def run_locally(request: Request, pipeline_file: Path) -> int:
     console = Console(stderr=False, highlight=False)
     started = time.monotonic()
     classes = request.arguments["classes"]
-    console.print(
-        f"{counted(len(classes), 'class', 'classes')}: {', '.join(classes)}",
-        markup=False,
-        soft_wrap=True,
-        style="bold",
-    )
+    named_classes = f"{counted(len(classes), 'class', 'classes')}: {', '.join(classes)}"
+    if console.is_terminal:
+        named_classes = folded(named_classes, console.width)
+    console.print(named_classes, markup=False, soft_wrap=True, style="bold")
     log_file = request.run_dir / "log.txt"
-    with Display(console) as display:
-        status = _run_child(request, pipeline_file, log_file, display)
+    display = Display(console)
+    try:
+        with display:
+            status = _run_child(request, pipeline_file, log_file, display)
+    except KeyboardInterrupt:
+        log.info(_kept(request, display))
+        raise
     if status or display.failure:
         raise _failure(display, status, log_file)
     if unfinished := display.unfinished():
@@ -65,9 +69,9 @@ def run_locally(request: Request, pipeline_file: Path) -> int:
         raise _without_message(display.running() or unfinished, log_file)
     outputs = json.loads((request.run_dir / "outputs.json").read_text())
     _link_outputs(request.run_dir, outputs)
-    warnings = [*_point_to(request.run_dir), *display.warnings]
+    warned = [{"message": message} for message in _point_to(request.run_dir)]
     elapsed = time.monotonic() - started
-    summary.show(request, outputs, warnings, elapsed, console)
+    summary.show(request, outputs, [*warned, *display.warned], elapsed, console)
     return 0
 
 
@@ -157,6 +161,22 @@ def _stop(child: "subprocess.Popen[bytes]", request: Request) -> None:
             return
 
 
+def _kept(request: Request, display: Display) -> str:
+    """What an interrupted run leaves, in lines."""
+    done, running = display.finished(), display.running()
+    cache = request.arguments["cache_dir"] or default_cache_dir()
+    steps = f"the results of {joined(done)}, and " if done else ""
+    return "\n".join(
+        [
+            f"stopped in {joined(running)}" if running else "stopped between two steps",
+            f"kept in {summary.short(request.run_dir)}: {steps}log.txt; nothing else needs them",
+            f"kept in {cache}: fetched photos and what was computed of them; the next run goes on "
+            "from there",
+            "the model was published" if "publish" in done else "nothing was published",
+        ]
+    )
+
+
 def _failure(display: Display, status: int, log_file: Path) -> InputError | WorkError:
     """The error that the run ends with."""
     event = display.failure
@@ -189,7 +209,7 @@ def _without_message(steps: list[str], log_file: Path) -> WorkError:
 
 
 def _logs(log_file: Path) -> str:
-    return f"what the steps said: {log_file} (all that was written: {run_log.FULL})"
+    return f"step output: {log_file} (everything, with Kubeflow's own lines: {run_log.FULL})"
 
 
 def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:

@@ -1,9 +1,9 @@
-"""The end of a run: what came out, how good it is, where to look, and what to try next."""
+"""The end of a run: how good it is, where to look, what to check, what went in, what is next."""
 
 import collections
+import csv
 import json
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.common.base.wording import amount, counted
+from components.common.base.wording import amount, counted, folded, on_average
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
-from components.common.dataset.class_facts import FUNGI, ClassFacts
+from components.common.dataset.class_facts import FUNGI
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.reasons import FILE_NAME as REASONS
 from components.common.dataset.vocabulary import PARTS
@@ -25,52 +25,94 @@ from components.common.store import storage
 from components.common.untrusted import sealed
 from components.publish import places
 from components.publish.decision import PUBLISH, Decision, comparison_figures
-from programs.run import run_pages
+from programs.run import next_steps, run_pages
+from programs.run.notices import Notices, gathered
 from programs.run.options import Request
 from programs.run.run_pages import Outcome
 
-MAX_WARNINGS = 12
+FILE_NAME = "summary.json"
+MAX_NOTICES = 12
+MAX_CLASSES = 20  # in the table on the terminal
+NAME_WIDTH = 11  # columns of what a line of the summary is about
 
 
 def show(
     request: Request,
     outputs: Mapping[str, str],
-    warnings: Sequence[str],
+    warned: Sequence[Mapping[str, Any]],
     seconds: float,
     console: Console,
 ) -> None:
-    """Print the summary and keep it as `index.html` and `summary.json` in the run's folder."""
+    """Print the summary and keep it as `index.html` and `summary.json` in the run's folder.
+
+    Args:
+        request: what was run.
+        outputs: places of its artifacts, by name.
+        warned: events of the steps' warnings.
+        seconds: that it took.
+        console: to print on.
+    """
     metrics = sealed.read(Path(outputs["metrics"]), METRICS_KIND)
-    counts = _count(outputs)
     decided = Decision.read(Path(outputs["comparison"]))
-    published = _published(request, decided)
-    content = {
+    content: dict[str, Any] = {
         "seconds": round(seconds, 1),
-        "photos": counts,
+        "photos": _count(outputs),
         "metrics": metrics,
         "decision": decided.decision,
         "reason": decided.reason,
         "comparison": comparison_figures(decided.comparison) if decided.comparison else None,
-        "published": published,
-        "warnings": list(warnings),
+        "published": _published(request, decided),
+        "warnings": [event["message"] for event in warned],
     }
+    notices = gathered(warned)
     description = read_description(Path(outputs["model"]))
     outcome = Outcome(
         request.run_dir.name,
         description,
-        counts,
+        content["photos"],
         metrics,
-        _short(published) if published else "",
+        short(content["published"]) if content["published"] else "",
         decided.reason,
-        warnings,
+        [*notices.to_check, *notices.facts],
     )
     index = request.run_dir / run_pages.INDEX
     index.write_text(run_pages.index(outcome), encoding="utf-8")
-    (request.run_dir / "summary.json").write_text(json.dumps(content, indent=2) + "\n")
+    (request.run_dir / FILE_NAME).write_text(json.dumps(content, indent=2) + "\n")
+    tell(request, content, description.facts.subject, notices, console)
+
+
+def tell(
+    request: Request, content: Mapping[str, Any], subject: str, notices: Notices, console: Console
+) -> None:
+    """Print the summary: the result, what a person should check, counts, and what to try next.
+
+    Args:
+        request: what was run.
+        content: of summary.json.
+        subject: of the classes.
+        notices: what was warned of.
+        console: to print on; on a terminal lines are folded between words, else left whole.
+    """
     console.print()
-    console.print(_photo_table(counts))
-    _print_warnings(warnings, console)
-    _tell(request, metrics, description.facts, decided, published, seconds, console)
+    _print_result(request, content, subject, console)
+    if notices.to_check:
+        console.print()
+        _line(console, f"To check ({counted(len(notices.to_check), 'remark')}):", "yellow")
+        for line in notices.to_check[:MAX_NOTICES]:
+            _line(console, f"  {line}")
+        if len(notices.to_check) > MAX_NOTICES:
+            _line(console, f"  … and {len(notices.to_check) - MAX_NOTICES} more in the log")
+    console.print()
+    console.print(_photo_table(content["photos"]))
+    for line in notices.facts[:MAX_NOTICES]:
+        _line(console, f"  {line}")
+    console.print()
+    _line(console, "Next:", "bold")
+    for command, meaning in next_steps.steps(request, published=bool(content["published"])):
+        _line(console, f"  {command}", end=" \\")
+        _line(console, f"      {meaning}", "dim")
+    console.print()
+    _line(console, f"Open in a browser: {short(request.run_dir / run_pages.INDEX)}")
 
 
 def _count(outputs: Mapping[str, str]) -> dict[str, dict[str, int]]:
@@ -91,58 +133,72 @@ def _published(request: Request, decided: Decision) -> str:
 
 
 def _photo_table(counts: Mapping[str, Mapping[str, int]]) -> Table:
+    """Photos by class and part; of very many classes the first, and all of them together."""
     table = Table(title="Photos used", title_justify="left", box=None, header_style="dim")
-    table.add_column("class")
+    table.add_column("class", overflow="ellipsis", no_wrap=True)
     for part in PARTS:
-        table.add_column(part, justify="right")
-    for label, parts in counts.items():
+        table.add_column(part, justify="right", no_wrap=True)
+    for label in list(counts)[:MAX_CLASSES]:
         # Text: a class name in square brackets is no markup.
-        table.add_row(Text(label), *(str(parts[part]) for part in PARTS))
+        table.add_row(Text(label), *(str(counts[label][part]) for part in PARTS))
+    if len(counts) > MAX_CLASSES:
+        table.add_row(Text(f"… and {len(counts) - MAX_CLASSES} more classes"))
+    totals = [str(sum(parts[part] for parts in counts.values())) for part in PARTS]
+    table.add_row("together", *totals, style="dim")
     return table
 
 
-def _print_warnings(warnings: Sequence[str], console: Console) -> None:
-    if not warnings:
-        return
-    console.print()
-    console.print(f"{counted(len(warnings), 'warning')}:", style="yellow")
-    for warning in warnings[:MAX_WARNINGS]:
-        console.print(f"  {warning}", markup=False, soft_wrap=True)
-    if len(warnings) > MAX_WARNINGS:
-        console.print(f"  … and {len(warnings) - MAX_WARNINGS} more in the log", markup=False)
-    console.print()
-
-
-def _tell(
-    request: Request,
-    metrics: Mapping[str, Any],
-    facts: ClassFacts,
-    decided: Decision,
-    published: str,
-    seconds: float,
-    console: Console,
+def _print_result(
+    request: Request, content: Mapping[str, Any], subject: str, console: Console
 ) -> None:
-    """Print the figures, where everything is, and what to try next."""
+    """Print the figures, whether the model was published, and where everything is."""
+    metrics = content["metrics"]
     told = plain_text.render(
         __file__,
-        {"short": _short, "quoted": shlex.quote, "amount": amount},
+        {"short": short, "amount": amount},
         sample=request.arguments["source"] == "sample",
         metrics=metrics,
-        published=published,
-        reason=decided.reason,
-        not_stated=danger_words.NOT_STATED if facts.subject == FUNGI else "",
+        mean=on_average(metrics.get("dangerous_confusions", 0)),
+        published=content["published"],
+        reason=content["reason"],
+        not_stated=danger_words.NOT_STATED if subject == FUNGI else "",
         run=request.run_dir,
+        left_out=_has_rows(request.run_dir / REASONS),
         reasons=REASONS,
         attribution=ATTRIBUTION,
-        index=run_pages.INDEX,
-        seconds=seconds,
+        seconds=content["seconds"],
     )
     for line in told.removesuffix("\n").split("\n"):
-        style = "bold" if line == "Next:" else "dim" if line.startswith("      ") else None
-        console.print(line, markup=False, soft_wrap=True, style=style)
+        own = len(line) - len(line.lstrip(" "))
+        _line(console, line, indent=" " * (NAME_WIDTH - own))
 
 
-def _short(path: Path | str) -> str:
+def _has_rows(path: Path) -> bool:
+    """True for a table with more than its header."""
+    if not path.is_file():
+        return False
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return sum(1 for _, _ in zip(csv.reader(file), range(2), strict=False)) > 1
+
+
+def _line(
+    console: Console, text: str, style: str | None = None, *, indent: str = "  ", end: str = ""
+) -> None:
+    """Print a line; on a terminal in as many as it takes to break no word.
+
+    Args:
+        console: to print on.
+        text: one line.
+        style: of rich.
+        indent: what the lines that go on begin with, beside the first one's own blanks.
+        end: of each line that another one goes on from.
+    """
+    if console.is_terminal:
+        text = folded(text, console.width - len(end), indent=indent).replace("\n", f"{end}\n")
+    console.print(text, markup=False, soft_wrap=True, style=style)
+
+
+def short(path: Path | str) -> str:
     """The path as seen from here, if that is shorter; an address in object storage as it is."""
     if isinstance(path, str) and storage.is_uri(path):
         return path

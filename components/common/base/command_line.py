@@ -134,7 +134,7 @@ class CommandParser(argparse.ArgumentParser):
                 if group._group_actions
             ]
         by_name = {action.dest: action for action in self._actions}
-        own = [action for action in self._actions if isinstance(action, _HELP)]
+        own: list[argparse.Action] = [a for a in self._actions if isinstance(a, _HELP)]
         return [
             ("what people change first", None, [by_name[name] for name in self._first]),
             ("help", None, own),
@@ -163,7 +163,7 @@ class CommandParser(argparse.ArgumentParser):
     def _respelt(self, words: Sequence[str]) -> list[str]:
         """The words with the names of options as they are declared."""
         spellings = {name.replace("-", "_"): name for name in self._option_string_actions}
-        respelt = []
+        respelt: list[str] = []
         for place, word in enumerate(words):
             if word == "--":
                 return [*respelt, *words[place:]]

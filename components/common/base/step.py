@@ -13,11 +13,12 @@ import json
 import logging
 import os
 import re
+import shutil
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NoReturn, ParamSpec, TypeVar
 
 from components.common.base.errors import InputError, WorkError
@@ -27,7 +28,7 @@ from components.common.base.termination import (
     exit_status,
     is_ending,
 )
-from components.common.base.wording import as_text, counted, harmless
+from components.common.base.wording import as_text, counted, folded, harmless
 
 EVENTS_VARIABLE = "MUSHROOM_EVENTS"
 LOG_INTERVAL_S = 30.0
@@ -50,6 +51,10 @@ log = logging.getLogger("components")
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+
+# Kinds of warnings of which a run has several: photos that were left out, photos that were kept
+# although flagged, classes with fewer photos than wanted.
+LEFT_OUT, FLAGGED, FEW = "left_out", "flagged", "few"
 
 
 def emit(event: str, **fields: object) -> None:
@@ -74,21 +79,49 @@ def report_part(step: str, done: int, total: int) -> None:
     emit("part", step=step, done=done, total=total)
 
 
-def warn(message: str) -> None:
+def warn(
+    message: str,
+    *,
+    kind: str = "",
+    number: int = 0,
+    of: int = 0,
+    counts: Mapping[str, int] | None = None,
+) -> None:
     """Log a warning and hand it to the run's summary.
 
-    It may name a file or an address that a stranger has chosen; what is no text in it is replaced.
+    Args:
+        message: it may name a file or an address that a stranger has chosen; what is no text in it
+            is replaced.
+        kind: one of `LEFT_OUT`, `FLAGGED` and `FEW`: warnings of a kind become one line in the
+            summary, with the totals of what follows. Empty: it is shown as it is.
+        number: of the photos that it is about.
+        of: of how many.
+        counts: photos by reason or flag.
     """
     message = harmless(message)
     log.warning("warning: %s", message)
-    emit("warning", message=message)
+    about = {"kind": kind, "number": number, "of": of, "counts": counts or {}} if kind else {}
+    emit("warning", message=message, **about)
+
+
+def doing(what: str) -> None:
+    """Say what a step begins with now that takes seconds: in the log, and to the display."""
+    log.info("%s …", what)
+    emit("progress", what=what, said="")
 
 
 class _Harmless(logging.Formatter):
     """Messages name what strangers have named: files, addresses, answers of servers."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return harmless(super().format(record))
+        return for_terminal(harmless(super().format(record)))
+
+
+def for_terminal(text: str) -> str:
+    """The text for standard error: where that is a terminal, in lines that break no word."""
+    if not sys.stderr.isatty():
+        return text
+    return folded(text, shutil.get_terminal_size((80, 24)).columns)
 
 
 def configure_logging() -> None:
@@ -176,7 +209,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def fail(error: InputError | WorkError, name: str) -> NoReturn:
     """Print the message and leave with the error's exit status."""
-    print(f"{name}: error: {harmless(str(error))}", file=sys.stderr, flush=True)
+    text = for_terminal(f"{name}: error: {harmless(str(error))}")
+    print(text, file=sys.stderr, flush=True)
     raise SystemExit(error.exit_status)
 
 

@@ -49,6 +49,11 @@ def amount(count: float) -> str:
     return f"{count:.1f}".removesuffix(".0")
 
 
+def on_average(*counts: float) -> str:
+    """What follows counts in a sentence where one is a mean, as of repeated cross-validation."""
+    return " (on average over the rounds)" if any(count % 1 for count in counts) else ""
+
+
 def counted(number: int, singular: str, plural: str = "") -> str:
     """A number with what it counts.
 
