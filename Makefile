@@ -7,8 +7,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LOCKS := docker/requirements
 # The first Python that will do; PYTHON=… overrides.
-FOUND_PYTHON = $(shell for p in python3.11 python3.12 python3; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+FOUND_PYTHON = $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
 
 # What a person may hand over: make run IMAGES=~/photos ARCHITECTURE=mobilenet_1.0_128
@@ -86,7 +86,7 @@ setup: $(VENV)/.installed  ## make the virtual environment (other targets do it 
 # Bytecode is compiled once here: without it TensorFlow takes 13 s to import instead of 4.
 $(VENV)/.installed: $(LOCKS)/dev.txt $(LOCKS)/uv.txt pyproject.toml
 	@python="$${PYTHON:-$(FOUND_PYTHON)}"; \
-	test -n "$$python" || { echo "make: Python 3.11 or 3.12 is needed, and none was found: \
+	test -n "$$python" || { echo "make: Python 3.11, 3.12 or 3.13 is needed, and none was found: \
 	install it, or name it with PYTHON=…" >&2; exit 2; }; \
 	echo "Installing into $(VENV) with $$("$$python" --version) (once, about a minute)"; \
 	"$$python" -m venv --clear $(VENV)

@@ -38,7 +38,6 @@ from components.download.options import DownloadOptions
 from components.evaluate.component import evaluate
 from components.label_image.component import label_image
 from components.publish.component import publish
-from components.publish.options import NAME
 from components.retrain.component import retrain
 from components.settings import ClusterOptions
 from components.summarize.component import summarize
@@ -80,8 +79,6 @@ def build(
     """
     listed = read_file(run_options.SPECIES_FILE)
     default = run_options.DEFAULTS | scheduling.option_defaults(cluster, gpu=gpu)
-    if photos == DATASET:
-        default["name"] = NAME
     preset = parameters.of_options(default)
     known_classes = as_document(listed.species, listed.subject)
     (other,) = {DOWNLOAD, DATASET} - {photos}

@@ -1,10 +1,12 @@
 """Step `download`: the photos of all classes, with where each came from, as one dataset."""
 
 import contextlib
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from components.common.base.cache_place import cache_folder
 from components.common.base.errors import DiskFull, InputError, WorkError
@@ -342,9 +344,12 @@ def _judge(
 def _advice(tally: Tally) -> str:
     """What to do about too few photos."""
     if "refused address" in tally.counts:
+        address = urlsplit(tally.examples["refused address"]).hostname or ""
+        # A stranger's list may name anything, and this is a command to copy.
+        host = address if re.fullmatch(r"[\w.:-]+", address, re.ASCII) else "HOST"
         return (
             "A host that is not public is fetched from only when it is named: "
-            "--allow_private_hosts HOST (make run ARGS='--allow_private_hosts HOST')"
+            f"--allow_private_hosts {host} (make run ARGS='--allow_private_hosts {host}')"
         )
     families = {reason.removeprefix("licence ") for reason in tally.counts}
     more = ", allow more licences (--licences)" if families & set(licences.FAMILIES) else ""

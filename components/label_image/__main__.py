@@ -101,6 +101,8 @@ def _add_groups(parser: argparse.ArgumentParser) -> None:
 
 def _command(options: argparse.Namespace) -> int:
     named = [*options.image, *options.photos]
+    if "" in named:
+        raise InputError("a photo's name is empty: expected a file, folder, pattern or address")
     demo = (options.demo, options.predictions, options.gallery)
     if any(demo):
         if named or not all(demo) or not options.model_dir:

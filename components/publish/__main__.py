@@ -6,7 +6,7 @@ from pathlib import Path
 from components.common.base import options
 from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
-from components.publish.options import NAME, PublishOptions
+from components.publish.options import PublishOptions
 from components.publish.publish import publish_if_good
 
 
@@ -31,7 +31,7 @@ def main() -> None:
         "--metrics", type=Path, required=True, help="of evaluate, such as runs/latest/metrics.json"
     )
     parser.add_argument("--decision", type=Path, help="JSON file to write the decision to")
-    options.add_to(parser, PublishOptions(name=NAME))
+    options.add_to(parser, PublishOptions)
     run_command("publish", parser, _command)
 
 

@@ -1,10 +1,15 @@
 """Options of the step `publish`: where to, as what, and what is asked of a model."""
 
+import re
+import unicodedata
 from dataclasses import dataclass
 
 from components.common.base.options import Options, option
+from components.common.dataset.class_facts import ANY, FUNGI
 
-NAME, SAMPLE_NAME = "mushrooms", "sample"
+# What models are published as that are given no name: of fungi, of rendered pictures, and of a
+# subject that has no letters of ASCII, or is anything.
+NAME, SAMPLE_NAME, OTHER_NAME = "mushrooms", "sample", "model"
 MIN_ACCURACY = 0.6
 MIN_MACRO_RECALL = 0.0
 # None of 16 photos recognised holds a model back, 1 of 6 does not.
@@ -72,6 +77,27 @@ class PublishOptions(Options):
     # A model of drawings must never replace one of photos.
     name: str = option(
         "",
-        f"what the model is published as (default: {NAME}; of the sample, {SAMPLE_NAME})",
+        f"what the model is published as (default: the subject, such as flowers; {NAME} of fungi; "
+        f"{SAMPLE_NAME} of the sample)",
         in_form=True,
     )
+
+
+def default_name(subject: str, *, rendered: bool) -> str:
+    """What a model is published as that is given no name.
+
+    Args:
+        subject: of its classes, as `class_facts.check_subject` returns it.
+        rendered: it is of drawings alone, which must never replace a model of photos.
+
+    Example:
+        >>> default_name("wild flowers", rendered=False)
+        'wild-flowers'
+    """
+    if rendered:
+        return SAMPLE_NAME
+    if subject == FUNGI:
+        return NAME
+    plain = unicodedata.normalize("NFKD", subject).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+    return OTHER_NAME if subject == ANY or name in ("", SAMPLE_NAME) else name

@@ -1,5 +1,6 @@
 """Step `publish`: puts a model where it is served from, if it is good enough."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from components.common.untrusted import sealed
 from components.publish import in_bucket, in_folder, model_card, places
 from components.publish.compare import compare, read_metrics
 from components.publish.decision import PUBLISH, Decision
-from components.publish.options import PublishOptions
+from components.publish.options import PublishOptions, default_name
 
 DECISION = "decision.json"
 
@@ -32,7 +33,8 @@ def publish_if_good(
         model_dir: the new model.
         demo: dataset of the held-out demo photos.
         metrics: its figures, from the step evaluate.
-        options: what is asked of it, and where it goes.
+        options: what is asked of it, and where it goes; without a name it gets that of its
+            subject.
         output: JSON file of the decision to write.
 
     Returns:
@@ -42,6 +44,10 @@ def publish_if_good(
         InputError: as `compare` and `publish` do.
         WorkError: as `compare` and `publish` do.
     """
+    if not options.name:
+        about = read_description(model_dir)
+        name = default_name(about.facts.subject, rendered=about.rendered)
+        options = dataclasses.replace(options, name=name)
     decided = compare(model_dir, demo, metrics, options, output)
     if decided.decision != PUBLISH:
         return decided, ""

@@ -21,6 +21,7 @@ FIGURES = ("evaluate", "metrics", METRICS_KIND)
 DECISION = (*outcome.DECISION, sealed.DECISION)
 METRICS = "metrics"  # field of a decision with the model's figures
 MAX_BYTES = 4 * 1024 * 1024
+UNNAMED = "wild-mushrooms"  # a run that ended before publish gave the model its name
 MAX_TEXT = 2000  # characters of a reason
 SUCCEEDED, DID_NOT_FINISH = "succeeded", "did not finish"
 # Where no step's log can be read, KFP's word is all there is.
@@ -51,13 +52,11 @@ def summarize(end: End, output: Path, *, name: str, place: str = "") -> None:
     Args:
         end: how the run ended.
         output: file to write.
-        name: what the model is published as.
+        name: what the model is published as; empty: as publish decided.
         place: the summary's own place in the run's folder, gs://, s3:// or local; what the steps
             left is looked for beside it. An exit task cannot take it as inputs.
     """
-    render = partial(
-        plain_text.render, __file__, {"inline": _inline, "prose": _prose}, name=name, end=end
-    )
+    render = partial(plain_text.render, __file__, {"inline": _inline, "prose": _prose}, end=end)
     unknown = {"ended": _WORDS.get(end.state, f"ended as {end.state or 'unknown'}"), "failed": ()}
     try:
         run, separator, _ = place.rpartition(f"/{STEP}/")
@@ -66,10 +65,11 @@ def summarize(end: End, output: Path, *, name: str, place: str = "") -> None:
         told = {"ended": _word(found), "failed": found.failed} if listed else unknown
         metrics, decision = _find(listed, *FIGURES), _find(listed, *DECISION)
         metrics = metrics or decision.get(METRICS) or {}  # of an evaluate that was cached
-        text = render(**told, metrics=metrics, decision=decision, problem="")
+        name = name or str(decision.get("name", ""))
+        text = render(**told, name=name or UNNAMED, metrics=metrics, decision=decision, problem="")
     except (InputError, WorkError, KeyError, TypeError, ValueError) as error:
         warn(f"the summary is without figures: {error}")
-        text = render(**unknown, metrics={}, decision={}, problem=str(error))
+        text = render(**unknown, name=name or UNNAMED, metrics={}, decision={}, problem=str(error))
     write_file(output, text, what="the summary")
 
 

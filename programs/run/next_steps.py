@@ -36,8 +36,8 @@ class _Make:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        usual = request.run_dir.parent == Path.cwd() / "runs"
-        self._run = "" if usual else f" RUN={_quoted(request.run_dir)}"
+        last = Path("runs/latest").resolve() == request.run_dir.resolve()
+        self._run = "" if last else f" RUN={_quoted(request.run_dir)}"
 
     def decide(self) -> str:
         photos = _photos(self._request)

@@ -18,6 +18,7 @@ from components.common.base.files import new_place
 from components.common.base.options import Options, option
 from components.common.base.wording import as_text
 from components.common.dataset import decisions, ledger
+from components.common.dataset.class_facts import FUNGI, check_subject
 from components.common.dataset.photo import other_spelling
 from components.common.dataset.species import as_parameter, read_file
 from components.common.model.model_place import find_pointer
@@ -30,7 +31,7 @@ from components.download.download import check_options, class_names
 from components.download.options import DownloadOptions
 from components.download.sources import sample
 from components.publish import places
-from components.publish.options import NAME, SAMPLE_NAME, PublishOptions
+from components.publish.options import PublishOptions, default_name
 from components.retrain.options import (
     PIPELINE,
     PIPELINE_MEASURING,
@@ -51,7 +52,7 @@ STEPS: dict[str, tuple[options.Kind, ...]] = {
     "curate": (CurateOptions,),
     "bottleneck": (BottleneckOptions,),
     "retrain": (PIPELINE, Distortions, FineTuning, RetrainOptions, PIPELINE_MEASURING),
-    "publish": (PublishOptions(name=SAMPLE_NAME),),  # as the source
+    "publish": (PublishOptions,),
 }
 KINDS = tuple(kind for kinds in STEPS.values() for kind in kinds)
 
@@ -162,9 +163,7 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
         if isinstance(value, str):
             check_no_secret(name, value)
             _check_text(name, value)
-    if not arguments["name"]:
-        sources = check_options(DownloadOptions.of(arguments))
-        arguments["name"] = SAMPLE_NAME if sources == ["sample"] else NAME
+    sources = check_options(DownloadOptions.of(arguments))
     for name in PLACES:
         if arguments[name] and "://" not in arguments[name]:
             arguments[name] = os.path.abspath(os.path.expanduser(arguments[name]))
@@ -183,9 +182,14 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
             "--demo_per_class and --testing_percentage are both 0: no photo would be left to "
             "measure the model on"
         )
-    places.check_name(arguments["name"])
+    if arguments["name"]:
+        places.check_name(arguments["name"])
     places.check_place(arguments["publish_dir"])
-    return arguments | _classes(DownloadOptions.of(arguments), asked.species)
+    arguments |= _classes(DownloadOptions.of(arguments), asked.species)
+    if not arguments["name"]:
+        subject = check_subject(arguments["subject"] or FUNGI)
+        arguments["name"] = default_name(subject, rendered=sources == ["sample"])
+    return arguments
 
 
 def request(asked: argparse.Namespace) -> Request:

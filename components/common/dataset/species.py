@@ -124,8 +124,10 @@ def parse_file(data: bytes, name: str) -> SpeciesFile:
     """
     try:
         content = _loaded(data.decode("utf-8-sig"))
+    except yaml.MarkedYAMLError as error:
+        raise InputError(f"{name} is no YAML: {_where(error)}") from error
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"{name} is no species file: {str(error)[:MAX_MESSAGE]}") from error
+        raise InputError(f"{name} is no species file: {_one_line(str(error))}") from error
     return _parse_content(content, name)
 
 
@@ -156,6 +158,18 @@ def _parse_content(content: object, name: str) -> SpeciesFile:
         raise InputError(f"{name} must list each species once; it lists {label!r} {count} times")
     check_labels(labels, name)
     return SpeciesFile(subject, listed)
+
+
+def _where(error: yaml.MarkedYAMLError) -> str:
+    """The place and the problem in one line; what PyYAML says in five shows the line as well."""
+    mark = error.problem_mark or error.context_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    context = f" ({error.context})" if error.context else ""
+    return f"{place}{_one_line(f'{error.problem}{context}')}: mend that line"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:MAX_MESSAGE]
 
 
 def parse_beside(data: bytes, name: str, folders: Sequence[str]) -> SpeciesFile:

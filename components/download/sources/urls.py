@@ -115,7 +115,13 @@ def _rows(url_list: str, fetcher: Fetcher) -> Iterator[Mapping[str, str]]:
     if not url_list:
         raise InputError("the source urls needs --url_list, a txt, csv or parquet file (URLS=file)")
     with _local(url_list, fetcher) as path:
-        yield from _rows_of_file(path)
+        for row in _rows_of_file(path):
+            if "://" in row.get("label", "") and "://" not in row["url"]:
+                raise InputError(
+                    f"{url_list}: the label of an entry is an address, and its url is "
+                    f"{row['url']!r:.100}: swap the names of these two columns"
+                )
+            yield row
 
 
 def _rows_of_file(path: Path) -> Iterator[Mapping[str, str]]:
@@ -130,9 +136,25 @@ def _rows_of_file(path: Path) -> Iterator[Mapping[str, str]]:
     for delimiter in ("\t", ",", ";"):  # no address holds a tab
         if _lacks_header(path, first, delimiter):
             return _csv(path, delimiter, HEADER)
+    _refuse_swapped(path, first)
     if any(delimiter in first for delimiter in DELIMITERS) and "://" not in first:
         raise InputError(f"{path} has no column `url`; its first line is {first!r:.200}")
     return _text(path)
+
+
+def _refuse_swapped(path: Path, first: str) -> None:
+    """Raise `InputError` for a list without a header whose labels stand before the addresses."""
+    for delimiter in (*DELIMITERS, " "):
+        label, found, address = (first.rpartition if delimiter == " " else first.partition)(
+            delimiter
+        )
+        address = address.strip().strip('"')
+        is_address = address.startswith(("http://", "https://")) and " " not in address
+        if found and is_address and "://" not in label:
+            raise InputError(
+                f"{path} has the label before the address ({first!r:.200}): swap them, or write "
+                f"{','.join(reversed(HEADER))} as its first line, if commas part them"
+            )
 
 
 def _lacks_header(path: Path, first: str, delimiter: str) -> bool:

@@ -1,0 +1,64 @@
+"""What to try next fits how the run was started and how it ended."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from components.common.base import command_line
+from programs.run import next_steps
+from programs.run.options import Request
+
+
+def request(tmp_path: Path, **arguments: str) -> Request:
+    return Request(tmp_path / "runs" / "1", {"source": "folder", "image_dir": "", **arguments})
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs" / "1").mkdir(parents=True)
+    (tmp_path / "runs" / "latest").symlink_to("1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command_line, "_started_as", [])
+
+
+def commands(asked: Request, *, published: bool) -> list[str]:
+    return [command for command, _ in next_steps.steps(asked, published=published)]
+
+
+def test_published_model_is_looked_at_and_tried(tmp_path: Path) -> None:
+    assert commands(request(tmp_path), published=True) == [
+        "make tensorboard",
+        ".venv/bin/python -m components.label_image --model_dir runs/1/model PHOTO",
+        "make serve",
+    ]
+
+
+def test_model_that_is_held_back_is_bettered_first(tmp_path: Path) -> None:
+    found = commands(request(tmp_path, image_dir="my photos"), published=False)
+    assert found[:2] == [
+        "make run IMAGES='my photos' DECISIONS=decisions.json",
+        "make learning-curve",
+    ]
+    assert commands(request(tmp_path), published=True) == found[2:]
+
+
+def test_sample_leads_to_photos_of_ones_own(tmp_path: Path) -> None:
+    sample = request(tmp_path, source="sample")
+    assert commands(sample, published=True)[-1] == "make run IMAGES=~/photos"
+    assert not any("DECISIONS" in command for command in commands(sample, published=False))
+
+
+def test_run_that_is_not_the_last_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "latest").unlink()
+    found = commands(request(tmp_path), published=True)
+    assert "make serve RUN=runs/1" in found
+    assert "make tensorboard RUN=runs/1" in found
+
+
+def test_installed_command_needs_no_makefile(tmp_path: Path) -> None:
+    command_line.start_as("mushrooms")
+    for published in (True, False):
+        found = commands(request(tmp_path, source="sample"), published=published)
+        assert {shlex.split(command)[0] for command in found} == {"mushrooms", "tensorboard"}
+        assert all("latest" not in command for command in found)
