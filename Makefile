@@ -244,6 +244,10 @@ learning-curve: setup  ## what number of photos buys what accuracy, of the last 
 	$(PY) -m programs.learning_curve --image_dir="$${IMAGES:-$$run/training}" \
 	$(if $(ARCHITECTURE),--architecture="$$ARCHITECTURE") $(if $(WEIGHTS),--weights="$$WEIGHTS") $(ARGS) $(OR_DAMAGED)
 
+.PHONY: wheel
+wheel: setup  ## build/wheel/*.whl, to install the command `mushrooms` elsewhere
+	@$(VENV)/bin/uv build --quiet --no-build-isolation --python $(PY) --out-dir build/wheel && ls build/wheel/*.whl
+
 .PHONY: options
 options: setup  ## docs/options.md, the reference of all options, from the code
 	@$(PY) docs/options.py

@@ -31,7 +31,7 @@ _NEEDS = (
     (r"SOURCE=(?!sample)|--source (?!sample)|check-sources|URLS=", "the internet"),
     (r"\bcurl\b", "the page"),
 )
-_STAYS = r"\bmake (serve|tensorboard)\b"
+_STAYS = r"\b(make (serve|tensorboard)|mushrooms serve)\b"
 _PROGRAMS = {"cd", "curl", "export", "for", "git", "kubectl", "ls", "make", "mkdir", "tar"}
 
 
@@ -112,6 +112,8 @@ def problem(command: Command, root: Path, environment: dict[str, str]) -> str:
     program = Path(words[0]).name
     if program.startswith("python"):
         return _python_problem(words, root, environment)
+    if program == "mushrooms":
+        return _python_problem([PYTHON, "-m", "programs.command", *words[1:]], root, environment)
     if program not in _PROGRAMS:
         return f"what is {program}?"
     return _make_problem(words[1:], root, environment) if program == "make" else ""
@@ -159,19 +161,23 @@ def _python_problem(words: list[str], root: Path, environment: dict[str, str]) -
     rest = words[1 + len(start) :]
     if start == ["-m", "pytest"]:
         return ""
-    if start in (["pipeline.py"], ["docker/images.py"]):
+    if start == ["-m", "programs.command"] and rest[0].startswith("--"):
+        return "" if rest[0] in ("--help", "--version") else f"mushrooms has no {rest[0]}"
+    if start in (["pipeline.py"], ["docker/images.py"], ["-m", "programs.command"]):
         start, rest = [*start, rest[0]], rest[1:]
     rest = rest[: rest.index("--")] if "--" in rest else rest
     named = [word.partition("=")[0] for word in rest if re.match(r"--\w", word)]
     text = _help(tuple(start), root, tuple(sorted(environment.items())))
-    missing = [name for name in named if not re.search(rf"{re.escape(name)}\b", text)]
+    text = re.sub(r"(?<=\w)-(?=\w)", "_", text)  # dashes and underscores are the same
+    spelt = {name: "--" + name[2:].replace("-", "_") for name in named}
+    missing = [name for name in named if not re.search(rf"{spelt[name]}\b", text)]
     return f"{' '.join(start)} has no {missing[0]}" if missing else ""
 
 
 @functools.cache
 def _help(start: tuple[str, ...], root: Path, environment: tuple[tuple[str, str], ...]) -> str:
     # The help of these shows what people change first.
-    option = "--help-all" if start[0] == "pipeline.py" and start[1] != "compile" else "--help"
+    option = "--help-all" if start[-1] in ("run", "submit") else "--help"
     done = subprocess.run(
         [PYTHON, *start, option],
         cwd=root,

@@ -76,5 +76,5 @@ def publish_command(
     return run_captured(
         *(sys.executable, "-m", "components.publish"),
         *("--model_dir", str(model_dir), "--demo", str(run.directory / "demo")),
-        *("--metrics", str(metrics), "--publish_dir", str(place), *options),
+        *("--metrics", str(metrics), "--publish_dir", str(place), "--name", "mushrooms", *options),
     )

@@ -335,6 +335,9 @@ def test_interrupt_ends_the_steps_too(tmp_path: Path, backbone_cache: Path) -> N
     _, stderr = run.communicate(timeout=90)
     assert run.returncode == 130
     assert b"interrupted" in stderr
+    assert f"kept in {backbone_cache}".encode() in stderr
+    assert f"{events.parent.name}: ".encode() in stderr
+    assert b"nothing was published" in stderr
     deadline = time.monotonic() + 15
     while any(map(is_alive, pids_of(events))) and time.monotonic() < deadline:
         time.sleep(0.2)

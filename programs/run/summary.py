@@ -4,6 +4,7 @@ import collections
 import csv
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from programs.run.run_pages import Outcome
 FILE_NAME = "summary.json"
 MAX_NOTICES = 12
 MAX_CLASSES = 20  # in the table on the terminal
+_INTERVAL = re.compile(r"\(95 % [^()]*\)")
+_HARD = "\0"  # a blank that no line ends at
 NAME_WIDTH = 11  # columns of what a line of the summary is about
 
 
@@ -194,7 +197,10 @@ def _line(
         end: of each line that another one goes on from.
     """
     if console.is_terminal:
-        text = folded(text, console.width - len(end), indent=indent).replace("\n", f"{end}\n")
+        # An interval stays in one line.
+        kept = _INTERVAL.sub(lambda found: found[0].replace(" ", _HARD), text)
+        lines = folded(kept, console.width - len(end), indent=indent)
+        text = lines.replace(_HARD, " ").replace("\n", f"{end}\n")
     console.print(text, markup=False, soft_wrap=True, style=style)
 
 

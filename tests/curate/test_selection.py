@@ -211,7 +211,7 @@ def test_doubtful_photos_that_are_used_are_told_in_words(
     sources, vectors = with_three_foreign(tmp_path, "mobilenet_1.0_128")  # too unsure to leave out
     outcome(tmp_path, sources, vectors, division=Division(20, 5))
     assert (
-        "photos used although they look doubtful (3 perhaps no mushroom, 1 other class)"
+        "4 photos used but doubtful: 3 may show no mushroom, 1 may belong to another class"
         in (tmp_path / "events").read_text()
     )
 

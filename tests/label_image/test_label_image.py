@@ -248,6 +248,8 @@ def test_model_without_its_litert_file_is_exit_2(
     ("options", "expected"),
     [
         ((), "no photo was named"),
+        (("",), "a photo's name is empty"),
+        (("photo.jpg", "--image", ""), "a photo's name is empty"),
         (("photo.jpg", "--top_k", "0"), "--top_k is 0"),
         (("photo.jpg", "--demo", "demo"), "go together"),
         (("-", "-"), "more than once"),

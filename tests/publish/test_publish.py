@@ -23,7 +23,8 @@ from components.common.model.model_place import version_of
 from components.common.model.unknown import ClassDistances
 from components.publish.decision import HOLD, Decision
 from components.publish.in_folder import alone_in
-from components.publish.publish import publish
+from components.publish.options import PublishOptions
+from components.publish.publish import publish, publish_if_good
 
 
 def publish_it(run: Run, model_dir: Path, folder: Path) -> Path:
@@ -43,6 +44,21 @@ def test_same_model_twice_is_one_version_left_as_it_was(sample_run: Run, tmp_pat
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     names = sorted(path.name for path in first.parent.iterdir())
     assert names == sorted(["latest.json", first.name])
+
+
+def test_model_without_a_name_is_published_under_that_of_its_subject(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    drawn, photographed = sample_run.directory / "model", tmp_path / "model"
+    shutil.copytree(drawn, photographed)
+    facts = ClassFacts(subject="wild flowers").to_json()
+    reseal(photographed / "model.json", rendered=False, facts=facts)
+    for model, name in ((drawn, "sample"), (photographed, "wild-flowers")):
+        metrics = write_metrics(tmp_path / f"metrics of {name}", model)
+        asked = PublishOptions(publish_dir=str(tmp_path / "out"))
+        decision, place = publish_if_good(model, sample_run.directory / "demo", metrics, asked)
+        assert decision.name == name
+        assert Path(place).parent == tmp_path / "out" / name
 
 
 def test_same_weights_from_other_photos_are_another_version(

@@ -77,6 +77,20 @@ def test_dangerous_confusions_are_told_where_they_were_counted(tmp_path: Path) -
     ) in place.read_text()
 
 
+@pytest.mark.parametrize(
+    ("asked", "decided", "title"),
+    [("mine", "flowers", "mine"), ("", "flowers", "flowers"), ("", "", "wild-mushrooms")],
+)
+def test_run_without_a_name_is_called_as_publish_decided(
+    tmp_path: Path, asked: str, decided: str, title: str
+) -> None:
+    place = a_run(tmp_path / "run")
+    (decision,) = (tmp_path / "run").glob("publish/*/comparison")
+    decision.write_text(json.dumps({**DECISION, "name": decided}))
+    summarize(End("COMPLETE"), place, name=asked, place=str(place))
+    assert place.read_text().startswith(f"# {title}: the run succeeded\n")
+
+
 # KFP's metadata says COMPLETE of a run that succeeded, and RUNNING of one with a condition unmet.
 @pytest.mark.parametrize("state", ["COMPLETE", "RUNNING", "SUCCEEDED", ""])
 def test_finished_run_shows_figures_and_what_became_of_the_model(

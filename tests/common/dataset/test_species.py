@@ -59,6 +59,28 @@ def test_file_that_is_no_species_file_is_refused(tmp_path: Path, content: str) -
         read_species(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("species:\n  - label: a\n  - label: [b\n", "line 4, column 1: "),
+        ("species:\n  - label: a\n\t- label: b\n", "line 3, column 1: "),
+        ("species: {a: b: c}\n", "line 1, column 15: "),
+        ("species: *name\n", "it has references"),
+    ],
+)
+def test_fault_in_the_yaml_is_one_line_that_says_where(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    path = tmp_path / "species.yaml"
+    path.write_text(content)
+    with pytest.raises(InputError) as refused:
+        read_species(path)
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(f"{path} is no ")
+    assert message in line
+    assert "label: b" not in line
+
+
 def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no species file at .*none\.yaml"):
         read_species(tmp_path / "none.yaml")

@@ -185,7 +185,7 @@ def test_private_hosts_are_refused_and_the_table_says_so(
         rows(tmp_path, path, allow_private_hosts="")
     assert "only 0 photos of 'daisy'" in str(caught.value)
     assert "2  refused address" in str(caught.value)
-    assert "--allow_private_hosts" in str(caught.value)
+    assert "--allow_private_hosts localhost (make run" in str(caught.value)
     assert server.requests == []
 
 

@@ -66,7 +66,9 @@ def test_every_step_and_every_program_with_a_command_is_listed() -> None:
         for place in ("components", "programs")
         for path in (ROOT / place).glob("*/__main__.py")
     }
-    listed = {command.module.split(".")[-2] for command in COMMANDS.values() if "." in command.module}
+    listed = {
+        command.module.split(".")[-2] for command in COMMANDS.values() if "." in command.module
+    }
     assert listed == folders - {"command"}
     for command in COMMANDS.values():
         assert callable(importlib.import_module(command.module).main)

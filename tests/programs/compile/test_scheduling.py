@@ -199,13 +199,12 @@ def test_models_and_checkpoints_start_from_kfp_s_own_bucket(compiled: dict[str, 
     assert defaults["checkpoint_path"] == "s3://mlpipeline/mushrooms/checkpoints"
 
 
-def test_a_compiled_run_of_the_sample_is_not_published_as_one_of_photos(
+def test_a_compiled_run_is_published_under_the_name_of_what_it_was_trained_on(
     compiled: dict[str, Compiled],
 ) -> None:
     for kind, one in compiled.items():
-        source = one.parameters.get("source", {}).get("defaultValue", "photos of the user")
-        name = one.parameters["name"]["defaultValue"]
-        assert (source, name) in (("sample", "sample"), ("photos of the user", "mushrooms")), kind
+        # Without a name, publish takes the model's: it knows whether its photos were rendered.
+        assert one.parameters["name"]["defaultValue"] == "", kind
 
 
 def test_a_run_ends_and_its_pods_go_one_day(compiled: dict[str, Compiled]) -> None:

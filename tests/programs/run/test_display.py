@@ -59,6 +59,30 @@ def test_on_a_terminal_the_running_step_and_its_count_are_drawn() -> None:
     assert not any("daisy" in line and "roses" in line for line in lines)
 
 
+def test_step_that_counts_nothing_says_what_it_does_within_80_columns() -> None:
+    out = io.StringIO()
+    play(
+        Console(file=out, width=80, force_terminal=True),
+        {"event": "started", "step": "retrain", "pid": 1},
+        {"event": "progress", "what": "retrain: write the model", "said": "", "pid": 1},
+    )
+    (line,) = {line for line in out.getvalue().splitlines() if "write the model" in line}
+    assert "…" not in line
+
+
+def test_log_is_told_of_the_step_that_runs_and_not_of_the_one_before(monkeypatch) -> None:
+    out = io.StringIO()
+    display = play(
+        Console(file=out, width=100),
+        {"event": "started", "step": "bottleneck", "pid": 1},
+        {"event": "progress", "what": "bottleneck", "said": "5 of 5 photos", "pid": 1},
+        {"event": "started", "step": "retrain", "pid": 2},
+    )
+    display._last_line = float("-inf")
+    display.tick()
+    assert out.getvalue().strip().endswith(" s, retrain")
+
+
 def test_first_failure_and_all_warnings_are_kept() -> None:
     display = play(
         Console(file=io.StringIO()),

@@ -40,6 +40,36 @@ def test_rendered_pictures_are_not_published_under_the_name_of_photos(
 
 
 @pytest.mark.parametrize(
+    ("asked", "beside", "name"),
+    [
+        ([], "", "mushrooms"),
+        (["--subject", "flowers"], "", "flowers"),
+        (["--subject", "Wild  Orchids, lilies"], "", "wild-orchids-lilies"),
+        (["--subject", "Käfer"], "", "kafer"),
+        (["--subject", "花"], "", "model"),
+        (["--subject", "any"], "", "model"),
+        (["--subject", "sample"], "", "model"),
+        (["--subject", "mushrooms"], "", "mushrooms"),
+        ([], "flowers", "flowers"),
+        (["--subject", "roses"], "flowers", "roses"),
+        (["--subject", "flowers", "--name", "mine"], "", "mine"),
+    ],
+)
+def test_model_is_named_after_its_subject(
+    tmp_path: Path, asked: list[str], beside: str, name: str
+) -> None:
+    for label in ("daisy", "rose"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.jpg").write_bytes(b"x")
+    if beside:
+        (tmp_path / "species.yaml").write_text(f"subject: {beside}\n")
+    parser = argparse.ArgumentParser()
+    options.add_parameters(parser)
+    checked = options.checked(parser.parse_args(["--image_dir", str(tmp_path), *asked]))
+    assert checked["name"] == name
+
+
+@pytest.mark.parametrize(
     ("listed", "missing"),
     [
         (["a b", "rose"], ""),

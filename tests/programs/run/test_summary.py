@@ -8,8 +8,8 @@ from rich.console import Console
 
 from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.vocabulary import PARTS
-from programs.run.options import Request
 from programs.run.notices import Notices
+from programs.run.options import Request
 from programs.run.summary import _photo_table, tell
 
 STATED = ClassFacts(edibility={"fly agaric": "poisonous"})
@@ -27,7 +27,7 @@ def told(
     tmp_path: Path,
     *,
     subject: str = "flowers",
-    notices: Notices = Notices(),
+    notices: Notices | None = None,
     published: str = "",
     terminal: int = 0,
     reason: str = "[why]",
@@ -45,7 +45,7 @@ def told(
     console = Console(
         file=out, width=terminal or 80, force_terminal=bool(terminal), color_system=None
     )
-    tell(Request(tmp_path, {"source": "folder"}), content, subject, notices, console)
+    tell(Request(tmp_path, {"source": "folder"}), content, subject, notices or Notices(), console)
     return out.getvalue()
 
 
@@ -59,7 +59,7 @@ ACCURACY = {
 
 def test_accuracy_names_photos_and_interval(tmp_path: Path) -> None:
     text = told(tmp_path, **ACCURACY)
-    assert "accuracy   0.821 of 28 photos it never saw (95 % CI 0.644 to 0.921)\n" in text
+    assert "accuracy   0.821 of 28 photos it never saw (95 % interval 0.644 to 0.921)\n" in text
     assert "  test     no photos\n" in text
     assert "published  no, held back\n  because  [why]\n" in text
     assert "time       13 s" in text
@@ -121,7 +121,7 @@ def test_of_very_many_classes_the_first_and_the_sum_are_shown() -> None:
                 **{"dangerous_rate_low": 0.0329, "dangerous_rate_high": 0.3434},
             },
             "dangerous  2 of 17 photos of deadly or poisonous classes taken for an edible one "
-            "(95 % CI 0.033 to 0.343)\n",
+            "(95 % interval 0.033 to 0.343)\n",
         ),
         (
             STATED,
@@ -130,7 +130,7 @@ def test_of_very_many_classes_the_first_and_the_sum_are_shown() -> None:
                 **{"dangerous_rate_low": 0.0329, "dangerous_rate_high": 0.3434},
             },
             "dangerous  5.7 of 17 photos of deadly or poisonous classes taken for an edible one "
-            "(on average over the rounds) (95 % CI 0.033 to 0.343)\n",
+            "(on average over the rounds) (95 % interval 0.033 to 0.343)\n",
         ),
         (STATED, {"dangerous_photos": 0, "dangerous_confusions": 0}, ""),
     ],
