@@ -109,6 +109,8 @@ def version_description(*, gpu: bool, photos: str) -> str:
 
 def working_tree_revision() -> str:
     """The git revision, or where there is none the version of this package."""
+    if not (ROOT / ".git").exists():  # installed, perhaps within somebody else's repository
+        return __version__
     command = ["git", "-C", str(ROOT), "rev-parse", f"--short={REVISION_DIGITS}", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_S, check=True)
