@@ -133,9 +133,9 @@ def clean(
         output: dataset of usable photos to write.
         rejects: dataset of rejected files to write, bytes as they were up to `REJECT_MAX_BYTES`
             and, together, `REJECTS_MAX_BYTES`; its REASONS.csv says of each why.
-        options: what is usable. What the decisions keep is taken if it can be shown at all. Of a
-            part alone, `curate` decides whether a class has photos, and finds exact copies across
-            parts.
+        options: what is usable. What the decisions keep or move is taken if it can be shown at all;
+            it is `curate` that moves it. Of a part alone, `curate` decides whether a class has
+            photos, and finds exact copies across parts.
 
     Raises:
         InputError: a class has no usable photo, an output is the input, or no decisions file.
@@ -247,7 +247,7 @@ def _judge_all(
         earlier = (*QUALITY_FLAGS, KEPT_BY_HAND)
         flags = [flag for flag in photo.flags if flag not in earlier]
         try:
-            if by_hand.keeps(photo):
+            if by_hand.vouches_for(photo):
                 good = _shown_somehow(data)
                 flags.append(KEPT_BY_HAND)
             else:

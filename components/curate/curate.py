@@ -25,7 +25,6 @@ from components.common.dataset.label_check import MAX_PRUNED_SHARE
 from components.common.dataset.species import FILE_NAME as SPECIES
 from components.common.dataset.vocabulary import (
     DEMO,
-    DOUBTFUL_SUBJECT,
     EXACT_DUPLICATE,
     HIDDEN,
     IN_TWO_CLASSES,
@@ -36,16 +35,11 @@ from components.common.dataset.vocabulary import (
 )
 from components.common.network import bottlenecks
 from components.common.store import storage
-from components.curate import facts, review, selection
+from components.curate import facts, moves, review, selection
 from components.curate.facts import CLEAN, CURATE, Entry
+from components.curate.moves import Found
 from components.curate.options import CurateOptions, Division
 from components.curate.selection import Judged, Selection
-
-# Flags of photos that are used although something is against them, as a person is told of them.
-DOUBTS = {
-    OTHER_CLASS: "may belong to another class",
-    DOUBTFUL_SUBJECT: "may show no mushroom",
-}
 
 
 @dataclass(frozen=True)
@@ -95,23 +89,28 @@ def curate(
 
     Raises:
         InputError: fewer than two classes, or too few different photos in one: then the review page
-            and the facts are there, and nothing else; or artifacts that do not belong together.
+            and the facts are there, and nothing else; or artifacts that do not belong together; or
+            a decision that moves a photo to a class that is not there.
     """
     options.check()
     by_hand = decisions.read(options.decisions)
     placed = ledger.read(options.earlier_ledger) if options.earlier_ledger else {}
     datasets = [Dataset(source) for source in sources]
     rejected = [Dataset(source) for source in clean_rejects]
-    # The same photo in two datasets of a class has the same name in both.
-    listed = (photo for dataset in datasets for photo in dataset.photos)
-    photos = list({(photo.label, photo.path): photo for photo in listed}.values())
+    every = [*datasets, *rejected]
+    by_hand.check_classes({label for dataset in every for label in dataset.labels})
+    found = moves.find(datasets, by_hand)
+    photos = [found.rows[row] for row in found.unique().values()]
     known = class_facts.combine([dataset.facts for dataset in datasets], options.subject)
     vectors = bottlenecks.load(bottleneck_dir)
-    selected = selection.select(photos, vectors, options, placed, by_hand, known)
-    entries = list(_entries(datasets, rejected, selected, by_hand))
-    unknown = by_hand.unknown(entry.photo for entry in entries)
+    selected = selection.select(photos, vectors, options, placed, by_hand, known, found.found_in())
+    entries = list(_entries(found, rejected, selected, by_hand))
+    unknown = by_hand.unknown(
+        photo for dataset in [*datasets, *rejected] for photo in dataset.photos
+    )
     content = facts.summary(entries, selected, known, unknown)
-    _tell(entries, selected, options, by_hand)
+    _tell(entries, selected, options)
+    _tell_of_decisions(entries, by_hand, unknown)
     if options.earlier_ledger:
         _tell_of_ledger(selected)
     review_photos = review.choose(entries)
@@ -132,8 +131,9 @@ def curate(
 def _problems(entries: Sequence[Entry], selected: Selection) -> list[str]:
     """Why these photos cannot be divided; empty where they were."""
     labels = sorted({entry.photo.label for entry in entries if entry.step == CURATE})
-    # `clean` sees to it itself, unless it saw parts only.
-    lost = sorted({entry.photo.label for entry in entries} - set(labels))
+    # `clean` sees to it itself, unless it saw parts only. A person may have moved them all.
+    moved_from = {entry.found_in for entry in entries if entry.is_moved}
+    lost = sorted({entry.photo.label for entry in entries} - set(labels) - moved_from)
     problems = [
         f"the class {label!r} has no usable photo: all of its files were rejected: add photos; "
         "docs/artifacts.md says what each reason means"
@@ -167,26 +167,25 @@ def _place_of_page(path: Path, page: str, place: str) -> str:
 
 
 def _entries(
-    datasets: Sequence[Dataset],
+    found: Found,
     rejected: Sequence[Dataset],
     selected: Selection,
     by_hand: Decisions,
 ) -> Iterator[Entry]:
-    """What became of every photo found: those of `datasets` in the order of `stream_all`."""
-    seen: set[tuple[str, str]] = set()
-    for dataset in datasets:
-        for photo in dataset.in_order():
-            key = photo.label, photo.path
-            judged = selected.photos[key]
-            if key in seen:
-                twice = dataclasses.replace(judged.photo, split="", reason=EXACT_DUPLICATE)
-                judged = Judged(twice)
-            seen.add(key)
-            yield Entry(judged, CURATE, by_hand.of(photo))
+    """What became of every photo found: those of `found` in its order."""
+    used = found.unique()
+    for row, (photo, label) in enumerate(zip(found.rows, found.labels, strict=True)):
+        key = photo.label, photo.path
+        judged = selected.photos[key]
+        if used[key] != row:
+            group = judged.photo.group
+            twice = dataclasses.replace(photo, group=group, split="", reason=EXACT_DUPLICATE)
+            judged = Judged(twice)
+        yield Entry(judged, CURATE, by_hand.of(photo, label), label)
     for dataset in rejected:
         for photo in dataset.photos:
             if photo.reason != HIDDEN:  # a system's own files: REASONS.csv names them, no page does
-                yield Entry(Judged(photo), CLEAN, by_hand.of(photo))
+                yield Entry(Judged(photo), CLEAN, by_hand.of(photo), photo.label)
 
 
 def _show(
@@ -261,10 +260,8 @@ def _measured(judged: Judged) -> str:
     return ""
 
 
-def _tell(
-    entries: Sequence[Entry], selected: Selection, division: Division, by_hand: Decisions
-) -> None:
-    """Warn of what was left out, of classes that are small, and of decisions without effect."""
+def _tell(entries: Sequence[Entry], selected: Selection, division: Division) -> None:
+    """Warn of what was left out, of what is doubtful, and of classes that are small."""
     photos = [entry.photo for entry in entries if entry.step == CURATE]
     left_out = _counted(photo.reason for photo in photos if photo.reason)
     if left_out:
@@ -289,12 +286,8 @@ def _tell(
             f"{label}: {alike} like another class; the clearest were left out, at most "
             f"{MAX_PRUNED_SHARE:.0%} of a class: look at curation.html"
         )
-    doubted = [set(photo.flags) & DOUBTS.keys() for photo in photos if not photo.reason]
-    if number := sum(map(bool, doubted)):
-        doubts = _counted(flag for flags in doubted for flag in sorted(flags))
-        why = ", ".join(f"{count} {DOUBTS[flag]}" for flag, count in doubts.items())
-        warn(f"{counted(number, 'photo')} used but doubtful: {why}; see curation.html")
-    _tell_of_decisions(entries, by_hand)
+    if doubts := facts.doubtful_in_words(entries):
+        warn(f"{doubts}; see curation.html")
     wanted = division.train_per_class + division.demo_per_class
     usable = _counted(photo.label for photo in photos if not photo.reason and photo.split)
     few = sum(count < wanted for count in usable.values())
@@ -319,24 +312,38 @@ def _tell_of_ledger(selected: Selection) -> None:
         )
 
 
-def _tell_of_decisions(entries: Sequence[Entry], by_hand: Decisions) -> None:
-    unknown = by_hand.unknown(entry.photo for entry in entries)
+def _tell_of_decisions(
+    entries: Sequence[Entry], by_hand: Decisions, unknown: Sequence[tuple[str, str]]
+) -> None:
+    """Tell of moved photos, and warn of decisions without effect.
+
+    Args:
+        entries: all photos found.
+        by_hand: all decisions.
+        unknown: those that are about no photo of these.
+    """
+    if moved := sum(entry.is_moved for entry in entries):
+        log.info("curate: %s moved to another class by hand", counted(moved, "photo"))
+    left = {entry.photo.label for entry in entries}
+    for label in sorted({entry.found_in for entry in entries if entry.is_moved} - left):
+        warn(f"{label}: decisions moved all of its photos to other classes, so it is none any more")
     if unknown:
         decided = counted(len(by_hand.decided), "decision")
         warn(
             f"{len(unknown)} of {decided} made by hand found no photo among these; the first "
             f"is of class {unknown[0][0]!r}, sha256 {unknown[0][1][:16]}…"
         )
-    kept = {decisions.key_of(entry.photo) for entry in entries if not entry.photo.reason}
+    wanted = [entry for entry in entries if entry.decision in (decisions.KEEP, decisions.MOVE)]
+    used = {entry.key for entry in wanted if entry.photo.reason in ("", SURPLUS)}
+    # A moved photo that is there already is used all the same.
+    copies = (NEAR_DUPLICATE, EXACT_DUPLICATE)
     vain = _counted(
         entry.photo.reason
-        for entry in entries
-        if by_hand.keeps(entry.photo)
-        and entry.photo.reason not in ("", SURPLUS)
-        and decisions.key_of(entry.photo) not in kept
+        for entry in wanted
+        if entry.key not in used and not (entry.is_moved and entry.photo.reason in copies)
     )
     if vain:
-        warn(f"photos that decisions keep could not be kept ({vocabulary.listed(vain)})")
+        warn(f"photos that decisions keep or move could not be used ({vocabulary.listed(vain)})")
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:

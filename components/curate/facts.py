@@ -12,10 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.common.base.files import atomic_directory
+from components.common.base.wording import counted
 from components.common.dataset import label_check
 from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import (
+    DOUBTFUL_SUBJECT,
+    DOUBTS,
     DROPPED,
     EXACT_DUPLICATE,
     IN_TWO_CLASSES,
@@ -63,6 +66,7 @@ _COLUMNS = {
     "class_margin": (pa.float64(), "judged.margin"),
     "nearest_class": (pa.string(), "judged.nearest"),
     "decision": (pa.string(), "decision"),
+    "found_in": (pa.string(), "found_in"),
     "source_url": (pa.string(), "photo.source_url"),
     "source_page": (pa.string(), "photo.source_page"),
 }
@@ -80,11 +84,28 @@ class Entry:
         judged: what became of it.
         step: the step that decided so, `CLEAN` or `CURATE`.
         decision: what a person had decided, or nothing.
+        found_in: the class in which it was found; another than its own where a person moved it.
     """
 
     judged: Judged
     step: str
     decision: str = ""
+    found_in: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What a decision names the photo by."""
+        return self.found_in or self.photo.label, self.photo.source_sha256
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether a person moved it to its class."""
+        return self.found_in not in ("", self.photo.label)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """The flags for which it is doubtful although it is used; empty where it is not used."""
+        return () if self.photo.reason else tuple(set(DOUBTS) & set(self.photo.flags))
 
     @property
     def photo(self) -> Photo:
@@ -111,6 +132,31 @@ def funnel(entries: Iterable[Entry]) -> dict[str, dict[str, int]]:
 def totals(classes: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     """The funnel of all classes together."""
     return {name: sum(counts[name] for counts in classes.values()) for name in ("found", *FUNNEL)}
+
+
+def doubtful(entries: Iterable[Entry]) -> dict[str, int]:
+    """How many photos are used although they are doubtful, each once; then those of each doubt."""
+    found = [entry.doubts for entry in entries if entry.doubts]
+    return {"photos": len(found), **{flag: sum(flag in of for of in found) for flag in DOUBTS}}
+
+
+def doubtful_in_words(entries: Iterable[Entry]) -> str:
+    """`doubtful` as a sentence; empty where there is none."""
+    counts = doubtful(entries)
+    total = counts["photos"]
+    if not total:
+        return ""
+    kinds = [
+        f"{counts[flag]} may {words}"
+        for flag, words in (
+            (OTHER_CLASS, "belong to another class"),
+            (DOUBTFUL_SUBJECT, "show no mushroom"),
+        )
+        if counts[flag]
+    ]
+    both = sum(counts[flag] for flag in DOUBTS) - total
+    kinds += [f"{both} of them both"] if both else []
+    return f"{counted(total, 'photo')} used but doubtful: {', '.join(kinds)}"
 
 
 def summary(
@@ -155,6 +201,8 @@ def summary(
             "max_pruned_share": label_check.MAX_PRUNED_SHARE,
         },
         "total": totals(classes),
+        "doubtful": doubtful(entries),
+        "moved": _moves(entries),
         "classes": {
             label: {
                 **classes[label],
@@ -169,6 +217,17 @@ def summary(
             {"label": label, "source_sha256": sha256} for label, sha256 in unknown
         ],
     }
+
+
+def _moves(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """How many photos a person moved from which class to which."""
+    counts = collections.Counter(
+        (entry.found_in, entry.photo.label) for entry in entries if entry.is_moved
+    )
+    return [
+        {"from": source, "to": target, "photos": count}
+        for (source, target), count in sorted(counts.items())
+    ]
 
 
 def write(path: Path, entries: Sequence[Entry], content: Mapping[str, Any]) -> None:

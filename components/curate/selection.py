@@ -8,8 +8,9 @@ look like another class.
 import collections
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,23 +20,27 @@ from components.common.base.wording import counted
 from components.common.dataset import label_check, quotas, vocabulary
 from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.copies import near_copies
-from components.common.dataset.decisions import Decisions
+from components.common.dataset.decisions import DROP, KEEP, MOVE, Decisions
 from components.common.dataset.groups import group_keys, group_photos
 from components.common.dataset.photo import Photo
 from components.common.dataset.quotas import Quota
 from components.common.dataset.vocabulary import (
     DOUBTFUL_SUBJECT,
+    DOUBTS,
     DROPPED,
     IN_TWO_CLASSES,
     KEPT_BY_HAND,
+    MOVED_BY_HAND,
     NEAR_DUPLICATE,
     NO_MUSHROOM,
     OTHER_CLASS,
     SURPLUS,
     TRAINING,
+    VOUCHED,
 )
 from components.common.network.bottlenecks import Bottlenecks
 from components.curate import subject, suspects
+from components.curate.elsewhere import across_classes, in_words
 from components.curate.options import Division
 from components.curate.subject import Subject
 from components.curate.suspects import Limits
@@ -101,6 +106,7 @@ def select(
     placed: Mapping[Key, str],
     by_hand: Decisions,
     known: ClassFacts = ClassFacts(),
+    found_in: Mapping[Key, str] = MappingProxyType({}),
 ) -> Selection:
     """Decide on every photo.
 
@@ -111,6 +117,7 @@ def select(
         placed: part of each (label, group) that an earlier run placed; it stays there.
         by_hand: what a person decided.
         known: of the classes.
+        found_in: of photos that a person moved, the class in which each was found.
 
     Raises:
         InputError: the photos were not cleaned.
@@ -121,7 +128,7 @@ def select(
         return Selection({}, False, {}, {}, 0, {}, suspects.limits(vectors))
     rows = vectors.rows(photos)
     features = vectors.vectors[rows]
-    work = _Work(photos, by_hand)
+    work = _Work(photos, by_hand, found_in)
     pairs = near_copies(vectors.fingerprints_of(rows), features)
     work.group(pairs, placed)
     groups, classes = work.groups(), [photo.label for photo in photos]
@@ -147,14 +154,20 @@ def select(
 class _Work:
     """The photos while they are being decided on; rows are numbered as they came."""
 
-    def __init__(self, photos: Sequence[Photo], by_hand: Decisions) -> None:
+    def __init__(
+        self, photos: Sequence[Photo], by_hand: Decisions, found_in: Mapping[Key, str]
+    ) -> None:
         self.photos = list(photos)
         self.labels = sorted({photo.label for photo in photos})
-        self.by_hand = by_hand
-        self.kept = [
-            by_hand.keeps(photo) or (KEPT_BY_HAND in photo.flags and not by_hand.drops(photo))
-            for photo in photos
+        decided = [
+            by_hand.of(photo, found_in.get((photo.label, photo.path), "")) for photo in photos
         ]
+        self.dropped = [decision == DROP for decision in decided]
+        # Kept whatever speaks against it, in the class that it was found in or was moved to before.
+        self.kept = _flagged(photos, decided, KEPT_BY_HAND, KEEP)
+        self.moved = _flagged(photos, decided, MOVED_BY_HAND, MOVE)
+        # These show what their class says. That leaves copies: of a moved one only the best stays.
+        self.vouched = [kept or moved for kept, moved in zip(self.kept, self.moved, strict=True)]
         self.reasons = [""] * len(photos)
         self.flags: list[list[str]] = [[] for _ in photos]
         self.best: list[str] = [""] * len(photos)
@@ -171,17 +184,23 @@ class _Work:
 
     def group(self, pairs: Sequence[tuple[int, int]], placed: Mapping[Key, str]) -> None:
         """Group photos; drop what is in two classes, and of copies all but the best."""
-        # Of two copies the smaller one goes; the largest of a chain of copies always stays.
-        worse = {max(pair, key=lambda row: _best_first(self.photos[row])) for pair in pairs}
         copied = {row for pair in pairs for row in pair}
-        across = _across_classes(self.photos, pairs)
-        for members in group_photos(self.photos, pairs):
+        across = across_classes(self.photos, pairs)
+        groups = group_photos(self.photos, pairs)
+        staying = {row for members in groups for row in self._of_one_class(members)}
+        # Of two copies the smaller one goes; the largest of a chain of copies always stays.
+        worse = {
+            max(pair, key=lambda row: _best_first(self.photos[row]))
+            for pair in pairs
+            if staying.issuperset(pair)
+        }
+        for members in groups:
             keys = group_keys([self.photos[row] for row in members])
             for row in members:
                 self.photos[row] = dataclasses.replace(self.photos[row], group=keys[0])
-            stay = self._of_one_class(members)
-            gone = set(members) - set(stay)
-            others = _elsewhere(self.photos, members, across) if gone else {}
+            stay = [row for row in members if row in staying]
+            gone = {row for row in members if row not in staying and not self.dropped[row]}
+            others = in_words(self.photos, members, across) if gone else {}
             for row in gone:
                 self.reasons[row], self.elsewhere[row] = IN_TWO_CLASSES, others[row]
             copies = [row for row in stay if row in copied]
@@ -199,8 +218,13 @@ class _Work:
                     self.earlier[label][keys[0]] = known[0]
 
     def _of_one_class(self, members: Sequence[int]) -> list[int]:
-        """The rows of a group that may stay: all, or of two classes those that a person keeps."""
-        for rows in (members, [row for row in members if self.kept[row]]):
+        """The rows of a group that may stay: all, or of two classes those that a person wants.
+
+        Those are the ones that nobody dropped, if they are of one class, else those vouched for.
+        """
+        undropped = [row for row in members if not self.dropped[row]]
+        vouched = [row for row in members if self.vouched[row]]
+        for rows in (members, undropped, vouched):
             if len({self.photos[row].label for row in rows}) == 1:
                 return list(rows)
         return []
@@ -208,7 +232,7 @@ class _Work:
     def judge_subject(self, shown: Subject) -> None:
         """Leave out what shows no mushroom, and flag what perhaps shows none."""
         for row in np.flatnonzero(shown.leave_out | shown.doubtful).tolist():
-            if self.reasons[row] or self.kept[row]:
+            if self.reasons[row] or self.vouched[row]:
                 continue
             if shown.leave_out[row]:
                 self.reasons[row] = NO_MUSHROOM
@@ -217,8 +241,8 @@ class _Work:
 
     def drop(self) -> None:
         """Leave out what a person dropped."""
-        for row, photo in enumerate(self.photos):
-            if self.by_hand.drops(photo) and self.reasons[row] in ("", NO_MUSHROOM):
+        for row, dropped in enumerate(self.dropped):
+            if dropped and self.reasons[row] in ("", NO_MUSHROOM):
                 self.reasons[row] = DROPPED
 
     def divide(self, label: str, division: Division) -> None:
@@ -266,10 +290,10 @@ class _Work:
         parts = self.parts_used()
         rows = [row for row, photo in enumerate(self.photos) if photo.label == label]
         doubted = labels.suspect
-        suspect = [row for row in rows if doubted[row] and not self.kept[row]]
+        suspect = [row for row in rows if doubted[row] and not self.vouched[row]]
         training = [row for row in rows if parts[row] == TRAINING]
         pruned, over_cap = label_check.clearest(
-            labels, [row for row in training if not self.kept[row]], len(training)
+            labels, [row for row in training if not self.vouched[row]], len(training)
         )
         for row in pruned:
             self.reasons[row] = OTHER_CLASS
@@ -317,9 +341,9 @@ class _Work:
             reason = self.reasons[row] or (SURPLUS if part == SURPLUS else "")
             late = not self.reasons[row] or self.reasons[row] in LATE_REASONS
             # What an earlier curation said is found again, or no longer true.
-            of_curation = (OTHER_CLASS, DOUBTFUL_SUBJECT, KEPT_BY_HAND)
-            flags = [flag for flag in photo.flags if flag not in of_curation]
-            flags += [*self.flags[row], *([KEPT_BY_HAND] if self.kept[row] else [])]
+            flags = [flag for flag in photo.flags if flag not in (*DOUBTS, *VOUCHED)]
+            by_hand = ((KEPT_BY_HAND, self.kept[row]), (MOVED_BY_HAND, self.moved[row]))
+            flags += [*self.flags[row], *(flag for flag, is_so in by_hand if is_so)]
             margin = float(labels.margins[row])
             outcome[photo.label, photo.path] = Judged(
                 dataclasses.replace(
@@ -335,54 +359,19 @@ class _Work:
         return outcome
 
 
+def _flagged(
+    photos: Sequence[Photo], decided: Sequence[str], flag: str, decision: str
+) -> list[bool]:
+    """Whether each photo was decided on so, now or, by its flag, by an earlier curation."""
+    return [
+        now == decision or (flag in photo.flags and now not in (KEEP, DROP, MOVE))
+        for photo, now in zip(photos, decided, strict=True)
+    ]
+
+
 def _best_first(photo: Photo) -> tuple[int, int, str]:
     """The largest picture of a group first, then the largest file, which has lost least.
 
     A tie is settled by content.
     """
     return (-photo.width * photo.height, -photo.size, photo.sha256)
-
-
-def _across_classes(
-    photos: Sequence[Photo], pairs: Iterable[tuple[int, int]]
-) -> dict[int, list[int]]:
-    """The copies of each photo that are in another class than it."""
-    across: dict[int, list[int]] = collections.defaultdict(list)
-    for left, right in pairs:
-        if photos[left].label != photos[right].label:
-            across[left].append(right)
-            across[right].append(left)
-    return across
-
-
-def _elsewhere(
-    photos: Sequence[Photo], members: Sequence[int], across: Mapping[int, Sequence[int]]
-) -> dict[int, str]:
-    """In words, for each row of a group of two classes or more: which photo of another class it is.
-
-    The same bytes, else a copy, else a photo of the same observation, else a copy of a copy; of
-    several the first by name.
-
-    Args:
-        photos: all photos.
-        members: the rows of the group.
-        across: copies in other classes, by row.
-    """
-    first: dict[str, dict[str, str]] = collections.defaultdict(dict)  # by observation, then class
-    for row in members:
-        label, path = photos[row].label, photos[row].path
-        for name in {"", photos[row].observation}:
-            first[name][label] = min(first[name].get(label, path), path)
-    words = {}
-    for row in members:
-        photo = photos[row]
-        copies = [photos[other] for other in across.get(row, ())]
-        if copies:
-            best = min(copies, key=lambda copy: (copy.sha256 != photo.sha256, copy.path))
-            words[row] = f"also in {best.path}"
-            continue
-        shots = [path for label, path in first[photo.observation].items() if label != photo.label]
-        relation = "of one observation with" if photo.observation and shots else "also in"
-        others = shots or [path for label, path in first[""].items() if label != photo.label]
-        words[row] = f"{relation} {min(others)}"
-    return words

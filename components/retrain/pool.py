@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from components.common.base.step import warn
 from components.common.dataset import label_check
 from components.common.dataset.photo import Photo
-from components.common.dataset.vocabulary import KEPT_BY_HAND
+from components.common.dataset.vocabulary import VOUCHED
 from components.retrain.head import Examples, Head, train_for_all_steps
 from components.retrain.material import Material, labelled
 from components.retrain.options import Recipe
@@ -85,7 +85,7 @@ class Pool:
         stay = chosen.copy()
         for label in {photo.label for photo in photos}:
             members = [place for place, photo in enumerate(photos) if photo.label == label]
-            free = [place for place in members if KEPT_BY_HAND not in photos[place].flags]
+            free = [place for place in members if VOUCHED.isdisjoint(photos[place].flags)]
             out, _ = label_check.clearest(judged, free, len(members))
             stay[rows[out]] = False
         return stay

@@ -171,7 +171,7 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
     if arguments["weights"] and not Path(arguments["weights"]).is_file():
         raise InputError(f"no weights file at {arguments['weights']}")
     # Read now, so that a wrong file ends the run before the photos are fetched.
-    decisions.read(arguments["decisions"])
+    by_hand = decisions.read(arguments["decisions"])
     if arguments["earlier_ledger"]:
         ledger.read(arguments["earlier_ledger"])
     parse_architecture(arguments["architecture"])
@@ -186,6 +186,7 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
         places.check_name(arguments["name"])
     places.check_place(arguments["publish_dir"])
     arguments |= _classes(DownloadOptions.of(arguments), asked.species)
+    by_hand.check_classes(arguments["classes"])
     if not arguments["name"]:
         subject = check_subject(arguments["subject"] or FUNGI)
         arguments["name"] = default_name(subject, rendered=sources == ["sample"])

@@ -211,9 +211,11 @@ def test_doubtful_photos_that_are_used_are_told_in_words(
     sources, vectors = with_three_foreign(tmp_path, "mobilenet_1.0_128")  # too unsure to leave out
     outcome(tmp_path, sources, vectors, division=Division(20, 5))
     assert (
-        "4 photos used but doubtful: 3 may show no mushroom, 1 may belong to another class"
-        in (tmp_path / "events").read_text()
+        "3 photos used but doubtful: 1 may belong to another class, 3 may show no mushroom, "
+        "1 of them both; see curation.html" in (tmp_path / "events").read_text()
     )
+    content = json.loads((tmp_path / "out-0" / "facts" / facts.SUMMARY).read_text())
+    assert content["doubtful"] == {"photos": 3, "other_class": 1, "doubtful_subject": 3}
 
 
 def test_facts_count_every_photo_and_list_it(tmp_path: Path) -> None:

@@ -25,8 +25,12 @@ NO_MUSHROOM, OTHER_CLASS, DROPPED = "no_mushroom", "other_class", "dropped"
 SMALL, ODD_ASPECT_RATIO, BLANK, DARK = "small", "odd_aspect_ratio", "blank", "dark"
 BRIGHT, BLURRED, GREY = "bright", "blurred", "grey"
 KEPT_BY_HAND, TRUNCATED = "kept_by_hand", "truncated"
-# A flag of `curate`, beside `OTHER_CLASS`.
-DOUBTFUL_SUBJECT = "doubtful_subject"
+# Flags of `curate`, beside `OTHER_CLASS`.
+DOUBTFUL_SUBJECT, MOVED_BY_HAND = "doubtful_subject", "moved_by_hand"
+# Flags of photos that are used but doubtful.
+DOUBTS = (OTHER_CLASS, DOUBTFUL_SUBJECT)
+# Flags of photos that a person wants in their class: what looks doubtful of them counts no more.
+VOUCHED = frozenset((KEPT_BY_HAND, MOVED_BY_HAND))
 # Flags of `download`.
 RENDERED, IMAGENET, SEEN_BY_BACKBONE = "rendered", "imagenet", "seen_by_backbone"
 
@@ -102,6 +106,7 @@ _WORDS = (
         flag=True,
     ),
     _origin(KEPT_BY_HAND, "a person decided to keep it"),
+    _origin(MOVED_BY_HAND, "it was found in another class, and a person moved it to this one"),
     _origin(TRUNCATED, "only its first bytes, or none, are stored"),
     _origin(RENDERED, "a drawing, no photograph"),
     _origin(IMAGENET, "under the terms of ImageNet", "from ImageNet"),
