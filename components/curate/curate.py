@@ -286,7 +286,7 @@ def _tell(entries: Sequence[Entry], selected: Selection, division: Division) -> 
             f"{label}: {alike} like another class; the clearest were left out, at most "
             f"{MAX_PRUNED_SHARE:.0%} of a class: look at curation.html"
         )
-    if doubts := facts.doubtful_in_words(entries):
+    if doubts := facts.doubtful_in_words(facts.doubtful(entries)):
         warn(f"{doubts}; see curation.html")
     wanted = division.train_per_class + division.demo_per_class
     usable = _counted(photo.label for photo in photos if not photo.reason and photo.split)

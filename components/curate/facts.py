@@ -140,9 +140,8 @@ def doubtful(entries: Iterable[Entry]) -> dict[str, int]:
     return {"photos": len(found), **{flag: sum(flag in of for of in found) for flag in DOUBTS}}
 
 
-def doubtful_in_words(entries: Iterable[Entry]) -> str:
-    """`doubtful` as a sentence; empty where there is none."""
-    counts = doubtful(entries)
+def doubtful_in_words(counts: Mapping[str, int]) -> str:
+    """What `doubtful` counts, as a sentence without its full stop; empty where there is none."""
     total = counts["photos"]
     if not total:
         return ""

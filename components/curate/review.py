@@ -1,18 +1,21 @@
 """curation.html: what curation found, for a person to look at and to overrule photo by photo."""
 
 import collections
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from components.common.dataset import decisions
 from components.common.dataset.class_facts import ClassFacts
-from components.common.dataset.decisions import Decisions
+from components.common.dataset.decisions import DROP, KEEP, MOVE, Decisions
+from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import (
     DOUBTFUL_SUBJECT,
     FINAL_REASONS,
     IN_TWO_CLASSES,
     KEPT_BY_HAND,
+    MOVED_BY_HAND,
     NO_MUSHROOM,
     OTHER_CLASS,
     QUALITY_FLAGS,
@@ -22,7 +25,16 @@ from components.common.dataset.vocabulary import (
 from components.common.pages import page
 from components.common.photos import images, thumbnails
 from components.common.photos.images import BadPhoto
-from components.curate.facts import CURATE, FUNNEL, UNUSABLE, USED, Entry, column, totals
+from components.curate.facts import (
+    CURATE,
+    FUNNEL,
+    UNUSABLE,
+    USED,
+    Entry,
+    column,
+    doubtful_in_words,
+    totals,
+)
 
 Name = tuple[str, str, str]  # step, label, path
 
@@ -30,6 +42,10 @@ THUMBNAIL_SIDE = 160  # pixels
 MAX_SHOWN = 240  # photos of a section
 MAX_USED_SHOWN = 1500  # used photos of all classes together
 QUALITY = frozenset(QUALITY_FLAGS)
+# Sections whose photos a person should decide on; the page counts what is left of them.
+ASKING = (OTHER_CLASS, NO_MUSHROOM, IN_TWO_CLASSES)
+# Names that a site gives to every photo: the folder before them tells photos apart.
+_OF_EVERY_PHOTO = re.compile(r"(original|large|medium|small|image|photo|full)\.\w+")
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,11 @@ class Section:
     def count(self) -> int:
         """Photos of the section, shown or not."""
         return sum(len(entries) for _, entries in self.groups) + self.left_out
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person should decide on its photos."""
+        return self.name in ASKING
 
 
 @dataclass
@@ -129,6 +150,11 @@ def render(
         entry for section in shown.sections for _, group in section.groups for entry in group
     ]
     columns = [name for name in FUNNEL if name == USED or totals(content["classes"])[name]]
+    labels = list(content["classes"])
+
+    def choices(entry: Entry) -> list[str]:
+        return _choices(entry, several=len(labels) > 1)
+
     return page.render(
         __file__,
         script=True,
@@ -142,12 +168,16 @@ def render(
         funnel=_funnel(content["classes"], columns),
         sections=shown.sections,
         thumbnail_of=lambda entry: small.get(_name(entry)),
-        choices_of=_choices,
+        choices_of=choices,
+        group_choices_of=lambda section, of: _group_choices(section, of, choices),
+        name_of=original_name,
         short=short,
         other_class=OTHER_CLASS,
-        not_remarked=(RENDERED, OTHER_CLASS, KEPT_BY_HAND),
-        labels=list(content["classes"]),
-        earlier=_exported(by_hand),
+        not_remarked=(RENDERED, OTHER_CLASS, KEPT_BY_HAND, MOVED_BY_HAND),
+        labels=labels,
+        doubtful=doubtful_in_words(content["doubtful"]),
+        moved=content["moved"],
+        earlier=by_hand.to_json(),
     )
 
 
@@ -159,29 +189,48 @@ def _funnel(classes: Mapping[str, Mapping[str, int]], columns: Sequence[str]) ->
     return [[label, row["found"], *(row[name] for name in columns)] for label, row in counts]
 
 
-def _choices(entry: Entry) -> list[str]:
-    """What a person can decide of a photo that changes something."""
-    if entry.photo.reason in FINAL_REASONS and entry.decision != decisions.DROP:
+def original_name(photo: Photo) -> str:
+    """The name of the file under which a photo was found."""
+    place = photo.source_url or photo.path
+    if "://" not in place:
+        return place.rpartition("/")[2]
+    try:
+        parts = [unquote(part) for part in urlsplit(place).path.split("/") if part]
+    except ValueError:
+        parts = []
+    if not parts:
+        return photo.title or photo.path.rpartition("/")[2]
+    return "/".join(parts[-2:] if _OF_EVERY_PHOTO.fullmatch(parts[-1]) else parts[-1:])
+
+
+def _choices(entry: Entry, *, several: bool) -> list[str]:
+    """What a person can decide of a photo that changes something, or says that all is right so.
+
+    Args:
+        entry: the photo.
+        several: whether there is another class that it could be moved to.
+    """
+    reason, flags = entry.photo.reason, set(entry.photo.flags)
+    if reason in FINAL_REASONS and entry.decision != DROP:
         return []
-    offered = [decisions.KEEP, decisions.DROP]
-    if not entry.photo.reason and not set(entry.photo.flags) - {RENDERED} and not entry.decision:
-        offered.remove(decisions.KEEP)  # it is kept as it is
-    if entry.photo.reason and entry.decision != decisions.DROP:
-        offered.remove(decisions.DROP)
+    offered = [KEEP, DROP, MOVE] if several else [KEEP, DROP]
+    if not reason and not flags - {RENDERED} and not entry.decision:
+        offered.remove(KEEP)  # it is kept as it is
+    if reason and reason not in ASKING and entry.decision != DROP:
+        offered.remove(DROP)
     return offered
 
 
-def _exported(by_hand: Decisions) -> dict[str, Any]:
-    """The decisions made before, as the page exports them with those made on it."""
-    entries = [
-        {"label": label, "source_sha256": sha256, "decision": decision}
-        for (label, sha256), decision in sorted(by_hand.decided.items())
-    ]
-    return {
-        "format": decisions.FORMAT,
-        "format_version": decisions.FORMAT_VERSION,
-        "decisions": entries,
-    }
+def _group_choices(
+    section: Section, entries: Sequence[Entry], choices: Callable[[Entry], list[str]]
+) -> list[tuple[str, int]]:
+    """What can be decided of all photos of a group at once, and of how many of them."""
+    if section.name == USED or len(entries) < 2:
+        return []
+    offered = collections.Counter(choice for entry in entries for choice in choices(entry))
+    if section.name == IN_TWO_CLASSES and len({entry.photo.label for entry in entries}) > 1:
+        del offered[KEEP]  # in both they cannot be
+    return [(choice, offered[choice]) for choice in (KEEP, DROP, MOVE) if offered[choice] > 1]
 
 
 def _section(
