@@ -377,7 +377,8 @@ async function load() {
   const answer = await fetch("decisions");
   if (!answer.ok) throw new Error(await refusal(answer));
   revision = answer.headers.get("ETag");
-  return (await answer.json()).decisions;
+  const saved = await answer.json(); // null where nothing was saved yet
+  return (saved || earlier).decisions;
 }
 
 function start(entries) {

@@ -59,24 +59,34 @@ def render(module: str, *, script: bool = False, connect: str = "", **values: ob
         jinja2.UndefinedError: the template names a value that is missing.
     """
     page = Path(module)
-    rules = "".join(map(style, STYLES)) + _read(page.with_suffix(".css"))
-    code = _read(page.with_suffix(".js")) if script else ""
-    source = f"'{_source_hash(code)}'" if script else "'none'"
-    allowed = (
-        f"default-src 'none'; img-src data:; style-src '{_source_hash(rules)}'; "
-        f"script-src {source}; base-uri 'none'; form-action 'none'"
-        + (f"; connect-src {connect}" if connect else "")
-    )
+    rules, code = _rules(page), _code(page, script=script)
+    allowed = policy_for(module, script=script, connect=connect)
     own = {"policy": Markup(allowed), "style": Markup(rules), "script": Markup(code)}  # noqa: S704
     name = page.with_suffix(".html").relative_to(ROOT).as_posix()
     html = environment().get_template(name).render(**own, **values)
     return _NO_TEXT_OR_PERCENT.sub(_joined, visible(html))
 
 
+def policy_for(module: str, *, script: bool = False, connect: str = "") -> str:
+    """The Content-Security-Policy of the page of a module; arguments as of `render`."""
+    path = Path(module)
+    source = f"'{_source_hash(_code(path, script=True))}'" if script else "'none'"
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_source_hash(_rules(path))}'; "
+        f"script-src {source}; base-uri 'none'; form-action 'none'"
+        + (f"; connect-src {connect}" if connect else "")
+    )
+
+
 def policy(html: str) -> str:
-    """The Content-Security-Policy of a page."""
+    """The Content-Security-Policy of a page.
+
+    Raises:
+        ValueError: it states none.
+    """
     stated = _POLICY.search(html)
-    assert stated is not None
+    if stated is None:
+        raise ValueError("the page states no Content-Security-Policy")
     return stated[1]
 
 
@@ -166,6 +176,16 @@ def environment() -> "Environment":
         words_for=subject.words,
     )
     return made
+
+
+def _rules(path: Path) -> str:
+    """The style of a module's page."""
+    return "".join(map(style, STYLES)) + _read(path.with_suffix(".css"))
+
+
+def _code(path: Path, *, script: bool) -> str:
+    """The script of a module's page, if it runs one."""
+    return _read(path.with_suffix(".js")) if script else ""
 
 
 def _read(path: Path) -> str:

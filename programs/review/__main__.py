@@ -1,0 +1,43 @@
+"""Shows a run's review page and saves what is decided on it: `python -m programs.review RUN`."""
+
+import argparse
+from pathlib import Path
+
+from components.common.base import options
+from components.common.base.step import run_command
+from components.common.base.wording import harmless
+from programs.review.options import ReviewOptions
+
+EPILOG = """
+example:
+  python -m programs.review runs/latest
+
+exit status: 0 ended by Ctrl-C, 1 the decisions could not be read or written, 2 no run with a
+review page of this version, or the port is taken
+"""
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m programs.review",
+        description="Show the review page of a run in the browser, save the decisions beside the "
+        "run as they are made, and say at the end how to run again with them.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=Path, help="the run's folder, such as runs/latest")
+    options.add_to(parser, ReviewOptions)
+    run_command("review", parser, _command)
+
+
+def _command(arguments: argparse.Namespace) -> None:
+    from programs.review.review import review  # pages and decisions: not needed for --help
+
+    chosen = ReviewOptions.of(arguments)
+    chosen.check()
+    review(arguments.run, chosen, lambda line: print(harmless(line), flush=True))
+
+
+if __name__ == "__main__":
+    main()
