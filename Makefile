@@ -17,8 +17,8 @@ FOUND_PYTHON = $(shell for p in python3.11 python3.12 python3.13 python3; do \
 #   of images   REGISTRY, where `make push` and `make release` push to, and `make submit` says that they are;
 #               CUDA=1 or 0 with or without the image for NVIDIA GPUs; DOCKER, the command
 #   of submit   HOST, KFP's API, as http://localhost:8080, and UPLOAD_TO, where photos of this machine are put
-#   of others   RUN, LOGS, MODEL: what `make tensorboard` shows, `make verify` checks and `make serve` serves, and PORT, where
-#               (6006 and 8080); REPORTED: photos that `make bench-cleaning` and `make bench-unknown` report on;
+#   of others   RUN, LOGS, MODEL: what `make tensorboard` and `make review` show, `make verify` checks and `make serve` serves, and PORT,
+#               where (6006, any that is free, and 8080); REPORTED: photos that `make bench-cleaning` and `make bench-unknown` report on;
 #               DATABASE: OSV's archive of advisories, for `make audit` without the internet; PYTHON
 # Each is one value, whatever is in it: neither make nor the shell looks for more in it. So recipes write "$$IMAGES",
 # which the shell takes from the environment, and never $(IMAGES), but to see whether there is one.
@@ -227,6 +227,10 @@ tensorboard: setup  ## the training curves of the last run, at http://localhost:
 .PHONY: verify
 verify: setup  ## is a finished run whole, and all of it of one another? make verify RUN=runs/…
 	@$(PY) -m programs.verify -- $(RUN_FOLDER) $(OR_DAMAGED)
+
+.PHONY: review
+review: setup  ## the review page of the last run, which saves what you decide: make review RUN=runs/…
+	@trap : INT; $(PY) -m programs.review --port="$${PORT:-0}" -- $(RUN_FOLDER) $(UNLESS_INTERRUPTED)
 
 .PHONY: serve
 serve: setup  ## a page to try the model of the last run, at http://localhost:8080 (PORT=8081: there)

@@ -23,6 +23,7 @@ from components.retrain.options import (
 )
 from components.settings import ClusterOptions
 from programs.learning_curve.__main__ import CurveOptions
+from programs.review.options import ReviewOptions
 from programs.run.options import STEPS, RunOptions
 from programs.serve.options import ServeOptions
 from programs.submit.submit import SubmitOptions
@@ -53,6 +54,7 @@ SECTIONS: tuple[tuple[str, str, tuple[options.Kind, ...]], ...] = (
     ("Training by hand", "`python -m components.retrain`", (CommandOptions, Extras)),
     ("Submitting to a cluster", "`make submit`", (Place, SubmitOptions)),
     ("Compiling for a cluster", "`make compile`, `make submit`", (ClusterOptions,)),
+    ("The review page", "`make review`", (ReviewOptions,)),
     ("The page to try a model", "`make serve`", (ServeOptions,)),
     ("Learning curve", "`make learning-curve`", (CurveOptions,)),
 )

@@ -31,7 +31,7 @@ _NEEDS = (
     (r"SOURCE=(?!sample)|--source (?!sample)|check-sources|URLS=", "the internet"),
     (r"\bcurl\b", "the page"),
 )
-_STAYS = r"\b(make (serve|tensorboard)|mushrooms serve)\b"
+_STAYS = r"\b(make (serve|tensorboard|review)|mushrooms (serve|review))\b"
 _PROGRAMS = {"cd", "curl", "export", "for", "git", "kubectl", "ls", "make", "mkdir", "tar"}
 
 

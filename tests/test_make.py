@@ -142,7 +142,12 @@ def test_tensorboard_target_serves_both_runs_with_their_tags(sample_run: Run) ->
 
 
 @pytest.mark.parametrize(
-    ("target", "ready"), [("serve", "ready: a model of"), ("tensorboard", "(Press CTRL+C to quit)")]
+    ("target", "ready"),
+    [
+        ("serve", "ready: a model of"),
+        ("tensorboard", "(Press CTRL+C to quit)"),
+        ("review", "Decisions are saved in"),
+    ],
 )
 def test_interrupt_by_the_user_is_no_error_of_make(
     sample_run: Run, tmp_path: Path, target: str, ready: str

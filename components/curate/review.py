@@ -40,7 +40,8 @@ Name = tuple[str, str, str]  # step, label, path
 
 THUMBNAIL_SIDE = 160  # pixels
 MAX_SHOWN = 240  # photos of a section
-MAX_USED_SHOWN = 1500  # used photos of all classes together
+MAX_USED_SHOWN = 2000  # used photos of all classes together
+MAX_THUMBNAIL_BYTES = 5_000_000  # of all together: a page of 2,000 photos has 9 MB
 QUALITY = frozenset(QUALITY_FLAGS)
 # Sections whose photos a person should decide on; the page counts what is left of them.
 ASKING = (OTHER_CLASS, NO_MUSHROOM, IN_TWO_CLASSES)
@@ -145,7 +146,13 @@ def render(
         known: of the classes.
         problems: why these photos cannot be divided.
     """
-    small = dict(zip(shown.small, thumbnails.fit(list(shown.small.values())), strict=True))
+    small = dict(
+        zip(
+            shown.small,
+            thumbnails.fit(list(shown.small.values()), MAX_THUMBNAIL_BYTES),
+            strict=True,
+        )
+    )
     entries = [
         entry for section in shown.sections for _, group in section.groups for entry in group
     ]

@@ -1,54 +1,24 @@
 """curation.html: photos where a person looks for them, and nothing of a stranger that runs."""
 
+import dataclasses
 import json
 import re
 
 import numpy as np
 import pytest
 from html_page import Page
+from review_items import entry, rendered
 
 from components.common.dataset import vocabulary
 from components.common.dataset.class_facts import ClassFacts
-from components.common.dataset.decisions import DROP, KEEP, Decisions
-from components.common.dataset.photo import Photo
+from components.common.dataset.decisions import DROP, KEEP, MOVE, Decisions
 from components.common.dataset.vocabulary import DOUBTFUL_SUBJECT, OTHER_CLASS
 from components.common.photos import images
 from components.curate import facts, review
 from components.curate.facts import CLEAN, CURATE, Entry
-from components.curate.selection import Judged, Selection
+from components.curate.selection import Selection
 
 HOSTILE = "</script><script>alert(1)</script>\"'><img src=x>"
-
-
-def entry(number: int, step: str = CURATE, label: str = "daisy", **fields: object) -> Entry:
-    """A used training photo, but for what is said."""
-    decision = str(fields.pop("decision", ""))
-    judged = {name: fields.pop(name) for name in ("best", "nearest", "margin") if name in fields}
-    photo = Photo(
-        label,
-        path=f"{label}/{number:016x}.jpg",
-        source_sha256=f"{number:064x}",
-        **{"split": "training", **fields},  # type: ignore[arg-type]
-    )
-    return Entry(Judged(photo, **judged), step, decision)  # type: ignore[arg-type]
-
-
-def rendered(
-    *entries: Entry,
-    by_hand: Decisions | None = None,
-    judged: bool = True,
-    subject: str = "fungi",
-    spared: dict[str, int] | None = None,
-    problems: tuple[str, ...] = (),
-) -> str:
-    shown = review.choose(entries)
-    jpeg = images.encode(np.full((40, 40, 3), 90, np.uint8))
-    for one in entries:
-        shown.add_thumbnail(one, jpeg if one.photo.reason != "damaged" else b"no picture")
-    selected = Selection({}, judged, spared or {}, {}, 0, {})
-    known = ClassFacts(subject)
-    content = facts.summary(entries, selected, known, [])
-    return review.render(shown, content, by_hand or Decisions(), known, problems)
 
 
 def sections(*entries: Entry) -> dict[str, list[int]]:
@@ -94,20 +64,95 @@ def test_photo_that_cannot_be_shown_has_no_picture_and_no_choice() -> None:
     page = Page(rendered(entry(1), entry(2, CLEAN, reason="damaged")))
     assert len(page.all("img")) == 1
     assert "no picture" in page.text
-    buttons = [button["value"] for button in page.all("button")]
+    buttons = [button["value"] for button in page.all("button") if "aria-pressed" in button]
     assert buttons == [DROP]  # of the used one
 
 
-def test_buttons_are_those_that_change_something() -> None:
-    def choices(one: Entry) -> list[str | None]:
-        return [button["value"] for button in Page(rendered(one)).all("button")]
+def choices(*entries: Entry, beside: str = "rose") -> list[str | None]:
+    """The buttons of the first photo; there is another class unless `beside` is that of it."""
+    page = Page(rendered(*entries, entry(99, label=beside)))
+    card = next(item for item in page.all("li") if item.get("data-sha"))
+    name = str(card["aria-label"]).split(",")[0]
+    labelled = [one for one in page.all("button") if one.get("aria-label", "").endswith(f" {name}")]
+    return [button["value"] for button in labelled]
 
-    assert choices(entry(1)) == [DROP]
-    assert choices(entry(1, flags=("dark",))) == [KEEP, DROP]
-    assert choices(entry(1, reason="near_duplicate", best="daisy/x.jpg")) == [KEEP]
-    assert choices(entry(1, reason="dropped", decision=DROP)) == [KEEP, DROP]
-    assert choices(entry(1, CLEAN, reason="quarantined")) == [KEEP]
-    assert choices(entry(1, CLEAN, reason="html")) == []
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (entry(1), [DROP, MOVE]),
+        (entry(1, flags=("dark",)), [KEEP, DROP, MOVE]),
+        (entry(1, flags=("rendered",)), [DROP, MOVE]),
+        (entry(1, reason="near_duplicate", best="daisy/x.jpg"), [KEEP, MOVE]),
+        (entry(1, reason=OTHER_CLASS), [KEEP, DROP, MOVE]),  # drop: rightly left out
+        (entry(1, reason="no_mushroom"), [KEEP, DROP, MOVE]),
+        (entry(1, reason="in_two_classes", group="g"), [KEEP, DROP, MOVE]),
+        (entry(1, reason="dropped", decision=DROP), [KEEP, DROP, MOVE]),
+        (entry(1, CLEAN, reason="quarantined"), [KEEP, MOVE]),
+        (entry(1, CLEAN, reason="html"), []),
+    ],
+)
+def test_buttons_are_those_that_change_something(one: Entry, expected: list[str]) -> None:
+    assert choices(one) == expected
+    assert MOVE not in choices(one, beside="daisy")
+
+
+@pytest.mark.parametrize(
+    ("place", "title", "expected"),
+    [
+        ("roses/IMG_0001.JPG", "", "IMG_0001.JPG"),
+        ("sample:fly agaric/a-1.jpg", "", "a-1.jpg"),
+        ("https://example.org/a/b%20c.jpg?x=1", "a title", "b c.jpg"),
+        ("https://example.org/photos/123/original.jpg", "", "123/original.jpg"),
+        ("https://example.org/photos/123/large.jpeg", "", "123/large.jpeg"),
+        ("https://example.org", "a title", "a title"),
+        ("http://[", "", "0000000000000001.jpg"),
+        ("", "", "0000000000000001.jpg"),
+    ],
+)
+def test_photo_has_the_name_under_which_it_was_found(place: str, title: str, expected: str) -> None:
+    one = entry(1, source_url=place, title=title)
+    assert review.original_name(one.photo) == expected
+    assert expected in Page(rendered(one)).text
+
+
+def group_buttons(*entries: Entry) -> list[str]:
+    source = rendered(*entries)
+    return re.findall(r">((?:Keep|Drop|Move) all \d+…?)</button>", source)
+
+
+def test_group_is_decided_on_at_once_where_that_makes_sense() -> None:
+    two = [
+        entry(n, label=label, reason="in_two_classes") for n, label in ((1, "daisy"), (2, "rose"))
+    ]
+    assert group_buttons(*two) == ["Drop all 2", "Move all 2…"]  # in both it cannot be kept
+    dark = [entry(n, flags=("dark",)) for n in (1, 2, 3)]
+    assert group_buttons(*dark) == ["Keep all 3", "Drop all 3"]  # there is one class only
+    assert group_buttons(*dark[:1]) == []
+    assert group_buttons(*(entry(n) for n in range(5))) == []  # nothing speaks against these
+    copies = [entry(1, best="b"), entry(2, best="b", reason="near_duplicate"), entry(3, label="x")]
+    assert group_buttons(*copies) == ["Move all 2…"]
+
+
+def test_page_says_what_is_doubtful_and_what_was_moved() -> None:
+    moved = dataclasses.replace(entry(3, flags=("moved_by_hand",), label="rose"), found_in="daisy")
+    both = entry(1, flags=(OTHER_CLASS, DOUBTFUL_SUBJECT), nearest="rose")
+    left_out = entry(2, reason=OTHER_CLASS, flags=(OTHER_CLASS,))
+    text = " ".join(Page(rendered(both, left_out, moved)).text.split())
+    assert (
+        "1 photo used but doubtful: 1 may belong to another class, 1 may show no mushroom, "
+        "1 of them both." in text
+    )
+    assert "1 moved by hand from daisy to rose." in text
+    assert "moved by hand from daisy" in text
+    assert "doubtful" not in Page(rendered(left_out)).text.replace("doubtful_subject", "")
+
+
+def test_moved_photo_is_named_by_where_it_was_found_for_the_next_decision() -> None:
+    moved = dataclasses.replace(entry(3, label="rose"), found_in="daisy")
+    page = Page(rendered(moved, entry(1)))
+    found = [item.get("data-found") for item in page.all("li") if item.get("data-sha")]
+    assert sorted(map(str, found)) == ["None", "daisy"]
 
 
 def test_hostile_names_stay_text() -> None:
@@ -152,7 +197,7 @@ def test_page_of_very_many_photos_stays_small() -> None:
     content = facts.summary(entries, Selection({}, True, {}, {}, 0, {}), ClassFacts(), [])
     source = review.render(shown, content, Decisions())
     assert source.count("<img ") == review.MAX_USED_SHOWN
-    assert len(source.encode()) < 8_000_000
+    assert len(source.encode()) < 11_000_000
 
 
 def test_what_was_not_judged_is_said() -> None:
@@ -202,7 +247,7 @@ def test_only_final_reasons_leave_a_person_no_choice(word: vocabulary.Word) -> N
     if not word.reason or word.name in ("exact_duplicate", "surplus"):  # these are not shown
         return
     page = Page(rendered(entry(1, step, reason=word.name, best="daisy/x.jpg", group="g")))
-    kept = KEEP in [button["value"] for button in page.all("button")]
+    kept = KEEP in [button.get("value") for button in page.all("button")]
     assert kept is not word.final or not sections(entry(1, step, reason=word.name))
 
 
@@ -216,5 +261,5 @@ def test_only_final_reasons_leave_a_person_no_choice(word: vocabulary.Word) -> N
 def test_photo_that_curate_left_out_is_shown_and_counted_whatever_the_reason(reason: str) -> None:
     left_out = entry(1, reason=reason, best="daisy/x.jpg", group="g", split="")
     assert sections(left_out) not in ([], ["used"])
-    assert KEEP in [button["value"] for button in Page(rendered(left_out)).all("button")]
+    assert KEEP in [button.get("value") for button in Page(rendered(left_out)).all("button")]
     assert facts.funnel([left_out])["daisy"]["used"] == 0
