@@ -40,9 +40,11 @@ def review(run: Path, options: ReviewOptions, say: Callable[[str], None]) -> Non
     store = Store(folder / FILE_NAME)
     site = Site(secrets.token_urlsafe(24), pages(folder), store)
     with _listening(site, options.port) as server:
-        say(f"Review page: http://127.0.0.1:{server.server_port}/{site.token}/")
-        say(f"Decisions are saved in {next_run.near(store.path)} as they are made. Ctrl-C ends.")
         try:
+            say(f"Review page: http://127.0.0.1:{server.server_port}/{site.token}/")
+            say(
+                f"Decisions are saved in {next_run.near(store.path)} as they are made. Ctrl-C ends."
+            )
             server.serve_forever()
         except KeyboardInterrupt:
             say("")  # after the ^C of the terminal
