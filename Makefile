@@ -307,6 +307,11 @@ bench-dangers: setup  ## dangerous classes taken for edible ones, and whether th
 	make bench-dangers IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.dangers "$$IMAGES"
 
+.PHONY: bench-review
+bench-review: setup  ## the review page of 2,000 photos in a browser: its size, first paint, what a key takes
+	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-review IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.review_page "$$IMAGES" $(ARGS)
+
 .PHONY: bench-serve
 bench-serve: setup  ## the page's service under 16 clients for 30 s
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-serve IMAGES=folder" >&2; exit 2; }
