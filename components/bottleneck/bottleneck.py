@@ -27,15 +27,17 @@ def bottleneck(
         options: which network, and where it and earlier vectors are kept.
 
     Raises:
-        InputError: unknown architecture, a dataset that is none, or another weights file.
+        InputError: unknown architecture, a number of views that there is not, a dataset that is
+            none, or another weights file.
         WorkError: the pretrained weights are not to be had.
     """
+    options.check()
     parse_architecture(options.architecture)
     _check_weights(options.weights, options.weights_sha256)
     datasets = [Dataset(source) for source in sources]
     cache = cache_folder(options.cache_dir)
     doing("bottleneck: load the pretrained network; the first time it is fetched and converted")
-    network = backbone.load_backbone(options.architecture, cache, options.weights)
+    network = backbone.load_backbone(options.architecture, cache, options.weights, options.views)
     result = bottlenecks.compute(network, stream_all(datasets), cache / bottlenecks.CACHE_FOLDER)
     labels = {photo.sha256: photo.label for dataset in datasets for photo in dataset.photos}
     bottlenecks.save(result, output, [labels[sha256] for sha256 in result.sha256])

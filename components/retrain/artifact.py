@@ -153,6 +153,7 @@ def describe(
         classes=tuple(dataset.labels),
         architecture=vectors.key.architecture,
         input_size=vectors.key.input_size,
+        views=vectors.key.views,
         weights_sha256=vectors.key.weights_sha256,
         **_of_head(trained),
         manifest_sha256=hashlib.sha256((dataset.path / MANIFEST).read_bytes()).hexdigest(),

@@ -22,6 +22,7 @@ from components.common.model import layout
 from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import architecture_option
 from components.common.network.convert import quiet_tensorflow
+from components.common.network.views import views_option
 from components.retrain import from_folder
 from components.retrain.finetune import check_gpu
 from components.retrain.options import (
@@ -67,6 +68,7 @@ class CommandOptions(Options):
         "", "where pretrained weights are looked for and kept (default: the user's cache folder)"
     )
     architecture: str = architecture_option()
+    views: int = views_option()
     testing_percentage: int = option(
         10, "percentage of a folder's photos that are tested on", minimum=0, below=100
     )
@@ -187,7 +189,9 @@ def _photos(
                 "dataset they were made of, or another --bottleneck_dir"
             )
         return image_dir, kept_in
-    network = backbone.load_backbone(command.architecture, places["model_dir"], weights)
+    network = backbone.load_backbone(
+        command.architecture, places["model_dir"], weights, command.views
+    )
     dataset = image_dir
     if not (image_dir / MANIFEST).is_file():
         dataset = base / "dataset"

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.common.model import layout
-from components.common.network import convert, weights
+from components.common.network import convert
 from components.common.network.architecture import Architecture
 from components.common.network.convert import INPUT, Frozen, freeze, to_litert
+from components.common.network.views import pretrained_network
 from components.common.network.weights import Weights
 from components.retrain.head import Head
 
@@ -39,29 +40,39 @@ class KerasModels:
         self.classifier.get_layer(layout.SCORES).set_weights([head.weights, head.biases])
 
 
-def build(architecture: Architecture, pretrained: Weights, head: Head) -> KerasModels:
+def build(
+    architecture: Architecture, pretrained: Weights, head: Head, views: int = 1
+) -> KerasModels:
     """Join backbone and head.
 
     The classifier takes float32 (N, size, size, 3), RGB, -1 to 1, and gives probabilities, float32
-    (N, classes). The inspectable model gives bottleneck and feature map besides.
+    (N, classes). The inspectable model gives bottleneck and feature map besides; of several views,
+    their maps below one another.
+
+    Args:
+        architecture: of the backbone.
+        pretrained: its weights.
+        head: the last layer.
+        views: of a photo, one of `VIEWS`.
     """
     import keras
 
-    network = architecture.build()
-    weights.apply_to_keras(pretrained, network)
-    features = network.get_layer(architecture.family.feature_layer).output
-    bottleneck = keras.layers.GlobalAveragePooling2D(name=layout.BOTTLENECK)(features)
+    seen = pretrained_network(architecture, pretrained, views, bottleneck=layout.BOTTLENECK)
     layer = keras.layers.Dense(
         len(head.biases), activation="softmax", name=layout.SCORES, dtype="float32"
     )
-    scores = layer(bottleneck)
+    scores = layer(seen.bottleneck)
     layer.set_weights([head.weights, head.biases])
     name = architecture.name.replace(".", "_")
     return KerasModels(
-        keras.Model(network.input, scores, name=f"{name}_retrained"),
+        keras.Model(seen.input, scores, name=f"{name}_retrained"),
         keras.Model(
-            network.input,
-            {layout.SCORES: scores, layout.BOTTLENECK: bottleneck, layout.FEATURES: features},
+            seen.input,
+            {
+                layout.SCORES: scores,
+                layout.BOTTLENECK: seen.bottleneck,
+                layout.FEATURES: seen.features,
+            },
             name=f"{name}_inspectable",
         ),
     )

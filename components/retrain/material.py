@@ -48,6 +48,11 @@ class Material:
         """Of the backbone."""
         return parse_architecture(self.vectors.key.architecture)
 
+    @property
+    def views(self) -> int:
+        """Of a photo."""
+        return self.vectors.key.views
+
     def seen_by(self, vectors: Bottlenecks) -> "Material":
         """The same photos through another network; without distorted copies."""
         parts = examples(self.dataset.photos, self.dataset.labels, vectors)
@@ -116,7 +121,8 @@ def gather(
     parts = examples(dataset.photos, dataset.labels, vectors)
     copies: list[NDArray[np.float32]] = []
     if distortions:
-        network = backbone.load_backbone(vectors.key.architecture, cache, weights)
+        key = vectors.key
+        network = backbone.load_backbone(key.architecture, cache, weights, key.views)
         kept_in = cache / bottlenecks.CACHE_FOLDER
         distorted = [*learned, *(_of_part(dataset.photos, TEST) if copy_test else ())]
         copies = distorted_bottlenecks(network, dataset, distorted, distortions, kept_in, seed)

@@ -115,7 +115,7 @@ def retrain(
         measured = _cross_validated(material, same, measuring)
         if fine_tuning:
             doing("retrain: fine-tune the network")
-            models = export.build(material.architecture, pretrained, last.head)
+            models = export.build(material.architecture, pretrained, last.head, material.views)
             place = options.checkpoint_path or str(cache / "checkpoints")
             models, material, head = _tuned(
                 material, pretrained, last.head, recipe.seed, fine_tuning, place, listeners
@@ -129,7 +129,8 @@ def retrain(
                 measured = replace(measured, tested=trained, final_fit=ALL)
                 trained = final.fit(pool, same, measured.rounds)
             doing("retrain: build the network")
-            models = export.build(material.architecture, pretrained, trained.head)
+            head = trained.head
+            models = export.build(material.architecture, pretrained, head, material.views)
         _report_test(last.head, material.parts[TEST], recipe)
         if extras.print_misclassified_test_images:
             _print_misclassified(last.head, material)
@@ -154,6 +155,7 @@ class _IntermediateGraphs(Listener):
 
     def __init__(self, vectors: Bottlenecks, pretrained: Weights, extras: Extras) -> None:
         self._architecture = parse_architecture(vectors.key.architecture)
+        self._views = vectors.key.views
         self._pretrained = pretrained
         self._extras = extras
         self._models: KerasModels | None = None
@@ -163,7 +165,9 @@ class _IntermediateGraphs(Listener):
         if not frequency or not look.step or look.step % frequency:
             return
         if self._models is None:
-            self._models = export.build(self._architecture, self._pretrained, look.head)
+            self._models = export.build(
+                self._architecture, self._pretrained, look.head, self._views
+            )
         self._models.set_head(look.head)
         name = self._extras.final_tensor_name
         traced = export.trace(self._models, self._architecture.size, name)
@@ -252,12 +256,12 @@ def _tuned(
             listener.add_tuned(look)
 
     models = finetune.fine_tune(
-        partial(export.build, material.architecture, pretrained),
+        partial(export.build, material.architecture, pretrained, views=material.views),
         head,
         material.dataset,
         fine_tuning,
         checkpoint_path=checkpoint_path,
-        origin=f"{material.architecture.name} {pretrained.sha256}",
+        origin=_origin(material, pretrained),
         seed=seed,
         distortions=material.distortions,
         report=report,
@@ -268,6 +272,12 @@ def _tuned(
         material.vectors, sha256=tuple(photo.sha256 for photo in photos), vectors=features
     )
     return models, material.seen_by(vectors), tuned
+
+
+def _origin(material: Material, pretrained: Weights) -> str:
+    """What fine-tuning begins with; of one view as it was called before there were more."""
+    views = f" {material.views} views" if material.views > 1 else ""
+    return f"{material.architecture.name} {pretrained.sha256}{views}"
 
 
 def _calibrated_after_tuning(

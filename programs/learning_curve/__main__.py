@@ -17,6 +17,7 @@ from components.common.base.files import atomic_directory, new_place
 from components.common.base.options import Options, cache_dir_option, option, seed_option
 from components.common.base.step import run_command
 from components.common.network.architecture import architecture_option, weights_option
+from components.common.network.views import views_option
 from components.retrain.options import PIPELINE
 from programs.learning_curve.points import (
     DRAWS,
@@ -44,6 +45,7 @@ class CurveOptions(Options):
         TESTING_PERCENTAGE, "percentage of a folder's photos that are measured on"
     )
     architecture: str = architecture_option()
+    views: int = views_option()
     weights: str = weights_option()
     cache_dir: str = cache_dir_option()
     runs_dir: str = option("runs", "folder in which the curve gets a folder of its own")
@@ -63,6 +65,7 @@ def _command(arguments: argparse.Namespace) -> None:
     material = read(
         image_dir,
         architecture=options.architecture,
+        views=options.views,
         weights=options.weights,
         cache=cache,
         testing_percentage=options.testing_percentage,

@@ -95,6 +95,7 @@ def read(
     image_dir: Path,
     *,
     architecture: str = DEFAULT_ARCHITECTURE,
+    views: int = 1,
     weights: str = "",
     cache: Path,
     testing_percentage: int = TESTING_PERCENTAGE,
@@ -105,6 +106,7 @@ def read(
         image_dir: a dataset with its parts, such as runs/latest/training, or a folder of class
             folders.
         architecture: of the backbone.
+        views: of a photo.
         weights: a pretrained weights file; found by default.
         cache: the cache folder.
         testing_percentage: of a folder's photos; a dataset is measured on its validation and test
@@ -119,7 +121,7 @@ def read(
     is_dataset = (image_dir / MANIFEST).is_file()
     if not is_dataset:
         class_folders.list_classes(image_dir)  # says what is wrong before anything is computed
-    network = backbone.load_backbone(architecture, cache, weights)
+    network = backbone.load_backbone(architecture, cache, weights, views)
     kept_in = cache / bottlenecks.CACHE_FOLDER
     with tempfile.TemporaryDirectory() as scratch:
         if not is_dataset:

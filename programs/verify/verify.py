@@ -192,9 +192,11 @@ def _model(run: Run) -> str:
     manifest = run.training / MANIFEST
     if hash_file(manifest) != description.manifest_sha256:
         raise InputError(f"{path} names another training dataset than {manifest}")
-    weights = bottlenecks.load(run.bottlenecks).key.weights_sha256
-    if weights != description.weights_sha256:
+    key = bottlenecks.load(run.bottlenecks).key
+    if key.weights_sha256 != description.weights_sha256:
         raise InputError(f"{path} names other pretrained weights than {run.bottlenecks}")
+    if key.views != description.views:
+        raise InputError(f"{path} names another number of views than {run.bottlenecks}")
     if list(description.classes) != Dataset(run.training).labels:
         raise InputError(f"{path} has other classes than {manifest}")
     names = (run.model / layout.LABELS).read_text("utf-8", "replace").splitlines()

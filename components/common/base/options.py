@@ -63,7 +63,7 @@ class Declared:
     above: float | None = None
     maximum: float | None = None
     below: float | None = None
-    choices: tuple[str, ...] = ()
+    choices: tuple[str, ...] | tuple[int, ...] = ()
     pattern: str = ""
     form: str = ""
     on_cluster: str = ""
@@ -75,7 +75,7 @@ class Declared:
     def text(self, *, cluster: bool = False) -> str:
         """The meaning as command lines and tables show it."""
         meaning = (cluster and self.on_cluster) or self.meaning
-        return f"one of {', '.join(self.choices)}; {meaning}" if self.choices else meaning
+        return f"{self.expected()}; {meaning}" if self.choices else meaning
 
     def allows(self, value: Any) -> bool:
         """Whether a value is within the bounds."""
@@ -96,7 +96,7 @@ class Declared:
     def expected(self) -> str:
         """The bounds in words; empty where there are none."""
         if self.choices:
-            return f"one of {', '.join(self.choices)}"
+            return f"one of {', '.join(map(str, self.choices))}"
         if self.above is not None:
             most = f", at most {self.maximum}" if self.maximum is not None else ""
             return f"more than {self.above}{most}"

@@ -18,6 +18,7 @@ from components.common.dataset.photo import check_label
 from components.common.model.layout import DESCRIPTION, DISTANCES, HEAD, INT8, LITERT
 from components.common.model.unknown import UnknownRule
 from components.common.network.architecture import parse_architecture
+from components.common.network.views import VIEWS
 from components.common.photos import images
 from components.common.untrusted import sealed
 
@@ -36,7 +37,7 @@ _FACTS = (
     *("learned", "measured", "cross_validation"),
 )
 # Fields that came later than the identity: at their defaults they are no part of it.
-_LATER = ("facts", "weights", "learned", "measured", "cross_validation")
+_LATER = ("facts", "weights", "learned", "measured", "cross_validation", "views")
 MAX_FACTS = 20  # about the pretrained weights
 
 
@@ -48,6 +49,8 @@ class ModelDescription:
         classes: class names in the order of the scores.
         architecture: of the backbone.
         input_size: pixels of the square input.
+        views: parts of that square which the network looks at, and whose features are averaged; 1
+            for all of it at once.
         weights_sha256: of the pretrained weights.
         head_sha256: of the trained head's weights and biases.
         distances_sha256: of `distances.npz`; empty without a rule for unknown photos.
@@ -95,6 +98,7 @@ class ModelDescription:
     measured: Mapping[str, Any] | None = None
     cross_validation: Mapping[str, Any] | None = None
     weights: Mapping[str, str] | None = None
+    views: int = 1
     rendered: bool = False
     facts: ClassFacts = ClassFacts()
     files: Mapping[str, str] = field(default_factory=dict)
@@ -234,6 +238,8 @@ def _check(description: ModelDescription) -> None:
             f"its input_size is {description.input_size!r:.80}: {description.architecture} has "
             f"{size} pixels"
         )
+    if type(description.views) is not int or description.views not in VIEWS:
+        raise ValueError(f"its views are {description.views!r:.80}: expected one of {VIEWS}")
     warmth = description.temperature
     if warmth is not None and not (_is_number(warmth) and warmth > 0):
         raise ValueError(f"its temperature is {warmth!r:.80}: expected a number above 0")

@@ -25,7 +25,7 @@ from components.common.model.layout import (
     SCORES,
 )
 from components.common.model.unknown import FILE_MAX_BYTES, ClassDistances, read_arrays
-from components.common.network import backbone
+from components.common.network import backbone, views
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 
@@ -41,7 +41,8 @@ class Scores:
     Attributes:
         probabilities: float32, shape (N, classes).
         bottlenecks: float32, shape (N, D).
-        features: float32, shape (N, h, w, D), the last feature map before pooling.
+        features: float32, shape (N, V * h, w, D), the last feature map before pooling of each of
+            V views, below one another.
     """
 
     probabilities: NDArray[np.float32]
@@ -60,7 +61,7 @@ class Prediction:
             where the model has no rule for unknown photos.
         unknown: True where the photo is probably none of the classes.
         bottleneck: float32, shape (D,).
-        features: float32, shape (h, w, D), the last feature map.
+        features: float32, shape (V * h, w, D), the last feature map of each view.
     """
 
     probabilities: NDArray[np.float32]
@@ -137,6 +138,7 @@ class Model:
             scores.probabilities.shape != (len(batch), len(self.classes))
             or scores.bottlenecks.shape != (len(batch), length)
             or scores.features.shape[::3] != (len(batch), length)
+            or scores.features.shape[1] % self.description.views
         ):
             raise InputError(f"{network} is not the network of this model: other shapes")
         return scores
@@ -194,7 +196,8 @@ class Model:
         """Where the photo speaks for a class: the class activation map (Zhou et al. 2016).
 
         The network averages its last feature map and takes a linear combination of it, so the map
-        is exact: its mean plus the class's bias is the class's logit (arXiv:1512.04150).
+        is exact: its mean plus the class's bias is the class's logit (arXiv:1512.04150). The map of
+        each view lies in the view's place.
 
         Returns:
             float32, shape (h, w), over the whole photo.
@@ -202,7 +205,7 @@ class Model:
         activation: NDArray[np.float32] = (
             prediction.features @ self._weights[:, self.classes.index(label)]
         )
-        return activation
+        return views.on_photo(activation, self.description.views, self.description.input_size)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -125,15 +125,19 @@ class Architecture:
         """The name under which the weights are published."""
         return self.family.weights_file(self.width, self.size)
 
-    def build(self, *, weights: str | None = None) -> "keras.Model":
+    def build(
+        self, *, weights: str | None = None, input_tensor: "keras.KerasTensor | None" = None
+    ) -> "keras.Model":
         """The network with the ImageNet classifier.
 
         Args:
             weights: "imagenet" for those that keras.applications downloads; None for random ones,
                 and always for a network that is built here.
+            input_tensor: (N, size, size, 3), what the network is put on; its input is the new
+                model's. None for an input of its own.
         """
         if self.family.scaling:
-            return efficientnet_lite.build(self.name, self.family.scaling, self.size)
+            return efficientnet_lite.build(self.name, self.family.scaling, self.size, input_tensor)
         import keras
 
         options = {"alpha": float(self.width)} if self.width else {}
@@ -141,6 +145,7 @@ class Architecture:
             input_shape=(self.size, self.size, 3),
             weights=weights,
             include_top=True,
+            input_tensor=input_tensor,
             **options,
         )
         return model

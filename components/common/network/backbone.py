@@ -25,6 +25,7 @@ from components.common.base.errors import InputError, WorkError
 from components.common.base.files import hash_file
 from components.common.network import weights
 from components.common.network.architecture import Architecture, parse_architecture
+from components.common.network.views import VIEWS
 from components.common.photos import images
 
 ENGINE = "litert-fp32-xnnpack"
@@ -52,11 +53,20 @@ class BackboneKey:
     conversion: str = CONVERSION
     decoder: str = images.DECODER
     preprocessing: str = images.PREPROCESSING
+    views: int = 1
+
+    @property
+    def fields(self) -> dict[str, str | int]:
+        """What is written of it; without `views` where there is one, as before there were more."""
+        content = asdict(self)
+        if self.views == 1:
+            del content["views"]
+        return content
 
     @property
     def digest(self) -> str:
         """SHA-256 over the fields, for file names."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.fields, sort_keys=True).encode()).hexdigest()
 
 
 def read_key(path: Path) -> BackboneKey:
@@ -82,9 +92,12 @@ def make_key(fields: Mapping[str, object], name: str) -> BackboneKey:
         ValueError, TypeError: they are others than a key's, or of the wrong type.
     """
     key = BackboneKey(**fields)  # type: ignore[arg-type]
-    texts = {field: value for field, value in asdict(key).items() if field != "input_size"}
-    if type(key.input_size) is not int or not all(isinstance(text, str) for text in texts.values()):
+    numbers = (key.input_size, key.views)
+    texts = [value for field, value in asdict(key).items() if field not in ("input_size", "views")]
+    if {*map(type, numbers)} != {int} or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{name} holds values of the wrong type")
+    if key.views not in VIEWS:
+        raise ValueError(f"{name} names {key.views} views: expected one of {VIEWS}")
     return key
 
 
@@ -207,7 +220,9 @@ class Backbone:
         return other
 
 
-def load_backbone(architecture: str, cache_dir: Path, given_weights: str = "") -> Backbone:
+def load_backbone(
+    architecture: str, cache_dir: Path, given_weights: str = "", views: int = 1
+) -> Backbone:
     """The backbone from the cache, converted first where it is not there yet.
 
     Raises:
@@ -215,18 +230,18 @@ def load_backbone(architecture: str, cache_dir: Path, given_weights: str = "") -
         WorkError: the weights are not to be had, or the conversion failed.
     """
     parsed = parse_architecture(architecture)
-    directory = _converted(parsed, cache_dir, given_weights)
+    directory = _converted(parsed, cache_dir, given_weights, views)
     if directory is None:
-        _convert_in_another_process(parsed.name, cache_dir, given_weights)
-        directory = _converted(parsed, cache_dir, given_weights)
+        _convert_in_another_process(parsed.name, cache_dir, given_weights, views)
+        directory = _converted(parsed, cache_dir, given_weights, views)
     if directory is None:
         raise WorkError(f"the conversion of {architecture} left no network in {cache_dir}")
     return Backbone(directory)
 
 
-def key_of(architecture: Architecture, weights_sha256: str) -> BackboneKey:
-    """The cache key of an architecture with these weights."""
-    return BackboneKey(architecture.name, architecture.size, weights_sha256)
+def key_of(architecture: Architecture, weights_sha256: str, views: int) -> BackboneKey:
+    """The cache key of an architecture with these weights and so many views."""
+    return BackboneKey(architecture.name, architecture.size, weights_sha256, views=views)
 
 
 def key_directory(key: BackboneKey, cache_dir: Path) -> Path:
@@ -234,20 +249,25 @@ def key_directory(key: BackboneKey, cache_dir: Path) -> Path:
     return cache_dir / "backbones" / f"{key.architecture}-{key.digest[:16]}"
 
 
-def _converted(architecture: Architecture, cache_dir: Path, given_weights: str) -> Path | None:
+def _converted(
+    architecture: Architecture, cache_dir: Path, given_weights: str, views: int
+) -> Path | None:
     """The folder of the converted backbone, None where there is none yet."""
     cached = weights.cached_file(architecture, cache_dir, given_weights)
     if cached is None:
         return None
-    key = key_of(architecture, weights.read_weights(cached).sha256)
+    key = key_of(architecture, weights.read_weights(cached).sha256, views)
     folders = (key_directory(key, folder) for folder in weights.caches(cache_dir))
     return next((directory for directory in folders if directory.is_dir()), None)
 
 
-def _convert_in_another_process(architecture: str, cache_dir: Path, given_weights: str) -> None:
+def _convert_in_another_process(
+    architecture: str, cache_dir: Path, given_weights: str, views: int
+) -> None:
     command = [sys.executable, "-m", "components.common.network.convert", architecture]
     weights_path = str(Path(given_weights).expanduser().resolve()) if given_weights else ""
     command += ["--cache_dir", str(cache_dir.resolve()), "--weights", weights_path]
+    command += ["--views", str(views)]
     done = subprocess.run(
         command,
         cwd=Path(__file__).parents[3],

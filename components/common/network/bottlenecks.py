@@ -4,7 +4,7 @@ import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -258,7 +258,7 @@ def save(bottlenecks: Bottlenecks, path: Path, labels: Sequence[str]) -> None:
         index = pa.table({"sha256": list(bottlenecks.sha256), "label": list(labels)})
         pq.write_table(index, temporary / INDEX)
         description = {
-            **asdict(bottlenecks.key),
+            **bottlenecks.key.fields,
             **KIND.head,
             sealed.FILES: sealed.hash_files(temporary),
         }

@@ -17,15 +17,17 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from components.common.base.files import atomic_directory, default_cache_dir
+from components.common.base.options import refuse
 from components.common.base.step import run_command
-from components.common.network import backbone, weights, weights_sources
+from components.common.network import backbone, weights_sources
 from components.common.network.architecture import parse_architecture
+from components.common.network.views import DEFAULT_VIEWS, VIEWS, pretrained_network
 
 if TYPE_CHECKING:
     import keras
@@ -37,36 +39,39 @@ PATTERN = re.compile(r"[][*?\\]")  # what TensorFlow takes for patterns in the p
 TEMPORARY_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - a folder of our own is made in it
 
 
-def convert(architecture_name: str, cache_dir: Path, given_weights: str = "") -> Path:
+def convert(
+    architecture_name: str, cache_dir: Path, given_weights: str = "", views: int = 1
+) -> Path:
     """Put the LiteRT form of an architecture into the cache and return its directory.
 
     The model's signature: `input` float32 (N, size, size, 3) to `bottleneck` float32 (N, D) and
     `imagenet` float32 (N, 1000), probabilities.
+
+    Raises:
+        InputError: unknown architecture or number of views, or wrong weights.
+        WorkError: the weights are not to be had.
     """
+    if views not in VIEWS:
+        refuse("views", views, f"one of {', '.join(map(str, VIEWS))}")
     architecture = parse_architecture(architecture_name)
     pretrained = weights_sources.obtain(architecture, cache_dir, given_weights)
-    key = backbone.key_of(architecture, pretrained.sha256)
+    key = backbone.key_of(architecture, pretrained.sha256, views)
     directory = backbone.key_directory(key, cache_dir)
     if directory.is_dir():
         return directory
     load_tensorflow()
     import keras
 
-    network = architecture.build()
-    weights.apply_to_keras(pretrained, network)
-    features = network.get_layer(architecture.family.feature_layer).output
-    outputs = {
-        "bottleneck": keras.layers.GlobalAveragePooling2D(name="bottleneck")(features),
-        "imagenet": network.output,
-    }
-    model = keras.Model(network.input, outputs)
+    seen = pretrained_network(architecture, pretrained, views, bottleneck="bottleneck")
+    outputs = {"bottleneck": seen.bottleneck, "imagenet": seen.imagenet}
+    model = keras.Model(seen.input, outputs)
     with atomic_directory(
         directory, what="the converted backbone", marker=backbone.DESCRIPTION_FILE
     ) as temporary:
         converted = to_litert(freeze(trace(model, architecture.size)), "features", temporary)
         (temporary / backbone.MODEL_FILE).write_bytes(converted)
         (temporary / backbone.HASH_FILE).write_text(hashlib.sha256(converted).hexdigest() + "\n")
-        description = json.dumps(asdict(key), indent=2, sort_keys=True)
+        description = json.dumps(key.fields, indent=2, sort_keys=True)
         (temporary / backbone.DESCRIPTION_FILE).write_text(description + "\n")
     return directory
 
@@ -191,11 +196,14 @@ def main() -> None:
     parser.add_argument("architecture")
     parser.add_argument("--cache_dir", type=Path, default=default_cache_dir())
     parser.add_argument("--weights", default="", help="a Keras .h5 or our .npz weights file")
+    parser.add_argument("--views", type=int, default=DEFAULT_VIEWS, help="of a photo")
     quiet_tensorflow()
     run_command(
         "convert",
         parser,
-        lambda options: print(convert(options.architecture, options.cache_dir, options.weights)),
+        lambda options: print(
+            convert(options.architecture, options.cache_dir, options.weights, options.views)
+        ),
     )
 
 

@@ -59,7 +59,9 @@ _STAGES = (
 )
 
 
-def build(name: str, scaling: Scaling, size: int) -> "keras.Model":
+def build(
+    name: str, scaling: Scaling, size: int, input_tensor: "keras.KerasTensor | None" = None
+) -> "keras.Model":
     """The network with its ImageNet classifier and random weights.
 
     It takes float32 (N, size, size, 3), RGB, -1 to 1, and gives probabilities, float32 (N, 1000).
@@ -68,11 +70,13 @@ def build(name: str, scaling: Scaling, size: int) -> "keras.Model":
         name: of the model.
         scaling: of its channels and blocks.
         size: pixels of the square input.
+        input_tensor: what the network is put on; its input is the new model's. None for an input of
+            its own.
     """
     import keras
 
     layers = keras.layers
-    inputs = keras.Input((size, size, 3), name="pixels")
+    inputs = keras.Input((size, size, 3), name="pixels") if input_tensor is None else input_tensor
     stem = layers.Conv2D(
         STEM_CHANNELS, 3, strides=2, padding="same", use_bias=False, name="stem_conv"
     )
@@ -92,7 +96,7 @@ def build(name: str, scaling: Scaling, size: int) -> "keras.Model":
     features = _normalised(head(values), "head")
     pooled = layers.GlobalAveragePooling2D(name="pool")(features)
     scores = layers.Dense(CLASSES, activation="softmax", name="predictions")(pooled)
-    return keras.Model(inputs, scores, name=name)
+    return keras.Model(keras.utils.get_source_inputs(inputs)[0], scores, name=name)
 
 
 def _normalised(values: Any, name: str, *, relu: bool = True) -> Any:
