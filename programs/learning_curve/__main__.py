@@ -17,7 +17,7 @@ from components.common.base.files import atomic_directory, new_place
 from components.common.base.options import Options, cache_dir_option, option, seed_option
 from components.common.base.step import run_command
 from components.common.network.architecture import architecture_option, weights_option
-from components.common.network.views import views_option
+from components.common.network.views import network_name, views_option
 from components.retrain.options import PIPELINE
 from programs.learning_curve.points import (
     DRAWS,
@@ -75,7 +75,7 @@ def _command(arguments: argparse.Namespace) -> None:
     folder = folder or new_place(Path(options.runs_dir).expanduser(), f"-{NAME}")
     curve = Curve(
         str(image_dir),
-        options.architecture,
+        network_name(options.architecture, options.views),
         material.classes,
         points,
         material.rendered,

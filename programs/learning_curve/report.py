@@ -34,7 +34,7 @@ class Curve:
 
     Attributes:
         photos_from: the folder, by its lasting name.
-        architecture: of the backbone.
+        architecture: of the backbone, with its views.
         classes: their names.
         points: in order of the number of photos; the last one is all of them.
         rendered: these are drawings.

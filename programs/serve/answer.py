@@ -71,6 +71,7 @@ class ModelInfo(_Shape):
 
     classes: list[str]
     architecture: str
+    views: int = Field(description="of a photo, whose features are averaged")
     version: str = Field(description="of the program that trained it")
     head_sha256: str
     weights_sha256: str
@@ -211,6 +212,7 @@ def describe(description: ModelDescription, measured: Measured | None) -> ModelI
     return ModelInfo(
         classes=list(description.classes),
         architecture=description.architecture,
+        views=description.views,
         version=description.version,
         head_sha256=description.head_sha256,
         weights_sha256=description.weights_sha256,

@@ -27,6 +27,7 @@ from components.common.model.description import read_description
 from components.common.model.model_place import METRICS, METRICS_KIND, version_of
 from components.common.network import bottlenecks
 from components.common.network.backbone import DESCRIPTION_FILE
+from components.common.network.views import network_name
 from components.common.untrusted import sealed
 from programs.verify import predictions
 
@@ -175,7 +176,8 @@ def _bottlenecks(run: Run) -> str:
         what = "has no row for the photo" if sha256 in expected else "has a row for no photo, with"
         raise InputError(f"{run.bottlenecks} {what} SHA-256 {sha256}: it is of other datasets")
     return (
-        f"{counted(len(loaded.sha256), 'row')}, one for each photo; {loaded.key.architecture} with "
+        f"{counted(len(loaded.sha256), 'row')}, one for each photo; "
+        f"{network_name(loaded.key.architecture, loaded.key.views)}, "
         f"weights {loaded.key.weights_sha256[:PREFIX_DIGITS]}"
         f"{_age(sealed_=sealed.SEAL in described)}"
     )

@@ -18,7 +18,7 @@ from components.common.dataset.photo import check_label
 from components.common.model.layout import DESCRIPTION, DISTANCES, HEAD, INT8, LITERT
 from components.common.model.unknown import UnknownRule
 from components.common.network.architecture import parse_architecture
-from components.common.network.views import VIEWS
+from components.common.network.views import VIEWS, network_name
 from components.common.photos import images
 from components.common.untrusted import sealed
 
@@ -105,6 +105,11 @@ class ModelDescription:
     format: str = KIND.format
     format_version: int = KIND.newest
     sha256: str = ""
+
+    @property
+    def network(self) -> str:
+        """The backbone as pages name it."""
+        return network_name(self.architecture, self.views)
 
     @property
     def is_sealed(self) -> bool:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 VIEWS = (1, 2, 5)
 DEFAULT_VIEWS = 1
-# Of the square's side; chosen on photos of flowers, docs/training.md has the figures.
+# Of the square's side; chosen on photos of flowers, docs/training.md has the figures. With another
+# one, networks and models that were made before show their views elsewhere: change CONVERSION in
+# backbone.py, and keep this one for the activation maps of older models.
 SHARE = 0.75
 # Where in the room that a cut leaves it lies, from the top and from the left; 0.5 is the middle.
 _CENTRE = ((0.5, 0.5),)
@@ -45,6 +47,11 @@ class View:
     top: int
     left: int
     side: int
+
+
+def network_name(architecture: str, views: int) -> str:
+    """An architecture as pages name it: with its views, where there is more than one."""
+    return architecture if views == 1 else f"{architecture} with {views} views"
 
 
 @dataclass(frozen=True)
