@@ -281,7 +281,7 @@ bench-accuracy: setup  ## accuracy beside Keras and scikit-learn on your photos
 	@$(PY) -m benchmarks.accuracy "$$IMAGES" $(ARGS)
 
 .PHONY: bench-backbones
-bench-backbones: setup  ## accuracy and speed of the networks beside one another: ARGS='--architectures a,b'
+bench-backbones: setup  ## accuracy and speed of the networks beside one another: ARGS='--architectures a,b --views 1,2'
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-backbones IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.backbones "$$IMAGES" $(ARGS)
 

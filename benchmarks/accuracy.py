@@ -57,6 +57,7 @@ from components.common.network import backbone, bottlenecks, weights_sources
 from components.common.network.architecture import DEFAULT_ARCHITECTURE
 from components.common.network.backbone import Backbone
 from components.common.network.convert import quiet_tensorflow
+from components.common.network.views import network_name
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 from components.retrain import export
@@ -172,7 +173,7 @@ def keras_copies(network: Backbone, contents: Sequence[bytes]) -> list[NDArray[n
         keras.layers.RandomFlip("horizontal"),
         keras.layers.RandomRotation(KERAS_ROTATION),
     ]
-    inputs = [images.model_input(data, network.architecture.size) for data in contents]
+    inputs = [images.model_input(data, network.key.input_size) for data in contents]
     epochs = []
     for _ in range(KERAS_EPOCHS):
         rows = []
@@ -223,7 +224,7 @@ def tuned(
     ]
     with tempfile.TemporaryDirectory() as place:
         models = fine_tune(
-            lambda head: export.build(architecture, pretrained, head),
+            lambda head: export.build(architecture, pretrained, head, network.key.views),
             our_head(material, PIPELINE, rest, seed, copies=False),
             dataset,
             FINE_TUNING,
@@ -323,12 +324,13 @@ def measure(options: argparse.Namespace) -> int:
     if strange := set(rows) - set(ROWS):
         raise InputError(f"--only names {', '.join(strange)}: expected some of {', '.join(ROWS)}")
     quiet_tensorflow()
-    network = backbone.load_backbone(options.architecture, default_cache_dir())
+    network = backbone.load_backbone(options.architecture, default_cache_dir(), views=options.views)
     with tempfile.TemporaryDirectory() as scratch:
         material = gather(options.folder, network, Path(scratch), rows)
         photos = Photos.of(material.labels, material.groups)
         print(
-            f"{len(material.photos)} photos, {material.classes} classes, {options.architecture}: "
+            f"{len(material.photos)} photos, {material.classes} classes, "
+            f"{network_name(options.architecture, options.views)}: "
             f"{REPEATS} x {FOLDS}-fold cross-validation over groups (chance "
             f"{1 / material.classes:.3f}), 95 % intervals; below each the paired difference from "
             f"the pipeline's recipe\n{heading()}"
@@ -364,6 +366,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with one subfolder of photos per class")
     parser.add_argument("--architecture", default=DEFAULT_ARCHITECTURE)
+    parser.add_argument("--views", type=int, default=1, help="of a photo (default: %(default)s)")
     parser.add_argument(
         "--only",
         default=",".join(ROWS),

@@ -29,7 +29,7 @@ DISTORTIONS = Distortions(flip_left_right=True, random_crop=10, random_brightnes
 def of_photos(bench: Bench) -> Examples:
     """Bottlenecks of photos, and of as many distorted copies as make up the number."""
     network = bench.network
-    size = network.architecture.size
+    size = network.key.input_size
     files = bench.files
     names = sorted({label for label, _ in files})
     inputs, labels = [], []

@@ -95,7 +95,7 @@ def write(
         final_tensor_name: name of the frozen graph's output.
         int8: whether the int8 form is wanted.
     """
-    dataset, size = material.dataset, material.architecture.size
+    dataset, size = material.dataset, material.vectors.key.input_size
     # Thumbnails are made outside Python, and writing the model's forms is one thread's work.
     with ThreadPoolExecutor(1) as beside:
         seen = trained.learned, trained.vectors

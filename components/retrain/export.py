@@ -13,7 +13,7 @@ from components.common.model import layout
 from components.common.network import convert
 from components.common.network.architecture import Architecture
 from components.common.network.convert import INPUT, Frozen, freeze, to_litert
-from components.common.network.views import pretrained_network
+from components.common.network.view_layers import pretrained_network
 from components.common.network.weights import Weights
 from components.retrain.head import Head
 

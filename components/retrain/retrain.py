@@ -155,7 +155,7 @@ class _IntermediateGraphs(Listener):
 
     def __init__(self, vectors: Bottlenecks, pretrained: Weights, extras: Extras) -> None:
         self._architecture = parse_architecture(vectors.key.architecture)
-        self._views = vectors.key.views
+        self._key = vectors.key
         self._pretrained = pretrained
         self._extras = extras
         self._models: KerasModels | None = None
@@ -166,11 +166,11 @@ class _IntermediateGraphs(Listener):
             return
         if self._models is None:
             self._models = export.build(
-                self._architecture, self._pretrained, look.head, self._views
+                self._architecture, self._pretrained, look.head, self._key.views
             )
         self._models.set_head(look.head)
         name = self._extras.final_tensor_name
-        traced = export.trace(self._models, self._architecture.size, name)
+        traced = export.trace(self._models, self._key.input_size, name)
         graph = export.frozen_graph(freeze(traced), name)
         folder = Path(self._extras.intermediate_output_graphs_dir)
         path = folder / f"intermediate_{look.step}.pb"

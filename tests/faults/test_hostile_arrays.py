@@ -176,8 +176,9 @@ def test_bottlenecks_that_claim_too_much_are_refused(tmp_path: Path, name: str, 
         json.dumps({**asdict(KEY), "engine": {"a": 1}}),
         json.dumps({**asdict(KEY), "engine": "x" * 100_000}),
         json.dumps({**asdict(KEY), "more": 1}),
+        json.dumps({**asdict(KEY), "views": 10**9}),
     ],
-    ids=["deep", "text for a size", "object for a text", "long", "more"],
+    ids=["deep", "text for a size", "object for a text", "long", "more", "views without end"],
 )
 def test_description_of_bottlenecks_is_refused_where_it_is_odd(
     tmp_path: Path, content: str

@@ -27,6 +27,7 @@ def tune(
     *,
     seed: int = 0,
     distortions: Distortions = Distortions(),
+    views: int = 1,
 ) -> tuple[KerasModels, list[TunedLook]]:
     """Fine-tune the tests' small network on a dataset."""
     quiet_tensorflow()
@@ -39,7 +40,7 @@ def tune(
     )
     looks: list[TunedLook] = []
     models = fine_tune(
-        lambda head: build(ARCHITECTURE, pretrained, head),
+        lambda head: build(ARCHITECTURE, pretrained, head, views),
         head,
         dataset,
         options,

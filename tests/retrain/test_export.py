@@ -13,14 +13,29 @@ from components.retrain.head import Head
 OUTPUT = "answer"
 
 
-@pytest.fixture(scope="module", params=["mobilenet_0.25_128", "efficientnet_lite0"])
-def architecture(request: pytest.FixtureRequest) -> Architecture:
-    """The smallest network of each design."""
-    return parse_architecture(request.param)
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("mobilenet_0.25_128", 1),
+        ("mobilenet_0.25_128", 5),
+        ("efficientnet_lite0", 1),
+        ("efficientnet_lite0", 2),
+    ],
+)
+def kind(request: pytest.FixtureRequest) -> tuple[str, int]:
+    """The smallest network of each design, with one view and with several."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def folder(architecture: Architecture, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def architecture(kind: tuple[str, int]) -> Architecture:
+    return parse_architecture(kind[0])
+
+
+@pytest.fixture(scope="module")
+def folder(
+    kind: tuple[str, int], architecture: Architecture, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """All forms of a network with random weights, and how often Keras ran it."""
     import keras
 
@@ -30,7 +45,7 @@ def folder(architecture: Architecture, tmp_path_factory: pytest.TempPathFactory)
     length = network.get_layer(architecture.family.feature_layer).output.shape[-1]
     kernel = np.random.default_rng(0).normal(0, 0.1, (length, 3))
     head = Head(kernel.astype(np.float32), np.zeros(3, np.float32))
-    models = export.build(architecture, weights.from_keras(network), head)
+    models = export.build(architecture, weights.from_keras(network), head, kind[1])
     first = next(layer for layer in models.classifier.layers if layer.weights)
     run, runs = first.call, []
     first.call = lambda batch: runs.append(1) or run(batch)

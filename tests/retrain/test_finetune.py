@@ -22,6 +22,8 @@ from components.common.base.files import default_cache_dir
 from components.common.base.options import Options
 from components.common.dataset.dataset import Dataset
 from components.common.network import weights_sources
+from components.common.photos import images
+from components.retrain import finetune
 from components.retrain.checkpoints import FILE, Checkpoint, Checkpoints
 from components.retrain.export import KerasModels
 from components.retrain.finetune import TunedLook, check_gpu
@@ -68,7 +70,17 @@ def weights_of(models: object) -> list[np.ndarray]:
     return [np.asarray(array) for array in models.classifier.get_weights()]  # type: ignore[attr-defined]
 
 
-def test_only_the_top_learns_and_batch_norm_keeps_its_statistics(tuned: Tuned) -> None:
+@pytest.fixture(scope="module")
+def tuned_with_two_views(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    place = tmp_path_factory.mktemp("tuned-2")
+    return Tuned(*tune(dataset, str(place), SHORT, views=2), place)
+
+
+@pytest.mark.parametrize("which", ["tuned", "tuned_with_two_views"])
+def test_only_the_top_learns_and_batch_norm_keeps_its_statistics(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    tuned = request.getfixturevalue(which)
     before = weights_sources.obtain(ARCHITECTURE, default_cache_dir()).layers
     changed = {
         layer.name
@@ -77,6 +89,17 @@ def test_only_the_top_learns_and_batch_norm_keeps_its_statistics(tuned: Tuned) -
         and not all(map(np.array_equal, layer.get_weights(), before[layer.name]))
     }
     assert changed == {"conv_pw_13", "conv_dw_13", "conv_pw_12"}
+
+
+def test_tuned_network_averages_its_views(tuned_with_two_views: Tuned, dataset: Dataset) -> None:
+    models = tuned_with_two_views.models
+    found, _ = finetune.predict(models, dataset, dataset.photos[:3])
+    batch = np.stack([images.model_input(dataset.read(one), 128) for one in dataset.photos[:3]])
+    features = np.asarray(models.inspectable.predict_on_batch(batch)["features"])
+    assert features.shape == (3, 2 * 4, 4, 1024)
+    np.testing.assert_allclose(found, features.mean(axis=(1, 2)), atol=1e-4)
+    whole, centre = features[:, :4].mean(axis=(1, 2)), features[:, 4:].mean(axis=(1, 2))
+    assert np.abs(whole - centre).max() > 0.1
 
 
 def test_loss_falls_and_looks_come_at_checkpoints(dataset: Dataset, tmp_path: Path) -> None:

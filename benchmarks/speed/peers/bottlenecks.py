@@ -38,7 +38,7 @@ def litert(files: list[Path], cache: Path, name: str, _: Path) -> Callable[[], A
     from components.common.photos import images
 
     network = backbone.load_backbone(name, cache)
-    size = network.architecture.size
+    size = network.key.input_size
     batches = [
         np.stack([images.model_input(one.read_bytes(), size) for one in files[at : at + OUR_BATCH]])
         for at in range(0, len(files), OUR_BATCH)

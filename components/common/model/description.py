@@ -18,7 +18,7 @@ from components.common.dataset.photo import check_label
 from components.common.model.layout import DESCRIPTION, DISTANCES, HEAD, INT8, LITERT
 from components.common.model.unknown import UnknownRule
 from components.common.network.architecture import parse_architecture
-from components.common.network.views import VIEWS, network_name
+from components.common.network.views import VIEWS, input_size, network_name
 from components.common.photos import images
 from components.common.untrusted import sealed
 
@@ -49,8 +49,8 @@ class ModelDescription:
         classes: class names in the order of the scores.
         architecture: of the backbone.
         input_size: pixels of the square input.
-        views: parts of that square which the network looks at, and whose features are averaged; 1
-            for all of it at once.
+        views: of a photo, which the network cuts out of that square and whose features are
+            averaged; 1 for the square as it is.
         weights_sha256: of the pretrained weights.
         head_sha256: of the trained head's weights and biases.
         distances_sha256: of `distances.npz`; empty without a rule for unknown photos.
@@ -234,17 +234,18 @@ def _check(description: ModelDescription) -> None:
         value = getattr(description, name)
         if not _is_short_text(value):
             raise ValueError(f"its {name} is {value!r:.80}: expected a short text")
-    try:
-        size = parse_architecture(description.architecture).size
-    except InputError as error:
-        raise ValueError(str(error)) from error
-    if type(description.input_size) is not int or description.input_size != size:
-        raise ValueError(
-            f"its input_size is {description.input_size!r:.80}: {description.architecture} has "
-            f"{size} pixels"
-        )
     if type(description.views) is not int or description.views not in VIEWS:
         raise ValueError(f"its views are {description.views!r:.80}: expected one of {VIEWS}")
+    try:
+        own = parse_architecture(description.architecture).size
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    size = input_size(own, description.views)
+    if type(description.input_size) is not int or description.input_size != size:
+        raise ValueError(
+            f"its input_size is {description.input_size!r:.80}: {description.network} has "
+            f"{size} pixels"
+        )
     warmth = description.temperature
     if warmth is not None and not (_is_number(warmth) and warmth > 0):
         raise ValueError(f"its temperature is {warmth!r:.80}: expected a number above 0")

@@ -26,6 +26,7 @@ from components.common.model.layout import (
 )
 from components.common.model.unknown import FILE_MAX_BYTES, ClassDistances, read_arrays
 from components.common.network import backbone, views
+from components.common.network.architecture import parse_architecture
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 
@@ -205,7 +206,8 @@ class Model:
         activation: NDArray[np.float32] = (
             prediction.features @ self._weights[:, self.classes.index(label)]
         )
-        return views.on_photo(activation, self.description.views, self.description.input_size)
+        size = parse_architecture(self.description.architecture).size
+        return views.on_photo(activation, size, self.description.views)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

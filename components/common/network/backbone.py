@@ -25,7 +25,7 @@ from components.common.base.errors import InputError, WorkError
 from components.common.base.files import hash_file
 from components.common.network import weights
 from components.common.network.architecture import Architecture, parse_architecture
-from components.common.network.views import VIEWS
+from components.common.network.views import VIEWS, input_size
 from components.common.photos import images
 
 ENGINE = "litert-fp32-xnnpack"
@@ -241,7 +241,8 @@ def load_backbone(
 
 def key_of(architecture: Architecture, weights_sha256: str, views: int) -> BackboneKey:
     """The cache key of an architecture with these weights and so many views."""
-    return BackboneKey(architecture.name, architecture.size, weights_sha256, views=views)
+    size = input_size(architecture.size, views)
+    return BackboneKey(architecture.name, size, weights_sha256, views=views)
 
 
 def key_directory(key: BackboneKey, cache_dir: Path) -> Path:

@@ -164,7 +164,7 @@ def compute(
     def run(row: tuple[Photo, bytes]) -> tuple[str, _Row]:
         photo, data = row
         network = own_network()
-        pixels = prepare(photo, data, network.architecture.size)
+        pixels = prepare(photo, data, network.key.input_size)
         vectors, scores = network(pixels[np.newaxis])
         own = fingerprint.fingerprint(pixels).ravel()
         return photo.sha256, _Row(vectors[0], scores[0].astype(np.float16), own)

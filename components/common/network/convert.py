@@ -27,7 +27,8 @@ from components.common.base.options import refuse
 from components.common.base.step import run_command
 from components.common.network import backbone, weights_sources
 from components.common.network.architecture import parse_architecture
-from components.common.network.views import DEFAULT_VIEWS, VIEWS, pretrained_network
+from components.common.network.view_layers import pretrained_network
+from components.common.network.views import VIEWS
 
 if TYPE_CHECKING:
     import keras
@@ -68,7 +69,7 @@ def convert(
     with atomic_directory(
         directory, what="the converted backbone", marker=backbone.DESCRIPTION_FILE
     ) as temporary:
-        converted = to_litert(freeze(trace(model, architecture.size)), "features", temporary)
+        converted = to_litert(freeze(trace(model, key.input_size)), "features", temporary)
         (temporary / backbone.MODEL_FILE).write_bytes(converted)
         (temporary / backbone.HASH_FILE).write_text(hashlib.sha256(converted).hexdigest() + "\n")
         description = json.dumps(key.fields, indent=2, sort_keys=True)
@@ -196,7 +197,7 @@ def main() -> None:
     parser.add_argument("architecture")
     parser.add_argument("--cache_dir", type=Path, default=default_cache_dir())
     parser.add_argument("--weights", default="", help="a Keras .h5 or our .npz weights file")
-    parser.add_argument("--views", type=int, default=DEFAULT_VIEWS, help="of a photo")
+    parser.add_argument("--views", type=int, default=1, help="of a photo")
     quiet_tensorflow()
     run_command(
         "convert",

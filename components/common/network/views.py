@@ -1,32 +1,25 @@
-"""Several views of a photo, all made of the one square that the network is given.
+"""Several views of a photo, all made of one square that the network is given.
 
-The first view is the whole square; each other one is cut out of it and enlarged to the network's
-size. The network looks at all of them, and its pooled features are averaged (as in ten-crop
-testing, Krizhevsky et al. 2012, section 4.1; here the head is trained on the averages, too). The
-views are part of the network: whatever runs it feeds it as if there were one view.
+Each view has the size that the network was made for. The first one is the whole square, reduced;
+the others are cut out of it as it is. The network looks at all of them, and its pooled features are
+averaged (as in ten-crop testing, Krizhevsky et al. 2012, section 4.1; here the head is trained on
+the averages, too). The views are layers of the network (view_layers.py): whatever runs it feeds it
+one square of the size that its description names, as if there were one view.
 """
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.common.base.options import option
-from components.common.network import weights
-from components.common.network.architecture import Architecture
-from components.common.network.weights import Weights
-
-if TYPE_CHECKING:
-    import keras
 
 VIEWS = (1, 2, 5)
 DEFAULT_VIEWS = 1
-# Of the square's side; chosen on photos of flowers, docs/training.md has the figures. With another
-# one, networks and models that were made before show their views elsewhere: change CONVERSION in
-# backbone.py, and keep this one for the activation maps of older models.
-SHARE = 0.75
+# Side of a cut beside that of the square; docs/training.md has the figures that it was chosen by.
+# With another one, models that were made before would show their maps in the wrong places.
+SHARE = 0.625
 # Where in the room that a cut leaves it lies, from the top and from the left; 0.5 is the middle.
 _CENTRE = ((0.5, 0.5),)
 _CORNERS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
@@ -42,11 +35,24 @@ views_option = functools.partial(
 
 @dataclass(frozen=True)
 class View:
-    """A square part of the network's square input, in its pixels."""
+    """A square part of the square that a network is given, in its pixels."""
 
     top: int
     left: int
     side: int
+
+
+def input_size(size: int, views: int) -> int:
+    """Pixels of the square that a network is given.
+
+    Args:
+        size: pixels of the square that the network was made for, and of each view.
+        views: one of `VIEWS`.
+    """
+    if views == 1:
+        return size
+    given = round(size / SHARE)
+    return given + (given - size) % 2  # what is left around the centre is alike on all sides
 
 
 def network_name(architecture: str, views: int) -> str:
@@ -54,80 +60,20 @@ def network_name(architecture: str, views: int) -> str:
     return architecture if views == 1 else f"{architecture} with {views} views"
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Symbolic tensors of a network that looks at several views.
-
-    Attributes:
-        input: (N, size, size, 3), RGB, -1 to 1.
-        features: (N, V * h, w, D), the last feature maps of the V views, below one another.
-        bottleneck: (N, D), the mean of `features`, and so of the views' pooled features.
-        imagenet: (N, 1000), ImageNet probabilities of the whole photo alone: the limits of curate
-            were measured on these.
-    """
-
-    input: "keras.KerasTensor"
-    features: "keras.KerasTensor"
-    bottleneck: "keras.KerasTensor"
-    imagenet: "keras.KerasTensor"
-
-
-def of_square(views: int, size: int) -> list[View]:
-    """Where the views lie in a square of `size` pixels; the first is all of it.
+def of_square(size: int, views: int) -> list[View]:
+    """Where the views lie in the square that the network is given; the first is all of it.
 
     Args:
+        size: pixels of the square that the network was made for.
         views: one of `VIEWS`.
-        size: pixels of the network's input.
     """
-    side = round(SHARE * size)
-    side -= (size - side) % 2  # the centre is cut off alike on all sides
-    room = size - side
-    cut = [View(round(room * top), round(room * left), side) for top, left in _PLACES[views]]
-    return [View(0, 0, size), *cut]
+    given = input_size(size, views)
+    room = given - size
+    cut = [View(round(room * top), round(room * left), size) for top, left in _PLACES[views]]
+    return [View(0, 0, given), *cut]
 
 
-def pretrained_network(
-    architecture: Architecture, pretrained: Weights, views: int, *, bottleneck: str
-) -> Seen:
-    """The pretrained network with so many views, built of Keras's own layers alone.
-
-    Args:
-        architecture: of the network.
-        pretrained: its weights.
-        views: one of `VIEWS`.
-        bottleneck: name of the layer that pools.
-    """
-    import keras
-
-    given = _batch_of_views(architecture.size, views) if views > 1 else None
-    model = architecture.build(input_tensor=given)
-    weights.apply_to_keras(pretrained, model)
-    features, imagenet = model.get_layer(architecture.family.feature_layer).output, model.output
-    if views > 1:
-        # Below one another: a photo has one map again, and its mean is the mean of the views.
-        parts = keras.ops.split(features, views, axis=0)
-        features = keras.layers.Concatenate(axis=1, name="views_below_one_another")(parts)
-        imagenet = keras.ops.split(imagenet, views, axis=0)[0]
-    pooled = keras.layers.GlobalAveragePooling2D(name=bottleneck)(features)
-    return Seen(model.input, features, pooled, imagenet)
-
-
-def _batch_of_views(size: int, views: int) -> "keras.KerasTensor":
-    """The views of N inputs, shape (V * N, size, size, 3): the first of all, the second of all."""
-    import keras
-
-    whole = keras.Input((size, size, 3), name="photo")
-    seen = [whole]
-    for number, view in enumerate(of_square(views, size)[1:], start=2):
-        below, right = size - view.top - view.side, size - view.left - view.side
-        margins = ((view.top, below), (view.left, right))
-        cut = keras.layers.Cropping2D(margins, name=f"view_{number}_cut")(whole)
-        enlarge = keras.layers.Resizing(size, size, interpolation="bilinear", name=f"view_{number}")
-        seen.append(enlarge(cut))
-    return keras.layers.Concatenate(axis=0, name="views")(seen)
-
-
-def on_photo(stacked: NDArray[np.float32], views: int, size: int) -> NDArray[np.float32]:
+def on_photo(stacked: NDArray[np.float32], size: int, views: int) -> NDArray[np.float32]:
     """Maps of the views put back into their places, averaged over the views.
 
     A cell of a cut shows a smaller part of the photo and counts as much as any other: the mean over
@@ -135,21 +81,22 @@ def on_photo(stacked: NDArray[np.float32], views: int, size: int) -> NDArray[np.
 
     Args:
         stacked: float32, shape (V * h, w), a map of each view below one another.
+        size: pixels of the square that the network was made for.
         views: V.
-        size: pixels of the network's input.
 
     Returns:
         float32, shape (h, w), over the whole photo.
     """
-    maps = stacked.reshape(views, -1, stacked.shape[1])
     if views == 1:
-        return maps[0]
+        return stacked
+    maps = stacked.reshape(views, -1, stacked.shape[1])
     height, width = maps.shape[1:]
+    given = input_size(size, views)
     placed = [
-        _overlaps(view.top / size, view.side / size, height)
+        _overlaps(view.top / given, view.side / given, height)
         @ part
-        @ _overlaps(view.left / size, view.side / size, width).T
-        for view, part in zip(of_square(views, size), maps, strict=True)
+        @ _overlaps(view.left / given, view.side / given, width).T
+        for view, part in zip(of_square(size, views), maps, strict=True)
     ]
     mean: NDArray[np.float32] = np.mean(placed, axis=0, dtype=np.float32)
     return mean

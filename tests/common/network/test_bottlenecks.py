@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -202,13 +203,18 @@ def test_changed_photo_never_meets_a_stale_vector(
 
 
 @pytest.mark.parametrize(
-    "field", ["architecture", "weights_sha256", "engine", "conversion", "decoder", "preprocessing"]
+    ("field", "other"),
+    [
+        *(("architecture", "another"), ("weights_sha256", "another"), ("engine", "another")),
+        *(("conversion", "another"), ("decoder", "another"), ("preprocessing", "another")),
+        ("views", 2),
+    ],
 )
 def test_vectors_of_another_network_or_decoder_are_not_used(
-    backbone: CountingBackbone, photos: Photos, tmp_path: Path, field: str
+    backbone: CountingBackbone, photos: Photos, tmp_path: Path, field: str, other: Any
 ) -> None:
     bottlenecks.compute(backbone, photos[:2], tmp_path)
-    backbone.key = dataclasses.replace(backbone.key, **{field: "another"})  # type: ignore[arg-type]
+    backbone.key = dataclasses.replace(backbone.key, **{field: other})
     bottlenecks.compute(backbone, photos[:2], tmp_path)
     assert backbone.computed == 4
 

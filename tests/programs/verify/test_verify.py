@@ -155,6 +155,11 @@ def other_weights(run: verifying.Run) -> Path:
     return run.model / "model.json"
 
 
+def other_views(run: verifying.Run) -> Path:
+    reseal(run.bottlenecks / "backbone.json", views=2)
+    return run.model / "model.json"
+
+
 def other_labels(run: verifying.Run) -> Path:
     (run.model / "retrained_labels.txt").write_text("a\nb\n")
     reseal(run.model / "model.json")
@@ -169,7 +174,7 @@ def other_head(run: verifying.Run) -> Path:
 
 
 @pytest.mark.parametrize(
-    "change", [more_in_model, other_manifest, other_weights, other_labels, other_head]
+    "change", [more_in_model, other_manifest, other_weights, other_views, other_labels, other_head]
 )
 def test_model_of_another_run_is_named(
     run: verifying.Run, change: Callable[[verifying.Run], Path]
