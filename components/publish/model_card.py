@@ -23,7 +23,7 @@ from components.common.model import layout
 from components.common.model.description import ModelDescription
 from components.common.model.model import TOP_K, TOP_K_IN_WORDS
 from components.common.model.references import MAX_SHOWN, THUMBNAIL_SIDE
-from components.common.network import origin, views
+from components.common.network import origin
 from components.common.network.architecture import parse_architecture
 from components.common.pages import danger_words, plain_text
 from components.common.pages.subject import words
@@ -79,8 +79,8 @@ def render(
         most_named=CLASSES_NAMED,
         family=parse_architecture(description.architecture).family.name,
         side=description.input_size,
-        view_places="the centre" if description.views == 2 else "the four corners",
-        view_share=views.SHARE,
+        view_places="its centre" if description.views == 2 else "each of its four corners",
+        own_side=parse_architecture(description.architecture).size,
         rule=description.unknown,
         rejected=rejected if isinstance(rejected, int | float) else None,
         fitted_on=number(facts, "photos"),

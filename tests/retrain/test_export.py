@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.common.network import backbone, convert, weights
+from components.common.network import backbone, convert, views, weights
 from components.common.network.architecture import Architecture, parse_architecture
 from components.retrain import export, quantize
 from components.retrain.head import Head
@@ -50,15 +50,17 @@ def folder(
     run, runs = first.call, []
     first.call = lambda batch: runs.append(1) or run(batch)
     made = tmp_path_factory.mktemp("model")
-    export.write(models, architecture.size, made, final_tensor_name=OUTPUT)
+    size = views.input_size(architecture.size, kind[1])
+    export.write(models, size, made, final_tensor_name=OUTPUT)
     (made / "runs.txt").write_text(str(len(runs)))
     return made
 
 
 @pytest.fixture(scope="module")
-def batch(architecture: Architecture) -> np.ndarray:
+def batch(kind: tuple[str, int], architecture: Architecture) -> np.ndarray:
     """Four inputs, float32."""
-    shape = (4, architecture.size, architecture.size, 3)
+    size = views.input_size(architecture.size, kind[1])
+    shape = (4, size, size, 3)
     return np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
 
 

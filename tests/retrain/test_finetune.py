@@ -94,7 +94,7 @@ def test_only_the_top_learns_and_batch_norm_keeps_its_statistics(
 def test_tuned_network_averages_its_views(tuned_with_two_views: Tuned, dataset: Dataset) -> None:
     models = tuned_with_two_views.models
     found, _ = finetune.predict(models, dataset, dataset.photos[:3])
-    batch = np.stack([images.model_input(dataset.read(one), 128) for one in dataset.photos[:3]])
+    batch = np.stack([images.model_input(dataset.read(one), 206) for one in dataset.photos[:3]])
     features = np.asarray(models.inspectable.predict_on_batch(batch)["features"])
     assert features.shape == (3, 2 * 4, 4, 1024)
     np.testing.assert_allclose(found, features.mean(axis=(1, 2)), atol=1e-4)

@@ -60,15 +60,17 @@ def pretrained_network(
 
 
 def _views(size: int, views: int) -> "tuple[keras.KerasTensor, keras.KerasTensor]":
-    """The input of N squares, and their views, (V * N, size, size, 3): the first of all squares,
-    the second of all, and so on.
+    """The input of N squares, and their views, shape (V * N, size, size, 3).
+
+    First comes the first view of every square, then the second of every square, and so on.
     """
     import keras
 
     given = input_size(size, views)
     square = keras.Input((given, given, 3), name="square")
-    reduced = keras.layers.Resizing(size, size, interpolation="bilinear", name="view_1")(square)
-    seen = [reduced]
+    # Not the layer Resizing: it would put the layers after it into training mode where nobody says
+    # which mode a call is in.
+    seen = [keras.ops.image.resize(square, (size, size), interpolation="bilinear")]
     for number, view in enumerate(of_square(size, views)[1:], start=2):
         below, right = given - view.top - view.side, given - view.left - view.side
         margins = ((view.top, below), (view.left, right))
