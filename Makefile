@@ -289,13 +289,13 @@ bench-backbones: setup  ## accuracy and speed of the networks beside one another
 bench-unknown: setup  ## photos of something else told from the classes, beside the usual scores
 	@test -n "$$IMAGES" && test -n "$$REPORTED" || { echo "make: name two folders of photos: \
 	make bench-unknown IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
-	@$(PY) -m benchmarks.unknown "$$IMAGES" "$$REPORTED"
+	@$(PY) -m benchmarks.unknown "$$IMAGES" "$$REPORTED" $(ARGS)
 
 .PHONY: bench-temperature
 bench-temperature: setup  ## log loss with and without temperature, on photos it was not fitted on
 	@test -n "$$IMAGES" || { echo "make: name folders of photos: \
 	make bench-temperature IMAGES='flowers fungi'" >&2; exit 2; }
-	@set -f; $(PY) -m benchmarks.temperature $$IMAGES
+	@set -f; $(PY) -m benchmarks.temperature $$IMAGES $$ARGS
 
 .PHONY: bench-cross-validation
 bench-cross-validation: setup  ## how often the interval of cross-validation holds the truth, 2,000 simulated sets
@@ -329,7 +329,7 @@ bench-download: setup  ## speed of fetching beside img2dataset: make bench-downl
 bench-cleaning: peers  ## planted faults found, beside CleanVision, imagededup and cleanlab
 	@test -n "$$IMAGES" && test -n "$$REPORTED" || { echo "make: name two folders of photos: \
 	make bench-cleaning IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
-	@$(PY) -m benchmarks.cleaning "$$IMAGES" "$$REPORTED"
+	@$(PY) -m benchmarks.cleaning "$$IMAGES" "$$REPORTED" $(ARGS)
 
 # Each peer in an environment of its own; imagededup brings PyTorch along, 5 GB: `make bench` uses
 # PEERS='cleanvision==0.3.7 webdataset==1.0.2' only.

@@ -3,6 +3,8 @@
 `make bench-cleaning IMAGES=folder REPORTED=folder`: faults are planted in real photos with a fixed
 seed. Thresholds were chosen on the first folder (flowers) and are reported on the second (fungi).
 Each peer runs in a virtual environment of its own, on the same files, with its default settings.
+Of these parts copies, labels and subject ask the network: `ARGS='--architecture efficientnet_lite0
+--only copies,labels,subject'` measures another one.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from benchmarks import faults
 from components.clean import quality
 from components.clean.clean import judge
 from components.clean.options import MIN_BYTES, CleanOptions
+from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
 from components.common.dataset.class_folders import class_files, list_classes
@@ -43,6 +46,7 @@ SEEDS = 10
 FOREIGN, WRONG = 25, 20  # photos planted for each seed
 # What CleanVision calls the faults of `faults.LIGHT`, and what we call them.
 THEIRS = {"dark": "dark", "bright": "light", "blurred": "blurry", "blank": "low_information"}
+PARTS = ("files", "light", "copies", "labels", "subject")
 HASHERS = ("PHash", "DHash", "AHash", "WHash")
 
 
@@ -329,20 +333,33 @@ def main() -> None:
     parser.add_argument("chosen", type=Path, help="folder of class folders: thresholds' own photos")
     parser.add_argument("reported", type=Path, help="folder of class folders of fungi")
     parser.add_argument("--architecture", default=DEFAULT_ARCHITECTURE)
+    parser.add_argument(
+        "--only",
+        default=",".join(PARTS),
+        help=f"parts of the report, with commas (default: all, {','.join(PARTS)})",
+    )
     run_command("cleaning", parser, _command)
 
 
 def _command(options: argparse.Namespace) -> None:
+    parts = options.only.split(",")
+    if strange := set(parts) - set(PARTS):
+        raise InputError(f"--only names {', '.join(strange)}: expected some of {', '.join(PARTS)}")
     network = backbone.load_backbone(options.architecture, default_cache_dir())
     chosen, reported = Good.read(options.chosen), Good.read(options.reported)
     for good, meaning in ((chosen, "thresholds chosen here"), (reported, "reported")):
         print(f"\n=== {good.name}: {len(good.photos)} photos ({meaning})")
         with tempfile.TemporaryDirectory() as work:
-            compare_files(good, Path(work))
-            compare_light(good, Path(work))
-            compare_copies(good, network, Path(work))
-            wrong_labels(good, network, Path(work))
-    foreign(reported, chosen, network)
+            if "files" in parts:
+                compare_files(good, Path(work))
+            if "light" in parts:
+                compare_light(good, Path(work))
+            if "copies" in parts:
+                compare_copies(good, network, Path(work))
+            if "labels" in parts:
+                wrong_labels(good, network, Path(work))
+    if "subject" in parts:
+        foreign(reported, chosen, network)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from benchmarks.unknown import FOLDS, RECIPE, gather
 from components.common.base.step import run_command
 from components.common.model.model import softmax
+from components.common.network.architecture import DEFAULT_ARCHITECTURE
 from components.retrain import calibrate
 from components.retrain.head import Examples, train
 from components.retrain.options import Recipe
@@ -41,7 +42,7 @@ def measure(options: argparse.Namespace) -> int:
     """Print the table of each folder."""
     worse = 0
     for folder in options.folders:
-        vectors, labels, groups = gather(folder)
+        vectors, labels, groups = gather(folder, options.architecture)
         classes = int(labels.max()) + 1
         rows = np.arange(len(labels))
         for name, recipe in RECIPES.items():
@@ -52,7 +53,7 @@ def measure(options: argparse.Namespace) -> int:
                 losses.append([-np.log(part[rows, labels]) for part in (before, after)])
                 errors.append([_calibration_error(part, labels) for part in (before, after)])
                 temperatures += fitted
-            title = f"{folder.name}, {name}"
+            title = f"{folder.name}, {options.architecture}, {name}"
             worse += _report(title, np.array(losses), np.array(errors), temperatures, groups)
     return 1 if worse else 0
 
@@ -123,6 +124,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.temperature", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", help="folders of class folders of photos")
+    parser.add_argument("--architecture", default=DEFAULT_ARCHITECTURE)
     run_command("benchmarks.temperature", parser, measure)
 
 

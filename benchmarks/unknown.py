@@ -44,10 +44,12 @@ Areas = tuple[float, float]
 Ask = Callable[[int], tuple[dict[str, Areas], tuple[float, float, float]]]
 
 
-def gather(folder: Path) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]:
+def gather(
+    folder: Path, architecture: str = DEFAULT_ARCHITECTURE
+) -> tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]:
     """Bottlenecks, classes and groups of a folder's photos."""
     photos, contents = read(folder)
-    network = backbone.load_backbone(DEFAULT_ARCHITECTURE, default_cache_dir())
+    network = backbone.load_backbone(architecture, default_cache_dir())
     kept_in = default_cache_dir() / bottlenecks.CACHE_FOLDER
     found = bottlenecks.compute(network, zip(photos, contents, strict=True), kept_in)
     rows = found.rows(photos)
@@ -156,7 +158,9 @@ def report(name: str, vectors: Vectors, labels: NDArray[np.int64], ask: Ask) -> 
 
 def measure(options: argparse.Namespace) -> int:
     """Print a table for each folder; 1 where a target is missed on the reported one."""
-    sets = {folder: gather(folder) for folder in (options.chosen_on, options.reported)}
+    folders = (options.chosen_on, options.reported)
+    sets = {folder: gather(folder, options.architecture) for folder in folders}
+    print(options.architecture)
     means: dict[str, Areas] = {}
     for folder, (vectors, labels, groups) in sets.items():
         others = next(found[0] for place, found in sets.items() if place != folder)
@@ -182,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.unknown", description=__doc__)
     parser.add_argument("chosen_on", type=Path, help="folder of class folders of photos")
     parser.add_argument("reported", type=Path, help="another one, of other things")
+    parser.add_argument("--architecture", default=DEFAULT_ARCHITECTURE)
     run_command("benchmarks.unknown", parser, measure)
 
 

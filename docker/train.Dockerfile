@@ -38,9 +38,10 @@ COPY components/common/photos/__init__.py components/common/photos/colours.py \
      components/common/photos/
 COPY components/common/network/__init__.py components/common/network/architecture.py \
      components/common/network/backbone.py components/common/network/convert.py \
-     components/common/network/efficientnet_lite.py components/common/network/package_index.py \
-     components/common/network/view_layers.py components/common/network/views.py \
-     components/common/network/weights.py components/common/network/weights_sources.py \
+     components/common/network/efficientnet_lite.py components/common/network/keras_form.py \
+     components/common/network/package_index.py components/common/network/view_layers.py \
+     components/common/network/views.py components/common/network/weights.py \
+     components/common/network/weights_sources.py \
      components/common/network/
 RUN for architecture in ${ARCHITECTURES}; do \
       /opt/venv/bin/python -m components.common.network.convert "${architecture}" --cache_dir /opt/cache \

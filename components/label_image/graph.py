@@ -38,13 +38,14 @@ MESSAGE_MAX = 500  # characters of TensorFlow's own words
 # are made of, from TensorFlow 1.0 on; reading and writing files is not among it.
 _OPERATIONS = """
 Abs Add AddN AddV2 AvgPool BatchNormWithGlobalNormalization BiasAdd Cast CheckNumerics Concat
-ConcatV2 Const Conv2D DepthwiseConv2dNative Dequantize Div Elu Exp ExpandDims
+ConcatV2 Const Conv2D DepthwiseConv2dNative Dequantize Div Elu Erf Erfc Exp ExpandDims
 FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Fill
-FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Identity LRN LeakyRelu LogSoftmax MatMul Max
+FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 GatherV2 Identity IdentityN LRN LeakyRelu
+LogSoftmax MatMul Max
 MaxPool MaxPoolV2 Maximum Mean MirrorPad Min Minimum Mul Neg NoOp Pack Pad PadV2 Placeholder
 PlaceholderWithDefault Pow Prod RealDiv Relu Relu6 Reshape ResizeBicubic ResizeBilinear
 ResizeNearestNeighbor Rsqrt Selu Shape Sigmoid Slice Softmax Softplus Split SplitV Sqrt Square
-Squeeze StopGradient StridedSlice Sub Sum Tanh Tile Transpose Unpack
+SquaredDifference Squeeze StopGradient StridedSlice Sub Sum Tanh Tile Transpose Unpack
 """
 HARMLESS = frozenset(_OPERATIONS.split())
 

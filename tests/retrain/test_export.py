@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.common.network import backbone, convert, views, weights
+from components.common.network import backbone, convert, keras_form, views, weights
 from components.common.network.architecture import Architecture, parse_architecture
 from components.retrain import export, quantize
 from components.retrain.head import Head
@@ -42,7 +42,7 @@ def folder(
     convert.quiet_tensorflow()
     keras.utils.set_random_seed(0)
     network = architecture.build()
-    length = network.get_layer(architecture.family.feature_layer).output.shape[-1]
+    length = keras_form.feature_map(network).shape[-1]
     kernel = np.random.default_rng(0).normal(0, 0.1, (length, 3))
     head = Head(kernel.astype(np.float32), np.zeros(3, np.float32))
     models = export.build(architecture, weights.from_keras(network), head, kind[1])

@@ -13,14 +13,14 @@ def main() -> None:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    from components.common.network import weights
+    from components.common.network import keras_form, weights
     from components.common.network.architecture import parse_architecture
 
     weights_file, name, place = sys.argv[1:]
     architecture = parse_architecture(name)
     network = architecture.build()
     weights.apply_to_keras(weights.read_weights(Path(weights_file)), network)
-    features = network.get_layer(architecture.family.feature_layer).output
+    features = keras_form.feature_map(network)
     model = keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(features))
 
     @tf.function(

@@ -53,13 +53,14 @@ def keras(files: list[Path], _: Path, name: str, weights: Path, *, graph: bool =
     import numpy as np
     import tensorflow as tf
 
+    from components.common.network import keras_form
     from components.common.network import weights as pretrained
     from components.common.network.architecture import parse_architecture
 
     architecture = parse_architecture(name)
     network = architecture.build()
     pretrained.apply_to_keras(pretrained.read_weights(weights), network)
-    features = network.get_layer(architecture.family.feature_layer).output
+    features = keras_form.feature_map(network)
     model = keras.Model(network.input, keras.layers.GlobalAveragePooling2D()(features))
 
     def photos() -> Any:

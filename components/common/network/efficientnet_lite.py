@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import keras
 
-FEATURE_LAYER = "head_relu"
 STEM_CHANNELS, HEAD_CHANNELS, CLASSES = 32, 1280, 1000  # whatever the scaling
 EPSILON = 1e-3  # of BatchNorm
 ROUNDED_TO = 8  # channels

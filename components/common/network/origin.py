@@ -44,10 +44,9 @@ def find(
     if weights_path:
         return {"source": GIVEN, "file_sha256": hash_file(Path(weights_path).expanduser())}
     if architecture.family.keras:
-        # Keras's documentation says of each of these networks that its weights are under Apache.
         return {
             "source": KERAS,
-            "licence": package_index.APACHE,
+            "licence": architecture.family.licence,
             "file": architecture.weights_file,
         }
     return {"source": UNKNOWN}

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import IO
 
 from components.common.base.errors import WorkError
-from components.common.network.architecture import Architecture
+from components.common.network.architecture import APACHE, Architecture
 from components.common.untrusted.redact import text_without_secrets
 
 DEFAULT_INDEX = "https://pypi.org/simple/"
 # Those that uv and pip read, and `make setup` with them.
 INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 MEMBER_MAX_BYTES = 32 * 1024 * 1024
-APACHE = "Apache-2.0"
 
 
 @dataclass(frozen=True)

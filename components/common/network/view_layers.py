@@ -6,7 +6,7 @@ So Keras reads a saved model without our code, and LiteRT and TensorFlow get pla
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components.common.network import weights
+from components.common.network import keras_form, weights
 from components.common.network.architecture import Architecture
 from components.common.network.views import input_size, of_square
 from components.common.network.weights import Weights
@@ -46,21 +46,22 @@ def pretrained_network(
     """
     import keras
 
-    given, seen = (None, None) if views == 1 else _views(architecture.size, views)
+    seen = None if views == 1 else _views(architecture.size, views)
     model = architecture.build(input_tensor=seen)
     weights.apply_to_keras(pretrained, model)
-    features, imagenet = model.get_layer(architecture.family.feature_layer).output, model.output
+    features, imagenet = keras_form.feature_map(model), model.output
     if views > 1:
         # Below one another: a photo has one map again, and its mean is the mean of the views.
         parts = keras.ops.split(features, views, axis=0)
         features = keras.layers.Concatenate(axis=1, name="views_below_one_another")(parts)
         imagenet = keras.ops.split(imagenet, views, axis=0)[0]
     pooled = keras.layers.GlobalAveragePooling2D(name=bottleneck)(features)
-    return Seen(model.input if given is None else given, features, pooled, imagenet)
+    (given,) = keras.utils.get_source_inputs(pooled)
+    return Seen(given, features, pooled, imagenet)
 
 
-def _views(size: int, views: int) -> "tuple[keras.KerasTensor, keras.KerasTensor]":
-    """The input of N squares, and their views, shape (V * N, size, size, 3).
+def _views(size: int, views: int) -> "keras.KerasTensor":
+    """The views of an input of N squares, shape (V * N, size, size, 3).
 
     First comes the first view of every square, then the second of every square, and so on.
     """
@@ -75,4 +76,4 @@ def _views(size: int, views: int) -> "tuple[keras.KerasTensor, keras.KerasTensor
         below, right = given - view.top - view.side, given - view.left - view.side
         margins = ((view.top, below), (view.left, right))
         seen.append(keras.layers.Cropping2D(margins, name=f"view_{number}")(square))
-    return square, keras.layers.Concatenate(axis=0, name="views")(seen)
+    return keras.layers.Concatenate(axis=0, name="views")(seen)

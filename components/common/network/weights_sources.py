@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from components.common.base.errors import InputError, WorkError
-from components.common.network import efficientnet_lite, package_index, weights
+from components.common.network import efficientnet_lite, keras_form, package_index, weights
 from components.common.network.architecture import Architecture
 from components.common.network.package_index import MOBILENET, Package
 from components.common.network.weights import Weights
@@ -116,10 +116,10 @@ def _from_torch(architecture: Architecture, data: bytes) -> Weights:
 
 def _from_h5(architecture: Architecture, path: Path) -> Weights:
     """Read a Keras `.h5` weights file: plain arrays, no pickled code."""
-    model = architecture.build()
+    model = architecture.as_published()
     try:
         model.load_weights(path)
-        pretrained = weights.from_keras(model)
+        pretrained = weights.from_keras(keras_form.own_form(model))
         weights.check_finite(pretrained.layers)
     except Exception as error:  # h5py and Keras raise many types on a file that does not fit
         raise InputError(
@@ -136,12 +136,12 @@ def _from_keras_applications(architecture: Architecture) -> Weights:
     socket.setdefaulttimeout(NETWORK_TIMEOUT_S)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # Keras draws its progress bar there
-            model = architecture.build(weights="imagenet")
+            model = architecture.as_published(weights="imagenet")
     except Exception as error:  # get_file raises a plain Exception when the host is out of reach
         raise WorkError(f"keras.applications: {text_without_secrets(str(error))}") from error
     finally:
         socket.setdefaulttimeout(previous)
-    return weights.from_keras(model)
+    return weights.from_keras(keras_form.own_form(model))
 
 
 def _from_package_index(architecture: Architecture) -> Weights:

@@ -8,7 +8,7 @@ import pytest
 
 from components.common.base.errors import InputError
 from components.common.base.files import hash_file
-from components.common.network import backbone, weights
+from components.common.network import backbone, keras_form, weights
 from components.common.network.architecture import ARCHITECTURES, FAMILIES, parse_architecture
 from components.common.network.convert import quiet_tensorflow
 from components.retrain import export
@@ -18,7 +18,7 @@ NARROW, INCEPTION = "mobilenet_v2_0.35_96", "inception_v3"
 
 
 def test_every_name_is_understood() -> None:
-    assert len(set(ARCHITECTURES)) == 16 + 30 + 1 + 3
+    assert len(set(ARCHITECTURES)) == 16 + 30 + 1 + 3 + 4 + 4 + 1
     for name in ARCHITECTURES:
         parsed = parse_architecture(name)
         assert parsed.name == name
@@ -32,6 +32,7 @@ def test_every_name_is_understood() -> None:
     [
         *("", "mobilenet", "mobilenet_1.0_225", "mobilenet_1.0_224\n", "mobilenet_v2_0.25_224"),
         *("efficientnet_lite", "efficientnet_lite3", "efficientnet_lite0_224", "x"),
+        *("mobilenet_v3_small", "mobilenet_v3_1.0_224", "efficientnet_v2_b4", "convnext_small"),
     ],
 )
 def test_unknown_architecture_is_refused_with_those_expected(name: str) -> None:
@@ -58,13 +59,13 @@ def test_quantized_architecture_is_refused_with_what_to_do() -> None:
         ("efficientnet_lite0", 1280),
         ("efficientnet_lite1", 1280),
         ("efficientnet_lite2", 1280),
+        ("mobilenet_v3_large_0.75_224", 720),
     ],
 )
 def test_layers_and_bottleneck_are_those_that_are_named(name: str, length: int) -> None:
     architecture = parse_architecture(name)
     model = architecture.build()
-    feature = model.get_layer(architecture.family.feature_layer)
-    assert feature.output.shape[-1] == length
+    assert keras_form.feature_map(model).shape[-1] == length
     assert model.output.shape == (None, 1000)
     assert model.input_shape == (None, architecture.size, architecture.size, 3)
 
@@ -100,9 +101,7 @@ def test_converted_network_computes_as_keras_does(
     batch = generator.uniform(-1, 1, (2, size, size, 3)).astype(np.float32)
     vectors, scores = network(batch)
     original = keras.models.load_model(given, compile=False)
-    features = keras.Model(
-        original.input, original.get_layer(network.architecture.family.feature_layer).output
-    )
+    features = keras.Model(original.input, keras_form.feature_map(original))
     np.testing.assert_allclose(scores, np.asarray(original(batch)), atol=1e-5)
     expected = np.asarray(features(batch)).mean(axis=(1, 2))
     np.testing.assert_allclose(vectors, expected, atol=1e-4)

