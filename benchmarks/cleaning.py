@@ -173,17 +173,19 @@ def compare_light(good: Good, work: Path) -> None:
         row(kind, *cells)
 
 
-def compare_copies(good: Good, network: backbone.Backbone, work: Path) -> None:
+def compare_copies(
+    good: Good, network: backbone.Backbone, kinds: Sequence[str], work: Path
+) -> None:
     """Copies of every photo in many ways, and photos that are taken for another one's copy."""
     files = {f"{number}~original.jpg": jpeg for number, jpeg in enumerate(good.photos)}
-    for kind in faults.COPIES:
+    for kind in kinds:
         for number, jpeg in enumerate(good.photos):
             files[f"{number}~{kind}.jpg"] = faults.copy(jpeg, kind)
     names = list(files)
     vectors = features(network, files.values())
     found: dict[str, Any] = {"ours": []}
     # One way at a time: an original with twenty copies would have the others help to find each.
-    for kind in faults.COPIES:
+    for kind in kinds:
         rows = [
             row
             for row, name in enumerate(names)
@@ -199,7 +201,7 @@ def compare_copies(good: Good, network: backbone.Backbone, work: Path) -> None:
     print(f"\n{good.name}: copies found with their original; photos wrongly paired")
     row("", *found)
     sets = [{frozenset(pair) for pair in pairs} for pairs in found.values()]
-    for kind in faults.COPIES:
+    for kind in kinds:
         wanted = [
             frozenset((f"{number}~original.jpg", f"{number}~{kind}.jpg"))
             for number in range(len(good.photos))
@@ -334,6 +336,11 @@ def main() -> None:
     parser.add_argument("reported", type=Path, help="folder of class folders of fungi")
     parser.add_argument("--architecture", default=DEFAULT_ARCHITECTURE)
     parser.add_argument(
+        "--kinds",
+        default=",".join(faults.COPIES),
+        help="of copies, with commas (default: all, %(default)s)",
+    )
+    parser.add_argument(
         "--only",
         default=",".join(PARTS),
         help=f"parts of the report, with commas (default: all, {','.join(PARTS)})",
@@ -342,9 +349,12 @@ def main() -> None:
 
 
 def _command(options: argparse.Namespace) -> None:
-    parts = options.only.split(",")
-    if strange := set(parts) - set(PARTS):
-        raise InputError(f"--only names {', '.join(strange)}: expected some of {', '.join(PARTS)}")
+    parts, kinds = options.only.split(","), options.kinds.split(",")
+    for option, given, known in (("only", parts, PARTS), ("kinds", kinds, faults.COPIES)):
+        if strange := set(given) - set(known):
+            raise InputError(
+                f"--{option} names {', '.join(strange)}: expected some of {', '.join(known)}"
+            )
     network = backbone.load_backbone(options.architecture, default_cache_dir())
     chosen, reported = Good.read(options.chosen), Good.read(options.reported)
     for good, meaning in ((chosen, "thresholds chosen here"), (reported, "reported")):
@@ -355,7 +365,7 @@ def _command(options: argparse.Namespace) -> None:
             if "light" in parts:
                 compare_light(good, Path(work))
             if "copies" in parts:
-                compare_copies(good, network, Path(work))
+                compare_copies(good, network, kinds, Path(work))
             if "labels" in parts:
                 wrong_labels(good, network, Path(work))
     if "subject" in parts:

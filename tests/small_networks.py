@@ -20,16 +20,18 @@ NAMES = ("mobilenet_v3_small_0.75_224", "efficientnet_v2_b0", "convnext_tiny")
 
 @contextmanager
 def few_blocks() -> Iterator[None]:
-    """EfficientNetV2 B0 and ConvNeXt Tiny are built by Keras's own code with fewer blocks."""
+    """EfficientNetV2 and ConvNeXt Tiny are built by Keras's own code with fewer blocks."""
     from keras.src.applications import convnext, efficientnet_v2
 
-    stages = efficientnet_v2.DEFAULT_BLOCKS_ARGS["efficientnetv2-b0"]
     tiny = convnext.MODEL_CONFIGS["tiny"]
-    # Two of the last, so that a block has a sum and may be dropped by chance.
-    fewer = [{**stage, "num_repeat": 2 if stage is stages[-1] else 1} for stage in stages]
+    # Two in the last stage, so that a block has a sum and may be dropped by chance.
+    fewer = {
+        name: [{**stage, "num_repeat": 2 if stage is stages[-1] else 1} for stage in stages]
+        for name, stages in efficientnet_v2.DEFAULT_BLOCKS_ARGS.items()
+    }
     smaller = {**tiny, "depths": [1, 1, 1, 1], "projection_dims": [16, 32, 64, 128]}
     with (
-        mock.patch.dict(efficientnet_v2.DEFAULT_BLOCKS_ARGS, {"efficientnetv2-b0": fewer}),
+        mock.patch.dict(efficientnet_v2.DEFAULT_BLOCKS_ARGS, fewer),
         mock.patch.dict(convnext.MODEL_CONFIGS, {"tiny": smaller}),
     ):
         yield
