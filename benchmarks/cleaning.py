@@ -345,6 +345,7 @@ def main() -> None:
         default=",".join(PARTS),
         help=f"parts of the report, with commas (default: all, {','.join(PARTS)})",
     )
+    parser.add_argument("--views", type=int, default=1, help="of a photo (default: %(default)s)")
     run_command("cleaning", parser, _command)
 
 
@@ -355,7 +356,7 @@ def _command(options: argparse.Namespace) -> None:
             raise InputError(
                 f"--{option} names {', '.join(strange)}: expected some of {', '.join(known)}"
             )
-    network = backbone.load_backbone(options.architecture, default_cache_dir())
+    network = backbone.load_backbone(options.architecture, default_cache_dir(), views=options.views)
     chosen, reported = Good.read(options.chosen), Good.read(options.reported)
     for good, meaning in ((chosen, "thresholds chosen here"), (reported, "reported")):
         print(f"\n=== {good.name}: {len(good.photos)} photos ({meaning})")
