@@ -100,10 +100,10 @@ def curate(
     every = [*datasets, *rejected]
     by_hand.check_classes({label for dataset in every for label in dataset.labels})
     found = moves.find(datasets, by_hand)
-    photos = [found.rows[row] for row in found.unique().values()]
+    photos = [found.rows[row] for row in found.unique.values()]
     known = class_facts.combine([dataset.facts for dataset in datasets], options.subject)
     vectors = bottlenecks.load(bottleneck_dir)
-    selected = selection.select(photos, vectors, options, placed, by_hand, known, found.found_in())
+    selected = selection.select(photos, vectors, options, placed, by_hand, known, found.found_in)
     entries = list(_entries(found, rejected, selected, by_hand))
     unknown = by_hand.unknown(
         photo for dataset in [*datasets, *rejected] for photo in dataset.photos
@@ -173,7 +173,7 @@ def _entries(
     by_hand: Decisions,
 ) -> Iterator[Entry]:
     """What became of every photo found: those of `found` in its order."""
-    used = found.unique()
+    used = found.unique
     for row, (photo, label) in enumerate(zip(found.rows, found.labels, strict=True)):
         key = photo.label, photo.path
         judged = selected.photos[key]

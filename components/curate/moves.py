@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.decisions import Decisions
@@ -23,6 +24,7 @@ class Found:
     rows: Sequence[Photo]
     labels: Sequence[str]
 
+    @cached_property
     def unique(self) -> dict[Key, int]:
         """The row of each photo, by (label, path); the same photo twice in a class counts once.
 
@@ -36,12 +38,11 @@ class Found:
                     chosen.setdefault((photo.label, photo.path), row)
         return chosen
 
+    @cached_property
     def found_in(self) -> Mapping[Key, str]:
         """The class in which each moved photo was found, by its new (label, path)."""
         return {
-            key: self.labels[row]
-            for key, row in self.unique().items()
-            if self.labels[row] != key[0]
+            key: self.labels[row] for key, row in self.unique.items() if self.labels[row] != key[0]
         }
 
 

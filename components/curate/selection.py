@@ -114,7 +114,8 @@ def select(
         photos: the clean photos of all classes, each (label, path) once.
         vectors: their bottlenecks.
         division: how many photos, and in which parts.
-        placed: part of each (label, group) that an earlier run placed; it stays there.
+        placed: part of each (label, group) that an earlier run placed; it stays there, also where
+            a person has moved it to another class since.
         by_hand: what a person decided.
         known: of the classes.
         found_in: of photos that a person moved, the class in which each was found.
@@ -159,9 +160,9 @@ class _Work:
     ) -> None:
         self.photos = list(photos)
         self.labels = sorted({photo.label for photo in photos})
-        decided = [
-            by_hand.of(photo, found_in.get((photo.label, photo.path), "")) for photo in photos
-        ]
+        # The class in which each was found: another one than its own where a person moved it.
+        self.found_in = [found_in.get((photo.label, photo.path), photo.label) for photo in photos]
+        decided = list(map(by_hand.of, photos, self.found_in))
         self.dropped = [decision == DROP for decision in decided]
         # Kept whatever speaks against it, in the class that it was found in or was moved to before.
         self.kept = _flagged(photos, decided, KEPT_BY_HAND, KEEP)
@@ -213,7 +214,10 @@ class _Work:
                     self.reasons[row] = NEAR_DUPLICATE
             if stay:
                 label = self.photos[stay[0]].label
-                known = [placed[label, key] for key in keys if (label, key) in placed]
+                # A moved photo stays in the part that it had in the other class.
+                labels = dict.fromkeys([label, *(self.found_in[row] for row in stay)])
+                names = [(name, key) for name in labels for key in keys]
+                known = [placed[name] for name in names if name in placed]
                 if known:
                     self.earlier[label][keys[0]] = known[0]
 

@@ -106,10 +106,10 @@ def _listening(site: Site, port: int) -> Server:
 def _told(folder: Path, store: Store) -> Iterator[str]:
     """What was decided, and how to use it."""
     data, _ = store.read()
-    if data is None:
+    by_hand = decisions.parse(data, str(store.path)) if data else Decisions()
+    if not by_hand.decided:
         yield "No decision was made."
         return
-    by_hand = decisions.parse(data, str(store.path))
     yield f"{_counts(by_hand)} in {next_run.near(store.path)}. To use them:"
     yield f"  {next_run.command(folder, store.path, by_hand)}"
 

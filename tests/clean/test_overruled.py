@@ -76,6 +76,20 @@ def test_quarantined_photo_can_be_kept_and_a_damaged_one_cannot(tmp_path: Path) 
     assert [photo.reason for photo in bad.photos] == ["damaged"]
 
 
+def test_quarantined_photo_that_is_moved_is_taken_and_moved_by_curate_alone(tmp_path: Path) -> None:
+    with DatasetWriter(tmp_path / "found") as writer:
+        holed = writer.add(Photo("daisy"), HOLED)
+        writer.add(Photo("daisy"), GOOD)
+    key = (holed.label, holed.source_sha256)
+    content = decisions.Decisions({key: decisions.MOVE}, {key: "rose"}).to_json()
+    (tmp_path / "decisions.json").write_text(json.dumps(content))
+    options = CleanOptions(min_bytes=0, decisions=str(tmp_path / "decisions.json"))
+    clean(tmp_path / "found", tmp_path / "good", tmp_path / "bad", options)
+    taken = {photo.source_sha256: photo.label for photo in Dataset(tmp_path / "good").photos}
+    assert taken[holed.source_sha256] == "daisy"
+    assert Dataset(tmp_path / "bad").photos == []
+
+
 def test_flagged_photo_can_be_kept_although_the_step_is_strict(tmp_path: Path) -> None:
     dark = images.encode((images.decode(GOOD) * 0.2).astype(np.uint8))
     gloomy = images.encode((images.decode(picture(1)) * 0.2).astype(np.uint8))

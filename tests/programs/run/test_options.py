@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.common.base.errors import InputError
+from components.common.dataset.decisions import MOVE, Decisions
 from components.retrain.options import RetrainOptions
 from programs.run import options
 from programs.run.options import PLACES, Request
@@ -136,3 +137,27 @@ def test_folder_that_is_written_is_the_same_from_wherever_a_step_runs(place: str
 def test_folder_of_any_name_is_a_folder(kind: options.Options, place: str) -> None:
     kind.check()
     assert getattr(kind, place)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("rose", ""), ("tulip", "moves the photo of 'a b' with SHA-256 .* to 'tulip', which is none")],
+)
+def test_move_to_a_class_that_the_run_has_not_ends_it_before_photos_are_fetched(
+    tmp_path: Path, target: str, message: str
+) -> None:
+    for label in ("a b", "rose"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        (tmp_path / "photos" / label / "1.jpg").write_bytes(b"x")
+    key = ("a b", "f" * 64)
+    content = Decisions({key: MOVE}, {key: target}).to_json()
+    (tmp_path / "decisions.json").write_text(json.dumps(content))
+    parser = argparse.ArgumentParser()
+    options.add_parameters(parser)
+    asked = ["--image_dir", str(tmp_path / "photos")]
+    asked += ["--decisions", str(tmp_path / "decisions.json")]
+    if not message:
+        assert options.checked(parser.parse_args(asked))["classes"] == ["a b", "rose"]
+        return
+    with pytest.raises(InputError, match=message):
+        options.checked(parser.parse_args(asked))
