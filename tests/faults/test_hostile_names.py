@@ -85,7 +85,7 @@ def test_good_name_goes_all_the_way_through(tmp_path: Path, name: str) -> None:
     content = {"label": name, "source_sha256": "a" * 64, "decision": "keep"}
     head = {"format": decisions.FORMAT, "format_version": decisions.FORMAT_VERSION}
     (tmp_path / "decisions.json").write_text(json.dumps({**head, "decisions": [content]}))
-    assert decisions.read(str(tmp_path / "decisions.json")).keeps(
+    assert decisions.read(str(tmp_path / "decisions.json")).vouches_for(
         Photo(name, source_sha256="a" * 64)
     )
 

@@ -176,11 +176,11 @@ def _parse_entry(entry: Any, name: str, *, moves: bool) -> tuple[Key, tuple[str,
     known = (KEEP, DROP, MOVE) if moves else (KEEP, DROP)
     if decision not in known:
         raise ValueError(f"{name} decides {decision!r:.40}, not {' or '.join(map(repr, known))}")
-    if not label or not isinstance(label, str):
+    if not isinstance(label, str):
         raise ValueError(f"{name} names no label")
     if not isinstance(target, str) or bool(target) != (decision == MOVE):
         raise ValueError(f"{name} decides {decision!r}, and `to` is {target!r:.120}")
-    if target == label:
+    if target and target == label:
         raise ValueError(f"{name} moves a photo to the class that it is in")
     return (check_label(label), sha256), (decision, check_label(target) if target else "")
 
