@@ -14,14 +14,6 @@ from components.common.base.wording import counted
 from components.common.dataset import vocabulary
 from components.common.dataset.reasons import FILE_NAME as REASONS
 
-# What cannot be said with a number before the name of a reason or flag.
-_MANY = {
-    "placeholder": "placeholders",
-    "exact_duplicate": "exact copies",
-    "near_duplicate": "near copies",
-    "other_class": "like another class",
-    "no_mushroom": "without a mushroom",
-}
 SMALL = "too_few_bytes"
 
 
@@ -58,23 +50,17 @@ def gathered(warned: Iterable[Mapping[str, Any]]) -> Notices:
         number, counts = _totals(flagged)
         kept = counted(number, "photo")
         notices.to_check.append(
-            f"{kept} kept although flagged: {listed(counts)}; --strict drops them"
+            f"{kept} kept although flagged: {vocabulary.in_words(counts)}; --strict drops them"
         )
     if left_out := by_kind[LEFT_OUT]:
         number, counts = _totals(left_out)
         files = sum(event.get("of", 0) for event in left_out)
         of_files = f"{number} of {counted(files, 'file')}" if files else counted(number, "file")
         small = "; --min_bytes also takes smaller files" if SMALL in counts else ""
-        notices.facts.insert(0, f"{of_files} left out: {listed(counts)}; see {REASONS}{small}")
+        notices.facts.insert(
+            0, f"{of_files} left out: {vocabulary.in_words(counts)}; see {REASONS}{small}"
+        )
     return notices
-
-
-def listed(counts: Mapping[str, int]) -> str:
-    """How many photos have which reason or flag: "5 damaged, 1 placeholder"."""
-    return ", ".join(
-        f"{count} {_MANY.get(name) if count > 1 and name in _MANY else vocabulary.short(name)}"
-        for name, count in counts.items()
-    )
 
 
 def _totals(events: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, int]]:

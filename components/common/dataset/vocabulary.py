@@ -43,6 +43,7 @@ class Word:
         name: in the manifest.
         meaning: what it says of the photo.
         short: a few words, for headings and beside pictures; empty for the name itself.
+        many: what follows a number above 1 in a sentence; empty for `short`.
         reason: photos are left out for it.
         flag: photos are flagged with it.
         quality: a flag of `clean` that --strict makes a reason of.
@@ -59,6 +60,7 @@ class Word:
     quality: bool = False
     final: bool = False
     origin: bool = False
+    many: str = ""
 
 
 _reason = partial(Word, reason=True)
@@ -67,10 +69,16 @@ _origin = partial(Word, flag=True, origin=True)
 
 _WORDS = (
     _reason(UNREADABLE, "it could not be read: no permission, or a faulty disk", final=True),
-    _reason("placeholder", "a notice in place of a photo that is gone, or a blank picture"),
+    _reason(
+        "placeholder",
+        "a notice in place of a photo that is gone, or a blank picture",
+        many="placeholders",
+    ),
     _reason("suspicious_size", "too small a file to be a photo at all"),
     _reason("too_few_bytes", "a file below --min_bytes: most that are so small show too little"),
-    _reason(EXACT_DUPLICATE, "the very same photo is there already", final=True),
+    _reason(
+        EXACT_DUPLICATE, "the very same photo is there already", final=True, many="exact copies"
+    ),
     _reason("html", "a web page, saved under the name of a photo", "a web page", final=True),
     _reason(UNKNOWN_TYPE, "no picture of a known type", final=True),
     _reason(HIDDEN, "its name begins with a dot: a system's or a program's own file", final=True),
@@ -87,9 +95,16 @@ _WORDS = (
         "the same or nearly the same picture, or one of the same observation, is in another class "
         "too",
     ),
-    _reason(NEAR_DUPLICATE, "a copy of another photo, which is used instead"),
-    _reason(NO_MUSHROOM, "the pretrained network sees no mushroom in it"),
-    _reason(OTHER_CLASS, "it looks more like another of the classes", flag=True),
+    _reason(NEAR_DUPLICATE, "a copy of another photo, which is used instead", many="near copies"),
+    _reason(
+        NO_MUSHROOM, "the pretrained network sees no mushroom in it", many="without a mushroom"
+    ),
+    _reason(
+        OTHER_CLASS,
+        "it looks more like another of the classes",
+        flag=True,
+        many="like another class",
+    ),
     _reason(DROPPED, "a person decided to drop it", "dropped by hand"),
     _reason(SURPLUS, "good, but there were enough photos of its class", final=True),
     _quality(SMALL, "a side below 128 pixels"),
@@ -128,6 +143,14 @@ def short(name: str) -> str:
 def meaning(name: str) -> str:
     """What a reason or flag says of a photo."""
     return WORDS[name].meaning if name in WORDS else short(name)
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """As `listed`, with plurals: "5 placeholders, 1 damaged"."""
+    many = {name: (name in WORDS and WORDS[name].many) or short(name) for name in counts}
+    return ", ".join(
+        f"{count} {many[name] if count > 1 else short(name)}" for name, count in counts.items()
+    )
 
 
 def listed(counts: Mapping[str, int]) -> str:

@@ -3,7 +3,8 @@
 import pytest
 
 from components.common.base.step import FEW, FLAGGED, LEFT_OUT
-from programs.run.notices import Notices, gathered, listed
+from components.common.dataset.vocabulary import in_words
+from programs.run.notices import Notices, gathered
 
 
 def of_kind(kind: str, number: int, counts: dict[str, int], of: int = 0) -> dict[str, object]:
@@ -54,4 +55,4 @@ def test_warnings_of_runs_of_earlier_versions_are_shown_as_they_are() -> None:
     ],
 )
 def test_counts_are_words(counts: dict[str, int], text: str) -> None:
-    assert listed(counts) == text
+    assert in_words(counts) == text
