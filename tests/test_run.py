@@ -22,6 +22,7 @@ from components.common.dataset.dataset import Dataset
 from components.common.network import bottlenecks
 from components.download.sources import sample
 
+CLASSES = sample.LABELS
 SMALL = ("--architecture", SMALL_ARCHITECTURE, "--how_many_training_steps", "200")
 
 
@@ -80,6 +81,22 @@ def test_sample_run_keeps_kfp_s_noise_out_of_sight(sample_run: Run) -> None:
     assert "KFP" not in sample_run.stdout
     assert len(sample_run.stdout.splitlines()) < 70
     assert "Step 0: Train accuracy" in (sample_run.directory / "log.txt").read_text()
+
+
+def test_sample_run_says_of_each_kind_of_warning_one_line(sample_run: Run) -> None:
+    lines = sample_run.stdout.splitlines()
+    assert len([line for line in lines if " files left out: " in line]) == 1
+    assert len([line for line in lines if "kept although flagged" in line]) == 1
+    assert len([line for line in lines if "fewer than 250 photos" in line]) == 1
+    assert not any(line.strip().startswith(f"{label}:") for line in lines for label in CLASSES)
+
+
+def test_sample_run_is_told_what_retrain_does_while_it_works(sample_run: Run) -> None:
+    events = map(json.loads, (sample_run.directory / "events.jsonl").read_text().splitlines())
+    told = {event["what"] for event in events if event["event"] == "progress"}
+    steps = {"load TensorFlow", "train the head", "build the network", "write the model"}
+    assert {f"retrain: {what}" for what in steps} <= told
+    assert "cross-validation" in told
 
 
 def test_sample_run_finds_the_planted_faults(sample_run: Run) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from components.common.base.command_line import CommandParser
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
-from components.common.base.wording import amount, on_average
+from components.common.base.wording import amount, mean_amount
 from components.common.model.model_place import local_model
 from components.evaluate.evaluate import evaluate
 from components.evaluate.evaluation import FOLDER, LEARNED
@@ -51,15 +51,14 @@ def _command(options: argparse.Namespace) -> None:
         elif part.name == FOLDER and result.seen:
             name = f"{FOLDER}, never seen"
         print(
-            f"{name}: {amount(share.count)} of {amount(share.total)} right, {share.value:.3f} "
-            f"({share.low:.3f} to {share.high:.3f}){remark}{on_average(share.count)}"
+            f"{name}: {mean_amount(share.count)} of {amount(share.total)} right, {share.value:.3f} "
+            f"({share.low:.3f} to {share.high:.3f}){remark}"
         )
     if result.dangers and result.dangers.photos:
         share = result.dangers.confused
         print(
-            f"deadly or poisonous classes taken for an edible one: {amount(share.count)} of "
+            f"deadly or poisonous classes taken for an edible one: {mean_amount(share.count)} of "
             f"{amount(share.total)} photos ({share.low:.3f} to {share.high:.3f})"
-            f"{on_average(share.count)}"
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.common.base.shares import Share
-from components.common.base.wording import amount, on_average
+from components.common.base.wording import mean_amount
 
 PHOTOS, CONFUSIONS, EDIBLE = "dangerous_photos", "dangerous_confusions", "edible_classes"
 HIGH, DEMO_LOW = "dangerous_rate_high", "demo_dangerous_rate_low"
@@ -93,7 +93,7 @@ def in_words(known: Dangers) -> str:
     """The figure: "of 17 photos of poisonous or deadly classes 2 were called edible …"."""
     count = known.confusions
     return (
-        f"of {known.photos} photos of deadly or poisonous classes {amount(count)} "
-        f"{'is' if count == 1 else 'are'} taken for an edible one{on_average(count)}: the "
+        f"of {known.photos} photos of deadly or poisonous classes {mean_amount(count)} "
+        f"{'is' if count == 1 else 'are'} taken for an edible one: the "
         f"upper bound {known.upper:.3f} of this share"
     )

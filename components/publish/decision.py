@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common.base.errors import InputError
-from components.common.base.wording import amount, named, on_average
+from components.common.base.wording import mean_amount, named
 from components.common.untrusted import sealed
 from components.publish import dangers
 from components.publish.dangers import Dangers
@@ -224,11 +224,10 @@ def _measured_on_few(recalls: Recalls) -> list[str]:
 def _counted(recalls: Recalls, labels: Sequence[str]) -> str:
     """Classes with how many of their photos are recognised."""
     counts = [
-        f"{label[:MAX_LABEL]} {amount(recalls.right[label])} of {recalls.photos[label]}"
+        f"{label[:MAX_LABEL]} {mean_amount(recalls.right[label])} of {recalls.photos[label]}"
         for label in labels
     ]
-    listed = named(counts, most=MAX_NAMED, longest=MAX_LABEL + 20)
-    return listed + on_average(*(recalls.right[label] for label in labels))
+    return named(counts, most=MAX_NAMED, longest=MAX_LABEL + 30)
 
 
 def _beside_champion(decision: Decision, *, enough: bool) -> tuple[bool, list[str]]:

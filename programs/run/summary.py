@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.common.base.wording import amount, counted, folded, on_average
+from components.common.base.wording import counted, folded, mean_amount
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
 from components.common.dataset.class_facts import FUNGI
 from components.common.dataset.dataset import Dataset
@@ -158,10 +158,9 @@ def _print_result(
     metrics = content["metrics"]
     told = plain_text.render(
         __file__,
-        {"short": short, "amount": amount},
+        {"short": short, "amount": mean_amount},
         sample=request.arguments["source"] == "sample",
         metrics=metrics,
-        mean=on_average(metrics.get("dangerous_confusions", 0)),
         published=content["published"],
         reason=content["reason"],
         not_stated=danger_words.NOT_STATED if subject == FUNGI else "",

@@ -245,7 +245,7 @@ def test_publishers_at_once_leave_one_whole_version(sample_run: Run, tmp_path: P
     metrics = write_metrics(tmp_path / "metrics", model)
     command = [sys.executable, "-m", "components.publish", "--model_dir", str(model)]
     command += ["--demo", str(sample_run.directory / "demo"), "--metrics", str(metrics)]
-    command += ["--publish_dir", str(tmp_path / "out")]
+    command += ["--publish_dir", str(tmp_path / "out"), "--name", "mushrooms"]
     started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(3)]
     for one in started:
         one.communicate(timeout=120)

@@ -104,7 +104,7 @@ def test_recalls_may_be_means_of_several_rounds() -> None:
     assert known.share("common").value == pytest.approx((15 + third) / 18)
     assert known.few == ["rare"]
     held = judged(known)
-    assert "(rare 0.7 of 3 recognised)" in held.reason
+    assert "(rare on average 0.7 of 3 recognised)" in held.reason
 
 
 def test_photos_of_one_observation_prove_less() -> None:

@@ -49,9 +49,9 @@ def amount(count: float) -> str:
     return f"{count:.1f}".removesuffix(".0")
 
 
-def on_average(*counts: float) -> str:
-    """What follows counts in a sentence where one is a mean, as of repeated cross-validation."""
-    return " (on average over the rounds)" if any(count % 1 for count in counts) else ""
+def mean_amount(count: float) -> str:
+    """As `amount`, and that it is a mean where it is none of whole things: "on average 81.3"."""
+    return f"on average {amount(count)}" if count % 1 else amount(count)
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

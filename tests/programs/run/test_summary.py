@@ -129,8 +129,8 @@ def test_of_very_many_classes_the_first_and_the_sum_are_shown() -> None:
                 **{"dangerous_photos": 17, "dangerous_confusions": 17 / 3},
                 **{"dangerous_rate_low": 0.0329, "dangerous_rate_high": 0.3434},
             },
-            "dangerous  5.7 of 17 photos of deadly or poisonous classes taken for an edible one "
-            "(on average over the rounds) (95 % interval 0.033 to 0.343)\n",
+            "dangerous  on average 5.7 of 17 photos of deadly or poisonous classes taken for an "
+            "edible one (95 % interval 0.033 to 0.343)\n",
         ),
         (STATED, {"dangerous_photos": 0, "dangerous_confusions": 0}, ""),
     ],

@@ -305,7 +305,7 @@ def test_no_way_at_all_is_told(tmp_path: Path) -> None:
 
 
 def test_help_is_of_a_cluster() -> None:
-    done = submit("", "--help")
+    done = submit("", "--help-all")
     text = " ".join(done.stdout.split())
     assert "beside the runs" not in text
     assert "(default: published below --store_prefix)" in text
