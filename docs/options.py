@@ -80,7 +80,8 @@ def in_kubeflow(*kinds: options.Kind) -> str:
         return ""
     alone = [f"`{field.name}`" for field, about in options.declarations(*kinds) if about.in_form]
     dictionaries = joined([f"`{options.PREFIX}{step}`" for step in steps], "or")
-    return f" Parameters on Kubeflow's page: {joined(alone)}; the others are entries of {dictionaries}."
+    others = f"the others are entries of {dictionaries}"
+    return f" Parameters on Kubeflow's page: {joined(alone)}; {others}."
 
 
 def table(*kinds: options.Kind) -> Iterator[str]:
