@@ -51,9 +51,10 @@ from programs.run.options import Request
 from programs.submit import submit
 
 # Each way to the photos has parameters of its own.
-_OF_SOURCES = [field.name for field, about in declarations(DownloadOptions) if about.in_form]
+_OF_SOURCES = {field.name for field, about in declarations(DownloadOptions) if about.in_form}
+_OF_SOURCES -= {"seed"}  # which `retrain` takes too
 OWN_PARAMETERS = {
-    DOWNLOAD: ("classes", f"{PREFIX}download", *(set(_OF_SOURCES) - {"seed"})),
+    DOWNLOAD: ("classes", f"{PREFIX}download", *_OF_SOURCES),
     DATASET: ("dataset_uri",),
 }
 
