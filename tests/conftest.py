@@ -68,6 +68,7 @@ LONG_FILES = (
     "common/store/test_storage.py",
     "programs/learning_curve/test_learning_curve.py",
     "browser/test_phone.py",
+    "browser/test_axe.py",
     "test_cluster_graph.py",
 )
 
