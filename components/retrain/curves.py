@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from components.common.dataset.class_facts import ClassFacts
 from components.common.untrusted import sealed
 from components.retrain.finetune import TunedLook
 from components.retrain.head import Look
@@ -16,10 +17,12 @@ class Curves(Listener):
 
     Args:
         directory: where TensorBoard's logs are.
+        facts: what is known of the classes; the page of the curves goes by it, since whoever draws
+            it has the logs alone.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, facts: ClassFacts = ClassFacts()) -> None:
+        self._directory, self._facts = directory, facts
         self._head: list[list[float | None]] = []
         self._tuned: list[list[float | None]] = []
 
@@ -40,15 +43,16 @@ class Curves(Listener):
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Write the file, unless the training failed."""
         if not kind:
-            self.save(self._directory)
+            self.save(self._directory, self._facts)
 
-    def save(self, folder: Path) -> None:
-        """Write the file into a folder."""
+    def save(self, folder: Path, facts: ClassFacts | None = None) -> None:
+        """Write the file into a folder; without facts into a model's, which states them itself."""
         content = {
             **sealed.CURVES.head,
             "columns": sealed.CURVE_COLUMNS,
             "head": _thinned(self._head),
             "fine_tuning": _thinned(self._tuned),
+            **({"facts": facts.to_json()} if facts else {}),
         }
         sealed.dump(folder / sealed.CURVES_FILE, content, what="the curves")
 

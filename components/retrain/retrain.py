@@ -99,7 +99,7 @@ def retrain(
         LiveLogs(summaries_dir, logs_place),
         ExitStack() as opened,
     ):
-        curves = Curves(summaries_dir)
+        curves = Curves(summaries_dir, material.dataset.facts.of_classes(classes))
         # Whoever else is to hear of the training comes into this list.
         listeners: list[Listener] = [
             TensorBoardSummaries(summaries_dir, classes, recipe, validation),

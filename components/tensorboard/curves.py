@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from components.common.base.errors import InputError
+from components.common.dataset.class_facts import ClassFacts
 from components.common.pages import page, training_curves
 from components.common.untrusted import sealed
 
@@ -21,6 +22,7 @@ def render(logs: Path, *, shown_by: str = "") -> str:
     content = sealed.read(path, sealed.CURVES)
     try:
         phases = training_curves.phases(content)
+        facts = ClassFacts.parse(content.get("facts"))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} holds what no training writes: {error}") from error
-    return page.render(__file__, phases=phases, shown_by=shown_by)
+    return page.render(__file__, phases=phases, facts=facts, shown_by=shown_by)

@@ -8,8 +8,9 @@ import pytest
 from conftest import Run
 
 from components.common.base.errors import InputError
+from components.common.dataset.class_facts import ClassFacts
 from components.common.untrusted import sealed
-from components.retrain.curves import MOST_POINTS, _thinned
+from components.retrain.curves import MOST_POINTS, Curves, _thinned
 from components.tensorboard import curves
 
 HEAD = [[0, 0.2, 1.6, 0.25, 1.5], [10, 0.8, 0.6, None, None], [19, 0.9, 0.4, 0.7, 0.8]]
@@ -46,6 +47,30 @@ def test_fine_tuning_has_charts_of_its_own_and_gaps_are_passed_over(tmp_path: Pa
     assert page.count("<figure") == 4
 
 
+@pytest.mark.parametrize(
+    ("facts", "warning"),
+    [
+        ({}, "Never eat a mushroom"),
+        ({"facts": ClassFacts("flowers").to_json()}, "This program can be wrong"),
+        ({"facts": ClassFacts("berries", {"a": "deadly"}).to_json()}, "Never eat anything"),
+    ],
+)
+def test_page_warns_of_what_the_classes_are(
+    tmp_path: Path, facts: dict[str, Any], warning: str
+) -> None:
+    content = {**sealed.CURVES.head, "head": HEAD, "fine_tuning": [], **facts}
+    sealed.dump(tmp_path / sealed.CURVES_FILE, content, what="the curves")
+    page = curves.render(tmp_path)
+    assert warning in page
+    assert ("mushroom" in page) == (not facts)
+
+
+def test_logs_say_what_the_classes_are(tmp_path: Path) -> None:
+    with Curves(tmp_path, ClassFacts("flowers")):
+        pass
+    assert "This program can be wrong" in curves.render(tmp_path)
+
+
 def test_curves_are_thinned_from_their_last_point_on() -> None:
     rows: list[list[float | None]] = [[float(step)] for step in range(2 * MOST_POINTS + 1)]
     thinned = _thinned(rows)
@@ -73,6 +98,13 @@ def test_curves_are_thinned_from_their_last_point_on() -> None:
 def test_what_no_training_writes_is_told(tmp_path: Path, head: Any) -> None:
     with pytest.raises(InputError, match="holds what no training writes"):
         curves.render(written(tmp_path, head))
+
+
+def test_facts_that_no_training_writes_are_told(tmp_path: Path) -> None:
+    content = {**sealed.CURVES.head, "head": HEAD, "fine_tuning": [], "facts": {"subject": 7}}
+    sealed.dump(tmp_path / sealed.CURVES_FILE, content, what="the curves")
+    with pytest.raises(InputError, match="holds what no training writes"):
+        curves.render(tmp_path)
 
 
 def test_missing_and_edited_files_are_told(tmp_path: Path) -> None:
