@@ -1,17 +1,27 @@
 """The pages in a run's folder: those of the steps, linked to one another, and index.html of all."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.common.base.errors import InputError
+from components.common.base.shares import Share
+from components.common.base.wording import named
 from components.common.dataset.reasons import FILE_NAME as REASONS
-from components.common.dataset.vocabulary import PARTS
+from components.common.dataset.vocabulary import DEMO, PARTS, TEST
 from components.common.model.description import ModelDescription
-from components.common.model.model_place import version_of
-from components.common.pages import page
+from components.common.model.model_place import CROSS_VALIDATED, version_of
+from components.common.pages import page, training_curves
+from components.common.pages.training_curves import Phase
+from components.common.untrusted import sealed
+from components.evaluate.evaluation import HELD_OUT
+from components.evaluate.report import FEW_PHOTOS
+from programs.run.run_photos import Answered
 
 INDEX = "index.html"
+TITLE_CLASSES, MAX_LABEL = 3, 60  # classes in the title, and characters of each
 _REVIEW = "curate*/curation"  # below a run's folder of artifacts; `curate` or `curate-parts`
 PAGES = {"report": "Report", "gallery": "Gallery", "curation": "Curation"}  # of steps
 
@@ -28,6 +38,10 @@ class Outcome:
         published: where the model was published; empty where it was held back.
         reason: why it was, or was not.
         warnings: of all steps.
+        name: what the model is published as.
+        folder: of the run, as a command names it.
+        photos_answered: a few demo photos with the model's answers.
+        curves: of the training.
     """
 
     run: str
@@ -37,20 +51,70 @@ class Outcome:
     published: str
     reason: str
     warnings: Sequence[str]
+    name: str = ""
+    folder: str = ""
+    photos_answered: Sequence[Answered] = ()
+    curves: Sequence[Phase] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """What was measured on some of the photos."""
+
+    name: str
+    right: Share
 
 
 def index(outcome: Outcome) -> str:
     """index.html: how good the model is, and where everything else of the run is."""
+    metrics, classes = outcome.metrics, outcome.model.classes
+    basis = metrics.get("basis", HELD_OUT)
+    measured = {name: _share(metrics, name) for name in (basis, TEST, DEMO)}
     return page.render(
         __file__,
         outcome=outcome,
         version=version_of(outcome.model),
+        title=named(classes, most=TITLE_CLASSES, longest=MAX_LABEL),
+        accuracy=measured[basis],
+        parts=[Part(name, share) for name, share in measured.items() if name != basis and share],
+        by_recipe=basis == CROSS_VALIDATED,
+        doubtful=metrics.get("photos", 0) - metrics["curated_photos"]
+        if "curated_photos" in metrics
+        else 0,
+        few=metrics.get("photos", 0) < FEW_PHOTOS,
+        quoted=shlex.quote(outcome.folder),
         photos_used=[
             (label, *(counts[part] for part in PARTS)) for label, counts in outcome.photos.items()
         ],
-        parts=PARTS,
+        of_demo=sum(counts[DEMO] for counts in outcome.photos.values()),
+        names=PARTS,
         reasons=REASONS,
     )
+
+
+def _share(metrics: Mapping[str, Any], part: str) -> Share | None:
+    """The accuracy of a part; None where none of its photos were measured on."""
+    key = part.replace(" ", "_").replace("-", "_")
+    photos = metrics.get(f"{key}_photos")
+    if not photos:
+        return None
+    value, low, high = (metrics[f"{key}_accuracy{end}"] for end in ("", "_low", "_high"))
+    return Share(value * photos, photos, low, high, photos)
+
+
+def curves(model: Path, description: ModelDescription) -> tuple[Phase, ...]:
+    """The training's curves that a model holds; empty where it has none.
+
+    Raises:
+        InputError: the file is damaged or holds what no training writes.
+    """
+    if sealed.CURVES_FILE not in description.files:
+        return ()
+    path = description.check_file(model, sealed.CURVES_FILE)
+    try:
+        return tuple(training_curves.phases(sealed.read(path, sealed.CURVES)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} holds what no training writes: {error}") from error
 
 
 def keep_review(run_dir: Path) -> Path | None:

@@ -26,7 +26,7 @@ from components.common.store import storage
 from components.common.untrusted import sealed
 from components.publish import places
 from components.publish.decision import PUBLISH, Decision, comparison_figures
-from programs.run import next_steps, run_pages
+from programs.run import next_steps, run_pages, run_photos
 from programs.run.notices import Notices, gathered
 from programs.run.options import Request
 from programs.run.run_pages import Outcome
@@ -77,6 +77,12 @@ def show(
         short(content["published"]) if content["published"] else "",
         decided.reason,
         [*notices.to_check, *notices.facts],
+        name=request.arguments["name"],
+        folder=short(request.run_dir),
+        photos_answered=run_photos.answered(
+            Path(outputs["demo"]), Path(outputs["gallery"]).with_name("predictions")
+        ),
+        curves=run_pages.curves(Path(outputs["model"]), description),
     )
     index = request.run_dir / run_pages.INDEX
     index.write_text(run_pages.index(outcome), encoding="utf-8")

@@ -1,15 +1,21 @@
 """index.html says what came of a run; a step's page gets links to the others and stays as it is."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
-from evaluation_items import description
+from conftest import Run
+from evaluation_items import description, jpeg
 from html_page import Page
 
+from components.common.base.errors import InputError
+from components.common.dataset.dataset import Dataset
+from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import PARTS
 from components.common.pages.text import RENDERED
-from programs.run import run_pages
+from programs.run import run_pages, run_photos
 from programs.run.run_pages import Outcome
+from programs.run.run_photos import Answered
 
 METRICS = {
     "held_out_photos": 28,
@@ -23,12 +29,23 @@ METRICS = {
 def outcome() -> Outcome:
     counts = {"rose": dict.fromkeys(PARTS, 7), "fly_agaric": dict.fromkeys(PARTS, 8)}
     reason = "it is the first"
-    return Outcome("run 1", description(), counts, METRICS, "published/abc", reason, ("5 dark",))
+    return Outcome(
+        *("run 1", description(), counts, METRICS, "published/abc", reason, ("5 dark",)),
+        name="kinds",
+        folder="runs/run 1",
+    )
+
+
+def text_of(outcome: Outcome, **changed: object) -> str:
+    """The words of index.html."""
+    found = dataclasses.replace(outcome, **changed)  # type: ignore[arg-type]
+    return Page(run_pages.index(found)).text
 
 
 def test_index_says_how_good_the_model_is_and_what_became_of_it(outcome: Outcome) -> None:
     text = " ".join(Page(run_pages.index(outcome)).text.split())
-    assert "Run run 1" in text
+    assert text.startswith("kinds: daisy, rose, tulip and 1 more")
+    assert "4 classes. Run run 1." in text
     assert "23 of 28 held-out photos right: 82 %, 95 % interval 64 % to 92 %" in text
     assert "The model was published at published/abc: it is the first." in text
     assert "fly_agaric8888" in text
@@ -59,6 +76,91 @@ def test_index_says_how_often_a_dangerous_class_is_taken_for_an_edible_one(
     found = dataclasses.replace(outcome, metrics={**METRICS, **known})
     text = " ".join(Page(run_pages.index(found)).text.split())
     assert f"{said} interval 3 % to 34 %" in text
+
+
+def test_confusion_that_happened_stands_above_the_accuracy_and_leads_to_the_report(
+    outcome: Outcome,
+) -> None:
+    known = {
+        **{"dangerous_photos": 17, "dangerous_confusions": 2},
+        **{"dangerous_rate_low": 0.033, "dangerous_rate_high": 0.343},
+    }
+    source = run_pages.index(dataclasses.replace(outcome, metrics={**METRICS, **known}))
+    assert source.index("2 of 17 photos") < source.index("held-out photos right")
+    assert "report.html#dangers" in source
+    # Where no class is stated to be edible, no answer can be such a mistake.
+    none = {**METRICS, **known, "dangerous_confusions": 0, "edible_classes": 0}
+    assert "taken for an edible" not in text_of(outcome, metrics=none)
+
+
+def figures_of(part: str, photos: int, accuracy: float) -> dict[str, float]:
+    """What metrics.json says of a part."""
+    name = f"{part}_accuracy"
+    low, high = accuracy - 0.1, accuracy + 0.1
+    return {f"{part}_photos": photos, name: accuracy, f"{name}_low": low, f"{name}_high": high}
+
+
+def test_index_goes_by_what_the_figures_are_over_and_tells_the_other_parts(
+    outcome: Outcome,
+) -> None:
+    parts = {
+        **figures_of("cross_validated", 100, 0.7),
+        **figures_of("test", 20, 0.5),
+        **figures_of("demo", 10, 0.8),
+    }
+    text = text_of(outcome, metrics={**parts, **METRICS, "basis": "cross-validated"})
+    assert "70 of 100 photos right by cross-validation: 70 %, 95 % interval 60 % to 80 %" in text
+    assert (
+        "test: 10 of 20 right, 50 %, 95 % interval 40 % to 60 %, by a model of the training part "
+        "alone demo: 8 of 10 right, 80 %, 95 % interval 70 % to 90 %, by this model" in text
+    )
+    text = text_of(outcome, metrics={**parts, **METRICS, "basis": "held out"})
+    assert "23 of 28 held-out photos right: 82 %" in text
+    assert "test: 10 of 20 right, 50 %, 95 % interval 40 % to 60 % demo" in text
+
+
+def test_index_says_what_to_do_next(outcome: Outcome) -> None:
+    text = text_of(outcome)
+    assert "Look at the mistakes" in text
+    assert "make serve RUN='runs/run 1'" in text
+    assert "make learning-curve RUN='runs/run 1'" in text
+    assert "doubtful" not in text
+    doubtful = {**METRICS, "photos": 300, "curated_photos": 299}
+    text = text_of(outcome, metrics=doubtful)
+    assert "Check 1 doubtful photo: keep, move or drop it" in text
+    assert "learning-curve" not in text  # many photos
+    right = {**METRICS, "held_out_accuracy": 1.0}
+    assert "Look at the mistakes" not in text_of(outcome, metrics=right)
+    drawn = dataclasses.replace(outcome.model, rendered=True)
+    assert "make run IMAGES=~/photos" in text_of(outcome, model=drawn)
+
+
+def test_index_shows_photos_with_their_answers(outcome: Outcome) -> None:
+    photos = [
+        Answered(Photo("rose", author="Ann"), jpeg(), "rose", 0.93, False),
+        Answered(Photo("rose"), jpeg(), "daisy", 0.6, False),
+        Answered(Photo("rose"), jpeg(), "tulip", 0.3, True),
+    ]
+    text = text_of(outcome, photos_answered=photos)
+    assert "3 of 15 photos that it never saw, whatever it answers" in text
+    assert "Right, 93 % sure roseby Ann Wrong, 60 % sure daisyTrue class: rose None of" in text
+    assert "What it says" not in text_of(outcome)
+
+
+def test_run_shows_the_first_photo_of_each_class_and_the_curves(sample_run: Run) -> None:
+    page = Page((sample_run.directory / "index.html").read_text())
+    labels = sorted({photo.label for photo in Dataset(sample_run.directory / "demo").photos})
+    shown = [one["alt"] for one in page.all("img")]
+    expected = [f"Photo of {label}" for label in labels]
+    assert shown == [*expected, expected[0]][: len(shown)]
+    assert len(shown) == 6
+    assert "Training the last layer: accuracy" in page.text
+
+
+def test_photo_without_an_answer_is_told(sample_run: Run, tmp_path: Path) -> None:
+    (answers,) = sample_run.directory.glob("artifacts/*/label-image/predictions")
+    with pytest.raises(InputError, match="has no answer to"):
+        run_photos.answered(sample_run.directory / "training", answers)
 
 
 def test_rendered_pictures_are_called_so(outcome: Outcome) -> None:
