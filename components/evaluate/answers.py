@@ -1,5 +1,6 @@
 """Asking the model: photos of a dataset's part or of a labelled folder, and its answers to them."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,13 @@ from components.common.model.learned import Learned
 from components.common.model.model import Model, Prediction
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
-from components.evaluate.evaluation import FOLDER, EvaluatedPhoto, Mistake, Unusable
+from components.evaluate.evaluation import (
+    FOLDER,
+    EvaluatedPhoto,
+    Mistake,
+    RoundAnswer,
+    Unusable,
+)
 from components.evaluate.measure import Outcomes
 
 PICTURE_SIDE = 160  # pixels
@@ -168,11 +175,8 @@ def warn_of(unusable: Sequence[Unusable]) -> None:
 def _answer(model: Model, part: str, photo: Photo, prediction: Prediction) -> EvaluatedPhoto:
     predicted = model.classes[int(prediction.probabilities.argmax())]
     maps = None
-    if predicted != photo.label:  # small, unlike the feature map that they are made from
-        maps = (
-            model.activation_map(prediction, predicted).copy(),
-            model.activation_map(prediction, photo.label).copy(),
-        )
+    if predicted != photo.label:
+        maps = _maps(model, prediction, predicted, photo.label)
     return EvaluatedPhoto(
         photo,
         part,
@@ -219,52 +223,93 @@ def mistakes(
     sources: Sequence[Source],
     classes: Sequence[str],
     facts: ClassFacts | None = None,
+    model: Model | None = None,
 ) -> tuple[Mistake, ...]:
-    """The misclassified with their pictures, at most `MAX_MISTAKES`, worst first.
+    """The photos with a wrong answer and their pictures, at most `MAX_MISTAKES`, worst first.
 
-    Before all others come the dangerous confusions, those of deadly classes first. The worst is the
-    one whose true class got the least probability, which costs most in the log loss.
+    Before all others come the dangerous confusions, those of deadly classes first; last come photos
+    that are right by the mean of the rounds. The worst is the one whose true class got the least
+    probability, which costs most in the log loss.
+
+    Args:
+        answers: to all photos.
+        sources: of the photos.
+        classes: in the model's order.
+        facts: what is known of the classes.
+        model: that says where it looks in photos that come without maps; None: they get none.
     """
     known = facts or ClassFacts()
 
     def harm(answer: EvaluatedPhoto) -> int:
-        if not is_dangerous(answer, known):
+        if not dangerous_answers(answer, known):
             return 2
         return 0 if known.edibility_of(answer.photo.label) == DEADLY else 1
 
     places = {label: place for place, label in enumerate(classes)}
     wrong = sorted(
-        (answer for answer in answers if not answer.right),
+        (answer for answer in answers if answer.wrong_answers or not answer.right),
         key=lambda answer: (
             harm(answer),
+            answer.right,
             answer.probabilities[places[answer.photo.label]],
             -max(answer.probabilities),
             answer.photo.path,
         ),
     )
-    read = {source.part: source.read for source in sources}
-    return tuple(_mistake(answer, read[answer.part]) for answer in wrong[:MAX_MISTAKES])
+    readers = {source.part: source.read for source in sources}
+
+    def read(answer: EvaluatedPhoto) -> bytes:
+        """The photo again; empty where it cannot be read any more."""
+        try:
+            return readers[answer.part](answer.photo)
+        except BadPhoto:
+            return b""
+
+    shown = wrong[:MAX_MISTAKES]
+    return tuple(_mistake(answer, read(answer)) for answer in _with_maps(shown, read, model))
 
 
-def is_dangerous(answer: EvaluatedPhoto, facts: ClassFacts) -> bool:
-    """Whether the answer is a dangerous confusion."""
-    return dangers.is_confusion(answer.photo.label, answer.predicted, facts, unknown=answer.unknown)
+def dangerous_answers(answer: EvaluatedPhoto, facts: ClassFacts) -> list[RoundAnswer]:
+    """Those answers to a photo that are dangerous confusions."""
+    return [
+        one
+        for one in answer.answers
+        if dangers.is_confusion(answer.photo.label, one.predicted, facts, unknown=one.unknown)
+    ]
 
 
-def _mistake(answer: EvaluatedPhoto, read: Callable[[Photo], bytes]) -> Mistake:
-    try:
-        data = read(answer.photo)
-    except BadPhoto:  # it was there a moment ago
+def _with_maps(
+    shown: Sequence[EvaluatedPhoto],
+    read: Callable[[EvaluatedPhoto], bytes],
+    model: Model | None,
+) -> Iterator[EvaluatedPhoto]:
+    """The answers with the model's maps where they have none of their own."""
+    photos = (read(answer) for answer in shown if answer.maps is None)
+    predictions = iter(model.predict_each(photos) if model else ())
+    for answer in shown:
+        prediction = next(predictions, None) if answer.maps is None else None
+        if model and isinstance(prediction, Prediction):
+            maps = _maps(model, prediction, answer.taken_for, answer.photo.label)
+            yield dataclasses.replace(answer, maps=maps)
+        else:
+            yield answer
+
+
+def _maps(
+    model: Model, prediction: Prediction, *labels: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where the photo speaks for each of two classes; small, unlike the feature map."""
+    first, second = (model.activation_map(prediction, label).copy() for label in labels)
+    return first, second
+
+
+def _mistake(answer: EvaluatedPhoto, data: bytes) -> Mistake:
+    if not data:
         return Mistake(answer, b"", b"", b"")
+    picture = images.thumbnail(data, PICTURE_SIDE)
     if answer.maps is None:
-        return Mistake(answer, images.thumbnail(data, PICTURE_SIDE), b"", b"")
-    for_predicted, for_true = answer.maps
-    return Mistake(
-        answer,
-        images.thumbnail(data, PICTURE_SIDE),
-        spotlight(data, for_predicted, PICTURE_SIDE),
-        spotlight(data, for_true, PICTURE_SIDE),
-    )
+        return Mistake(answer, picture, b"", b"")
+    return Mistake(answer, picture, *(spotlight(data, one, PICTURE_SIDE) for one in answer.maps))
 
 
 def known_photos(source: Source, learned: Learned) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """The recipe's figures: what cross-validation answered when the model was trained."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,13 @@ from components.common.base.files import hash_file
 from components.common.base.step import warn
 from components.common.dataset.dataset import MANIFEST, Dataset
 from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import OTHER_CLASS
 from components.common.model import layout, out_of_fold
 from components.common.model.model import Model
 from components.common.model.model_place import CROSS_VALIDATED
 from components.common.model.out_of_fold import OutOfFoldAnswers
 from components.evaluate.answers import Source
-from components.evaluate.evaluation import EvaluatedPhoto
+from components.evaluate.evaluation import EvaluatedPhoto, RoundAnswer
 from components.evaluate.measure import Outcomes
 
 # Of one independent photo: heads of different folds learned from mostly the same photos, and err
@@ -33,7 +35,7 @@ class CrossValidated:
     Attributes:
         outcomes: of all rounds.
         photos: N of them, in the order of each round; those that are not in the dataset are known
-            by label and hash only.
+            by label and hash only, and flagged as another class.
         in_dataset: bool (N,).
     """
 
@@ -42,16 +44,18 @@ class CrossValidated:
     in_dataset: NDArray[np.bool_]
 
     def answers(self, classes: Sequence[str]) -> list[EvaluatedPhoto]:
-        """The mean answer to each photo that is in the dataset."""
+        """The mean answer to each photo that is in the dataset, with those of the rounds."""
         outcomes, rounds = self.outcomes, self.outcomes.rounds
         shape = rounds, len(self.photos), -1
         means = [
             array.reshape(shape).mean(axis=0)
             for array in (outcomes.probabilities, outcomes.uncalibrated)
         ]
-        unknown = np.zeros(len(self.photos))
+        likeliest = outcomes.predicted.reshape(rounds, -1)
+        called_unknown = np.zeros(likeliest.shape, bool)
         if outcomes.unknown is not None:
-            unknown = outcomes.unknown.reshape(rounds, -1).mean(axis=0)
+            called_unknown = outcomes.unknown.reshape(rounds, -1)
+        unknown = called_unknown.mean(axis=0)
         return [
             EvaluatedPhoto(
                 photo,
@@ -60,6 +64,12 @@ class CrossValidated:
                 tuple(means[0][row].tolist()),
                 tuple(means[1][row].tolist()),
                 unknown=bool(unknown[row] > 0.5),
+                by_round=tuple(
+                    RoundAnswer(classes[int(place)], bool(strange))
+                    for place, strange in zip(
+                        likeliest[:, row], called_unknown[:, row], strict=True
+                    )
+                ),
             )
             for row, photo in enumerate(self.photos)
             if self.in_dataset[row]
@@ -106,7 +116,11 @@ def read(model: Model, training: Path) -> CrossValidated | None:
     path = model.description.check_file(model.directory, layout.OUT_OF_FOLD)
     answers = out_of_fold.read(path, model.classes)
     known = {photo.sha256: photo for photo in Dataset(training).photos}
-    photos = tuple(known.get(photo.sha256, photo) for photo in answers.photos)
+    # What is not in the dataset was left out of the training part as another class.
+    photos = tuple(
+        known.get(photo.sha256) or dataclasses.replace(photo, flags=(OTHER_CLASS,))
+        for photo in answers.photos
+    )
     in_dataset = np.array([photo.sha256 in known for photo in answers.photos])
     rule = bool((model.description.cross_validation or {}).get("rule"))
     return CrossValidated(_outcomes(answers, model.classes, rule=rule), photos, in_dataset)

@@ -9,19 +9,16 @@ import numpy as np
 from components.common.base.errors import InputError
 from components.common.base.files import write_file
 from components.common.base.step import doing, step, warn
-from components.common.dataset import licences
-from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import (
     DEMO,
     DOUBTFUL_SUBJECT,
     OTHER_CLASS,
-    SEEN_BY_BACKBONE,
     TEST,
 )
 from components.common.model.learned import Learned
 from components.common.model.model import TOP_K, Model
 from components.common.model.model_place import CROSS_VALIDATED, EFFECTIVE_PHOTOS, METRICS_KIND
-from components.common.pages import plain_text, training_curves
+from components.common.pages import training_curves
 from components.common.pages.training_curves import Phase
 from components.common.untrusted import sealed
 from components.evaluate import cross_validated, dangers
@@ -35,6 +32,7 @@ from components.evaluate.answers import (
     outcomes,
     warn_of,
 )
+from components.evaluate.cautions import cautions
 from components.evaluate.cross_validated import CrossValidated
 from components.evaluate.curves import Roc, micro_roc, risk_coverage
 from components.evaluate.evaluation import (
@@ -103,7 +101,7 @@ def evaluate(
         unusable += bad
         seen = _seen_before(model, source)
         for caution in cautions([], len(seen), len(own)):
-            warn(caution)
+            warn(caution.text)
         warn_of(unusable)
         sources.append(source)
     if not (held_out or own or (recipe and model.description.measured)):
@@ -184,15 +182,16 @@ def _evaluation(
         curated=None
         if unflagged.all() or not unflagged.any()
         else measure_part("curated", model.classes, kept),
-        mistakes=mistakes(main, sources, model.classes, facts),
+        mistakes=mistakes(main, sources, model.classes, facts, model),
         dangers=dangers.measure(found, model.classes, facts),
         own_dangers=dangers.measure(arrays(of_demo), model.classes, facts) if by_recipe else None,
-        cautions=cautions(photos, len(learned), len(own)),
+        cautions=cautions(photos, len(learned), len(own), facts=facts),
         seen=len(learned),
         unusable=tuple(unusable),
         curves=_curves(model),
         asked=len(main),
         wrong=sum(not answer.right for answer in main),
+        unsteady=sum(answer.right and bool(answer.wrong_answers) for answer in main),
     )
 
 
@@ -227,28 +226,6 @@ def _curves(model: Model) -> tuple[Phase, ...]:
 def _seen_before(model: Model, source: Source) -> frozenset[str]:
     """The paths of the folder's photos that the model was made of."""
     return known_photos(source, Learned(model.directory, model.description))
-
-
-def cautions(photos: Iterable[Photo], seen: int = 0, in_folder: int = 0) -> tuple[str, ...]:
-    """What a reader must know of the photos that were measured on; the words are in the template.
-
-    Args:
-        photos: that were measured on.
-        seen: photos of the folder that the model learned from.
-        in_folder: all photos of the folder.
-    """
-    measured = list(photos)
-    found = plain_text.paragraphs(
-        __file__,
-        seen=seen,
-        photos=in_folder,
-        measured=len(measured),
-        non_commercial=sum(licences.is_non_commercial(photo.licence) for photo in measured),
-        of_imagenet=sorted({p.label for p in measured if SEEN_BY_BACKBONE in p.flags}),
-        other_class=sum(OTHER_CLASS in photo.flags for photo in measured),
-        doubtful=sum(DOUBTFUL_SUBJECT in photo.flags for photo in measured),
-    )
-    return tuple(found)
 
 
 def figures(evaluation: Evaluation) -> dict[str, Any]:

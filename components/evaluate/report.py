@@ -19,16 +19,13 @@ from components.common.model.model import TOP_K
 from components.common.model.model_place import CROSS_VALIDATED, version_of
 from components.common.pages import danger_words, page, plot
 from components.common.pages.text import between, percent, shortened
-from components.common.photos import thumbnails
-from components.evaluate import report_charts
-from components.evaluate.answers import is_dangerous
+from components.evaluate import report_charts, report_mistakes
 from components.evaluate.curves import believed, risk_coverage
 from components.evaluate.evaluation import (
     FOLDER,
     HELD_OUT,
     LEARNED,
     Evaluation,
-    Mistake,
 )
 from components.evaluate.measure import (
     Outcomes,
@@ -41,9 +38,7 @@ from components.evaluate.measure import (
 FEW_PHOTOS = 200  # below this the interval is more than 10 points wide in most cases
 CLASSES_NAMED, MAX_LABEL = 10, 60  # of those with few photos, and characters of each
 MIX_UPS = 3  # named above the confusion matrix
-SHADES = 4  # of the confusion matrix: classes right1 to right4 and wrong1 to wrong4
 MAX_NAMED = 100  # files that were left out
-MAX_HARMFUL = 24  # dangerous confusions at the top; more come first among the mistakes
 
 Row = Sequence[object]
 
@@ -56,15 +51,15 @@ def render(evaluation: Evaluation) -> str:
         outcomes.true, outcomes.uncalibrated
     )
     curves = report_charts.hardest_first(evaluation)
-    shown = [(mistake, _scores(mistake, model)) for mistake in _fitted(evaluation.mistakes)]
-    dangerous = [one for one in shown if is_dangerous(one[0].answer, model.facts)]
-    harmful = dangerous[:MAX_HARMFUL]
+    mistakes = report_mistakes.shown(evaluation)
+    behind = report_mistakes.behind_cells(evaluation, mistakes)
     commonest = max(overall.classes, key=lambda figures: figures.photos)
     never = [
         figures.label for figures in overall.classes if figures.photos and not figures.recall.count
     ]
     return page.render(
         __file__,
+        rules=report_mistakes.rules(behind),
         evaluation=evaluation,
         commonest=commonest.label,
         by_one_answer=max(
@@ -86,7 +81,9 @@ def render(evaluation: Evaluation) -> str:
         share_cells=_share_cells,
         recall_and_loss=_recall_and_loss,
         mix_ups=_mix_ups(overall),
-        shades=SHADES,
+        matrix=report_mistakes.matrix(evaluation, behind),
+        behind=behind,
+        not_shown=report_mistakes.NOT_SHOWN,
         change=mean_interval(changes, outcomes.groups),
         reliability=report_charts.reliability_diagrams(evaluation),
         bins=reliability(outcomes.confidence, outcomes.right, outcomes),
@@ -99,9 +96,9 @@ def render(evaluation: Evaluation) -> str:
             for curves_of_class in curves[: report_charts.MAX_CLASSES_DRAWN]
         ],
         with_curves=len(curves),
-        harmful=harmful,
-        all_harmful=len(dangerous),
-        mistakes=shown[len(harmful) :],
+        mistakes=mistakes,
+        dangerous=sum(one.dangerous > 0 for one in mistakes),
+        first=report_mistakes.FIRST,
         with_danger=partial(danger_words.with_danger, facts=model.facts),
         not_stated=danger_words.NOT_STATED if model.facts.subject == FUNGI else "",
         named_from=NAMED_FROM,
@@ -151,23 +148,6 @@ def _turned_away(outcomes: Outcomes) -> dict[str, Share]:
         "Rightly recognised": outcomes.share(fired, right),
         "Misclassified": outcomes.share(fired, ~right),
     }
-
-
-def _fitted(mistakes: Sequence[Mistake]) -> list[Mistake]:
-    """The mistakes with pictures small enough for one page."""
-    pictures = [
-        picture
-        for mistake in mistakes
-        for picture in (mistake.thumbnail, mistake.for_predicted, mistake.for_true)
-    ]
-    small = iter(thumbnails.fit(pictures))
-    return [Mistake(mistake.answer, next(small), next(small), next(small)) for mistake in mistakes]
-
-
-def _scores(mistake: Mistake, model: ModelDescription) -> list[tuple[str, float]]:
-    """All classes with their probabilities, likeliest first."""
-    scores = zip(model.classes, mistake.answer.probabilities, strict=True)
-    return sorted(scores, key=lambda score: -score[1])
 
 
 def _photo_rows(model: ModelDescription) -> list[Row]:

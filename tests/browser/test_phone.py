@@ -99,7 +99,7 @@ def test_figures_of_a_row_stand_below_its_name_each_with_its_own(
     phone: Page, pages: dict[str, Path]
 ) -> None:
     phone.goto(pages["report"].as_uri())
-    row = phone.locator("tr", has_text="northern").first
+    row = phone.locator(".wide tr", has_text="northern")
     name, first = (row.locator(kind).first.bounding_box() for kind in ("th", "td"))
     assert name is not None
     assert first is not None

@@ -16,12 +16,14 @@ from components.common.base.shares import Share
 from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
+from components.common.model.model_place import CROSS_VALIDATED
 from components.common.pages.danger_words import NOT_STATED
 from components.evaluate import report
 from components.evaluate.answers import Source, mistakes, outcomes
 from components.evaluate.dangers import Dangers, figures, measure
 from components.evaluate.evaluate import evaluate
-from components.evaluate.evaluation import EvaluatedPhoto, Evaluation
+from components.evaluate.evaluation import EvaluatedPhoto, Evaluation, RoundAnswer
+from components.evaluate.report_mistakes import FIRST
 
 MAPS = (np.eye(7, dtype=np.float32), np.ones((7, 7), np.float32))
 
@@ -138,7 +140,7 @@ def text_of(found: Evaluation) -> str:
     return " ".join(Page(report.render(found)).text.split())
 
 
-def test_report_begins_with_the_dangerous_confusions_and_their_photos() -> None:
+def test_report_begins_with_the_dangerous_confusions_and_leads_to_their_photos() -> None:
     text = shown(
         *[said("fly agaric", "champignon", ("death cap", 0.02))] * 2,
         *[said("fly agaric", "fly agaric")] * 15,
@@ -151,16 +153,18 @@ def test_report_begins_with_the_dangerous_confusions_and_their_photos() -> None:
     assert headline in text
     assert "All of these answers name a dangerous class beside the edible one (“could also" in text
     assert "fly agaric (poisonous)champignon21712 %3 % to 34 %" in text
+    alarm = "2 of 17 photos of deadly or poisonous classes were taken for an edible class. Such a"
     places = [
         text.index(part)
         for part in (
-            *("Dangerous confusions", headline, "fly agaric, taken for champignon"),
-            *("held-out photos right", "Mistakes", "champignon, taken for bracket"),
+            *(alarm, "held-out photos right", "fly agaric, taken for champignon"),
+            *("champignon, taken for bracket", headline),
         )
     ]
     assert places == sorted(places)
     assert text.count("fly agaric, taken for champignon") == 2  # once for each photo
-    assert "2 of them are dangerous confusions, shown at the top of this page." in text
+    assert text.count("fly agaric (poisonous), taken for an edible class.") == 2
+    assert "The 2 photos, first among the mistakes." in text
 
 
 WARNED = said("fly agaric", "champignon", ("fly agaric", 0.02))
@@ -237,12 +241,43 @@ def test_without_stated_edibility_one_line_says_so_and_of_other_subjects_none() 
     assert "angerous confusion" not in flowers
 
 
-def test_of_many_dangerous_confusions_the_rest_comes_first_among_the_mistakes() -> None:
-    many = [said("fly agaric", "champignon")] * (report.MAX_HARMFUL + 3)
-    text = shown(*many)
-    assert f"{report.MAX_HARMFUL} of {len(many)}: the others come first among the mistakes" in text
-    assert text.count("fly agaric, taken for champignon") == len(many)
-    assert "All of the others, the worst first" in text
+def test_dangerous_confusions_are_never_among_the_photos_that_wait_to_be_asked_for() -> None:
+    many = [said("fly agaric", "champignon")] * (FIRST + 3)
+    model = dataclasses.replace(dangerous_model(), unknown=RULE)
+    page = Page(report.render(evaluation([*many, said("champignon", "bracket")], model)))
+    cards = [(one.get("class") or "").split() for one in page.all("li")]
+    assert sum("dangerous" in css for css in cards) == len(many)
+    assert not [css for css in cards if {"dangerous", "more"} <= {*css}]
+    assert sum("more" in css for css in cards) == 1
+    assert {"href": "#dangerous"} in page.all("a")
+
+
+def test_confusion_in_one_round_of_cross_validation_is_a_dangerous_one() -> None:
+    rounds = (RoundAnswer("fly agaric", False), RoundAnswer("champignon", False))
+    turned_away = (RoundAnswer("fly agaric", False), RoundAnswer("champignon", True))
+    one = dataclasses.replace(said("fly agaric", "fly agaric"), part=CROSS_VALIDATED)
+    found = [
+        dataclasses.replace(one, by_round=answers)
+        for answers in (turned_away, rounds, rounds[:1] * 2)
+    ]
+    source = Source(CROSS_VALIDATED, (), lambda _: jpeg())
+    first, second = mistakes(found, [source], DANGEROUS_CLASSES, FACTS)
+    assert first.answer.by_round == rounds
+    assert second.answer.by_round == turned_away
+    assert first.answer.taken_for == "champignon"
+    right = evaluation([said("fly agaric", "fly agaric")], dangerous_model())
+    text = text_of(dataclasses.replace(right, mistakes=(first,), unsteady=1))
+    assert "fly agaric (poisonous), taken for an edible class in 1 of 2 rounds." in text
+
+
+def test_confusion_of_the_model_itself_is_told_at_the_top_where_cross_validation_had_none() -> None:
+    harmless = evaluation([said("fly agaric", "fly agaric")], dangerous_model())
+    assert "Such a mistake can kill" not in text_of(harmless)
+    own = measured(said("fly agaric", "champignon"))
+    text = text_of(dataclasses.replace(harmless, own_dangers=own))
+    alarm = "1 of 1 demo photos of deadly or poisonous classes was taken for an edible class by"
+    assert text.index(alarm) < text.index("photos right")
+    assert "Of the demo photos, by this model: 1 of 1" in text
 
 
 def test_fly_agarics_that_a_model_takes_for_an_edible_class_are_counted_and_told(
@@ -268,4 +303,6 @@ def test_fly_agarics_that_a_model_takes_for_an_edible_class_are_counted_and_told
     assert metrics["dangerous_rate"] == found.dangers.confused.value
     assert found.mistakes[0].answer.photo.label == "fly agaric"
     text = Page(places[1].read_text()).text
-    assert text.index("fly agaric, taken for giant puffball") < text.index("At a glance")
+    assert text.index("fly agaric, taken for giant puffball") < text.index(
+        "Right answers are on the diagonal"
+    )

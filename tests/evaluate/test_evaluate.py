@@ -16,6 +16,7 @@ from conftest import ROOT, Run, run_captured
 from html_page import Page
 
 from components.common.base.errors import InputError
+from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import DOUBTFUL_SUBJECT, OTHER_CLASS
@@ -23,8 +24,9 @@ from components.common.model import layout, out_of_fold
 from components.common.model.model import Model, Prediction
 from components.common.photos import images
 from components.evaluate import cross_validated
-from components.evaluate.evaluate import cautions, evaluate, figures
-from components.evaluate.evaluation import Evaluation
+from components.evaluate.cautions import cautions
+from components.evaluate.evaluate import evaluate, figures
+from components.evaluate.evaluation import Caution, Evaluation
 
 
 def answers_by_hand(run: Run) -> list[tuple[Photo, Prediction]]:
@@ -114,7 +116,36 @@ def test_report_says_which_figure_is_of_which_head_and_shows_the_curves(sample_r
     assert "Training the last layer: accuracy" in page.text
     index = Page((sample_run.directory / "index.html").read_text())
     assert "by cross-validation" in index.text
-    assert "The model itself, on demo photos that it never saw" in index.text
+    assert "by this model" in index.text
+    assert "by a model of the training part alone" in index.text
+
+
+def test_mistakes_of_cross_validation_show_where_the_model_looks(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    places = (tmp_path / "metrics.json", tmp_path / "report.html")
+    parts = (sample_run.directory / "training", sample_run.directory / "demo")
+    found = evaluate(sample_run.directory / "model", *parts, *places)
+    of_recipe = [one for one in found.mistakes if one.answer.is_cross_validated]
+    assert of_recipe
+    for one in of_recipe:
+        assert one.for_predicted != one.for_true
+        assert max(images.decode(one.for_predicted).shape[:2]) <= 160
+        assert len(one.answer.by_round) == found.overall.rounds
+    assert len(found.mistakes) == found.wrong + found.unsteady
+
+
+def test_photos_left_out_as_another_class_count_among_the_doubtful(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    places = (tmp_path / "metrics.json", tmp_path / "report.html")
+    parts = (sample_run.directory / "training", sample_run.directory / "demo")
+    assert Dataset(parts[0]).left_out()
+    found = evaluate(sample_run.directory / "model", *parts, *places)
+    assert found.curated is not None
+    flagged = found.overall.photos - found.curated.photos
+    (told,) = [one.text for one in found.cautions if one.about == "doubtful"]
+    assert told.startswith(f"{flagged} of these {found.overall.photos} photos")
 
 
 def measured_without_cross_validation(run: Run) -> dict[str, Any]:
@@ -359,7 +390,7 @@ def test_folder_of_nothing_but_photos_learned_from_proves_nothing(
 
 def test_folder_of_new_photos_needs_no_such_words(sample_run: Run, tmp_path: Path) -> None:
     result = measured_folder(sample_run, made_of(sample_run, "demo", tmp_path), tmp_path)
-    assert "learned from" not in " ".join(result.cautions)
+    assert "learned from" not in " ".join(one.text for one in result.cautions)
     text = Page((tmp_path / "report.html").read_text()).text
     assert "model learned from" not in text
     assert "proves nothing" not in text
@@ -456,9 +487,14 @@ def test_dataset_with_a_damaged_photo_is_refused_by_name(sample_run: Run, tmp_pa
 
 def test_photos_that_curation_doubts_are_told_of() -> None:
     photos = [Photo("a", flags=(OTHER_CLASS,)), Photo("a", flags=(DOUBTFUL_SUBJECT,)), Photo("b")]
-    other, doubtful = cautions(photos)
-    assert other.startswith("1 of these 3 photos looks like another of the classes")
-    assert doubtful.startswith("1 of these 3 photos perhaps shows no mushroom")
+    both = "2 of these 3 photos are doubtful (1 may belong to another class and 1 may show no {}): "
+    both += "they are scored as labelled."
+    (told,) = cautions(photos)
+    assert told == Caution(both.format("mushroom"), "doubtful")
+    (of_flowers,) = cautions(photos, facts=ClassFacts("flowers"))
+    assert of_flowers.text == both.format("such thing")
     assert cautions(photos[2:]) == ()
-    (two,) = cautions([photos[0], photos[0]])
-    assert two.startswith("2 of these 2 photos look like another of the classes")
+    (one,) = cautions([photos[0], photos[2]])
+    assert one.text == (
+        "1 of these 2 photos is doubtful (1 may belong to another class): it is scored as labelled."
+    )

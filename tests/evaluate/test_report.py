@@ -10,12 +10,21 @@ from evaluation_items import CLASSES, RULE, answer, description, evaluation, jpe
 from html_page import Page
 
 from components.common.dataset.photo import Photo
+from components.common.model.model_place import CROSS_VALIDATED
 from components.common.pages.text import RENDERED, WARNING
 from components.common.photos import images
 from components.evaluate import report, report_charts
 from components.evaluate.answers import MAX_MISTAKES, outcomes
-from components.evaluate.evaluation import FOLDER, Evaluation, Unusable
-from components.evaluate.measure import measure_part
+from components.evaluate.evaluation import (
+    FOLDER,
+    Caution,
+    EvaluatedPhoto,
+    Evaluation,
+    Mistake,
+    RoundAnswer,
+    Unusable,
+)
+from components.evaluate.measure import Outcomes, measure_part
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -75,7 +84,7 @@ def test_confusion_matrix_shows_counts_and_names_the_mix_ups() -> None:
     assert "Most frequent: rose taken for daisy, 6 times; rose taken for tulip, 2 times." in text
     matrix = source.split('class="scroll confusion"')[1]
     row = matrix.split('<th scope="row">rose</th>')[1].split("</tr>")[0]
-    cells = re.findall(r'<span class="(\w+)">(\d+)</span>', row)
+    cells = re.findall(r' class="(\w+)"[^>]*>(\d+)</(?:span|a)>', row)
     assert cells == [("wrong2", "6"), ("right3", "13"), ("wrong1", "2"), ("zero", "0")]
 
 
@@ -169,11 +178,11 @@ def test_strangers_text_is_only_text() -> None:
     found = dataclasses.replace(
         evaluation([one, answer("rose", (0.1, 0.9), classes=classes)], model),
         unusable=(Unusable(HOSTILE, HOSTILE),),
-        cautions=(HOSTILE,),
+        cautions=(Caution(HOSTILE, "parts"),),
     )
     page = Page(report.render(found))
     assert not page.all("script")
-    assert not page.all("a")
+    assert all((one["href"] or "").startswith("#") for one in page.all("a"))
     assert len(page.all("img")) == 3
     assert not [name for _, attributes in page.elements for name in attributes if name[:2] == "on"]
 
@@ -354,3 +363,87 @@ def test_what_always_answers_one_class_is_told_beside_the_accuracy() -> None:
     text = text_of(evaluation(even))
     assert "always answering" not in text
     assert "photos are of" not in text
+
+
+def test_parts_stand_in_the_order_of_reading_and_the_contents_lead_to_each() -> None:
+    page = Page(report.render(evaluation()))
+    places = [one["id"] for one in page.all("h2")]
+    assert places == [
+        *("mistakes", "mixed-up", "classes", "calibration", "sure", "none-of-these"),
+        *("class-curves", "glance", "parts", "model"),
+    ]
+    contents = [one["href"] for one in page.all("a")][: len(places) + 1]
+    assert contents == [f"#{place}" for place in ("accuracy", *places)]
+
+
+def test_every_link_within_the_page_leads_to_something_and_no_id_is_there_twice() -> None:
+    known = dataclasses.replace(
+        evaluation(),
+        cautions=(Caution("a", "doubtful"), Caution("b", "classes"), Caution("c", "parts")),
+    )
+    for found in (evaluation(), known, evaluation([answer("daisy", (0.7, 0.1, 0.1, 0.1))])):
+        page = Page(report.render(found))
+        places = [one["id"] for _, one in page.elements if "id" in one]
+        assert len(places) == len({*places})
+        inner = [one["href"] or "" for one in page.all("a") if (one["href"] or "")[0] == "#"]
+        assert {one[1:] for one in inner} <= {*places}
+
+
+def test_cell_of_the_matrix_leads_to_its_photos_and_hides_the_others() -> None:
+    source = report.render(evaluation())
+    cards = re.findall(r'<li class="card([^"]*)"', source)
+    assert cards == [" mixed-1-0"] * 6 + [" mixed-1-2"] * 2
+    text = Page(source).text
+    assert "rose taken for daisy: 6 photos. Back to the matrix All mistakes" in text
+    style = source.split("<style>")[1].split("</style>")[0]
+    assert "#mixed-1-0:target ~ .mistakes > :not(.mixed-1-0)" in style
+    assert "#mixed-1-2:target ~ .mistakes > .mixed-1-2" in style
+
+
+def test_cell_says_how_many_of_its_photos_are_not_on_the_page() -> None:
+    full = evaluation()
+    part = dataclasses.replace(full, mistakes=full.mistakes[:2])
+    page = Page(report.render(part))
+    assert "rose taken for daisy: 6 photos, of which 2 are shown." in page.text
+    assert {"#mixed-1-0", "#not-shown"} <= {one["href"] for one in page.all("a")}
+    assert "only the 2 worst mistakes have" in page.text
+
+
+def rounds_of(*predicted: str) -> EvaluatedPhoto:
+    """A rose of cross-validation: the answers of its rounds, whose mean is right."""
+    one = answer("rose", (0.1, 0.7, 0.1, 0.1), CROSS_VALIDATED)
+    by_round = tuple(RoundAnswer(label, False) for label in predicted)
+    return dataclasses.replace(one, by_round=by_round)
+
+
+def test_photo_that_is_wrong_in_some_rounds_is_behind_each_of_its_cells() -> None:
+    recipe = [rounds_of("rose", "daisy", "tulip"), rounds_of("rose", "rose", "rose")]
+    demo = answer("rose", (0.7, 0.1, 0.1, 0.1), "demo")
+    wrong = tuple(Mistake(one, jpeg(), jpeg(), jpeg()) for one in (demo, recipe[0]))
+    shares = np.full((6, 4), 0.1)
+    shares[range(6), [1, 1, 0, 1, 2, 1]] = 0.7  # round by round
+    asked = Outcomes(np.ones(6, np.int64), shares, shares, rounds=3)
+    part = measure_part(CROSS_VALIDATED, CLASSES, asked)
+    found = dataclasses.replace(
+        *(evaluation([demo]),),
+        **{"parts": (part,), "overall": part, "outcomes": asked, "mistakes": wrong},
+        **{"asked": 3, "wrong": 1, "unsteady": 1},
+    )
+    source = report.render(found)
+    # The matrix is of cross-validation: no cell counts the demo photo.
+    assert re.findall(r'<li class="card([^"]*)"', source) == ["", " mixed-1-0 mixed-1-2"]
+    text = Page(source).text
+    assert "rose, taken for daisy in some rounds" in text
+    assert "answers of 3 rounds: daisy 1, rose 1, tulip 1" in text
+    assert "last 1 that is right by the mean, and wrong in some of the rounds" in text
+
+
+def test_only_what_changes_the_figures_is_an_alarm_and_each_leads_to_what_explains_it() -> None:
+    told = (Caution("These are easy.", "classes"), Caution("Not for sale.", "parts", alarm=False))
+    source = report.render(dataclasses.replace(evaluation(), cautions=told))
+    notices = re.findall(r'<p class="(notice[^"]*)" role="note">(.*?)</p>', source, re.DOTALL)
+    assert [css for css, _ in notices] == ["notice", "notice alarm"]
+    assert notices[0][1] == WARNING
+    assert "These are easy." in notices[1][1]
+    assert '<a href="#classes">Classes</a>' in notices[1][1]
+    assert "Not for sale." in source.split('id="parts"')[1]

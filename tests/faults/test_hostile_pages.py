@@ -34,7 +34,7 @@ from components.curate import facts, review
 from components.curate.facts import CURATE, Entry
 from components.curate.selection import Judged, Selection
 from components.evaluate import report
-from components.evaluate.evaluation import Unusable
+from components.evaluate.evaluation import Caution, Unusable
 from components.label_image import gallery
 from components.label_image.gallery import Gallery, Labelled
 from components.publish import model_card
@@ -42,6 +42,7 @@ from components.publish.decision import PUBLISH, Decision
 from components.summarize.summarize import End, summarize
 from programs.run import run_pages
 from programs.run.run_pages import Outcome
+from programs.run.run_photos import Answered
 from programs.serve.app import Service, make_app
 from programs.serve.options import Limits
 from programs.serve.pool import Pool
@@ -123,7 +124,8 @@ def report_page() -> str:
     ]
     found = evaluation(answers, hostile_model())
     unusable = tuple(Unusable(text, text) for text in TEXTS)
-    return report.render(dataclasses.replace(found, unusable=unusable, cautions=tuple(TEXTS)))
+    cautions = tuple(Caution(text, "parts") for text in TEXTS)
+    return report.render(dataclasses.replace(found, unusable=unusable, cautions=cautions))
 
 
 def gallery_page() -> str:
@@ -150,7 +152,11 @@ def index_page() -> str:
     figures = {"held_out_photos": 3, "held_out_accuracy": 1 / 3}
     figures |= {"held_out_accuracy_low": 0.1, "held_out_accuracy_high": 0.8}
     text = TEXTS[1]
-    told = Outcome(text, hostile_model(), counts, figures, text, text, tuple(TEXTS))
+    shown = [Answered(photo, jpeg(), text, 0.5, False) for photo in photos()]
+    told = Outcome(
+        *(text, hostile_model(), counts, figures, text, text, tuple(TEXTS)),
+        *(text, text, shown),
+    )
     return run_pages.index(told)
 
 

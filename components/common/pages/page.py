@@ -44,7 +44,9 @@ _POLICY = re.compile(r'http-equiv="Content-Security-Policy" content="([^"]*)"')
 _COLOUR = re.compile(r"--(\w+): (#[0-9a-f]{6});")
 
 
-def render(module: str, *, script: bool = False, connect: str = "", **values: object) -> str:
+def render(
+    module: str, *, script: bool = False, connect: str = "", rules: str = "", **values: object
+) -> str:
     """The page of a module as one HTML file.
 
     Args:
@@ -53,26 +55,30 @@ def render(module: str, *, script: bool = False, connect: str = "", **values: ob
             Content-Security-Policy lets run.
         connect: what the script may connect to, as the policy says it: "'self'" for the server that
             the page comes from, empty for a page that is a file.
+        rules: of the style, beside those that lie there; made of numbers, never of a stranger's
+            words, since nothing of them is escaped.
         values: what the template names.
 
     Raises:
         jinja2.UndefinedError: the template names a value that is missing.
     """
     page = Path(module)
-    rules, code = _rules(page), _code(page, script=script)
-    allowed = policy_for(module, script=script, connect=connect)
-    own = {"policy": Markup(allowed), "style": Markup(rules), "script": Markup(code)}  # noqa: S704
+    styled, code = _rules(page, rules), _code(page, script=script)
+    allowed = policy_for(module, script=script, connect=connect, rules=rules)
+    own = {"policy": Markup(allowed), "style": Markup(styled), "script": Markup(code)}  # noqa: S704
     name = page.with_suffix(".html").relative_to(ROOT).as_posix()
     html = environment().get_template(name).render(**own, **values)
     return _NO_TEXT_OR_PERCENT.sub(_joined, visible(html))
 
 
-def policy_for(module: str, *, script: bool = False, connect: str = "") -> str:
+def policy_for(
+    module: str, *, script: bool = False, connect: str = "", rules: str = ""
+) -> str:
     """The Content-Security-Policy of the page of a module; arguments as of `render`."""
     path = Path(module)
     source = f"'{_source_hash(_code(path, script=True))}'" if script else "'none'"
     return (
-        f"default-src 'none'; img-src data:; style-src '{_source_hash(_rules(path))}'; "
+        f"default-src 'none'; img-src data:; style-src '{_source_hash(_rules(path, rules))}'; "
         f"script-src {source}; base-uri 'none'; form-action 'none'"
         + (f"; connect-src {connect}" if connect else "")
     )
@@ -178,9 +184,9 @@ def environment() -> "Environment":
     return made
 
 
-def _rules(path: Path) -> str:
-    """The style of a module's page."""
-    return "".join(map(style, STYLES)) + _read(path.with_suffix(".css"))
+def _rules(path: Path, more: str) -> str:
+    """The style of a module's page, with more rules after it."""
+    return "".join(map(style, STYLES)) + _read(path.with_suffix(".css")) + more
 
 
 def _code(path: Path, *, script: bool) -> str:

@@ -15,7 +15,7 @@ from components.common.dataset.photo import Photo
 from components.common.pages import page as pages
 from components.common.pages import text
 from components.common.photos import images
-from components.evaluate.report import SHADES
+from components.evaluate.report_mistakes import SHADES
 
 EXAMPLE = str(Path(__file__).with_name("example.py"))
 

@@ -15,7 +15,7 @@ from components.common.dataset.photo import Photo
 from components.common.dataset.species import Species, as_parameter
 from components.download.download import download
 from components.download.options import DownloadOptions
-from components.evaluate.evaluate import cautions
+from components.evaluate.cautions import cautions
 
 AGARIC, EARTHSTAR, STINKHORN = "n13003061", "n13044778", "n13040629"
 SPECIES = as_parameter(
@@ -116,9 +116,10 @@ def test_photos_are_marked_and_the_report_says_so(tmp_path: Path) -> None:
         "3 of them may be used for non-commercial"
         in (tmp_path / "out" / "ATTRIBUTION.md").read_text()
     )
-    bound, seen = cautions([*agaric, *star])
-    assert "All of these 6 photos may be used for non-commercial purposes only" in bound
-    assert "trained on ImageNet photos of earthstar:" in seen
+    seen, bound = cautions([*agaric, *star])
+    assert "All of these 6 photos may be used for non-commercial purposes only" in bound.text
+    assert "trained on ImageNet photos of earthstar:" in seen.text
+    assert (seen.alarm, bound.alarm) == (True, False)  # the licence changes no figure
     assert cautions([Photo("daisy", licence="CC-BY-4.0")]) == ()
 
 
