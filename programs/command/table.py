@@ -25,6 +25,7 @@ PEOPLE = (
     Command("run", _PIPELINE, "photos to a trained, measured and published model", True),
     Command("label", "components.label_image.__main__", "classify photos of your own"),
     Command("serve", "programs.serve.__main__", "a page to try a model"),
+    Command("review", "programs.review.__main__", "a page to check and decide about photos"),
     Command("report", "programs.report.__main__", "the result of a finished run, once more"),
     Command("verify", "programs.verify.__main__", "check that a finished run is unmodified"),
     Command("learning-curve", "programs.learning_curve.__main__", "accuracy by number of photos"),

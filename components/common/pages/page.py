@@ -71,9 +71,7 @@ def render(
     return _NO_TEXT_OR_PERCENT.sub(_joined, visible(html))
 
 
-def policy_for(
-    module: str, *, script: bool = False, connect: str = "", rules: str = ""
-) -> str:
+def policy_for(module: str, *, script: bool = False, connect: str = "", rules: str = "") -> str:
     """The Content-Security-Policy of the page of a module; arguments as of `render`."""
     path = Path(module)
     source = f"'{_source_hash(_code(path, script=True))}'" if script else "'none'"
