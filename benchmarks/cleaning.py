@@ -191,7 +191,9 @@ def compare_copies(
             for row, name in enumerate(names)
             if name.endswith(("~original.jpg", f"~{kind}.jpg"))
         ]
-        pairs = near_copies(vectors.fingerprints_of(np.array(rows)), vectors.vectors[rows])
+        pairs = near_copies(
+            vectors.fingerprints_of(np.array(rows)), vectors.vectors[rows], vectors.family
+        )
         found["ours"] += [(names[rows[a]], names[rows[b]]) for a, b in pairs]
     folder = write(work / "copies", files)
     if theirs := peer("cleanvision", folder):

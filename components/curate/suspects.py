@@ -79,9 +79,9 @@ def mushroom_odds(
 def may_leave_out(vectors: Bottlenecks) -> bool:
     """True where the odds are sure enough to leave photos out, not only to flag them."""
     architecture = parse_architecture(vectors.key.architecture)
-    return architecture.family.name in LIMITS and architecture.size >= JUDGED_FROM_SIDE
+    return vectors.family in LIMITS and architecture.size >= JUDGED_FROM_SIDE
 
 
 def limits(vectors: Bottlenecks) -> Limits:
     """Those of the network; MobileNet's, to flag by alone, where none were measured."""
-    return LIMITS.get(parse_architecture(vectors.key.architecture).family.name, MOBILENET)
+    return LIMITS.get(vectors.family, MOBILENET)

@@ -22,9 +22,20 @@ LEAST_COSINE = 0.5  # in the dimensions in which they are looked for
 # hashes are so close, none correlated by more than 0.72.
 SAME_RULES = ((0.85, 0.55), (0.95, 0.0))
 # One is cut out of the other where it fits a part of it by so much, and their features have such a
-# cosine; two different photos fit by 0.932 at most. What was tilted fits badly, but has features as
-# no two different photos do (0.869).
-CUT_RULES = ((0.94, 0.7), (0.7, 0.88))
+# cosine; two different photos fit by 0.932 at most.
+CUT_LIKENESS, CUT_COSINE = 0.94, 0.7
+# What was tilted fits badly, but has features as no two different photos do. How like those are
+# depends on the network: by family, what was measured on the flowers, whose most similar photos
+# have 0.876 (MobileNet v1), 0.909, 0.885 and 0.902 (EfficientNet-Lite0 to 2).
+TILTED_LIKENESS = 0.7
+TILTED_COSINES = {
+    "mobilenet": 0.88,
+    "efficientnet_lite0": 0.92,
+    "efficientnet_lite1": 0.92,
+    "efficientnet_lite2": 0.92,
+}
+# Of other networks: so alike are no two different photos, whatever their features are.
+UNMEASURED_COSINE = 0.95
 # Where so many pairs of a sample have that cosine, the network does not tell photos apart (its
 # weights are random, or wrong), and its features are not asked.
 ALIKE_MOST, ALIKE_FROM, ALIKE_SAMPLE = 0.2, 50, 1000  # share, photos, photos
@@ -40,13 +51,14 @@ _NONE = np.empty((0, 2), np.int64)
 
 
 def near_copies(
-    fingerprints: NDArray[np.uint8], vectors: NDArray[np.float32]
+    fingerprints: NDArray[np.uint8], vectors: NDArray[np.float32], family: str = ""
 ) -> list[tuple[int, int]]:
     """Pairs of rows that show the same photo.
 
     Args:
         fingerprints: uint8, shape (N, 32, 32), as of `components.common.photos.fingerprint`.
         vectors: float32, shape (N, D), the bottlenecks of the same photos.
+        family: of the network that they are of; "" for one of which nothing is known.
 
     Returns:
         Pairs (i, j) with i < j, sorted. Of many copies of one photo each is in some pair with
@@ -59,9 +71,11 @@ def near_copies(
         np.divide(rows, lengths, out=directions[start : start + BLOCK_ROWS], where=lengths > 0)
     by_hash = _close_by_hash(fingerprints)
     pieces = [_passing(SAME_RULES, by_hash, partial(_turned_likenesses, fingerprints), directions)]
-    if _tells_apart(directions):
+    tilted_cosine = TILTED_COSINES.get(family, UNMEASURED_COSINE)
+    if _tells_apart(directions, tilted_cosine):
+        rules = ((CUT_LIKENESS, CUT_COSINE), (TILTED_LIKENESS, tilted_cosine))
         measure = partial(cuttings.likenesses, fingerprints)
-        pieces.append(_passing(CUT_RULES, _nearest(directions), measure, directions))
+        pieces.append(_passing(rules, _nearest(directions), measure, directions))
     else:
         log.info("the network hardly tells these photos apart: copies that were cut are not found")
     copies: list[list[int]] = np.unique(np.concatenate(pieces), axis=0).tolist()
@@ -111,12 +125,12 @@ def _turned_likenesses(fingerprints: NDArray[np.uint8], pairs: Pairs) -> NDArray
     return best
 
 
-def _tells_apart(directions: NDArray[np.float32]) -> bool:
-    """False where too many photos look alike to the network."""
+def _tells_apart(directions: NDArray[np.float32], cosine: float) -> bool:
+    """False where too many photos look alike to the network: have features of such a cosine."""
     sample = directions[:: max(1, len(directions) // ALIKE_SAMPLE)]
     if len(sample) < ALIKE_FROM:
         return True
-    alike = sample @ sample.T >= CUT_RULES[-1][1]
+    alike = sample @ sample.T >= cosine
     return bool(alike.sum() - len(sample) <= ALIKE_MOST * len(sample) * (len(sample) - 1))
 
 

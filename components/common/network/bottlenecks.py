@@ -19,6 +19,7 @@ from components.common.base.step import Progress
 from components.common.base.wording import counted
 from components.common.base.worker_threads import OnePerThread, map_in_threads, step_threads
 from components.common.dataset.photo import Photo
+from components.common.network.architecture import parse_architecture
 from components.common.network.backbone import (
     DESCRIPTION_FILE,
     DESCRIPTION_MAX_BYTES,
@@ -60,6 +61,11 @@ class Bottlenecks:
     scores: NDArray[np.float16]
     fingerprints: NDArray[np.uint8]
     key: BackboneKey
+
+    @property
+    def family(self) -> str:
+        """The design of their network, by which limits that depend on it are found."""
+        return parse_architecture(self.key.architecture).family.name
 
     def rows(self, photos: Sequence[Photo]) -> NDArray[np.intp]:
         """The row of each photo.

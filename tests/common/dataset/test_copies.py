@@ -63,6 +63,30 @@ def test_cut_copy_is_found_among_the_nearest_only() -> None:
     assert near_copies(photos, vectors) == [(4, 13)]
 
 
+@pytest.mark.parametrize(
+    ("cosine", "found_by"),
+    [
+        (0.86, []),
+        (0.90, ["mobilenet"]),
+        (0.93, ["mobilenet", "efficientnet_lite0", "efficientnet_lite2"]),
+        (0.96, ["mobilenet", "efficientnet_lite0", "efficientnet_lite2", "of no known network"]),
+    ],
+)
+def test_tilted_copy_has_features_as_no_two_different_photos_of_this_network(
+    cosine: float, found_by: list[str]
+) -> None:
+    photos, vectors = pictures(20), directions(20)
+    turn = cv2.getRotationMatrix2D((16, 16), 4, 1.1)
+    photos[13] = cv2.warpAffine(photos[4], turn, (32, 32), borderMode=cv2.BORDER_REFLECT)
+    own = vectors[4] / np.linalg.norm(vectors[4])
+    other = vectors[13] - (vectors[13] @ own) * own
+    other /= np.linalg.norm(other)
+    vectors[13] = cosine * own + np.sqrt(1 - cosine**2) * other
+    for family in ("mobilenet", "efficientnet_lite0", "efficientnet_lite2", "of no known network"):
+        expected = [(4, 13)] if family in found_by else []
+        assert near_copies(photos, vectors, family) == expected, family
+
+
 def test_network_that_tells_nothing_apart_joins_no_photos() -> None:
     """Such as one with random weights: all photos look alike to it."""
     photos = pictures(80)
@@ -135,7 +159,9 @@ def test_copies_of_real_photos_are_found_and_different_photos_kept_apart(
     assert count >= 25
     start = count * (1 + faults.COPIES.index(kind))
     rows = np.r_[:count, start : start + count]
-    found = near_copies(with_copies.fingerprints_of(rows), with_copies.vectors[rows])
+    found = near_copies(
+        with_copies.fingerprints_of(rows), with_copies.vectors[rows], with_copies.family
+    )
     share = np.mean([(row, count + row) in found for row in range(count)])
     assert share >= SHARES.get(kind, 0.95)
     wrong = {row for pair in found if pair[0] % count != pair[1] % count for row in pair}
