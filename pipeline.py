@@ -86,7 +86,7 @@ def build(
 
     @dsl.pipeline(
         name=PIPELINE_NAME,
-        description="Gather, clean and split photos, retrain MobileNet on them, and measure it.",
+        description="Gather, clean and split photos, retrain a network on them, and measure it.",
         pipeline_config=scheduling.configuration(cluster),
     )
     @described(*run_options.KINDS)
@@ -96,7 +96,7 @@ def build(
         classes: Dict[str, Any] = known_classes,
         **options: Any,
     ) -> graph.Outputs:
-        """Gather, clean and split photos, retrain MobileNet on them, and measure it.
+        """Gather, clean and split photos, retrain a network on them, and measure it.
 
         Args:
             dataset_uri: Packed photos, as `submit` uploads them.

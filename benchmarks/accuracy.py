@@ -146,7 +146,7 @@ def gather(folder: Path, network: Backbone, scratch: Path, methods: Sequence[str
     found = bottlenecks.compute(network, zip(photos, contents, strict=True), kept_in)
     places = found.rows(photos)
     vectors = found.vectors[places]
-    near = near_copies(found.fingerprints_of(places), vectors, found.family)
+    near = near_copies(found.fingerprints_of(places), vectors, found.family, found.key.views)
     groups = np.empty(len(photos), np.int64)
     for number, rows in enumerate(group_photos(photos, near)):
         groups[rows] = number

@@ -192,7 +192,10 @@ def compare_copies(
             if name.endswith(("~original.jpg", f"~{kind}.jpg"))
         ]
         pairs = near_copies(
-            vectors.fingerprints_of(np.array(rows)), vectors.vectors[rows], vectors.family
+            vectors.fingerprints_of(np.array(rows)),
+            vectors.vectors[rows],
+            vectors.family,
+            vectors.key.views,
         )
         found["ours"] += [(names[rows[a]], names[rows[b]]) for a, b in pairs]
     folder = write(work / "copies", files)

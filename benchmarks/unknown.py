@@ -56,7 +56,7 @@ def gather(
     vectors = found.vectors[rows]
     names = sorted({photo.label for photo in photos})
     groups = np.empty(len(photos), np.int64)
-    near = near_copies(found.fingerprints_of(rows), vectors, found.family)
+    near = near_copies(found.fingerprints_of(rows), vectors, found.family, found.key.views)
     for number, members in enumerate(group_photos(photos, near)):
         groups[members] = number
     return vectors, np.array([names.index(photo.label) for photo in photos]), groups

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.bottleneck.options import BottleneckOptions
+from components.bottleneck import options as bottleneck_options
 from components.clean.options import CleanOptions
 from components.common.base import options
 from components.common.base.wording import joined
@@ -43,7 +43,7 @@ over what stands in `ARGS`: `make run ARGS='--min_accuracy 0.8'`.
 SECTIONS: tuple[tuple[str, str, tuple[options.Kind, ...]], ...] = (
     ("A run: photos", "`make run`, `make submit`", (DownloadOptions,)),
     ("A run: cleaning and division", "`make run`, `make submit`", (CleanOptions, CurateOptions)),
-    ("A run: the pretrained network", "`make run`, `make submit`", (BottleneckOptions,)),
+    ("A run: the pretrained network", "`make run`, `make submit`", (bottleneck_options.PIPELINE,)),
     (
         "A run: training",
         "`make run`, `make submit`, `python -m components.retrain`",

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 
 from components.common.base.options import Options, cache_dir_option, option
-from components.common.network.architecture import architecture_option, weights_option
+from components.common.network.architecture import (
+    PIPELINE_ARCHITECTURE,
+    architecture_option,
+    weights_option,
+)
 from components.common.network.views import views_option
 
 
@@ -17,3 +21,6 @@ class BottleneckOptions(Options):
     # It makes KFP's cache know the content of that file.
     weights_sha256: str = option("", "SHA-256 of the weights file; another one is refused")
     cache_dir: str = cache_dir_option()
+
+
+PIPELINE = BottleneckOptions(architecture=PIPELINE_ARCHITECTURE)

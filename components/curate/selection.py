@@ -130,7 +130,7 @@ def select(
     rows = vectors.rows(photos)
     features = vectors.vectors[rows]
     work = _Work(photos, by_hand, found_in)
-    pairs = near_copies(vectors.fingerprints_of(rows), features, vectors.family)
+    pairs = near_copies(vectors.fingerprints_of(rows), features, vectors.family, vectors.key.views)
     work.group(pairs, placed)
     groups, classes = work.groups(), [photo.label for photo in photos]
     shown = subject.judge(vectors, rows, classes, groups, known)

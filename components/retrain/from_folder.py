@@ -96,7 +96,12 @@ def divide(
         InputError: a class has too few different photos.
     """
     places = vectors.rows(photos)
-    near = near_copies(vectors.fingerprints_of(places), vectors.vectors[places], vectors.family)
+    near = near_copies(
+        vectors.fingerprints_of(places),
+        vectors.vectors[places],
+        vectors.family,
+        vectors.key.views,
+    )
     groups = group_photos(photos, near)
     by_class: dict[str, dict[str, list[int]]] = collections.defaultdict(dict)
     columns: list[dict[str, Any]] = [{"group": "", "split": SURPLUS} for _ in photos]

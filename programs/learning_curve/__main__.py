@@ -16,7 +16,11 @@ from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, new_place
 from components.common.base.options import Options, cache_dir_option, option, seed_option
 from components.common.base.step import run_command
-from components.common.network.architecture import architecture_option, weights_option
+from components.common.network.architecture import (
+    PIPELINE_ARCHITECTURE,
+    architecture_option,
+    weights_option,
+)
 from components.common.network.views import network_name, views_option
 from components.retrain.options import PIPELINE
 from programs.learning_curve.points import (
@@ -44,7 +48,7 @@ class CurveOptions(Options):
     testing_percentage: int = option(
         TESTING_PERCENTAGE, "percentage of a folder's photos that are measured on"
     )
-    architecture: str = architecture_option()
+    architecture: str = architecture_option(PIPELINE_ARCHITECTURE)
     views: int = views_option()
     weights: str = weights_option()
     cache_dir: str = cache_dir_option()

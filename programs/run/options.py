@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.bottleneck.options import BottleneckOptions
+from components.bottleneck import options as bottleneck_options
 from components.clean.options import CleanOptions
 from components.common.base import options
 from components.common.base.cache_place import cache_folder
@@ -50,7 +50,7 @@ STEPS: dict[str, tuple[options.Kind, ...]] = {
     "download": (DownloadOptions,),
     "clean": (CleanOptions,),
     "curate": (CurateOptions,),
-    "bottleneck": (BottleneckOptions,),
+    "bottleneck": (bottleneck_options.PIPELINE,),
     "retrain": (PIPELINE, Distortions, FineTuning, RetrainOptions, PIPELINE_MEASURING),
     "publish": (PublishOptions,),
 }

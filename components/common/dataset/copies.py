@@ -36,6 +36,8 @@ TILTED_COSINES = {
 }
 # Of other networks: so alike are no two different photos, whatever their features are.
 UNMEASURED_COSINE = 0.95
+# Means of several views are more alike: the same flowers have 0.952 at most, with five views.
+SEVERAL_VIEWS_COSINE = 0.96
 # Where so many pairs of a sample have that cosine, the network does not tell photos apart (its
 # weights are random, or wrong), and its features are not asked.
 ALIKE_MOST, ALIKE_FROM, ALIKE_SAMPLE = 0.2, 50, 1000  # share, photos, photos
@@ -51,7 +53,10 @@ _NONE = np.empty((0, 2), np.int64)
 
 
 def near_copies(
-    fingerprints: NDArray[np.uint8], vectors: NDArray[np.float32], family: str = ""
+    fingerprints: NDArray[np.uint8],
+    vectors: NDArray[np.float32],
+    family: str = "",
+    views: int = 1,
 ) -> list[tuple[int, int]]:
     """Pairs of rows that show the same photo.
 
@@ -59,6 +64,7 @@ def near_copies(
         fingerprints: uint8, shape (N, 32, 32), as of `components.common.photos.fingerprint`.
         vectors: float32, shape (N, D), the bottlenecks of the same photos.
         family: of the network that they are of; "" for one of which nothing is known.
+        views: of a photo that it looked at.
 
     Returns:
         Pairs (i, j) with i < j, sorted. Of many copies of one photo each is in some pair with
@@ -72,6 +78,8 @@ def near_copies(
     by_hash = _close_by_hash(fingerprints)
     pieces = [_passing(SAME_RULES, by_hash, partial(_turned_likenesses, fingerprints), directions)]
     tilted_cosine = TILTED_COSINES.get(family, UNMEASURED_COSINE)
+    if views > 1:
+        tilted_cosine = SEVERAL_VIEWS_COSINE
     if _tells_apart(directions, tilted_cosine):
         rules = ((CUT_LIKENESS, CUT_COSINE), (TILTED_LIKENESS, tilted_cosine))
         measure = partial(cuttings.likenesses, fingerprints)
