@@ -140,7 +140,7 @@ lint: setup  ## style, types, unsafe calls, pages, Dockerfiles, shell scripts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive components programs pipeline.py docker benchmarks
+	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive components programs wild_mushrooms pipeline.py docker benchmarks
 	@$(DENO) lint --quiet
 	@$(DENO) fmt --quiet --check
 	@$(PY) -m djlint --quiet components programs

@@ -39,6 +39,7 @@ ROOMS = {
 # Programs that need no more than the steps' common ground.
 PLAIN_PROGRAMS = ["serve", "verify"]
 PAGES = COMMON / "pages"
+API = "wild_mushrooms"  # the package that users import
 TAG = re.compile(
     r"</?(a|b|body|button|code|div|figure|h[1-6]|head|html|img|input|li|link|main|meta|nav|ol|option|"
     r"p|path|pre|rect|script|section|select|span|strong|style|svg|table|td|text|th|tr|ul)"
@@ -81,7 +82,8 @@ def within(name: str, *packages: str) -> bool:
 
 
 def test_components_holds_the_steps_and_nothing_else() -> None:
-    assert names(COMPONENTS) == sorted([*STEPS, "__init__.py", "common", "settings.py"])
+    # py.typed: the types of what wild_mushrooms exports.
+    assert names(COMPONENTS) == sorted([*STEPS, "__init__.py", "common", "py.typed", "settings.py"])
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -184,7 +186,11 @@ def test_only_the_store_knows_its_clients() -> None:
 
 def python_files() -> list[Path]:
     """All that is run, in whatever folder."""
-    folders = (COMPONENTS, PROGRAMS, *(ROOT / name for name in ("benchmarks", "docker", "docs")))
+    folders = (
+        COMPONENTS,
+        PROGRAMS,
+        *(ROOT / name for name in ("benchmarks", "docker", "docs", API)),
+    )
     return [ROOT / "pipeline.py", *(path for folder in folders for path in modules(folder))]
 
 
@@ -246,6 +252,12 @@ def test_every_program_has_a_folder() -> None:
 def test_steps_and_common_import_no_program() -> None:
     for path in modules(COMPONENTS):
         assert not any(within(name, "programs") for name in imported(path)), path
+
+
+def test_nothing_of_ours_imports_the_python_api() -> None:
+    for path in python_files():
+        if not path.is_relative_to(ROOT / API):
+            assert not any(within(name, API) for name in imported(path)), path
 
 
 def test_pipeline_imports_components_programs_the_standard_library_and_kfp_only() -> None:

@@ -33,12 +33,13 @@ PARENT_S = 1.0  # between two looks whether the parent is still there
 STOP_S = 10.0
 
 
-def run_locally(request: Request, pipeline_file: Path) -> int:
+def run_locally(request: Request, pipeline_file: Path, console: Console | None = None) -> int:
     """Run the pipeline and print what came of it.
 
     Args:
         request: the run.
         pipeline_file: pipeline.py, which runs itself in the child process.
+        console: to print on; None for standard output.
 
     Returns:
         0.
@@ -47,7 +48,7 @@ def run_locally(request: Request, pipeline_file: Path) -> int:
         InputError: a step found the input unusable.
         WorkError: a step failed; the message says which, why, and where the log is.
     """
-    console = Console(stderr=False, highlight=False)
+    console = console or Console(stderr=False, highlight=False)
     started = time.monotonic()
     classes = request.arguments["classes"]
     named_classes = f"{counted(len(classes), 'class', 'classes')}: {', '.join(classes)}"

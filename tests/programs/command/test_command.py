@@ -163,7 +163,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_has_every_file_of_the_programs_and_steps(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
     expected = {"pipeline.py", "programs/run/species.yaml"}
-    for place in ("components", "programs"):
+    for place in ("components", "programs", "wild_mushrooms"):
         for path in (ROOT / place).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 expected.add(path.relative_to(ROOT).as_posix())
@@ -194,7 +194,10 @@ def test_installed_command_works_in_an_empty_folder(wheel: Path, tmp_path: Path)
             check=False,
         )
 
-    where = "import components, pipeline; print(components.__file__, pipeline.__file__)"
+    where = (
+        "import components, pipeline, wild_mushrooms as api; from wild_mushrooms import Model; "
+        "print(components.__file__, pipeline.__file__, api.__file__)"
+    )
     found = subprocess.run(
         [sys.executable, "-c", where],
         cwd=empty,
@@ -203,7 +206,7 @@ def test_installed_command_works_in_an_empty_folder(wheel: Path, tmp_path: Path)
         text=True,
         check=True,
     )
-    assert found.stdout.count(str(site)) == 2, found.stdout
+    assert found.stdout.count(str(site)) == 3, found.stdout
     assert run("--version").stdout == f"wild-mushrooms {__version__}\n"
     done = run("compile", "--output-dir", "compiled")
     assert done.returncode == 0, done.stderr
