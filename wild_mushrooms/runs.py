@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -136,9 +137,12 @@ def run(images: Path | str | None = None, *, quiet: bool = False, **options: Any
     pipeline = importlib.util.find_spec("pipeline")
     assert pipeline is not None
     assert pipeline.origin is not None
-    # Lines of text also in a notebook, where rich would draw with widgets.
-    hidden = io.StringIO() if quiet else None
-    console = Console(file=hidden, highlight=False, force_jupyter=False)
+    # A notebook asks for colours (FORCE_COLOR), and shows what moves on a terminal as a thousand
+    # lines.
+    stream = io.StringIO() if quiet else sys.stdout
+    console = Console(
+        file=stream, highlight=False, force_jupyter=False, force_terminal=stream.isatty()
+    )
     local.run_locally(request, Path(pipeline.origin), console)
     return Run(request.run_dir)
 

@@ -59,10 +59,14 @@ def test_mistake_is_an_input_error_before_anything_starts(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_run_from_python_is_a_run(
-    tmp_path: Path, backbone_cache: Path, capfd: pytest.CaptureFixture[str]
+def test_run_from_python_is_a_run_and_prints_lines_of_text(
+    tmp_path: Path,
+    backbone_cache: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The least that there is to train on, of two of the classes."""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as the kernel of a notebook does
     species = tmp_path / "species.yaml"
     species.write_text("species:\n  - label: fly agaric\n  - label: earthstar\n")
     finished = run(
@@ -78,6 +82,8 @@ def test_run_from_python_is_a_run(
     printed = capfd.readouterr().out
     assert printed.startswith("2 classes: fly agaric, earthstar\n")
     assert "Open in a browser" in printed
+    assert "\x1b" not in printed
+    assert printed.count("download") < 3
     assert finished.directory == (tmp_path / "runs" / "latest").resolve()
     assert set(finished.model().classes) == {"fly agaric", "earthstar"}
     asked = (finished.directory / "request.json").read_text()
