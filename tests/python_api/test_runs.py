@@ -8,7 +8,7 @@ import pytest
 from conftest import SMALL_ARCHITECTURE, Run
 
 import wild_mushrooms
-from wild_mushrooms import Dataset, InputError, WorkError, run
+from wild_mushrooms import Dataset, InputError, WorkError, run, runs
 
 
 def test_finished_run_has_its_figures_model_and_photos(sample_run: Run) -> None:
@@ -56,6 +56,23 @@ def test_mistake_is_an_input_error_before_anything_starts(
     with pytest.raises(InputError) as raised:
         run(runs_dir=tmp_path / "runs", **options)
     assert str(raised.value).startswith(message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_packages_are_an_input_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "NEEDED", ("kfp", "no_such_package"))
+    with pytest.raises(InputError) as raised:
+        run()
+    told = "a run needs no_such_package: pip install 'wild-mushrooms[train,pipeline]'"
+    assert str(raised.value) == told
+
+
+def test_containers_without_docker_are_an_input_error_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    with pytest.raises(InputError, match="Docker"):
+        run(runner="docker", runs_dir=tmp_path / "runs")
     assert list(tmp_path.iterdir()) == []
 
 
