@@ -13,7 +13,7 @@ from components.common.base.worker_threads import cores
 from components.common.model.model import Model
 from components.common.model.model_place import local_model
 from components.label_image.answers import FORMATS, ONE_TOP_K
-from components.label_image.graph import Graph, Preprocessing
+from components.label_image.graph import USUAL_SIDE, Graph, Preprocessing
 from components.label_image.label_image import label_demo, label_photos
 from components.label_image.photos import Reader
 
@@ -22,8 +22,8 @@ USUAL = Preprocessing()
 # Without defaults, so that one that is given beside --model_dir is noticed.
 GRAPH_OPTIONS = {
     "labels": (Path, "class names, one a line (default: retrained_labels.txt beside it)"),
-    "input_height": (int, f"pixels (default: {USUAL.height})"),
-    "input_width": (int, f"pixels (default: {USUAL.width})"),
+    "input_height": (int, f"pixels (default: the graph's own, else {USUAL_SIDE})"),
+    "input_width": (int, f"pixels (default: the graph's own, else {USUAL_SIDE})"),
     "input_mean": (float, f"subtracted from values 0 to 255 (default: {USUAL.mean})"),
     "input_std": (float, f"what the difference is divided by (default: {USUAL.std})"),
     "input_layer": (str, f"name of the input (default: {INPUT_LAYER})"),

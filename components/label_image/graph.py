@@ -5,7 +5,7 @@ Only a frozen graph (.pb) needs TensorFlow, which is imported here and nowhere e
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ LABELS_MAX_BYTES = 1024 * 1024
 LABELS_FILE = "retrained_labels.txt"
 LITERT_SUFFIXES = (".tflite", ".lite")
 MAX_SIDE = 4096  # pixels of the network's input
+USUAL_SIDE = 224  # where neither the network nor a person says it
 # Of a frozen graph; InceptionV3 has 1,000 nodes in a chain of 200. TensorFlow goes along a chain by
 # calls within calls, for which its stack has an end.
 MAX_NODES, MAX_CHAIN = 50_000, 5_000
@@ -57,27 +58,39 @@ class Preprocessing:
     """How a photo becomes the network's input.
 
     Attributes:
-        height, width: pixels.
+        height, width: pixels; None for what the network says of itself, else `USUAL_SIDE`.
         mean: subtracted from each value, which is 0 to 255.
         std: what the difference is divided by.
     """
 
-    height: int = 224
-    width: int = 224
+    height: int | None = None
+    width: int | None = None
     mean: float = 127.5
     std: float = 127.5
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
-            if not 1 <= getattr(self, name) <= MAX_SIDE:
-                raise InputError(
-                    f"--input_{name} is {getattr(self, name)}: expected 1 to {MAX_SIDE} pixels"
-                )
+            side = getattr(self, name)
+            if side is not None and not 1 <= side <= MAX_SIDE:
+                raise InputError(f"--input_{name} is {side}: expected 1 to {MAX_SIDE} pixels")
         if not (np.isfinite(self.mean) and np.isfinite(self.std) and self.std):
             raise InputError(
                 f"--input_mean is {self.mean} and --input_std {self.std}: expected numbers, and "
                 "--input_std not 0"
             )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.height or USUAL_SIDE, self.width or USUAL_SIDE
+
+    def fitted(self, height: int, width: int) -> "Preprocessing":
+        """The same for a network that says its height and width; -1 where it takes any."""
+        return replace(
+            self,
+            height=self.height or (height if 0 < height <= MAX_SIDE else None),
+            width=self.width or (width if 0 < width <= MAX_SIDE else None),
+        )
 
     def __call__(self, data: bytes) -> NDArray[np.float32]:
         """An encoded photo as float32 of shape (height, width, 3), RGB.
@@ -85,8 +98,9 @@ class Preprocessing:
         Raises:
             BadPhoto: it is no photo, or it is damaged.
         """
-        pixels = images.decode(data, max(self.height, self.width))
-        resized = cv2.resize(pixels, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
+        height, width = self.size
+        pixels = images.decode(data, max(height, width))
+        resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
         scaled: NDArray[np.float32] = resized.astype(np.float32) - np.float32(self.mean)
         return scaled / np.float32(self.std)
 
@@ -119,15 +133,14 @@ class Graph:
     ) -> None:
         _check_size(path)
         self.classes = read_labels(_labels_file(path, labels))
-        self.pixels = preprocessing
         self._name = str(path)
         names = (input_layer, output_layer)
         if path.suffix.lower() in LITERT_SUFFIXES:
-            self._run = _litert(path, *names, threads, preprocessing)
+            self._run, self.pixels = _litert(path, *names, threads, preprocessing)
         else:
-            self._run = _frozen(path, *names, preprocessing)
+            self._run, self.pixels = _frozen(path, *names, preprocessing)
         # Once on nothing: what does not fit is told before the first photo is read.
-        self(np.zeros((1, preprocessing.height, preprocessing.width, 3), np.float32))
+        self(np.zeros((1, *self.pixels.size, 3), np.float32))
 
     def __call__(self, batch: NDArray[np.float32]) -> Guess:
         """The answer to one photo, float32 of shape (1, height, width, 3)."""
@@ -197,7 +210,7 @@ def _check_size(path: Path) -> None:
 
 def _litert(
     path: Path, input_layer: str, output_layer: str, threads: int, preprocessing: Preprocessing
-) -> Run:
+) -> tuple[Run, Preprocessing]:
     runner: Any = backbone.make_interpreter(path, threads)
     try:
         inputs, outputs = runner.get_input_details(), runner.get_output_details()
@@ -212,18 +225,21 @@ def _litert(
     shape = tuple(inputs[input_layer]["shape_signature"])
     if len(shape) != 4 or shape[3] != 3:
         raise InputError(f"{path} takes no photos: the shape of {input_layer!r:.80} is {shape}")
-    height, width = shape[1:3]
+    height, width = map(int, shape[1:3])
+    fitted = preprocessing.fitted(height, width)
     # LiteRT would take any size and answer nonsense; -1 stands for any.
-    if {height, width} != {-1} and (height, width) != (preprocessing.height, preprocessing.width):
+    if {height, width} != {-1} and (height, width) != fitted.size:
         raise InputError(
             f"{path} takes photos of {height} x {width} pixels: set --input_height {height} and "
             f"--input_width {width}"
         )
 
-    return lambda batch: runner(**{input_layer: batch})[output_layer]
+    return lambda batch: runner(**{input_layer: batch})[output_layer], fitted
 
 
-def _frozen(path: Path, input_layer: str, output_layer: str, preprocessing: Preprocessing) -> Run:
+def _frozen(
+    path: Path, input_layer: str, output_layer: str, preprocessing: Preprocessing
+) -> tuple[Run, Preprocessing]:
     tf = _tensorflow()
     definition = tf.compat.v1.GraphDef()
     try:
@@ -246,8 +262,8 @@ def _frozen(path: Path, input_layer: str, output_layer: str, preprocessing: Prep
     small = tf.compat.v1.GraphDef(versions=definition.versions)
     small.node.extend(node for node in definition.node if node.name in needed - {names[0]})
     _take_defaults(small)
-    _check_photo(path, nodes[names[0]], preprocessing)
-    height, width = preprocessing.height, preprocessing.width
+    fitted = _fitted(path, nodes[names[0]], preprocessing)
+    height, width = fitted.size
     try:
         with tf.Graph().as_default() as graph:
             # One photo of a known size: TensorFlow then infers what becomes of it.
@@ -260,7 +276,7 @@ def _frozen(path: Path, input_layer: str, output_layer: str, preprocessing: Prep
             f"(--input_height, --input_width): {str(error)[:MESSAGE_MAX]}"
         ) from error
     _check_sizes(path, graph)
-    return lambda batch: session.run(f"{names[1]}:0", {photo: batch})
+    return lambda batch: session.run(f"{names[1]}:0", {photo: batch}), fitted
 
 
 def _tensorflow() -> Any:
@@ -322,18 +338,26 @@ def _take_defaults(definition: Any) -> None:
             del node.attr["dtype"], node.attr["shape"]
 
 
-def _check_photo(path: Path, given: Any, preprocessing: Preprocessing) -> None:
-    """Raise `InputError` where the input says itself that it takes other sizes."""
-    dimensions = [dimension.size for dimension in given.attr["shape"].shape.dim]
-    wanted = (1, preprocessing.height, preprocessing.width, 3)
+def _fitted(path: Path, given: Any, preprocessing: Preprocessing) -> Preprocessing:
+    """The preprocessing for the input's own size.
+
+    Raises:
+        InputError: the input says itself that it takes no photos of this size.
+    """
+    dimensions = [int(dimension.size) for dimension in given.attr["shape"].shape.dim]
+    if not dimensions:
+        return preprocessing
+    fitted = preprocessing.fitted(*dimensions[1:3]) if len(dimensions) == 4 else preprocessing
+    wanted = (1, *fitted.size, 3)
     fits = len(dimensions) == len(wanted) and all(
         size in (-1, wish) for size, wish in zip(dimensions, wanted, strict=True)
     )
-    if dimensions and not fits:
+    if not fits:
         raise InputError(
             f"{path} does not take {wanted[1]} x {wanted[2]} pixels (--input_height, "
             f"--input_width): the shape of {given.name!r:.80} is {dimensions}"
         )
+    return fitted
 
 
 def _check_chain(path: Path, nodes: dict[str, Any]) -> None:

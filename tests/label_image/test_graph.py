@@ -54,12 +54,13 @@ def load(path: Path, *, output_layer: str = "final_result", **options: float) ->
     return Graph(path, None, preprocessing, input_layer="input", output_layer=output_layer)
 
 
+@pytest.mark.parametrize("sides", [("--input_height", SIDE, "--input_width", SIDE), ()])
 @pytest.mark.parametrize("name", ["retrained_graph.pb", "model.tflite"])
 def test_answer_of_a_graph_is_the_model_s_without_temperature(
-    sample_run: Run, photo: Path, name: str
+    sample_run: Run, photo: Path, name: str, sides: tuple[str | int, ...]
 ) -> None:
+    """Whether a person says its size or it says so itself."""
     model = sample_run.directory / "model"
-    sides = ("--input_height", SIDE, "--input_width", SIDE)
     labels = ("--labels", model / "retrained_labels.txt")
     done = label("--graph", model / name, *labels, *sides, "--image", photo)
     assert done.returncode == 0, done.stderr
