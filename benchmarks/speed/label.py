@@ -47,7 +47,8 @@ def model_of(bench: Bench) -> Path:
     if bench.model:
         return bench.model
     place = bench.place("model")
-    run_pipeline(bench.folder, cache_without_results(bench, place / "cache"), place / "runs")
+    cache = cache_without_results(bench, place / "cache")
+    run_pipeline(bench.folder, cache, place / "runs", bench.architecture)
     return place / "runs" / "latest" / "model"
 
 

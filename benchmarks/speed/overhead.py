@@ -45,7 +45,9 @@ def measure(bench: Bench) -> Iterator[Row]:
 
     def as_pipeline() -> float:
         published = bench.place("published")
-        return ours(folder, cache, place / "runs", "--publish_dir", str(published))
+        return ours(
+            folder, cache, place / "runs", bench.architecture, "--publish_dir", str(published)
+        )
 
     as_pipeline()  # writes the request, and warms up
     ways = [

@@ -10,8 +10,8 @@ from typing import Any
 from benchmarks.speed import materials
 from benchmarks.speed.frame import LIMIT, OURS, Row, Way, last_json, run
 from benchmarks.speed.materials import SCRIPTS, Bench
-from components.common.network import weights
-from components.common.network.architecture import parse_architecture
+from components.common.network import backbone, weights
+from components.common.network.architecture import PIPELINE_ARCHITECTURE, parse_architecture
 
 PER_CLASS, DEMO = 250, 50
 STEPS, DEFAULT_STEPS = 500, 4000  # of the tutorial, and of retrain.py without options
@@ -21,17 +21,19 @@ KERAS_TARGET, ORIGINAL_TARGET = 3.0, 5.0
 def cache_without_results(bench: Bench, place: Path) -> Path:
     """A cache with weights and conversions, and no bottlenecks."""
     bench.network  # noqa: B018 - converts where that was not done yet
+    backbone.load_backbone(PIPELINE_ARCHITECTURE, bench.cache)
     place.mkdir()
     for name in ("weights", "backbones"):
         (place / name).symlink_to(bench.cache / name)
     return place
 
 
-def ours(folder: Path, cache: Path, runs: Path, *options: str) -> float:
-    """The pipeline as `make run` starts it; its seconds."""
+def ours(folder: Path, cache: Path, runs: Path, architecture: str, *options: str) -> float:
+    """The pipeline as `make run` starts it, with this network; its seconds."""
     shutil.rmtree(cache / "bottlenecks", ignore_errors=True)
     places = ("--image_dir", folder, "--cache_dir", cache, "--runs_dir", runs)
-    return run(sys.executable, "pipeline.py", "run", *places, *options).seconds
+    network = ("--architecture", architecture)
+    return run(sys.executable, "pipeline.py", "run", *places, *network, *options).seconds
 
 
 def split(folder: Path, place: Path, demo: int) -> tuple[Path, Path]:
@@ -82,7 +84,16 @@ def measure(bench: Bench) -> Iterator[Row]:
         return run(sys.executable, script, *given, variables=local).seconds
 
     ways = [
-        Way("ours: make run", lambda: ours(folder, cache, place / "runs"), OURS),
+        Way(
+            f"ours: make run, {bench.architecture}",
+            lambda: ours(folder, cache, place / "runs", bench.architecture),
+            OURS,
+        ),
+        Way(
+            f"the same with the pipeline's own network, {PIPELINE_ARCHITECTURE}",
+            lambda: ours(folder, cache, place / "runs", PIPELINE_ARCHITECTURE),
+            rounds=2,
+        ),
         Way("Keras guide's script, 20 epochs", keras_script, least=KERAS_TARGET, rounds=2),
         Way(f"the original's way, {STEPS} steps", original, least=ORIGINAL_TARGET, rounds=2),
         Way("files to vectors alone, nothing else", vectors_only, LIMIT),
