@@ -104,7 +104,7 @@ run: setup  ## photos to a trained, measured and published model, on this machin
 	$(if $(RUNNER),--runner="$$RUNNER") $(RUN_OPTIONS) $(OR_DAMAGED)
 
 .PHONY: check-sources
-check-sources: setup  ## one photo from each live service: do their answers still have our shape?
+check-sources: setup  ## fetch one photo from each live service, and check that its answer has the expected form
 	@$(PY) -m programs.check_sources --contact="$$CONTACT"
 
 # A worker takes whole files, in the order of tests/conftest.py. Without bytecode of the programs and of
@@ -171,7 +171,7 @@ build/audit/.installed: $(LOCKS)/audit.txt
 	@touch $@
 
 .PHONY: format
-format: setup  ## put the code into its format
+format: setup  ## format the code
 	@$(VENV)/bin/ruff check --fix --quiet . ; $(VENV)/bin/ruff format .
 	@$(DENO) fmt --quiet
 
@@ -201,11 +201,11 @@ submit: setup  ## run on a cluster, and wait: make submit HOST=http://localhost:
 # A cluster on this machine (docs/cluster.md).
 .PHONY: kind-up kind-load kind-submit kind-down minikube-up minikube-load minikube-submit minikube-down
 kind-up: setup  ## a kind cluster with Kubeflow Pipelines on this machine
-kind-load: setup  ## the images of `make images` into it
+kind-load: setup  ## load the images of `make images` into it
 kind-submit: setup  ## run the pipeline there, and wait: make kind-submit IMAGES=~/photos
 kind-down: setup  ## remove it
 minikube-up: setup  ## the same with minikube
-minikube-load: setup  ## the images into it
+minikube-load: setup  ## load the images into it
 minikube-submit: setup  ## run the pipeline there, and wait
 minikube-down: setup  ## remove it
 kind-up kind-load kind-down minikube-up minikube-load minikube-down:
@@ -225,7 +225,7 @@ tensorboard: setup  ## the training curves of the last run, at http://localhost:
 	$(PY) -m tensorboard.main --logdir="$$logs" --host 127.0.0.1 --port="$${PORT:-6006}" $(UNLESS_INTERRUPTED)
 
 .PHONY: verify
-verify: setup  ## is a finished run whole, and all of it of one another? make verify RUN=runs/…
+verify: setup  ## check that a finished run is complete, unmodified and consistent: make verify RUN=runs/…
 	@$(PY) -m programs.verify -- $(RUN_FOLDER) $(OR_DAMAGED)
 
 .PHONY: review
@@ -242,7 +242,7 @@ serve: setup  ## a page to try the model of the last run, at http://localhost:80
 	$(UNLESS_INTERRUPTED)
 
 .PHONY: learning-curve
-learning-curve: setup  ## what number of photos buys what accuracy, of the last run's photos or of IMAGES
+learning-curve: setup  ## accuracy by number of training photos, of the last run's photos or of IMAGES
 	@run=$(RUN_FOLDER); test -n "$$IMAGES" || test -d "$$run/training" || { echo "make: no run at $$run: make run, or name \
 	a folder of photos: make learning-curve IMAGES=folder" >&2; exit 2; }; \
 	$(PY) -m programs.learning_curve --image_dir="$${IMAGES:-$$run/training}" \
@@ -261,7 +261,7 @@ figures: setup  ## the pictures of docs/tutorial.md: of RUN's pages (a run on th
 	@$(PY) docs/figures/make.py $(if $(IMAGES),--images="$$IMAGES") --run $(RUN_FOLDER)
 
 .PHONY: bench
-bench: setup  ## speed beside what one would pick instead: make bench IMAGES=folder ARGS='--only clean,label'
+bench: setup  ## speed compared with the usual tools: make bench IMAGES=folder ARGS='--only clean,label'
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.speed "$$IMAGES" $(if $(MODEL),--model="$$MODEL") $(ARGS)
 
@@ -276,17 +276,17 @@ bench-needs: setup  ## memory and disk that each step needs, for 20, 200 and 700
 	@$(PY) -m benchmarks.needs "$$IMAGES" $(ARGS)
 
 .PHONY: bench-accuracy
-bench-accuracy: setup  ## accuracy beside Keras and scikit-learn on your photos
+bench-accuracy: setup  ## accuracy on your photos, compared with Keras and scikit-learn
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-accuracy IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.accuracy "$$IMAGES" $(ARGS)
 
 .PHONY: bench-backbones
-bench-backbones: setup  ## accuracy and speed of the networks beside one another: ARGS='--architectures a,b --views 1,2'
+bench-backbones: setup  ## accuracy and speed of the networks, compared: ARGS='--architectures a,b --views 1,2'
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-backbones IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.backbones "$$IMAGES" $(ARGS)
 
 .PHONY: bench-unknown
-bench-unknown: setup  ## photos of something else told from the classes, beside the usual scores
+bench-unknown: setup  ## photos of something else recognised as such, compared with the usual scores
 	@test -n "$$IMAGES" && test -n "$$REPORTED" || { echo "make: name two folders of photos: \
 	make bench-unknown IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
 	@$(PY) -m benchmarks.unknown "$$IMAGES" "$$REPORTED" $(ARGS)
@@ -318,7 +318,7 @@ bench-serve: setup  ## the page's service under 16 clients for 30 s
 	@$(PY) -m benchmarks.serve_load $(MODEL_FOLDER) --images="$$IMAGES"
 
 .PHONY: bench-download
-bench-download: setup  ## speed of fetching beside img2dataset: make bench-download IMAGES=folder
+bench-download: setup  ## speed of fetching, compared with img2dataset: make bench-download IMAGES=folder
 	@test -x build/peers/img2dataset/bin/python || { \
 	$(VENV)/bin/uv venv --quiet --python $(PY) build/peers/img2dataset && \
 	UV_COMPILE_BYTECODE=1 $(VENV)/bin/uv pip install --quiet --python build/peers/img2dataset/bin/python img2dataset==1.47.0; }
@@ -326,7 +326,7 @@ bench-download: setup  ## speed of fetching beside img2dataset: make bench-downl
 	$(if $(IMAGES),--images="$$IMAGES")
 
 .PHONY: bench-cleaning
-bench-cleaning: peers  ## planted faults found, beside CleanVision, imagededup and cleanlab
+bench-cleaning: peers  ## planted faults found, compared with CleanVision, imagededup and cleanlab
 	@test -n "$$IMAGES" && test -n "$$REPORTED" || { echo "make: name two folders of photos: \
 	make bench-cleaning IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
 	@$(PY) -m benchmarks.cleaning "$$IMAGES" "$$REPORTED" $(ARGS)

@@ -33,11 +33,11 @@ PAGE = Path(__file__).with_name("options.md")
 HEAD = """\
 # Options
 
-Every option, as it is declared in the code; `make options` writes this page anew. `--help` of each
+Every option, as it is declared in the code; `make options` writes this page. `--help` of each
 command says the same. On a command line an option is `--name value`; one that is on or off is
 `--name` or `--no-name`; dashes and underscores are the same. Each command is also
 one of `mushrooms` (`.venv/bin/mushrooms --help`). `make run`, `make submit` and `make compile` hand
-over what stands in `ARGS`: `make run ARGS='--min_accuracy 0.8'`.
+over the options in `ARGS`: `make run ARGS='--min_accuracy 0.8'`.
 """
 # Sections: their title, what takes the options, and the dataclasses that declare them.
 SECTIONS: tuple[tuple[str, str, tuple[options.Kind, ...]], ...] = (

@@ -113,7 +113,7 @@ def test_folder_that_is_no_text_is_told_in_a_line(tmp_path: Path, command: str) 
         sys.executable, "pipeline.py", command, *options[: 4 if command == "run" else 2]
     )
     assert done.returncode == 2
-    assert r"Gr\udcfcn, which is no UTF-8 text" in done.stderr
+    assert r"Gr\udcfcn, which is not UTF-8 text" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -125,5 +125,5 @@ def test_output_that_no_library_can_name_is_told_in_a_line(photos: Path, tmp_pat
         timeout_s=120,
     )
     assert done.returncode == 2
-    assert "holds bytes that are no UTF-8 text" in done.stderr
+    assert "holds bytes that are not UTF-8 text" in done.stderr
     assert "Traceback" not in done.stderr

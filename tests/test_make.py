@@ -200,10 +200,10 @@ def test_learning_curve_target_without_a_run_says_what_to_do(tmp_path: Path) -> 
 def test_verify_target_checks_the_run_that_it_is_given(sample_run: Run, tmp_path: Path) -> None:
     whole = run_captured(*make("verify", f"RUN={sample_run.directory}"))
     assert whole.returncode == 0, whole.stdout + whole.stderr
-    assert "artifacts are as they were written, and of one another" in whole.stdout
+    assert "artifacts are complete, unmodified and consistent" in whole.stdout
     none = run_captured(*make("verify", f"RUN={tmp_path}"))
     assert none.returncode == 2
-    assert f"{tmp_path} is no finished run" in none.stderr
+    assert f"{tmp_path} is not a finished run" in none.stderr
 
 
 # Every way in which make or a shell would find more in a value than the value.

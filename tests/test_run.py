@@ -261,7 +261,7 @@ def test_unusable_folder_is_exit_2_before_anything_starts(
         (("--learning_rate", "-1"), "more than 0"),
         (("--testing_percentage", "60", "--validation_percentage", "50"), "leave photos"),
         (("--weights", "nowhere.h5"), "no weights file"),
-        (("--demo_per_class", "0", "--testing_percentage", "0"), "measure the model on"),
+        (("--demo_per_class", "0", "--testing_percentage", "0"), "left to measure the model"),
         (("--name", "../elsewhere"), "--name"),
         (("--per_class", "-1"), "--per_class"),
         (("--seed", "-1"), "--seed"),
@@ -295,7 +295,7 @@ def test_place_whose_name_is_no_text_is_refused_in_one_line(tmp_path: Path, opti
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert f"{option} is " in line
-    assert "which is no UTF-8 text" in line
+    assert "which is not UTF-8 text" in line
     assert list(tmp_path.iterdir()) == []
 
 
@@ -378,7 +378,7 @@ def test_run_that_lost_its_parent_or_its_terminal_ends_and_publishes_nothing(
     assert not (tmp_path / "runs" / "published").exists()
     assert not (tmp_path / "runs" / "latest").exists()
     if sent == signal.SIGKILL:
-        assert "had started this run was killed" in (events.parent / "log.txt").read_text()
+        assert "started this run was killed" in (events.parent / "log.txt").read_text()
 
 
 @pytest.mark.parametrize(

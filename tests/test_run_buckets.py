@@ -101,6 +101,6 @@ def test_runs_in_object_storage_are_refused_with_the_reason(tmp_path: Path, plac
     done = run_captured(*command, "--cache_dir", str(tmp_path))
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert "expected a folder, since a run on this machine hands its artifacts over as" in line
+    assert "expected a folder, because a run on this machine passes its artifacts as" in line
     assert "--publish_dir" in line
     assert not (ROOT / f"{place.partition(':')[0]}:").exists()

@@ -72,7 +72,7 @@ def test_photo_that_cannot_be_read_is_left_out_with_its_reason(odd_run: Run) -> 
     assert [(row["class"], row["found_as"]) for row in rows] == [
         (CLASSES[0], f"{CLASSES[0]}/unreadable.jpg")
     ]
-    assert "1 file was left out, which cannot be read, such as" in odd_run.stdout
+    assert "1 unreadable file was left out, such as" in odd_run.stdout
     assert "unreadable.jpg (Input/output error)" in odd_run.stdout
 
 

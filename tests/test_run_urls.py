@@ -89,7 +89,7 @@ def test_what_could_not_be_had_is_told_with_the_reason(
     assert "1  placeholder" in told
     assert "1  http 404" in told
     assert "licence cc-by-nd" in told
-    assert "earthstar: 20 photos; what was not taken, and why" in told
+    assert "earthstar: 20 photos; photos not taken, and why" in told
 
 
 def test_credits_go_with_the_datasets_and_the_published_model(

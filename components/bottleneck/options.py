@@ -19,7 +19,7 @@ class BottleneckOptions(Options):
     views: int = views_option()
     weights: str = weights_option()
     # It makes KFP's cache know the content of that file.
-    weights_sha256: str = option("", "SHA-256 of the weights file; another one is refused")
+    weights_sha256: str = option("", "SHA-256 of the weights file; any other file is refused")
     cache_dir: str = cache_dir_option()
 
 

@@ -185,7 +185,7 @@ def judge(data: bytes, options: CleanOptions) -> CleanPhoto:
             but whose data has holes: often, not always, a part of the picture is grey or shifted.
     """
     if file_types.is_known_placeholder(data):
-        raise BadPhoto("placeholder", "the very bytes of a known notice")
+        raise BadPhoto("placeholder", "the same bytes as a known notice")
     if len(data) < options.suspicious_bytes:
         raise BadPhoto("suspicious_size", f"{len(data)} bytes")
     try:

@@ -13,9 +13,9 @@ SUSPICIOUS_BYTES = 2_000  # below this a file is no photo at all, whatever its h
 class CleanOptions(Options):
     """Which files are usable photographs."""
 
-    min_bytes: int = option(MIN_BYTES, "size in bytes of the smallest file that is taken")
+    min_bytes: int = option(MIN_BYTES, "smallest accepted file, in bytes")
     suspicious_bytes: int = option(
-        SUSPICIOUS_BYTES, "size in bytes below which a file is no photo at all", in_pipeline=False
+        SUSPICIOUS_BYTES, "files below this size, in bytes, cannot be photos", in_pipeline=False
     )
     strict: bool = option(
         False, "reject photos that are dark, bright, blank, blurred, grey, small or oddly shaped"
@@ -23,6 +23,6 @@ class CleanOptions(Options):
     decisions: str = decisions_option()
     part: str = option(
         "",
-        "such as 2/4, to look at the second quarter of the photos alone; empty for all",
+        "such as 2/4, to clean only the second quarter of the photos; empty for all",
         in_pipeline=False,
     )

@@ -15,7 +15,8 @@ def main() -> None:
     """The command line."""
     parser = CommandParser(
         prog="python -m components.curate",
-        description="Group copies, drop what stands in two classes, divide whole groups.",
+        description="Group copies, leave out photos in two classes, and divide whole groups "
+        "into parts.",
         examples=(
             "--images clean/images --bottlenecks bottlenecks --training training "
             "--demo demo --rejects rejects --ledger ledger --facts facts --page curation.html",

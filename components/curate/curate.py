@@ -135,20 +135,20 @@ def _problems(entries: Sequence[Entry], selected: Selection) -> list[str]:
     moved_from = {entry.found_in for entry in entries if entry.is_moved}
     lost = sorted({entry.photo.label for entry in entries} - set(labels) - moved_from)
     problems = [
-        f"the class {label!r} has no usable photo: all of its files were rejected: add photos; "
-        "docs/artifacts.md says what each reason means"
+        f"the class {label!r} has no usable photo, because all of its files were rejected: add "
+        "photos; docs/artifacts.md explains each reason"
         for label in lost
     ]
     if len(labels) < 2 and not lost:
-        problems.append(f"a classifier needs at least two classes, these photos have {labels}")
+        problems.append(f"a classifier needs at least two classes, but these photos have {labels}")
     return [*problems, *selected.problems.values()]
 
 
 def _told(problems: Sequence[str], place: str) -> str:
     """The problems, and what to do about them."""
     advice = (
-        "Add photos, or press keep on good ones on the review page and run again with what it "
-        "exports (--decisions; make run DECISIONS=…)"
+        "Add photos, or press keep on good ones on the review page and run again with the file "
+        "that it exports (--decisions; make run DECISIONS=…)"
     )
     return "\n".join(filter(None, [*problems, advice, place]))
 
@@ -159,7 +159,7 @@ def _place_of_page(path: Path, page: str, place: str) -> str:
         try:
             storage.write_place(place, page.encode(), what="the review page")
         except (InputError, WorkError) as error:  # the reason to stop counts more
-            warn(f"the review page is not at {place}: {error}")
+            warn(f"the review page could not be written to {place}: {error}")
             return ""
         return f"Review page: {place}"
     # The artifact of a run on this machine has no ending: the run gives it a name of its own.
@@ -254,7 +254,7 @@ def _measured(judged: Judged) -> str:
     if photo.reason == NEAR_DUPLICATE and judged.best:
         return f"a copy of {judged.best_name}"
     if photo.reason == OTHER_CLASS and judged.margin is not None:
-        return f"looks like {judged.nearest}; its own class scores {-judged.margin:.2f} less"
+        return f"looks like {judged.nearest}; its own class scores {-judged.margin:.2f} lower"
     if photo.reason == NO_MUSHROOM and judged.odds is not None:
         return f"log-odds of a mushroom {judged.odds:.1f}"
     return ""
@@ -276,8 +276,8 @@ def _tell(entries: Sequence[Entry], selected: Selection, division: Division) -> 
         found = counted(sum(photo.label == label for photo in photos), "photo")
         warn(
             f"{label}: the pretrained network sees no mushroom in {count} of {found}. They are "
-            "kept and flagged, since that many may be what the class is about: see curation.html. "
-            f"If it is to show something else, state `other: true` for it in {SPECIES}; if no "
+            "kept and flagged, because so many may be typical of the class: see curation.html. "
+            f"If the class is for other things, state `other: true` for it in {SPECIES}; if no "
             "class is of mushrooms, give --subject"
         )
     for label, count in selected.over_cap.items():
@@ -307,8 +307,8 @@ def _tell_of_ledger(selected: Selection) -> None:
         log.info("curate: the ledger placed %d of %s", selected.placed_earlier, photos)
     else:
         warn(
-            f"the ledger of an earlier run (--earlier_ledger) placed none of these {photos}: is it "
-            "of another collection? They are divided as if there were none"
+            f"the ledger of an earlier run (--earlier_ledger) contains none of these {photos}: "
+            "is it from another collection? They are divided without it"
         )
 
 
@@ -326,11 +326,14 @@ def _tell_of_decisions(
         log.info("curate: %s moved to another class by hand", counted(moved, "photo"))
     left = {entry.photo.label for entry in entries}
     for label in sorted({entry.found_in for entry in entries if entry.is_moved} - left):
-        warn(f"{label}: decisions moved all of its photos to other classes, so it is none any more")
+        warn(
+            f"{label}: decisions moved all of its photos to other classes, so the class no "
+            "longer exists"
+        )
     if unknown:
         decided = counted(len(by_hand.decided), "decision")
         warn(
-            f"{len(unknown)} of {decided} made by hand found no photo among these; the first "
+            f"{len(unknown)} of {decided} made by hand match no photo here; the first "
             f"is of class {unknown[0][0]!r}, sha256 {unknown[0][1][:16]}…"
         )
     wanted = [entry for entry in entries if entry.decision in (decisions.KEEP, decisions.MOVE)]

@@ -154,7 +154,7 @@ def doubtful_in_words(counts: Mapping[str, int]) -> str:
         if counts[flag]
     ]
     both = sum(counts[flag] for flag in DOUBTS) - total
-    kinds += [f"{both} of them both"] if both else []
+    kinds += [f"{both} may be both"] if both else []
     return f"{counted(total, 'photo')} used but doubtful: {', '.join(kinds)}"
 
 

@@ -15,10 +15,10 @@ class Division(Options):
     train_per_class: int = option(200, "photos per class for retraining", minimum=3)
     demo_per_class: int = option(50, "photos per class set aside for the demo", minimum=0)
     validation_percentage: int = option(
-        10, "percentage of the photos for retraining that validate", minimum=0, below=100
+        10, "percentage of the photos for retraining used for validation", minimum=0, below=100
     )
     testing_percentage: int = option(
-        10, "percentage of the photos for retraining that are tested on", minimum=0, below=100
+        10, "percentage of the photos for retraining used for testing", minimum=0, below=100
     )
 
     def check(self) -> None:
@@ -37,7 +37,7 @@ class CurateOptions(Division):
 
     earlier_ledger: str = option(
         "",
-        "ledger of an earlier run (its folder ledger/): what it placed stays placed; a path, "
+        "ledger of an earlier run (its folder ledger/): its photos keep their parts; a path, "
         "gs://… or s3://…; empty for none",
         place="read",
     )

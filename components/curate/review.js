@@ -142,7 +142,7 @@ const told = (some) => (some.length === 1 ? nameOf(some[0]) : some.length + " ph
 function press(some, value) {
   const able = some.filter((card) => offers(card, value));
   if (!able.length) {
-    say(value === "keep" ? "Nothing to keep: it is used" : "Nothing to decide here");
+    say(value === "keep" ? "Already used: nothing to keep" : "Nothing to decide here");
     return;
   }
   const isSo = (card) => decided.has(keyOf(card)) && decided.get(keyOf(card)).decision === value;
@@ -162,7 +162,7 @@ function moveTo(some, label) {
   const one = (card) => (label === foundIn(card) ? undefined : entry(card, "move", label));
   const pairs = able.map((card) => [keyOf(card), one(card)]);
   const stays = pairs.every((pair) => !pair[1] && !decided.has(pair[0]));
-  if (stays) say("It is of this class already");
+  if (stays) say("It is in this class already");
   else decide(pairs, told(able) + " → " + label);
 }
 
@@ -181,7 +181,7 @@ const groupHas = (card, value) =>
   card.closest(".group").querySelector('.all button[value="' + value + '"]') !== null;
 
 function withGroup(card, value) {
-  if (!groupHas(card, value)) say("Not for all of this group at once");
+  if (!groupHas(card, value)) say("Not possible for the whole group");
   else if (value === "move") ask(groupOf(card));
   else press(groupOf(card), value);
 }

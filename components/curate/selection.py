@@ -124,7 +124,7 @@ def select(
         InputError: the photos were not cleaned.
     """
     if not all(photo.phash for photo in photos):
-        raise InputError("these photos have no perceptual hash: they were not made by `clean`")
+        raise InputError("these photos have no perceptual hash: `clean` did not write them")
     if not photos:
         return Selection({}, False, {}, {}, 0, {}, suspects.limits(vectors))
     rows = vectors.rows(photos)
@@ -270,7 +270,7 @@ class _Work:
         sizes = self._sizes(label, "", *LATE_REASONS)
         if not sizes:
             raise InputError(
-                f"the class {label!r} has no photo of its own: all of them also stand in another "
+                f"the class {label!r} has no photo of its own: all of them are also in another "
                 "class"
             )
         count = sum(sizes.values())

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument(
         "--label",
         action="append",
-        help="a class; once for each of several (default: those of --species)",
+        help="a class; repeat for several (default: those of --species)",
     )
     parser.add_argument("--output", type=Path, required=True, help="dataset to write")
     parser.add_argument(

@@ -36,8 +36,8 @@ from components.download.sources import SEARCHED, SOURCES, WHOLE, commons, stora
 
 MAX_TEXT = 4000  # characters of a title or an address; `tables` reads no more than 64 KB of one
 OTHER_WAYS = (
-    "three ways to go on: rendered pictures (SOURCE=sample), photos of your own (IMAGES=folder), "
-    "or a list of addresses that can be reached (URLS=file)"
+    "use rendered pictures (SOURCE=sample), your own photos (IMAGES=folder), or a list of "
+    "addresses that can be reached (URLS=file)"
 )
 
 
@@ -158,7 +158,7 @@ def _failure(failed: Mapping[str, InputError | WorkError], classes: int) -> Inpu
         return type(first)(told)
     unusable = all(isinstance(error, InputError) for error in failed.values())
     kind = InputError if unusable else WorkError
-    return kind(f"{len(failed)} of {classes} classes could not be had:\n{told}")
+    return kind(f"{len(failed)} of {classes} classes could not be gathered:\n{told}")
 
 
 def check_options(options: DownloadOptions) -> list[str]:
@@ -187,7 +187,7 @@ def check_options(options: DownloadOptions) -> list[str]:
         fitting = [name for name, source in SOURCES.items() if source.reads == option]
         if getattr(options, option) and not set(fitting) & set(names):
             raise InputError(
-                f"--{option} is for the source {' or '.join(fitting)}, and --source is "
+                f"--{option} is for the source {' or '.join(fitting)}, but --source is "
                 f"{options.source!r}"
             )
     for name in ("image_dir", "url_list", "imagenet", "shared_cache"):
@@ -327,12 +327,12 @@ def _judge(
         return
     wanted = options.per_class or FETCHED_PER_CLASS
     least = min(options.min_per_class, wanted)
-    table = f"; what was not taken, and why:\n{tally.table()}" if tally.counts else ""
+    table = f"; photos not taken, and why:\n{tally.table()}" if tally.counts else ""
     table += "".join(f"\n{failure}" for failure in failures)
     if count < max(least, 1):
         raise WorkError(
-            f"only {counted(count, 'photo')} of {label!r} could be had from {', '.join(names)}, "
-            f"and at least {least} are needed (--min_per_class){table}\n{_advice(tally)}"
+            f"only {counted(count, 'photo')} of {label!r} could be taken from {', '.join(names)}, "
+            f"but at least {least} are needed (--min_per_class){table}\n{_advice(tally)}"
         )
     # A list of one's own that names fewer, and all of them are here, is nothing to warn of.
     asked_for = bool(options.per_class) or bool(set(names) & set(SEARCHED))

@@ -161,8 +161,8 @@ def gather(
             taken += 1
             yield candidate, data
     if unreadable:
-        files = counted(len(unreadable), "file was", "files were")
-        warn(f"{files} left out, which cannot be read, such as {unreadable[0]}")
+        files = counted(len(unreadable), "unreadable file was", "unreadable files were")
+        warn(f"{files} left out, such as {unreadable[0]}")
     if failure:
         raise failure
 

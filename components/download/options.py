@@ -20,8 +20,8 @@ class DownloadOptions(Options):
 
     source: str = option(
         "sample",
-        f"where photos come from: {joined(SOURCES, 'or')}; several with commas, each tops up "
-        "those before it",
+        f"where photos come from: {joined(SOURCES, 'or')}; several, separated by commas: "
+        "each tops up those before it",
         in_form=True,
     )
     image_dir: str = option(
@@ -44,40 +44,40 @@ class DownloadOptions(Options):
     )
     per_class: int = option(
         0,
-        "photos per class; 0: 60 of the sample, all of a folder, 350 of other sources",
+        "photos per class; 0: 60 from the sample, all from a folder, 350 from other sources",
         minimum=0,
         in_form=True,
     )
     min_per_class: int = option(
-        MIN_PER_CLASS, "with fewer photos fetched than this, the download fails", minimum=0
+        MIN_PER_CLASS, "the download fails if a class gets fewer photos than this", minimum=0
     )
     licences: str = option(
         DEFAULT_LICENCES,
-        "licences that are taken, with commas: cc0, cc-by, cc-by-sa, cc-by-nc, cc-by-nc-sa",
+        "accepted licences, separated by commas: cc0, cc-by, cc-by-sa, cc-by-nc, cc-by-nc-sa",
     )
     per_observer: int = option(
         5,
-        f"photos taken from one author of {joined(SEARCHED)}; 0: any number",
+        f"most photos taken from one author of {joined(SEARCHED)}; 0: any number",
         minimum=0,
     )
     contact: str = option(
         "",
-        "e-mail address or page of whoever runs this, told to the hosts of the photos",
+        "your e-mail address or web page, sent to the hosts of the photos",
         in_form=True,
     )
     allow_private_hosts: str = option(
-        "", "hosts, with commas, that may be fetched from although they are not public"
+        "", "private hosts that may be fetched from, separated by commas"
     )
     workers: int = option(8, "photos fetched at once", minimum=1, maximum=MAX_WORKERS)
     # Part of KFP's cache key, which is all that it is for.
     photos_as_of: str = option(
         "",
-        "any text, such as a date; with another one photos are looked for anew",
+        "any text, such as a date; changing it searches for photos again",
         in_commands=False,
     )
     shared_cache: str = option(
         "",
-        "gs:// or s3:// place where fetched photos are kept too, for runs on other machines",
+        "gs:// or s3:// place where fetched photos are also kept, for runs on other machines",
         on_cluster="gs:// or s3:// place where fetched photos are kept for other runs (default: "
         "fetched below --store_prefix; with --cache_claim they are on the volume)",
         pattern=f"({storage.ANY_SCHEME}.+)?",

@@ -86,7 +86,9 @@ def folder_source(folder: Path, classes: Sequence[str]) -> tuple[Source, list[Un
     _check_known(check_labels([entry.name for entry in folders], str(folder)), classes, folder)
     photos: dict[Photo, Path] = {}
     unusable = [
-        Unusable(as_text(entry.name), "in no class folder") for entry in entries if entry.is_file()
+        Unusable(as_text(entry.name), "not in a class folder")
+        for entry in entries
+        if entry.is_file()
     ]
     for entry in folders:
         files = photo_files(entry)
@@ -124,7 +126,7 @@ def _check_known(labels: Iterable[str], classes: Sequence[str], where: Path) -> 
     if strange:
         twins = {label: other_spelling(label, classes) for label in strange}
         spelt = [f"{label!a} is its {twin!a}" for label, twin in twins.items() if twin]
-        hint = f" ({joined(spelt)}, spelt otherwise)" if spelt else ""
+        hint = f" ({joined(spelt)}, spelt differently)" if spelt else ""
         raise InputError(
             f"the model does not know the classes {', '.join(strange)} of {where}: it knows "
             f"{', '.join(sorted(classes))}{hint}; rename them, or move other photos elsewhere"

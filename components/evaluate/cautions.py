@@ -44,15 +44,15 @@ def _learned(seen: int, photos: int) -> Caution | None:
     if seen == photos:
         which = "the only photo" if photos == 1 else f"all {photos} photos"
         text = (
-            f"The model learned from {which} of this folder. A photo learned from proves nothing: "
-            "its figures do not say how good the model is. Show it photos that it never saw, such "
-            "as the demo photos of its run."
+            f"The model learned from {which} of this folder. Such photos prove nothing: "
+            "these figures do not say how good the model is. Give it photos that it never saw, "
+            "such as the demo photos of its run."
         )
     else:
         text = (
-            f"The model learned from {seen} of the {photos} photos of this folder. A photo learned "
-            f"from proves nothing: the folder's figures are those of the other {photos - seen}. "
-            "(Copies of another size or quality are not noticed.)"
+            f"The model learned from {seen} of the {photos} photos of this folder. Such photos "
+            f"prove nothing, so the folder's figures count only the other {photos - seen}. "
+            "Copies of another size or quality are not recognised."
         )
     return Caution(text, PARTS)
 
@@ -63,7 +63,7 @@ def _of_imagenet(photos: list[Photo]) -> Caution | None:
         return None
     return Caution(
         f"The pretrained network was itself trained on ImageNet photos of {', '.join(labels)}: the "
-        "figures of these classes are better than they would be on photos that are new to it.",
+        "figures of these classes are better than they would be on photos new to it.",
         CLASSES,
     )
 

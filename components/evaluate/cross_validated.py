@@ -109,8 +109,8 @@ def read(model: Model, training: Path) -> CrossValidated | None:
         return None
     if hash_file(training / MANIFEST) != model.description.manifest_sha256:
         warn(
-            f"{training} is not the dataset that the model was trained on: what cross-validation "
-            "answered when it was is left out"
+            f"{training} is not the dataset that the model was trained on: the answers of its "
+            "cross-validation are left out"
         )
         return None
     path = model.description.check_file(model.directory, layout.OUT_OF_FOLD)

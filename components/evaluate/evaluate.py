@@ -200,11 +200,9 @@ def _nothing_to_measure(
 ) -> str:
     """Why there is nothing to measure, and what to do."""
     if folder is None and training is None and demo is None:
-        return (
-            "nothing to measure the model on: give datasets (training, demo) or a labelled folder"
-        )
+        return "no photos to measure the model: give datasets (training, demo) or a labelled folder"
     if folder is None:
-        return "there are no test photos and no demo photos to measure the model on"
+        return "there are no test photos and no demo photos to measure the model"
     problem = f"there are no usable photos in the class folders of {folder}"
     if not unusable:
         return problem
@@ -220,7 +218,7 @@ def _curves(model: Model) -> tuple[Phase, ...]:
     try:
         return tuple(training_curves.phases(sealed.read(path, sealed.CURVES)))
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} holds what no training writes: {error}") from error
+        raise InputError(f"{path} was not written by a training: {error}") from error
 
 
 def _seen_before(model: Model, source: Source) -> frozenset[str]:

@@ -24,8 +24,8 @@ GRAPH_OPTIONS = {
     "labels": (Path, "class names, one a line (default: retrained_labels.txt beside it)"),
     "input_height": (int, f"pixels (default: the graph's own, else {USUAL_SIDE})"),
     "input_width": (int, f"pixels (default: the graph's own, else {USUAL_SIDE})"),
-    "input_mean": (float, f"subtracted from values 0 to 255 (default: {USUAL.mean})"),
-    "input_std": (float, f"what the difference is divided by (default: {USUAL.std})"),
+    "input_mean": (float, f"subtracted from pixel values, 0 to 255 (default: {USUAL.mean})"),
+    "input_std": (float, f"divisor of the result (default: {USUAL.std})"),
     "input_layer": (str, f"name of the input (default: {INPUT_LAYER})"),
     "output_layer": (str, f"name of the output (default: {OUTPUT_LAYER})"),
 }
@@ -45,7 +45,7 @@ def main() -> None:
     """The command line."""
     parser = CommandParser(
         prog="python -m components.label_image",
-        description="Say which class photos show. Never eat anything because of the answer.",
+        description="Classify photos. Never eat anything because of the answer.",
         examples=EXAMPLES,
         notes=NOTES,
     )
@@ -65,35 +65,35 @@ def main() -> None:
     parser.add_argument(
         "--top_k",
         type=int,
-        help=f"how many classes to name (default: {ONE_TOP_K}; of many photos as text 1)",
+        help=f"how many classes to name (default: {ONE_TOP_K}; 1 for many photos as text)",
     )
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="the int8 form of the model, if it has one: many photos in half the time, with "
-        "slightly other answers",
+        help="use the int8 model, if there is one: many photos in half the time, with slightly "
+        "different answers",
     )
     parser.add_argument(
         "--allow_private_hosts",
         default="",
-        help="hosts, with commas, that may be fetched from though not public",
+        help="private hosts that may be fetched from, separated by commas",
     )
     parser.add_argument(
         "--cache_dir",
         type=Path,
         default=default_cache_dir(),
-        help="where models of gs:// and s3:// and fetched photos are kept (default: %(default)s)",
+        help="where fetched photos and models from gs:// and s3:// are kept (default: %(default)s)",
     )
     _add_groups(parser)
     run_command("label_image", parser, _command)
 
 
 def _add_groups(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("a network without a model directory, as label_image.py took")
+    group = parser.add_argument_group("a network without a model directory, as for label_image.py")
     group.add_argument("--graph", type=Path, help="frozen graph (.pb) or LiteRT file (.tflite)")
     for name, (kind, text) in GRAPH_OPTIONS.items():
         group.add_argument(f"--{name}", type=kind, help=text)
-    group = parser.add_argument_group("the step of the pipeline, instead of photos")
+    group = parser.add_argument_group("as a step of the pipeline, instead of photos")
     group.add_argument("--demo", type=Path, help="a dataset of demo photos")
     group.add_argument("--predictions", type=Path, help="with --demo: parquet file to write")
     group.add_argument("--gallery", type=Path, help="with --demo: gallery.html to write")
@@ -128,12 +128,12 @@ def _model(options: argparse.Namespace) -> Model | Graph:
     if options.model_dir:
         if of_graph:
             raise InputError(
-                f"--{next(iter(of_graph))} is for --graph: a model directory says it itself"
+                f"--{next(iter(of_graph))} is for --graph: a model directory states it already"
             )
         folder = local_model(options.model_dir, options.cache_dir)
         return Model(folder, threads=cores(), int8=options.int8)
     if options.int8:
-        raise InputError("--int8 is for --model_dir: a graph is what it is")
+        raise InputError("--int8 is for --model_dir: a graph has no int8 form")
     return Graph(
         options.graph,
         of_graph.pop("labels", None),

@@ -21,9 +21,7 @@ from components.common.pages.danger_words import NO_LEAVE
 FORMATS = ("text", "json", "csv")
 ONE_TOP_K = 5  # classes that are named of one photo, as label_image.py did
 NONE_OF_THESE = "none of these"
-LEARNED_FROM = (
-    "the model learned from this very photo: the answer does not show how good the model is"
-)
+LEARNED_FROM = "the model was trained on this photo: the answer does not show how good the model is"
 MAX_COLUMN = 32  # characters of a class name in the lines of many photos
 
 Write = Callable[["PhotoAnswer"], None]
@@ -132,7 +130,7 @@ def _unknown(answer: PhotoAnswer) -> list[str]:
     if not answer.unknown or answer.familiarity is None:
         return []
     share = f"{100 * (1 - answer.familiarity):.0f} %"
-    return [f"{NONE_OF_THESE} (stranger than {share} of their photos); if one of them after all:"]
+    return [f"{NONE_OF_THESE} (more unusual than {share} of known photos). Closest classes:"]
 
 
 def _cautions(answer: PhotoAnswer) -> list[str]:

@@ -155,7 +155,7 @@ class Graph:
             ) from error
         if scores.size != len(self.classes) or scores.dtype.kind != "f":
             raise InputError(
-                f"{self._name} gives {scores.size} numbers of type {scores.dtype} for a photo, and "
+                f"{self._name} gives {scores.size} numbers of type {scores.dtype} for a photo, but "
                 f"the labels name {counted(len(self.classes), 'class', 'classes')}: expected "
                 "a probability for each"
             )
@@ -187,7 +187,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"the labels {path} are no text in UTF-8: {error}") from error
+        raise InputError(f"the labels {path} are not UTF-8 text: {error}") from error
     labels = tuple(line.strip() for line in lines if line.strip())
     if not labels:
         raise InputError(f"the labels {path} name no class: expected one a line")
@@ -215,7 +215,7 @@ def _litert(
     try:
         inputs, outputs = runner.get_input_details(), runner.get_output_details()
     except (ValueError, RuntimeError, TypeError) as error:  # names that are no text
-        raise InputError(f"{path} is no LiteRT model that can be loaded: {error}") from error
+        raise InputError(f"{path} cannot be loaded as a LiteRT model: {error}") from error
     for name, known in ((input_layer, inputs), (output_layer, outputs)):
         if name not in known:
             raise InputError(
@@ -245,7 +245,7 @@ def _frozen(
     try:
         definition.ParseFromString(path.read_bytes())
     except Exception as error:  # protobuf's own types differ by its version
-        raise InputError(f"{path} is no frozen graph: {error}") from error
+        raise InputError(f"{path} is not a frozen graph: {error}") from error
     nodes = {node.name: node for node in definition.node}
     names = [name.removesuffix(":0") for name in (input_layer, output_layer)]
     inputs = [name for name, node in nodes.items() if node.op.startswith("Placeholder")]
@@ -287,8 +287,8 @@ def _tensorflow() -> Any:
         import tensorflow as tf
     except ImportError as error:
         raise InputError(
-            f"--graph with a frozen graph needs TensorFlow, which is not here ({error}): install "
-            "it, or use --model_dir, or a .tflite file"
+            f"--graph with a frozen graph needs TensorFlow, which is not installed ({error}): "
+            "install it, or use --model_dir, or a .tflite file"
         ) from error
     return tf
 
@@ -320,7 +320,7 @@ def _check_nodes(path: Path, nodes: Iterable[Any], names: list[str]) -> None:
     harmful = sorted(set(operations.values()) - HARMLESS)
     if harmful:
         raise InputError(
-            f"{path} holds operations that a classifier of photos does not need, and was not run: "
+            f"{path} was not run: it holds operations that a photo classifier does not need: "
             f"{_some(harmful)}"
         )
     if names[0] == names[1]:
@@ -375,8 +375,8 @@ def _check_chain(path: Path, nodes: dict[str, Any]) -> None:
     longest = max(length.values())
     if longest > MAX_CHAIN:
         raise InputError(
-            f"{path} was not run: {longest} nodes follow each other, and at most {MAX_CHAIN} are "
-            "expected"
+            f"{path} was not run: {longest} nodes follow each other, but at most {MAX_CHAIN} are "
+            "allowed"
         )
 
 
@@ -387,20 +387,20 @@ def _check_sizes(path: Path, graph: Any) -> None:
         for output in operation.outputs:
             if not output.shape.is_fully_defined():
                 raise InputError(
-                    f"{path} was not run: how much {operation.name!r:.80} makes is known only when "
-                    "it runs; expected a graph whose sizes follow from that of the photo"
+                    f"{path} was not run: the output size of {operation.name!r:.80} is known only "
+                    "when it runs; expected a graph whose sizes follow from the photo's"
                 )
             values = math.prod(output.shape.as_list())
             together += values
             if values > MAX_VALUES:
                 raise InputError(
-                    f"{path} was not run: {operation.name!r:.80} makes {values} values, and at "
-                    f"most {MAX_VALUES} are expected"
+                    f"{path} was not run: {operation.name!r:.80} makes {values} values, but at "
+                    f"most {MAX_VALUES} are allowed"
                 )
     if together > MAX_ALL_VALUES:
         raise InputError(
-            f"{path} was not run: all in all it makes {together} values, and at most "
-            f"{MAX_ALL_VALUES} are expected"
+            f"{path} was not run: it makes {together} values in total, but at most "
+            f"{MAX_ALL_VALUES} are allowed"
         )
 
 

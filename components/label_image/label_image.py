@@ -95,14 +95,14 @@ def label_photos(
             progress.advance()
     stream.flush()
     rate = done / max(time.monotonic() - started, 1e-9)
-    leave = "" if not facts.states_edibility else "; no answer is leave to eat anything"
+    leave = "" if not facts.states_edibility else "; never eat anything because of an answer"
     summary = f"{done - failed} labelled, {failed} failed, {rate:.0f} photos a second{leave}"
     progress = progress or Progress("label photos", verb="answered")
     progress.finish(summary)
     if learned:
         warn(
-            f"the model learned from {learned} of these {counted(done, 'photo')}: what it answers "
-            "to them does not show how good it is (--format csv or json names them)"
+            f"the model was trained on {learned} of these {counted(done, 'photo')}: its answers to "
+            "them do not show how good it is (--format csv or json names them)"
         )
     return failed
 
@@ -145,7 +145,7 @@ def facts_of(model: Model | Graph) -> ClassFacts:
 
 
 def _explained(bad: BadPhoto) -> str:
-    return f"no usable photo ({bad})"
+    return f"not a usable photo ({bad})"
 
 
 def _tell_failure(failed: PhotoAnswer) -> None:
@@ -215,7 +215,7 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> "G
     labelled = []
     for photo, prediction in zip(dataset.photos, progress.over(results), strict=True):
         if isinstance(prediction, BadPhoto):
-            raise InputError(f"{demo}: {photo.path!r} is no usable photo ({prediction})")
+            raise InputError(f"{demo}: {photo.path!r} is not a usable photo ({prediction})")
         top = tuple(top_k(prediction.probabilities, model.classes, ONE_TOP_K))
         data = dataset.read(photo)
         why = b""

@@ -108,7 +108,7 @@ def _fitting(pattern: str) -> Iterator[str]:
             if not hidden and (path.is_dir() or _is_photo(str(path))):
                 yield str(path)
     except ValueError as error:
-        raise InputError(f"{pattern} is no pattern: {error}") from error
+        raise InputError(f"{pattern} is not a valid pattern: {error}") from error
 
 
 def _below(folder: str) -> Iterator[str]:
@@ -127,7 +127,7 @@ def _below(folder: str) -> Iterator[str]:
             elif reason != HIDDEN:
                 others.append(path)
     if others:
-        count = counted(len(others), "file is no photo", "files are no photos")
+        count = counted(len(others), "file is not a photo", "files are not photos")
         warn(f"{folder}: {count}, such as {others[0]}")
 
 

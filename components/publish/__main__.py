@@ -14,9 +14,8 @@ def main() -> None:
     """The command line."""
     parser = CommandParser(
         prog="python -m components.publish",
-        description="Copy a model to where published models are, if it is good enough and no "
-        "worse than the one that is published. Exit status: 0 published, 1 held back, 2 wrong "
-        "usage.",
+        description="Publish a model if it is good enough and no worse than the published one. "
+        "Exit status: 0 published, 1 held back, 2 wrong usage.",
         examples=(
             "--model_dir runs/latest/model --demo runs/latest/demo "
             "--metrics runs/latest/metrics.json "
@@ -28,7 +27,10 @@ def main() -> None:
         "--demo", type=Path, required=True, help="photos to compare on, such as runs/latest/demo"
     )
     parser.add_argument(
-        "--metrics", type=Path, required=True, help="of evaluate, such as runs/latest/metrics.json"
+        "--metrics",
+        type=Path,
+        required=True,
+        help="figures of evaluate, such as runs/latest/metrics.json",
     )
     parser.add_argument("--decision", type=Path, help="JSON file to write the decision to")
     options.add_to(parser, PublishOptions)

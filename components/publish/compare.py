@@ -97,7 +97,7 @@ def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
     try:
         low, accuracy = figures["accuracy_low"], figures["accuracy"]
         if not (figures.get("held_out_photos") or figures.get("cross_validated_photos")):
-            raise ValueError("it has no figures of held-out photos, the test part and demo photos")
+            raise ValueError("it has no figures of held-out photos (test part and demo photos)")
         if not 0 <= low <= accuracy <= 1:
             raise ValueError(f"accuracy_low {low} and accuracy {accuracy} make no sense")
         _recalls(model.classes, figures)
@@ -105,12 +105,12 @@ def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
             raise ValueError("demo_accuracy_high makes no sense")
         Dangers.of(figures)
     except KeyError as error:
-        raise InputError(f"{path} is no metrics file of evaluate: it lacks {error}") from error
+        raise InputError(f"{path} is not a metrics file of evaluate: it lacks {error}") from error
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path} is no metrics file of the step evaluate: {error}") from error
+        raise InputError(f"{path} is not a metrics file of the step evaluate: {error}") from error
     own = (model.head_sha256, model.identity)
     if (figures.get("head_sha256"), figures.get("model_sha256", model.identity)) != own:
-        raise InputError(f"the figures in {path} are of another model than the one to publish")
+        raise InputError(f"{path} holds the figures of another model, not of the one to publish")
     return figures
 
 
@@ -154,5 +154,5 @@ def _unreadable(known: Decision, error: Exception, root: str) -> Decision:
     """The decision with what is wrong with the published model, without places of this machine."""
     problem = str(error).replace(f"{root}/", "").replace(root, known.name)
     problem = "".join(filter(str.isprintable, problem))[:MAX_PROBLEM]
-    warn(f"the published model cannot be compared with: {problem}")
+    warn(f"no comparison with the published model: {problem}")
     return dataclasses.replace(known, champion_problem=problem)

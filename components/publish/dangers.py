@@ -71,29 +71,30 @@ def refused(known: Dangers | None, most: float) -> str:
     """
     if known is None:
         return (
-            "the edibility of its classes is not stated (species.yaml), and --max_dangerous "
-            f"{most:g} cannot be judged"
+            "the edibility of its classes is not stated (species.yaml), so --max_dangerous "
+            f"{most:g} cannot be checked"
         )
     if not known.edible or max(known.upper, known.demo_low) <= most:
         return ""
     if known.upper <= most:
         return (
-            f"of the demo photos of deadly or poisonous classes the model itself surely takes more "
-            f"for edible ones (at least {known.demo_low:.3f}) than {most:g} (--max_dangerous)"
+            "the model itself takes too many demo photos of deadly or poisonous classes for edible "
+            f"ones: the lower bound {known.demo_low:.3f} of this share is above {most:g} "
+            "(--max_dangerous)"
         )
     if not known.photos:
         return (
-            "no held-out photo is of a class stated to be deadly or poisonous, and --max_dangerous "
-            f"{most:g} cannot be judged"
+            "no held-out photo shows a class stated to be deadly or poisonous, so --max_dangerous "
+            f"{most:g} cannot be checked"
         )
     return f"{in_words(known)} is above {most:g} (--max_dangerous)"
 
 
 def in_words(known: Dangers) -> str:
-    """The figure: "of 17 photos of poisonous or deadly classes 2 were called edible …"."""
+    """The figure: "2 of 17 photos of deadly or poisonous classes are taken for …"."""
     count = known.confusions
     return (
-        f"of {known.photos} photos of deadly or poisonous classes {mean_amount(count)} "
-        f"{'is' if count == 1 else 'are'} taken for an edible one: the "
-        f"upper bound {known.upper:.3f} of this share"
+        f"{mean_amount(count)} of {known.photos} photos of deadly or poisonous classes "
+        f"{'is' if count == 1 else 'are'} taken for an edible one: the upper bound "
+        f"{known.upper:.3f} of this share"
     )

@@ -28,10 +28,10 @@ MAX_BYTES = 4 * 1024 * 1024  # of a decision; a model.json, whose classes it may
 MAX_NAMED = 5  # classes named in a reason
 MAX_LABEL = 60  # characters of a class name in a reason
 # Of the published model: the new one is none that could replace it, whatever is asked.
-OTHER_CLASSES = "it knows none of these classes: give the new one its own --name"
-ALREADY = "it is the published model already"
+OTHER_CLASSES = "it has other classes; choose another --name"
+ALREADY = "this model is already published"
 # The same photos and options make the same model, whatever accuracy is asked of it.
-STAYS = "nothing is published anew, and this same model stays published, from a run "
+STAYS = "nothing new is published; this same model stays published, from a run "
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Decision:
                 content["comparison"] = _comparison(content["comparison"])
             return cls(**content)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is no decision of the step compare: {error}") from error
+            raise InputError(f"{path} is not a decision of the step compare: {error}") from error
 
 
 def comparison_figures(comparison: Comparison) -> dict[str, float]:
@@ -171,8 +171,8 @@ def _short_on_demo(decision: Decision) -> list[str]:
     if not decision.cross_validated or high >= decision.min_accuracy:
         return []
     return [
-        "on the demo photos the model itself is surely less accurate than "
-        f"{decision.min_accuracy:g} (at most {high:.3f})"
+        f"the model itself falls short on the demo photos: the upper bound {high:.3f} of its "
+        f"accuracy is below {decision.min_accuracy:g} (--min_accuracy)"
     ]
 
 
@@ -186,15 +186,20 @@ def _overlooked(decision: Decision) -> list[str]:
     if low <= recalls.by_one_answer:
         least = recalls.by_one_answer
         reasons.append(
-            f"{figure} is not surely above that of always giving one answer, {least:.3f}"
+            f"{figure} is too low: its lower bound is not above {least:.3f}, which always giving "
+            "one answer reaches"
         )
     elif low < decision.min_macro_recall - TOLERANCE:
-        reasons.append(f"{figure} is below {decision.min_macro_recall:g} (--min_macro_recall)")
+        reasons.append(
+            f"{figure} is too low: its lower bound is below {decision.min_macro_recall:g} "
+            "(--min_macro_recall)"
+        )
     missed = recalls.below(decision.min_class_recall)
     if missed:
         reasons.append(
-            f"of the photos of {_counted(recalls, missed)} are recognised, surely less than "
-            f"{decision.min_class_recall:g} (--min_class_recall)"
+            f"too few photos of some classes are recognised ({_counted(recalls, missed)}): the "
+            f"upper bound of their recall is below {decision.min_class_recall:g} "
+            "(--min_class_recall)"
         )
     return reasons
 
@@ -208,7 +213,7 @@ def _dangerous(decision: Decision) -> tuple[bool, list[str]]:
     if refused or known is None:
         return False, [refused]
     if not known.edible:
-        return True, ["no class is stated to be edible, so no dangerous one can be taken for such"]
+        return True, ["no class is stated to be edible, so no dangerous one can be taken for one"]
     return True, [f"{dangers.in_words(known)} is at most {most:g} (--max_dangerous)"]
 
 
@@ -216,9 +221,7 @@ def _measured_on_few(recalls: Recalls) -> list[str]:
     if not recalls.few:
         return []
     counts = _counted(recalls, recalls.few)
-    return [
-        f"too few photos of some classes were measured on ({counts} recognised): add photos of them"
-    ]
+    return [f"some classes have too few held-out photos ({counts} recognised): add photos of them"]
 
 
 def _counted(recalls: Recalls, labels: Sequence[str]) -> str:
@@ -242,7 +245,7 @@ def _beside_champion(decision: Decision, *, enough: bool) -> tuple[bool, list[st
     if decision.champion_problem:
         if OTHER_CLASSES in decision.champion_problem:
             way_out = ""  # one that nobody should be led to
-        problem = f"the published model cannot be asked ({decision.champion_problem})"
+        problem = f"not comparable with the published model: {decision.champion_problem}"
         return any_will_do, [problem + way_out]
     if not decision.champion:
         return True, [f"no model was published as {decision.name} before"]
@@ -251,16 +254,18 @@ def _beside_champion(decision: Decision, *, enough: bool) -> tuple[bool, list[st
             return True, [ALREADY]
         inaccurate = decision.accuracy_low < decision.min_accuracy
         return True, [
-            f"{STAYS}{'with a lower --min_accuracy' if inaccurate else 'that asked for less'}"
+            f"{STAYS}{'with a lower --min_accuracy' if inaccurate else 'with lower limits'}"
         ]
     if compared is None or not compared.photos:
         left = compared.left_out if compared else 0
-        why = f"one of the models was made of all {left}" if left else "there are none"
+        why = f"all {left} were used to train one of the models" if left else "there are none"
         return any_will_do, [f"no demo photo is left to compare the models on: {why}" + way_out]
     not_worse = compared.difference >= -decision.max_regression - TOLERANCE
     reasons = [_figures_in_words(decision.champion, compared)]
     if not not_worse:
-        reasons.append(f"at most {decision.max_regression:g} may be lost (--max_regression)")
+        reasons.append(
+            f"the accuracy may drop by at most {decision.max_regression:g} (--max_regression)"
+        )
     return not_worse, reasons + _remarks(compared)
 
 
@@ -268,8 +273,8 @@ def _figures_in_words(champion: str, compared: Comparison) -> str:
     low, high = compared.interval
     photos, new, old = compared.photos, compared.challenger_right, compared.champion_right
     return (
-        f"of the same {photos} demo photos it gets {new} right ({new / photos:.3f}) and the "
-        f"published {champion} {old} ({old / photos:.3f}): {compared.difference:+.3f}, "
+        f"on the same {photos} demo photos it gets {new} right ({new / photos:.3f}) and the "
+        f"published {champion} gets {old} ({old / photos:.3f}): {compared.difference:+.3f}, "
         f"95 % interval {low:+.3f} to {high:+.3f}, p = {compared.p_value:.2g}"
     )
 
@@ -278,7 +283,7 @@ def _remarks(compared: Comparison) -> list[str]:
     """What else the reader of a comparison must know."""
     remarks = []
     if compared.left_out:
-        remarks.append(f"{compared.left_out} that one of them was made of were left out")
+        remarks.append(f"{compared.left_out} photos that one of them was trained on were left out")
     if compared.champion_lacks:
         remarks.append(f"the published model does not know {_named(compared.champion_lacks)}")
     if compared.challenger_lacks:

@@ -59,7 +59,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         if not wait_for_lock(descriptor):  # it ends with the descriptor, however this ends
             warn(
                 f"{folder} is on a disk without file locks: publish {folder.name} from one run at "
-                "a time, or the one that is later may replace a better model"
+                "a time, or the later one may replace a better model"
             )
         yield
     finally:

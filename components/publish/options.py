@@ -32,44 +32,44 @@ class PublishOptions(Options):
 
     min_accuracy: float = option(
         MIN_ACCURACY,
-        "what the lower bound of the 95 % interval of the accuracy must reach for publishing",
+        "the lower bound of the accuracy's 95 % interval must reach this for publishing",
         minimum=0,
         maximum=1,
         in_form=True,
     )
     min_macro_recall: float = option(
         MIN_MACRO_RECALL,
-        "what the lower bound of the 95 % interval of the macro recall (the mean over the classes) "
-        "must reach for publishing; in any case more than always giving one answer would",
+        "the lower bound of the macro recall's 95 % interval (the mean over the classes) must "
+        "reach this for publishing, and exceed what always giving one answer would reach",
         minimum=0,
         maximum=1,
     )
     min_class_recall: float = option(
         MIN_CLASS_RECALL,
-        "a class of which surely less is recognised (the upper bound of the 95 % interval is below "
-        "this) holds a model back; 0 to ask nothing of single classes",
+        "a class holds a model back if the upper bound of its recall (95 % interval) is below "
+        "this; 0 for no limit",
         minimum=0,
         maximum=1,
     )
     max_dangerous: float = option(
         MAX_DANGEROUS,
-        "what the upper bound of the 95 % interval of the share of dangerous confusions (photos of "
-        "a deadly or poisonous class that are taken for an edible one) may be for publishing; 1 to "
-        "ask nothing of it",
+        "a model is held back if the upper bound of its share of dangerous confusions (photos of a "
+        "deadly or poisonous class taken for an edible one; 95 % interval) is above this; 1 for no "
+        "limit",
         minimum=0,
         maximum=1,
     )
     max_regression: float = option(
         MAX_REGRESSION,
-        "how much accuracy on the demo photos may be lost against the published model; 1 to ask "
-        "nothing of the comparison",
+        "how far the accuracy on the demo photos may be below the published model's; 1 to ignore "
+        "the comparison",
         minimum=0,
         maximum=1,
     )
     publish_dir: str = option(
         "",
-        "folder of published models, gs://… or s3://…; empty in a run on this machine: published/ "
-        "beside the runs",
+        "folder, gs:// or s3:// place of published models; empty in a run on this machine: "
+        "published/ beside the runs",
         on_cluster="gs:// or s3:// place of published models (default: published below "
         "--store_prefix)",
         place="written",
@@ -77,8 +77,8 @@ class PublishOptions(Options):
     # A model of drawings must never replace one of photos.
     name: str = option(
         "",
-        f"what the model is published as (default: the subject, such as flowers; {NAME} of fungi; "
-        f"{SAMPLE_NAME} of the sample)",
+        f"what the model is published as (default: the subject, such as flowers; {NAME} for fungi; "
+        f"{SAMPLE_NAME} for the sample)",
         in_form=True,
     )
 

@@ -21,7 +21,7 @@ def root_of(publish_dir: Path | str, name: str) -> str:
     check_name(name)
     place = str(publish_dir)
     if place in ("", "."):
-        raise InputError("no folder to publish into was given: set publish_dir")
+        raise InputError("no place to publish to: set publish_dir")
     check_place(place)
     if storage.is_uri(place):
         return f"{storage.canonical(place).rstrip('/')}/{name}"

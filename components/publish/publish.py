@@ -96,7 +96,7 @@ def publish(
     if not done:
         raise WorkError(
             f"another model was published as {name} since this one was compared with "
-            f"{decision.champion or 'none'}: run again, to compare it with that one"
+            f"{decision.champion or 'none'}: run again to compare this one with that one"
         )
     return f"{root}/{version}"
 
@@ -127,8 +127,8 @@ def _papers(model_dir: Path, figures: dict[str, Any], decision: Decision) -> dic
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(
-            f"{layout.DESCRIPTION} holds what no training wrote, and no model card can be made of "
-            f"it: {error}"
+            f"{layout.DESCRIPTION} was not written by a training, so no model card can be made "
+            f"from it: {error}"
         ) from error
     return {**papers, model_card.FILE_NAME: card}
 
@@ -150,5 +150,5 @@ def _refuse_links(folder: Path) -> None:
     """
     for path in folder.rglob("*"):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            what = "a link" if path.is_symlink() else "no regular file"
+            what = "a link" if path.is_symlink() else "not a regular file"
             raise InputError(f"{path} is {what}: a model folder holds files and folders only")

@@ -42,13 +42,13 @@ class Recalls:
             not isinstance(confusion, list)
             or [len(_row(row)) for row in confusion] != [size] * size
         ):
-            raise ValueError(f"its confusion matrix is not one of {size} classes")
+            raise ValueError(f"its confusion matrix does not have {size} classes")
         photos = {label: round(sum(row)) for label, row in zip(classes, confusion, strict=True)}
         right = {label: confusion[place][place] for place, label in enumerate(classes)}
         if effective is None:
             return cls(right, photos)
         if not isinstance(effective, list) or len(effective) != size:
-            raise ValueError(f"its class_effective_photos are not of {size} classes")
+            raise ValueError(f"its class_effective_photos do not have {size} classes")
         recalls = cls(right, photos, dict(zip(classes, effective, strict=True)))
         recalls.check()
         return recalls
@@ -99,11 +99,11 @@ class Recalls:
 
 def _row(row: object) -> list[float]:
     if not isinstance(row, list):
-        raise ValueError("its confusion matrix has rows that are no lists")
+        raise ValueError("its confusion matrix has rows that are not lists")
     return [_count(count) for count in row]
 
 
 def _count(value: object) -> float:
     if type(value) not in (int, float) or not 0 <= value < float("inf"):  # type: ignore[operator]
-        raise ValueError("its confusion matrix has entries that are no counts")
+        raise ValueError("its confusion matrix has entries that are not counts")
     return value  # type: ignore[return-value]

@@ -224,7 +224,7 @@ def _facts(facts: Calibration | Int8) -> dict[str, object]:
 def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> Int8 | None:
     """Write the int8 form if it is good enough; None where there are too few photos to tell."""
     if trained.found is None:
-        log.info("int8 model left out: too few photos to measure it on")
+        log.info("no int8 model: too few photos to measure it")
         return None
     doing("retrain: make and measure the int8 model")
     path = folder / layout.INT8
@@ -233,7 +233,7 @@ def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> 
     measured = quantize.measure(path, dataset, photos, trained.found, size)
     low, high = (100 * bound for bound in measured.interval)
     log.info(
-        "int8 model: same answer on %.1f%% of %d photos, accuracy %.1f%% beside %.1f%% "
+        "int8 model: same answer on %.1f%% of %d photos, accuracy %.1f%% instead of %.1f%% "
         "(%.1f points lost, 95%% interval %.1f to %.1f)",
         100 * measured.agreement,
         measured.photos,
@@ -246,8 +246,7 @@ def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> 
     if not measured.shipped:
         path.unlink()
         warn(
-            f"the int8 model was left out: it loses {100 * measured.loss:.2f} points of accuracy "
-            f"(95 % interval {low:.2f} to {high:.2f}), surely more than "
-            f"{100 * quantize.MAX_LOSS:.0f}"
+            f"no int8 model: it would lose {100 * measured.loss:.2f} points of accuracy "
+            f"(95 % interval {low:.2f} to {high:.2f}, limit {100 * quantize.MAX_LOSS:.0f})"
         )
     return measured

@@ -23,7 +23,7 @@ MIN_HELD_OUT = 20  # photos; with fewer, nothing is fitted after fine-tuning
 TEMPERATURES = (0.05, 20.0)
 LEAST = 1e-30  # probability whose logarithm is taken instead of that of 0
 SIGNIFICANT = 1.645  # standard errors: one-sided at 5 %
-TOO_FEW = "no temperature and no rule for unknown photos: a class has one group of photos only"
+TOO_FEW = "no temperature and no rule for unknown photos: a class has only one group of photos"
 ITERATIONS = 60  # of the golden section: the interval shrinks by 0.618 each time
 
 

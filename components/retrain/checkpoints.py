@@ -86,12 +86,12 @@ class Checkpoints:
             return None
         content = data[DIGEST_BYTES:]
         if _digest(content) != data[:DIGEST_BYTES]:
-            warn(f"the checkpoint {self._file} is damaged: fine-tuning starts anew")
+            warn(f"the checkpoint {self._file} is damaged: fine-tuning starts over")
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             fingerprint = stored["fingerprint"].tobytes().decode()
             if fingerprint != self._fingerprint:
-                log.info("%s is of another training: fine-tuning starts anew", self._file)
+                log.info("%s belongs to another training: fine-tuning starts over", self._file)
                 return None
             return Checkpoint(
                 int(stored["step"]), _numbered(stored, "weights"), _numbered(stored, "optimizer")

@@ -48,16 +48,16 @@ class CommandOptions(Options):
     image_dir: str = option(
         "", "folder of class folders of photos, or a dataset with its parts from curate"
     )
-    output_dir: str = option(OUTPUT_DIR, "folder of everything that is given no place of its own")
+    output_dir: str = option(OUTPUT_DIR, "folder for every output without an option of its own")
     output: str = option("", "model directory (default: OUTPUT_DIR/model)")
     output_graph: str = option("", "frozen graph (default: OUTPUT_DIR/retrained_graph.pb)")
     output_labels: str = option(
         "", "class names, one a line (default: OUTPUT_DIR/retrained_labels.txt)"
     )
-    saved_model_dir: str = option("", "SavedModel; the model directory holds one in any case")
+    saved_model_dir: str = option("", "extra SavedModel; the model directory always holds one")
     summaries_dir: str = option(
         "",
-        "TensorBoard logs; each run makes its own folder there (default: OUTPUT_DIR/retrain_logs)",
+        "TensorBoard logs; each run has its own folder there (default: OUTPUT_DIR/retrain_logs)",
     )
     bottleneck_dir: str = option(
         "",
@@ -70,14 +70,12 @@ class CommandOptions(Options):
     architecture: str = architecture_option()
     views: int = views_option()
     testing_percentage: int = option(
-        10, "percentage of a folder's photos that are tested on", minimum=0, below=100
+        10, "percentage of a folder's photos for the test part", minimum=0, below=100
     )
     validation_percentage: int = option(
-        10, "percentage of a folder's photos that validate", minimum=0, below=100
+        10, "percentage of a folder's photos for the validation part", minimum=0, below=100
     )
-    logging_verbosity: str = option(
-        "INFO", "least level of the messages that are shown", choices=VERBOSITIES
-    )
+    logging_verbosity: str = option("INFO", "lowest level of messages shown", choices=VERBOSITIES)
 
     def check(self) -> None:
         """Raise `InputError` unless the percentages leave something to train on."""
@@ -99,7 +97,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = CommandParser(
         prog="python -m components.retrain",
         description="Train a new last layer for a network pretrained on ImageNet, and write the "
-        "model in all its forms. Options named as in retrain.py mean and default to what they did.",
+        "model in all its forms. Options of retrain.py keep their meaning and default.",
         examples=(
             "--image_dir ~/flower_photos",
             "--image_dir ~/flower_photos --how_many_training_steps 500 --output_dir trained",
@@ -185,8 +183,8 @@ def _photos(
     if (kept_in / backbone.DESCRIPTION_FILE).is_file():
         if not (image_dir / MANIFEST).is_file():
             raise InputError(
-                f"{kept_in} holds the bottlenecks of a dataset, and {image_dir} is none: pass the "
-                "dataset they were made of, or another --bottleneck_dir"
+                f"{kept_in} holds the bottlenecks of a dataset, but {image_dir} is none: pass the "
+                "dataset they were computed from, or another --bottleneck_dir"
             )
         return image_dir, kept_in
     network = backbone.load_backbone(

@@ -32,8 +32,8 @@ def fit(pool: Pool, recipe: Recipe, rounds: Sequence[Round]) -> Trained:
     head = pool.train(chosen, recipe)
     photos = [pool.photos[row] for row in np.flatnonzero(chosen).tolist()]
     log.info(
-        "Final head: trained on %d photos, the training, validation and test parts without %d that "
-        "look like another class",
+        "Final head: trained on %d photos of the training, validation and test parts; %d that look "
+        "like another class were left out",
         len(photos),
         left_out,
     )

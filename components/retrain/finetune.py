@@ -71,7 +71,7 @@ def check_gpu(*, required: bool) -> bool:
         has_gpu = torch.cuda.is_available()
     if required and not has_gpu:
         raise InputError(
-            f"--require_gpu was given, and {name} sees no GPU on this machine: check the driver "
+            f"--require_gpu was given, but {name} sees no GPU on this machine: check the driver "
             "and the accelerator that the task asks for, or leave the option out"
         )
     return has_gpu
@@ -236,17 +236,17 @@ def _restore(classifier: "keras.Model", checkpoints: Checkpoints, steps: int) ->
     if checkpoint.step > steps:
         checkpoints.keep_the_last()
         warn(
-            f"the checkpoint has {checkpoint.step} steps and {steps} are wanted: fine-tuning "
-            "starts anew, and keeps no checkpoints so as not to lose the longer one"
+            f"the checkpoint has {checkpoint.step} steps, but only {steps} are wanted: "
+            "fine-tuning starts over, without checkpoints, so as not to lose the longer one"
         )
         return 0
     arrays = (*checkpoint.weights, *checkpoint.optimizer)
     if [tuple(variable.shape) for variable in variables] != [array.shape for array in arrays]:
-        warn("the checkpoint is of another version of the network: fine-tuning starts anew")
+        warn("the checkpoint belongs to another version of the network: fine-tuning starts over")
         return 0
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-    log.info("Fine-tuning goes on after step %d", checkpoint.step)
+    log.info("Fine-tuning continues after step %d", checkpoint.step)
     return checkpoint.step
 
 

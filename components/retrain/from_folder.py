@@ -159,8 +159,10 @@ def _clean(
             count += 1
             yield writer.add(photo, good.data), good.data
         if bad:
-            unusable = counted(len(bad), f"file of {label!r} is no", f"files of {label!r} are no")
-            warn(f"{unusable} usable photo{'s' if len(bad) > 1 else ''}, such as {bad[0]}")
+            unusable = counted(
+                len(bad), f"unusable file of {label!r}", f"unusable files of {label!r}"
+            )
+            warn(f"{unusable} left out, such as {bad[0]}")
         if not count:
             raise InputError(f"no file of {image_dir / label} is a usable photo: {bad[0]}")
         log.info("%s: %s", label, counted(count, "photo"))

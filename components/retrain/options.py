@@ -20,12 +20,12 @@ class Recipe(Options):
     """
 
     how_many_training_steps: int = option(4000, "steps of training", minimum=1)
-    learning_rate: float = option(0.01, "learning rate of the first step", above=0)
+    learning_rate: float = option(0.01, "learning rate at the first step", above=0)
     train_batch_size: int = option(
-        100, "photos of a training step, drawn with replacement", minimum=1
+        100, "photos per training step, drawn with replacement", minimum=1
     )
     validation_batch_size: int = option(
-        100, "photos of an evaluation on the validation part; -1 for all"
+        100, "photos per evaluation on the validation part; -1 for all"
     )
     test_batch_size: int = option(-1, "photos tested at the end of training; -1 for all")
     eval_step_interval: int = option(
@@ -55,13 +55,13 @@ class Recipe(Options):
     )
     class_weights: str = option(
         "balanced",
-        "balanced draws every class equally often, as retrain.py does, none every photo",
+        "balanced draws every class equally often, as retrain.py does; none draws all photos alike",
         choices=("balanced", "none"),
     )
     early_stopping_patience: int = option(
         0,
-        "evaluations without a better cross entropy of the validation part, after which training "
-        "ends with the best weights; 0 for never",
+        "training ends with the best weights after this many evaluations without a better "
+        "validation cross entropy; 0 for never",
         minimum=0,
     )
 
@@ -95,19 +95,19 @@ class Distortions(Options):
 
     flip_left_right: bool = option(False, "also learn from mirrored photos")
     random_crop: int = option(
-        0, "also learn from photos cut by this margin at a random side, in percent", minimum=0
+        0, "also learn from photos cropped by this margin at a random side, in percent", minimum=0
     )
     random_scale: int = option(
-        0, "also learn from photos up to this much larger, in percent", minimum=0
+        0, "also learn from photos enlarged by up to this much, in percent", minimum=0
     )
     random_brightness: int = option(
         0,
-        "also learn from photos up to this much brighter or darker, in percent",
+        "also learn from photos brightened or darkened by up to this much, in percent",
         minimum=0,
         maximum=99,
     )
     distorted_copies: int = option(
-        4, "distorted copies of each photo, beside the photo as it is", minimum=1, maximum=100
+        4, "distorted copies of each photo, besides the photo itself", minimum=1, maximum=100
     )
 
     def __bool__(self) -> bool:
@@ -121,23 +121,23 @@ class FineTuning(Options):
 
     fine_tune_steps: int = option(
         0,
-        "steps in which the top of the backbone learns too, after the head; 0: none",
+        "steps that train the top of the backbone too, after the head; 0: none",
         minimum=0,
         in_form=True,
     )
     fine_tune_layers: int = option(
         10,
-        "layers of the backbone that learn then, counted from its top; BatchNorm stays frozen",
+        "layers to fine-tune, counted from the top of the backbone; BatchNorm stays frozen",
         minimum=1,
     )
     fine_tune_learning_rate: float = option(
         1e-5,
-        "learning rate of Adam in fine-tuning; low, since the weights are nearly right",
+        "Adam's learning rate in fine-tuning; low, because the weights are nearly right",
         above=0,
     )
-    fine_tune_batch_size: int = option(32, "photos of a fine-tuning step", minimum=1)
+    fine_tune_batch_size: int = option(32, "photos per fine-tuning step", minimum=1)
     checkpoint_interval: int = option(50, "fine-tuning steps between two checkpoints", minimum=1)
-    require_gpu: bool = option(False, "fail at once where TensorFlow sees no GPU")
+    require_gpu: bool = option(False, "fail at once if TensorFlow sees no GPU")
 
     def __bool__(self) -> bool:
         return self.fine_tune_steps > 0
@@ -153,8 +153,8 @@ class RetrainOptions(Options):
     )
     checkpoint_path: str = option(
         "",
-        "folder, gs://… or s3://… for checkpoints of fine-tuning, from which the same command goes "
-        "on; empty: the cache folder, for python -m components.retrain OUTPUT_DIR",
+        "folder, gs://… or s3://… for checkpoints of fine-tuning, from which the same command "
+        "continues; empty: the cache folder, for python -m components.retrain OUTPUT_DIR",
         on_cluster="gs:// or s3:// place for checkpoints of fine-tuning (default: on the volume of "
         "--cache_claim, else below --store_prefix)",
         pattern=rf"(?s)(?!.*://).*|{storage.ANY_SCHEME}.*",
@@ -174,16 +174,17 @@ class Measuring(Options):
 
     cross_validation_rounds: int = option(
         0,
-        "times that every photo but the demo ones is answered by a head that did not see it, no "
-        "more often than 1,000 answers need; of more than 3,000 photos not at all; 0 for none",
+        "rounds of cross-validation, each classifying every photo but the demo ones by a head "
+        "that did not see it; no more rounds than 1,000 answers need, none above 3,000 "
+        "photos; 0 for none",
         minimum=0,
         maximum=20,
     )
     final_fit: str = option(
         TRAINING,
         f"what the final head learns from: {ALL} adds the validation and test photos once the "
-        "recipe is measured by cross-validation; without that, and after fine-tuning, it is the "
-        "training part",
+        "recipe is measured by cross-validation; without that, and after fine-tuning, it learns "
+        "from the training part",
         choices=(TRAINING, ALL),
     )
 
@@ -199,7 +200,7 @@ class Extras(Options):
     final_tensor_name: str = option(layout.SCORES, "name of the frozen graph's output")
     intermediate_output_graphs_dir: str = option(
         "",
-        "folder of the frozen graphs that are written while training goes on (default: "
+        "folder of the frozen graphs that are written during training (default: "
         "OUTPUT_DIR/intermediate_graph)",
     )
     intermediate_store_frequency: int = option(

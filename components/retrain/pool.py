@@ -51,7 +51,7 @@ class Pool:
         if len(outside) < len(left_out):
             warn(
                 f"{len(left_out) - len(outside)} of the photos that curation left out have no "
-                "bottlenecks here, and are not measured on: the figures are a little too good"
+                "bottlenecks here and are not scored: the figures are a little too good"
             )
         examples = labelled([*inside, *outside], dataset.labels, material.vectors)
         # What was left out has no picture here, and so no distorted copies: it counts as it is.

@@ -209,7 +209,7 @@ def _cross_validated(material: Material, recipe: Recipe, measuring: Measuring) -
     """
     wanted, what = measuring.cross_validation_rounds, "no cross-validation"
     if measuring.final_fit == ALL:
-        what += ", and so the final head learns from the training part alone"
+        what += ", so the final head learns from the training part alone"
     if not wanted:
         if measuring.final_fit == ALL:
             log.info("%s: --cross_validation_rounds is 0", what)
@@ -219,8 +219,8 @@ def _cross_validated(material: Material, recipe: Recipe, measuring: Measuring) -
     rounds = cross_validate(pool, recipe, number)
     if rounds:
         return Measured(pool, rounds)
-    many = f"of {len(pool.photos)} photos the held-out ones are enough"
-    log.info("%s: %s", what, "a class has one group of photos only" if number else many)
+    many = f"the held-out ones of {len(pool.photos)} photos are enough"
+    log.info("%s: %s", what, "a class has only one group of photos" if number else many)
     return Measured()
 
 
@@ -290,7 +290,7 @@ def _calibrated_after_tuning(
     if len(photos) < calibrate.MIN_HELD_OUT:
         log.info(
             "no temperature and no rule for unknown photos: after fine-tuning they are fitted on "
-            "the validation part, and it has %d photos, less than %d",
+            "the validation part, which has %d photos: at least %d are needed",
             len(photos),
             calibrate.MIN_HELD_OUT,
         )

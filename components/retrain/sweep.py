@@ -45,7 +45,7 @@ def run(material: Material, recipe: Recipe) -> list[Trial]:
     labels, groups = material.learned_labels, material.learned_groups
     fold = calibrate.folds(labels, groups)
     if not fold.any():
-        log.info("no sweep: a class has one photo only")
+        log.info("no sweep: a class has only one photo")
         return []
     examples = Examples(material.learned_vectors, labels)
     classes, copies = len(material.dataset.labels), material.learned_copies

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument(
         "--state", required=True, help="what KFP says: SUCCEEDED, FAILED, CANCELED or another word"
     )
-    parser.add_argument("--error", default="", help="what the cluster says of it")
+    parser.add_argument("--error", default="", help="the cluster's error message")
     parser.add_argument("--run", default="", help="the run's name")
     parser.add_argument("--name", default="mushrooms", help="what the model is published as")
     parser.add_argument(

@@ -11,16 +11,15 @@ def main() -> None:
     """The command line."""
     parser = CommandParser(
         prog="python -m components.tensorboard",
-        description="Write the training's curves as a page, and the link that the KFP run page "
-        "makes a TensorBoard button of. "
-        "To look at logs on this machine: make tensorboard",
+        description="Write the training curves as a page, and the link behind the TensorBoard "
+        "button of KFP's run page. To see logs on this machine: make tensorboard",
         examples=(
             "--logs runs/latest/logs --image tensorboard --output viewer.json --page curves.html",
         ),
     )
     parser.add_argument("--logs", required=True, help="gs://, s3:// or local place of the logs")
     parser.add_argument("--image", required=True, help="image that TensorBoard is started from")
-    parser.add_argument("--endpoint", default="", help="of an S3 store that is not Amazon's")
+    parser.add_argument("--endpoint", default="", help="address of an S3 store other than Amazon's")
     parser.add_argument("--secret", default="", help="Kubernetes secret with the store's keys")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--page", type=Path, help="HTML file to write the curves to")

@@ -24,5 +24,5 @@ def render(logs: Path, *, shown_by: str = "") -> str:
         phases = training_curves.phases(content)
         facts = ClassFacts.parse(content.get("facts"))
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} holds what no training writes: {error}") from error
+        raise InputError(f"{path} was not written by a training: {error}") from error
     return page.render(__file__, phases=phases, facts=facts, shown_by=shown_by)

@@ -25,7 +25,8 @@ def main() -> None:
     """The command line."""
     parser = CommandParser(
         prog="python -m programs.check_sources",
-        description="Ask each live service for one photo, and look whether its answer still fits.",
+        description="Ask each live service for one photo, and check that its answer still has "
+        "the expected form.",
         examples=("--contact you@example.org",),
     )
     parser.add_argument(

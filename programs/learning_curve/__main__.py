@@ -1,4 +1,4 @@
-"""What number of photos buys what accuracy: `make learning-curve IMAGES=folder`.
+"""Accuracy by number of training photos: `make learning-curve IMAGES=folder`.
 
 The bottlenecks are computed once; then the head is trained on a few photos of each class, on more,
 and on all, several times each with other photos, and always measured on the same photos, which
@@ -43,10 +43,12 @@ class CurveOptions(Options):
     image_dir: str = option(
         "", "folder of class folders, or a dataset with its parts, such as runs/latest/training"
     )
-    sizes: str = option(SIZES, "photos per class, separated by commas; all of them come last")
-    draws: int = option(DRAWS, "how often each number of photos is tried, with other photos")
+    sizes: str = option(
+        SIZES, "numbers of photos per class, separated by commas; all photos come last"
+    )
+    draws: int = option(DRAWS, "draws of other photos for each number")
     testing_percentage: int = option(
-        TESTING_PERCENTAGE, "percentage of a folder's photos that are measured on"
+        TESTING_PERCENTAGE, "percentage of a folder's photos held out for testing"
     )
     architecture: str = architecture_option(PIPELINE_ARCHITECTURE)
     views: int = views_option()
@@ -98,7 +100,7 @@ def main() -> None:
     """The command line."""
     parser = CommandParser(
         prog="python -m programs.learning_curve",
-        description="Measure what number of photos buys what accuracy, and draw it.",
+        description="Measure and draw accuracy by number of training photos.",
         examples=("--image_dir ~/photos --sizes 5,10,20",),
     )
     options.add_to(parser, CurveOptions)

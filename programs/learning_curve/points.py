@@ -178,7 +178,7 @@ def measure(
     if not tried:
         least = material.classes[int(counts.argmin())]
         raise InputError(
-            f"class {least!r} has {counted(counts.min(), 'photo')} to learn from, and the curve "
+            f"class {least!r} has {counted(counts.min(), 'training photo')}, but the curve "
             f"begins with {min(sizes)}: add photos, or ask for fewer, such as --sizes 1,2,3"
         )
     # Looks at the training cost more than the training, and nobody looks here.
@@ -219,18 +219,18 @@ def parse_sizes(text: str) -> list[int]:
 def _check_parts(
     image_dir: Path, classes: list[str], pool: list[Photo], held_out: list[Photo]
 ) -> None:
-    for part, photos in (("to learn from", pool), ("to measure on", held_out)):
+    for part, photos in (("training", pool), ("test", held_out)):
         missing = sorted(set(classes) - {photo.label for photo in photos})
         if missing or len(classes) < 2:
             raise InputError(
-                f"{image_dir} has no photos {part} of {', '.join(missing)}: expected a folder of "
+                f"{image_dir} has no {part} photos of {', '.join(missing)}: expected a folder of "
                 "class folders, or a dataset with training and test parts, such as "
                 "runs/latest/training"
                 if missing
                 else f"{image_dir} holds only the class {classes}: two are needed"
             )
     if len(held_out) < FEW_TEST_PHOTOS:
-        warn(f"only {counted(len(held_out), 'photo')} to measure on: the intervals are wide")
+        warn(f"only {counted(len(held_out), 'test photo')}: the intervals are wide")
 
 
 def _ranked_groups(

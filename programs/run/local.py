@@ -137,7 +137,7 @@ def _watch_parent(parent: int, request: Request) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_S)
     with open(request.run_dir / "log.txt", "a", encoding="utf-8") as log:
-        log.write("stopped: the program that had started this run was killed\n")
+        log.write("stopped: the program that started this run was killed\n")
     if request.runner == containers.NAME:
         containers.stop(request)
     os.killpg(0, signal.SIGTERM)  # steps have 5 s, and so has this process
@@ -171,7 +171,7 @@ def _kept(request: Request, display: Display) -> str:
         [
             f"stopped in {joined(running)}" if running else "stopped between two steps",
             f"kept in {summary.short(request.run_dir)}: {steps}log.txt; nothing else needs them",
-            f"kept in {cache}: fetched photos and what was computed of them; the next run goes on "
+            f"kept in {cache}: fetched photos and results computed from them; the next run goes on "
             "from there",
             "the model was published" if "publish" in done else "nothing was published",
         ]
@@ -237,7 +237,7 @@ def _point_to(run_dir: Path) -> list[str]:
     temporary = run_dir.parent / f".{LATEST}.{os.getpid()}"
     try:
         if os.path.lexists(latest) and not latest.is_symlink():
-            raise FileExistsError(errno.EEXIST, "it is no link but a file or folder of its own")
+            raise FileExistsError(errno.EEXIST, "it is a file or folder, not a link")
         temporary.symlink_to(run_dir.name)
         temporary.replace(latest)
     except OSError as error:

@@ -90,14 +90,14 @@ class RunOptions(Options):
 
     runs_dir: str = option(
         "runs",
-        "folder that runs go to",
+        "folder for runs",
         pattern=r"(?s)(?![a-z0-9]+:/).*",  # kfp.local would make a folder named "gs:" of an address
-        form="a folder, since a run on this machine hands its artifacts over as files; to publish "
-        "into a bucket, set --publish_dir",
+        form="a folder, because a run on this machine passes its artifacts as files; to publish "
+        "to a bucket, set --publish_dir",
     )
     runner: str = option(
         RUNNERS[0],
-        "run the steps as processes of this environment, or in their images (make images)",
+        "how steps run: as processes of this environment, or in their images (make images)",
         choices=RUNNERS,
     )
 
@@ -180,7 +180,7 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
     if not arguments["demo_per_class"] and not arguments["testing_percentage"]:
         raise InputError(
             "--demo_per_class and --testing_percentage are both 0: no photo would be left to "
-            "measure the model on"
+            "measure the model"
         )
     if arguments["name"]:
         places.check_name(arguments["name"])
@@ -219,8 +219,8 @@ def _check_text(name: str, value: str) -> None:
     """Raise `InputError` for a value that is no text, as names of files can be."""
     if as_text(value) != value:
         raise InputError(
-            f"--{name} is {as_text(value)}, which is no UTF-8 text, and Kubeflow takes texts only: "
-            "rename that file or folder, or name a link to it (ln -s)"
+            f"--{name} is {as_text(value)}, which is not UTF-8 text, and Kubeflow takes only "
+            "texts: rename that file or folder, or name a link to it (ln -s)"
         )
 
 
@@ -244,15 +244,15 @@ def _classes(options: DownloadOptions, species_file: Path) -> dict[str, Any]:
         if missing:
             raise InputError(
                 f"{options.image_dir or options.url_list} has no photo of {', '.join(missing)}, "
-                f"which {species_file} lists: add some, or leave them out there; there are photos "
-                f"of {', '.join(classes)}"
+                f"which {species_file} lists: add some, or remove these classes from the file; "
+                f"there are photos of {', '.join(classes)}"
             )
     if classes is None:
         classes = list(species)
         unknown = sorted(set(classes) - set(sample.LABELS))
         if unknown and check_options(options) == ["sample"]:
             raise InputError(
-                f"the sample renders {', '.join(sample.LABELS)} only, and {species_file.name} asks "
+                f"the sample has only {', '.join(sample.LABELS)}, but {species_file.name} asks "
                 f"for {', '.join(unknown)} too: use your own photos (make run IMAGES=folder), or "
                 "look for the species (make run SOURCE=inaturalist)"
             )

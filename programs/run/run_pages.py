@@ -114,7 +114,7 @@ def curves(model: Path, description: ModelDescription) -> tuple[Phase, ...]:
     try:
         return tuple(training_curves.phases(sealed.read(path, sealed.CURVES)))
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} holds what no training writes: {error}") from error
+        raise InputError(f"{path} was not written by a training: {error}") from error
 
 
 def keep_review(run_dir: Path) -> Path | None:

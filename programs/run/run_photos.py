@@ -57,7 +57,7 @@ def answered(demo: Path, answers: Path) -> tuple[Answered, ...]:
     found = []
     for photo in chosen:
         if photo.path not in known:
-            raise InputError(f"{answers} has no answer to {photo.path!r:.160}, a photo of {demo}")
+            raise InputError(f"{answers} has no answer for {photo.path!r:.160}, a photo of {demo}")
         row = known[photo.path]
         picture = images.thumbnail(dataset.read(photo), SIDE)
         found.append(Answered(photo, picture, row["predicted"], row["probability"], row["unknown"]))

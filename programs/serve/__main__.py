@@ -18,7 +18,7 @@ def main() -> None:
     """The command line."""
     parser = CommandParser(
         prog="python -m programs.serve",
-        description="A web page and service that say which mushroom is on a photo. Never eat "
+        description="A web page and service that classify a photo. Never eat "
         "anything because of the answer.",
         examples=("--model_dir runs/latest/model",),
         notes=ASKING,

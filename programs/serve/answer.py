@@ -77,8 +77,10 @@ class ModelInfo(_Shape):
     weights_sha256: str
     manifest_sha256: str
     temperature: float | None
-    knows_unknown: bool = Field(description="whether it can answer that it is none of the classes")
-    photos: dict[str, dict[str, int]] = Field(description="that it was made of, by part and class")
+    knows_unknown: bool = Field(description="whether it can answer none of these")
+    photos: dict[str, dict[str, int]] = Field(
+        description="that it was made from, by part and class"
+    )
     measured: Measured | None = Field(description="null where it is not known here")
     rendered: bool = Field(description="trained on rendered pictures instead of photographs")
     dangerous: dict[str, str] = Field(
@@ -105,25 +107,23 @@ class Answer(_Shape):
     unknown: bool = Field(description="whether the photo is probably none of the classes")
     closest: str = Field(description="the likeliest class, also where the photo is none of them")
     familiarity: Share | None = Field(
-        description="which share of photos of the classes looks stranger than this one; null where "
-        "the model cannot tell"
+        description="share of known photos that are more unusual than this one; null where the "
+        "model cannot tell"
     )
     probabilities: list[ClassProbability] = Field(description="calibrated, likeliest first")
     dangers: list[DangerousClass] = Field(
         description="classes stated to be deadly or poisonous that have more than "
         f"{NAMED_ABOVE:g}, and the likeliest class if it is one; deadly ones first. An empty list "
-        "is no leave to eat anything"
+        "does not mean that anything is safe to eat"
     )
-    caution: str = Field(
-        description="the same in words for people; empty where there is nothing to be said"
-    )
+    caution: str = Field(description="the same in words; empty where there is nothing to say")
     activation_map: str | None = Field(
         description="data URI of a JPEG: the photo, dimmed where it does not speak for `closest`; "
         "null unless asked for"
     )
-    similar: list[SimilarPhoto] = Field(description="most alike first; empty unless asked for")
+    similar: list[SimilarPhoto] = Field(description="most similar first; empty unless asked for")
     learned_from: bool = Field(
-        description="whether the model learned from this very photo: then the answer does not show "
+        description="whether the model was trained on this photo: then the answer does not show "
         "how good it is"
     )
     model: ModelName

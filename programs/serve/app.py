@@ -34,7 +34,7 @@ _PROBLEMS: dict[int, str] = {
     400: "The file is damaged, or the form is malformed.",
     408: "The photo did not arrive in time.",
     413: "The file or the picture is too large.",
-    415: "It is no photo, or of a kind that is not read.",
+    415: "It is not a photo, or of a kind that is not read.",
     422: "A parameter of the query is wrong.",
     503: "Too many photos at once, or the model is not loaded yet.",
     504: "The answer took too long.",
@@ -173,7 +173,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 
     @app.get(
         "/readyz",
-        summary="Whether photos are answered",
+        summary="Whether it is ready to answer photos",
         responses={503: {"model": Problem, "description": "The model is not loaded yet."}},
     )
     async def readyz() -> State:
@@ -234,7 +234,7 @@ def _add_problems(app: FastAPI) -> None:
 
 
 def _busy() -> Refused:
-    return Refused(503, "busy", "Many photos are being looked at just now. Try again in a moment.")
+    return Refused(503, "busy", "Many other photos are waiting. Try again in a moment.")
 
 
 def _problem(status: int, reason: str, message: str) -> JSONResponse:

@@ -24,9 +24,9 @@ def read(path: Path, head_sha256: str) -> Measured:
         if not (0 <= low <= accuracy <= high <= 1 and photos > 0):
             raise ValueError("its figures make no sense")
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise InputError(f"{path} is no metrics file of the step evaluate: {error}") from error
+        raise InputError(f"{path} is not a metrics file of the step evaluate: {error}") from error
     if content.get("head_sha256") != head_sha256:
-        raise InputError(f"the figures in {path} are of another model")
+        raise InputError(f"{path} holds the figures of another model")
     return Measured(
         accuracy=accuracy,
         accuracy_low=low,

@@ -40,8 +40,8 @@ MISDIRECTED = 421
 _NAME = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(:\d{1,5})?")
 _REFUSAL = {
     "reason": "unknown_host",
-    "message": "This service does not go by the name in the address. It is started with "
-    "--allowed_hosts for other names than localhost.",
+    "message": "This service does not answer to the name in the address. Start it with "
+    "--allowed_hosts to allow names other than localhost.",
 }
 
 

@@ -31,23 +31,19 @@ class Limits:
 class ServeOptions(Options):
     """Where the service listens, and how much it takes at once."""
 
-    host: str = option("127.0.0.1", "address to listen at; 0.0.0.0 lets other machines in")
-    port: int = option(
-        8080, "port to listen at; 0 takes any that is free", minimum=0, maximum=65535
-    )
+    host: str = option("127.0.0.1", "address to listen on; 0.0.0.0 lets other machines in")
+    port: int = option(8080, "port to listen on; 0 takes any free one", minimum=0, maximum=65535)
     allowed_hosts: tuple[str, ...] = option(
         (),
-        "names, with commas, under which it answers beside localhost and addresses as numbers; "
+        "host names that it answers to besides localhost and IP addresses, separated by commas; "
         "* for any",
         pattern=r"\*|[A-Za-z0-9]([-A-Za-z0-9._]{0,251}[A-Za-z0-9])?",
         form="names such as mushrooms.example.org",
     )
-    workers: int = option(2, "photos looked at at once, on one thread each", minimum=1)
-    waiting: int = option(
-        16, "photos that may wait; further ones are told to come again (503)", minimum=1
-    )
-    max_upload_mb: float = option(16.0, "size of a photo, in MB of 1024 x 1024 bytes", above=0)
-    max_megapixels: float = option(50.0, "size of a photo, in millions of pixels", above=0)
+    workers: int = option(2, "photos classified at once, on one thread each", minimum=1)
+    waiting: int = option(16, "photos that may wait; more are refused (503)", minimum=1)
+    max_upload_mb: float = option(16.0, "largest photo, in MB of 1024 x 1024 bytes", above=0)
+    max_megapixels: float = option(50.0, "largest photo, in millions of pixels", above=0)
     upload_timeout_s: float = option(30.0, "seconds for a photo to arrive", above=0)
     answer_timeout_s: float = option(
         30.0, "seconds for the answer to a photo, waiting included", above=0

@@ -131,9 +131,9 @@ def listen(host: str, port: int) -> socket.socket:
         why = {
             errno.EADDRINUSE: "another program uses that port; choose another with --port",
             errno.EACCES: "ports below 1024 need rights that you do not have; choose a higher one",
-            errno.EADDRNOTAVAIL: "it is no address of this machine; choose another with --host",
+            errno.EADDRNOTAVAIL: "it is not an address of this machine; choose another with --host",
         }.get(error.errno or 0, str(error))
-        raise InputError(f"cannot listen at {host}, port {port}: {why}") from error
+        raise InputError(f"cannot listen on {host}, port {port}: {why}") from error
 
 
 def _announce(listener: socket.socket) -> None:

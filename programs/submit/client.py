@@ -86,7 +86,7 @@ def _check_way(place: Place) -> None:
         )
     except Exception as error:  # of many kinds, one for each thing wrong with the file
         raise InputError(
-            f"no --host was given, this is no pod, and kubeconfig leads nowhere "
+            f"no --host was given, this is not a pod, and kubeconfig names no cluster "
             f"({plain(str(error))}): give --host http://localhost:8080 after "
             f"`{target.port_forward(place)}`"
         ) from error

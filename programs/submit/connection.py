@@ -139,7 +139,7 @@ class Connection:
             if not target.is_local(self.place.host):
                 raise
             raise Unreachable(
-                f"{error}; is the port-forward there? {target.port_forward(self.place)}"
+                f"{error}; is the port-forward running? {target.port_forward(self.place)}"
             ) from error
         # A page of HTML comes out of the generated code as an answer with nothing in it.
         if not isinstance(health.multi_user, bool):
@@ -207,7 +207,7 @@ def _of_answer(what: str, error: ApiException, address: str) -> InputError | Wor
     if not error.status:  # kfp's client has no number for a failure of TLS
         return WorkError(
             f"could not {what}: no safe connection to {address} ({plain(str(error.reason))}): if "
-            "the certificate is your own, name its authority by --ca_file"
+            "the certificate is your own, name its authority with --ca_file"
         )
     return InputError(f"could not {what}: {address} refuses it (HTTP {error.status}){words}")
 

@@ -57,7 +57,7 @@ def _without_step(run: Any, known: Sequence[Pod]) -> str:
         return f"the run failed{why}"
     name = nodes.name_of(driver).removesuffix("_driver")
     of = f"step {name}" if name in nodes.OWN_NAMES else f"what KFP calls {name}"
-    return f"the driver of {of} failed, before any work of it{why}"
+    return f"the driver of {of} failed before the step started{why}"
 
 
 def _says_killed(lines: Sequence[str]) -> bool:

@@ -62,9 +62,9 @@ def wait(
         with Display(console, parts=parts) as display:
             run = _until_end(connection, run_id, display, poll_s, lost_s)
     except (InputError, WorkError) as error:
-        raise type(error)(f"{error}\n  the run goes on without us: {place}") from error
+        raise type(error)(f"{error}\n  the run continues on the cluster: {place}") from error
     except (KeyboardInterrupt, SystemExit):
-        console.print(f"\nthe run goes on: {place}", markup=False, soft_wrap=True)
+        console.print(f"\nthe run continues: {place}", markup=False, soft_wrap=True)
         raise
     elapsed = f"{time.monotonic() - started:.0f} s"
     if run.state == nodes.SUCCEEDED:

@@ -77,7 +77,7 @@ def of_workflow(node: Any) -> Pod | None:
     if node.get("type") != "Pod" or message in _USUAL:
         return None
     if phase == "Pending":
-        return Pod(str(node["id"]), step, f"its pod is not made: {message}", failed=False)
+        return Pod(str(node["id"]), step, f"its pod was not created: {message}", failed=False)
     if phase == "Error":
         return Pod(str(node["id"]), step, f"its pod was lost ({message})", failed=True)
     return None
@@ -156,9 +156,9 @@ def _troubles(pod: Any) -> Iterator[str]:
     if status.reason == "Evicted":
         yield f"its pod was evicted from the node: {plain(status.message or '')}"
     if status.reason == "DeadlineExceeded":
-        yield "it took longer than it may (DeadlineExceeded)"
+        yield "it exceeded its time limit (DeadlineExceeded)"
     if status.reason:
-        yield f"its pod was ended ({plain(f'{status.reason} {status.message or str()}')})"
+        yield f"its pod was stopped ({plain(f'{status.reason} {status.message or str()}')})"
     for waits in filter(None, (state.waiting for state in states if state)):
         reason, message = str(waits.reason or ""), plain(waits.message or "")
         if _IMAGE.search(reason):

@@ -25,8 +25,8 @@ UPLOADED = ("url_list", "decisions", "earlier_ledger")
 ON_VOLUME = ("weights", "cache_dir", "checkpoint_path", "imagenet")  # of steps that have it
 _NOT_SEEN = "no pod sees this machine's files"
 _INSTEAD = {
-    "weights": f"the images have the usual ones; others go on a volume ({settings.CACHE_MOUNT}/…"
-    ", with --cache_claim)",
+    "weights": "the images hold the usual weights; put others on a volume "
+    f"({settings.CACHE_MOUNT}/…, with --cache_claim)",
     "cache_dir": f"name a volume by --cache_claim: it is {settings.CACHE_MOUNT} there",
     "checkpoint_path": "give gs://… or s3://…, or leave it out",
     "publish_dir": "give gs://… or s3://…, or leave it out",
@@ -101,8 +101,8 @@ def local_photos(arguments: Mapping[str, Any]) -> Path | None:
     if arguments["source"] != "folder":
         if "folder" in arguments["source"] or _is_local(arguments["image_dir"]):
             raise InputError(
-                f"--source is {arguments['source']} and --image_dir a folder of this machine: on a "
-                "cluster such photos come alone (leave --source out)"
+                f"--source is {arguments['source']} and --image_dir a folder of this machine: a "
+                "cluster takes such photos alone (leave --source out)"
             )
         return None
     return Path(arguments["image_dir"])
@@ -160,7 +160,7 @@ def parameters_of(compiled: Compiled, arguments: Mapping[str, Any]) -> dict[str,
     for name, about in compiled.parameters.items():
         if name not in chosen:
             if not about.get("isOptional") and "defaultValue" not in about:
-                raise InputError(f"the pipeline wants the parameter {name}, and there is none")
+                raise InputError(f"the pipeline needs the parameter {name}, which is missing")
             continue
         expected = _KINDS[about["parameterType"]]
         is_number = isinstance(chosen[name], bool) and bool not in expected

@@ -162,7 +162,7 @@ def _find_or_make(
         try:
             existing = make()
         except (Unsettled, Conflict) as error:
-            log.info("%s; looking whether it was done", error)
+            log.info("%s; checking whether it was done", error)
             failure = error
             time.sleep(pause_before(attempt))
             existing = find()

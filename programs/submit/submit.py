@@ -53,8 +53,8 @@ class SubmitOptions(Options):
     )
     parts: int = option(
         1,
-        "parts of the photos of this machine that are cleaned, and their bottlenecks computed, at "
-        "the same time, each in pods of its own",
+        "parts of the photos of this machine, each cleaned and given bottlenecks in pods of its "
+        "own, at the same time",
         minimum=1,
     )
     pipeline_root: str = option(
@@ -69,10 +69,10 @@ class SubmitOptions(Options):
         pattern=f"({settings.NAME})?",
         form=settings.NAME_FORM,
     )
-    caching: bool = option(True, "take results of earlier runs whose inputs are the same")
+    caching: bool = option(True, "reuse results of earlier runs with the same inputs")
     wait: bool = option(False, "wait until the run has ended; exit status 0: it succeeded")
     poll_s: float = option(
-        follow.POLL_S, "seconds between two looks while waiting", above=0, maximum=LONGEST_S
+        follow.POLL_S, "seconds between two status checks while waiting", above=0, maximum=LONGEST_S
     )
     lost_s: float = option(
         follow.LOST_S,
@@ -154,7 +154,7 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
     place = target.place_of(arguments)
     SubmitOptions.of(arguments).check()
     if arguments.gpus != ClusterOptions.gpus and not arguments.gpu:
-        raise InputError(f"--gpus is {arguments.gpus}, and there is no --gpu: give both")
+        raise InputError(f"--gpus is {arguments.gpus}, but --gpu is missing: give both")
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         submission = _prepare(arguments, compile_one, Path(folder))
@@ -168,7 +168,7 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
         _warn_of_images(connection.address, gpu=arguments.gpu)
         if pods.retries_failures(connection) is False:
             warn(
-                "this KFP tries a step again where its pod is lost, not where it fails: "
+                "this KFP retries a step whose pod is lost, not one that fails: "
                 "k8s/workflow-defaults.yaml changes that (docs/cluster.md)"
             )
         for line in submission.needs:
@@ -197,7 +197,7 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
     image_dir = request.local_photos(told)
     if arguments.parts > 1 and not image_dir:
         raise InputError(
-            f"--parts is {arguments.parts}: parts are of a folder that is uploaded (--image_dir)"
+            f"--parts is {arguments.parts}: only a folder that is uploaded has parts (--image_dir)"
         )
     if image_dir and not arguments.upload_to:
         raise InputError(
@@ -216,7 +216,7 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
     if image_dir:
         if arguments.parts > len(photos):
             there = counted(len(photos), "photo")
-            raise InputError(f"--parts is {arguments.parts}: there is no more than {there}")
+            raise InputError(f"--parts is {arguments.parts}: there are only {there}")
         uri = upload.dataset_uri(photos, arguments.upload_to, facts)
         told["dataset_uri"] = upload.as_kfp_reads(uri, cluster)
     cluster = cluster.fitting(count)
@@ -333,5 +333,6 @@ def _warn_of_images(address: str, *, gpu: bool) -> None:
     if lost and not target.is_local(address):
         warn(
             f"no registry is named for {lost[0]}: a cluster would pull it from Docker's public "
-            "one, where it may be anybody's: make push REGISTRY=…, then make submit REGISTRY=…"
+            "registry, where anybody may own that name: make push REGISTRY=…, then make submit "
+            "REGISTRY=…"
         )

@@ -30,7 +30,7 @@ class Place(Options):
     )
     namespace: str = option(
         DEFAULT_NAMESPACE,
-        "where KFP runs; in a multi-user installation that of your profile",
+        "namespace of KFP; in a multi-user installation that of your profile",
         pattern=r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
         form="a name of Kubernetes: up to 63 of a-z, 0-9 and -",
     )
@@ -38,10 +38,10 @@ class Place(Options):
         "", "context of kubeconfig, where no --host is given; empty: the current one"
     )
     token_file: str = option(
-        "", f"file of a bearer token (default: ${TOKEN_VARIABLE}, ${TOKEN_PATH_VARIABLE})"
+        "", f"file with a bearer token (default: ${TOKEN_VARIABLE}, ${TOKEN_PATH_VARIABLE})"
     )
-    cookie_file: str = option("", f"file of a session cookie (default: ${COOKIE_VARIABLE})")
-    ca_file: str = option("", "certificates that sign the server's, PEM")
+    cookie_file: str = option("", f"file with a session cookie (default: ${COOKIE_VARIABLE})")
+    ca_file: str = option("", "PEM file of the authority that signed the server's certificate")
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +72,7 @@ def place_of(arguments: argparse.Namespace) -> Place:
     secret = token(place) or cookie(place)
     if secret and parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
         raise InputError(
-            f"--host is {place.host}: a token or cookie would travel readable to all; use "
+            f"--host is {place.host}: a token or cookie would be sent unencrypted; use "
             "https://, or a port-forward to this machine"
         )
     return place

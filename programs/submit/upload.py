@@ -159,8 +159,8 @@ def upload_photos(
             for photo in _left_out(photos):
                 writer.add(photo, b"", extension="bin")
         if unreadable:
-            count = counted(len(unreadable), "file was", "files were")
-            warn(f"{count} left out, which cannot be read, such as {unreadable[0]}")
+            count = counted(len(unreadable), "unreadable file was", "unreadable files were")
+            warn(f"{count} left out, such as {unreadable[0]}")
         files = {path.name: path for path in sorted(folder.iterdir())}
         manifest = files.pop(MANIFEST)
         storage.upload_files(files, uri)

@@ -9,7 +9,8 @@ from components.common.base.wording import harmless
 from programs.verify.verify import verify
 
 NOTES = (
-    "exit status: 0 everything fits, 1 something is damaged or of another run, 2 no finished run"
+    "exit status: 0 complete, unmodified and consistent, 1 something is damaged or belongs to "
+    "another run, 2 not a finished run"
 )
 
 
@@ -17,8 +18,8 @@ def main() -> None:
     """The command line."""
     parser = CommandParser(
         prog="python -m programs.verify",
-        description="Check that a finished run's datasets, ledger, bottlenecks, model, figures, "
-        "decision and predictions are what was written, and of one another.",
+        description="Check that a finished run is complete, unmodified and consistent: its "
+        "datasets, ledger, bottlenecks, model, figures, decision and predictions.",
         notes=NOTES,
         examples=("runs/latest",),
     )
@@ -40,9 +41,9 @@ def _command(options: argparse.Namespace) -> int:
         word = "ok" if finding.fits else "DAMAGED"
         print(harmless(f"{word:<8}{finding.artifact}: {finding.said}"))
     print(
-        f"{damaged} of {checked} artifacts are damaged, or of another run"
+        f"{damaged} of {checked} artifacts are damaged or belong to another run"
         if damaged
-        else f"all {checked} artifacts are as they were written, and of one another"
+        else f"all {checked} artifacts are complete, unmodified and consistent"
     )
     return 1 if damaged else 0
 

@@ -35,13 +35,13 @@ def check(path: Path, demo: Path, model_dir: Path) -> str:
     }
     for name, value in known.items():
         if metadata.get(name, value) != value:
-            raise InputError(f"{path} is of another model or other photos: its {name} is another")
+            raise InputError(f"{path} belongs to another model or other photos: its {name} differs")
     if description.is_sealed and not known.keys() <= metadata.keys():
-        raise InputError(f"{path} does not say which model and photos it is of")
+        raise InputError(f"{path} does not name its model and photos")
     photos = {(photo.path, photo.label) for photo in Dataset(demo).photos}
     table = predictions.read(path, most_rows=len(photos))
     if set(zip(*table.select(("path", "label")).to_pydict().values(), strict=True)) != photos:
-        raise InputError(f"{path} is of other photos than {demo}")
+        raise InputError(f"{path} does not answer the photos of {demo}")
     _check_answers(path, table, description)
     return f"{counted(len(table), 'answer')} of this model, one for each demo photo"
 
@@ -52,7 +52,7 @@ def _check_answers(path: Path, table: pa.Table, model: ModelDescription) -> None
     for row in table.to_pylist():
         probabilities = row["probabilities"]
         if len(probabilities) != len(classes):
-            raise InputError(f"{path}: {row['path']!r} has not as many probabilities as classes")
+            raise InputError(f"{path}: {row['path']!r} does not have a probability for each class")
         largest = max(probabilities)
         if (
             row["probability"] != largest
@@ -60,7 +60,9 @@ def _check_answers(path: Path, table: pa.Table, model: ModelDescription) -> None
             or row["right"] != (row["predicted"] == row["label"])
             or row.get("caution") not in (None, _caution(row, model))
         ):
-            raise InputError(f"{path}: the answer to {row['path']!r} is not what it was made of")
+            raise InputError(
+                f"{path}: the answer to {row['path']!r} does not follow from its probabilities"
+            )
 
 
 def _caution(row: Mapping[str, Any], model: ModelDescription) -> str:

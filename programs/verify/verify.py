@@ -1,4 +1,4 @@
-"""Checks a finished run: every artifact is what was written, and all of them are of one another.
+"""Checks that a finished run is complete, unmodified and consistent.
 
 It computes nothing anew and needs no TensorFlow: it compares hashes, names and counts.
 """
@@ -66,7 +66,7 @@ class Run:
         roots = [path for path in (folder / ARTIFACTS).glob("*") if path.is_dir()]
         if len(roots) != 1 or not (folder / SUMMARY).is_file():
             raise InputError(
-                f"{folder} is no finished run: expected a folder that `make run` wrote, with "
+                f"{folder} is not a finished run: expected a folder that `make run` wrote, with "
                 f"{SUMMARY} and one run's {ARTIFACTS}/ in it, such as runs/latest"
             )
         self.root = roots[0]
@@ -133,7 +133,7 @@ def _dataset(path: Path, progress: Progress) -> str:
                 sealed.check_file(path, name, files, DESCRIPTION)
     for _ in dataset.stream():
         progress.advance()
-    count = counted(len(dataset.photos), "photo with its", "photos with their")
+    count = counted(len(dataset.photos), "photo matches its", "photos match their")
     return f"{count} SHA-256{_age(sealed_=is_sealed)}"
 
 
@@ -147,8 +147,8 @@ def _ledger(run: Run) -> str:
     for label, group, split in sorted(rows ^ expected):
         where = run.ledger if (label, group, split) in rows else run.training.parent
         raise InputError(
-            f"{run.ledger} does not fit the datasets: the group {group} of {label!r} is in the "
-            f"part {split} by {where} only"
+            f"{run.ledger} does not match the datasets: the group {group} of {label!r} is in the "
+            f"part {split} according to {where} only"
         )
     count = counted(len(rows), "group")
     return f"{count}, as the manifests say; no photo and no group is in two parts"
@@ -174,7 +174,7 @@ def _bottlenecks(run: Run) -> str:
     expected = {photo.sha256 for path in used for photo in Dataset(path).photos}
     for sha256 in sorted(set(loaded.sha256) ^ expected):
         what = "has no row for the photo" if sha256 in expected else "has a row for no photo, with"
-        raise InputError(f"{run.bottlenecks} {what} SHA-256 {sha256}: it is of other datasets")
+        raise InputError(f"{run.bottlenecks} {what} SHA-256 {sha256}: it belongs to other datasets")
     return (
         f"{counted(len(loaded.sha256), 'row')}, one for each photo; "
         f"{network_name(loaded.key.architecture, loaded.key.views)}, "
@@ -216,14 +216,14 @@ def _metrics(run: Run) -> str:
         sealed.read(path, METRICS_KIND) for path in (run.metrics, run.folder / METRICS)
     )
     if figures != copy:
-        raise InputError(f"{run.folder / METRICS} is no copy of {run.metrics}")
+        raise InputError(f"{run.folder / METRICS} is not a copy of {run.metrics}")
     description = read_description(run.model)
     known = {"head_sha256": description.head_sha256, "classes": list(description.classes)}
     if description.is_sealed:
         known["model_sha256"] = description.identity
     for name, value in known.items():
         if figures.get(name) != value:
-            raise InputError(f"{run.metrics} is of another model: its {name} is another")
+            raise InputError(f"{run.metrics} belongs to another model: its {name} differs")
     age = _age(sealed_=sealed.SEAL in figures)
     return (
         f"accuracy {figures.get('accuracy', 0.0):.3f} of this model, and the copy in {METRICS}{age}"
@@ -240,11 +240,11 @@ def _decision(run: Run) -> str:
     }
     for name, value in known.items():
         if decision.get(name) != value:
-            raise InputError(f"{run.decision} is about another model: its {name} is another")
+            raise InputError(f"{run.decision} is about another model: its {name} differs")
     age = _age(sealed_=sealed.SEAL in decision)
     return f"{decision.get('decision')}: this model, as {known['version']}{age}"
 
 
 def _age(*, sealed_: bool) -> str:
     """What to say of an artifact from before there were seals."""
-    return "" if sealed_ else "; from before there were seals: edits may go unnoticed"
+    return "" if sealed_ else "; written before seals existed: edits may go unnoticed"

@@ -37,7 +37,7 @@ def test_answer_to_a_photo_learned_from_says_so_and_warns_of_no_meal(
         page.goto(service.url)
         page.locator("#file").set_input_files(tmp_path / "photo.jpg")
         expect(page.locator("#result")).to_contain_text(
-            "The model learned from this very photo", timeout=PATIENCE_MS
+            "The model was trained on this photo", timeout=PATIENCE_MS
         )
         said = page.inner_text("body")
         assert "What is this?" in said

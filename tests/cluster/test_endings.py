@@ -64,7 +64,7 @@ def test_a_pod_that_cannot_begin(kfp: Kfp, tmp_path: Path, changed: str, expecte
         waits = "step download has waited for its pod for more than two minutes: "
         assert started.said(waits + expected, PENDING_S)
         assert started.interrupt() == 130
-        assert "the run goes on" in started.text
+        assert "the run continues" in started.text
         assert kfp.state(run_id) == "RUNNING"
     finally:
         kfp.terminate(run_id)
@@ -88,7 +88,7 @@ def test_a_gpu_is_asked_for(kfp: Kfp, tmp_path: Path, record_property: Any) -> N
         return
     try:
         waits = "step retrain has waited for its pod for more than two minutes: "
-        told = started.said(f"{waits}(no node takes its pod|its pod is not made).*", 1500)
+        told = started.said(f"{waits}(no node takes its pod|its pod was not created).*", 1500)
         # Of overlays/kind's quota, or by the scheduler where there is none.
         assert "requested: requests.nvidia.com/gpu=1" in told or "node affinity/selector" in told
         record_property("measured", f"no GPU here: {told.removeprefix(waits)[:60]}…")

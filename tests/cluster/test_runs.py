@@ -162,7 +162,7 @@ def test_a_pod_that_is_deleted_at_once_and_late(
     delete(until("retrain's pod", running, 10))
     done = started.wait()
     done.check(0)
-    assert any("Fine-tuning goes on after step" in log for log in kfp.step_logs(run_id).values())
+    assert any("Fine-tuning continues after step" in log for log in kfp.step_logs(run_id).values())
     record_property("measured", kfp.measured(run_id))
 
 

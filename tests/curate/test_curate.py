@@ -325,8 +325,8 @@ def test_ledger_of_another_collection_is_warned_of(
     with caplog.at_level("INFO", "components"):
         assert curated(tmp_path / "c", other, earlier=first.ledger).parts == alone
     assert (
-        "warning: the ledger of an earlier run (--earlier_ledger) placed none of these 18 photos: "
-        "is it of another collection? They are divided as if there were none"
+        "warning: the ledger of an earlier run (--earlier_ledger) contains none of these 18 "
+        "photos: is it from another collection? They are divided without it"
     ) in caplog.messages
     caplog.clear()
     with caplog.at_level("INFO", "components"):

@@ -131,10 +131,7 @@ def test_decisions_without_effect_are_told(tmp_path: Path, monkeypatch: pytest.M
     }
     (tmp_path / "d.json").write_text(json.dumps(content))
     outcome(tmp_path, sources, vectors, str(tmp_path / "d.json"))
-    assert (
-        "1 of 1 decision made by hand found no photo among these"
-        in (tmp_path / "events").read_text()
-    )
+    assert "1 of 1 decision made by hand match no photo here" in (tmp_path / "events").read_text()
 
 
 def mislabelled(count: int) -> list[Item]:
@@ -212,7 +209,7 @@ def test_doubtful_photos_that_are_used_are_told_in_words(
     outcome(tmp_path, sources, vectors, division=Division(20, 5))
     assert (
         "3 photos used but doubtful: 1 may belong to another class, 3 may show no mushroom, "
-        "1 of them both; see curation.html" in (tmp_path / "events").read_text()
+        "1 may be both; see curation.html" in (tmp_path / "events").read_text()
     )
     content = json.loads((tmp_path / "out-0" / "facts" / facts.SUMMARY).read_text())
     assert content["doubtful"] == {"photos": 3, "other_class": 1, "doubtful_subject": 3}

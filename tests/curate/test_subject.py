@@ -230,6 +230,8 @@ def test_store_that_takes_no_page_hides_not_why_the_curation_ended(
         outputs = places(tmp_path / "out")
         with pytest.raises(InputError, match="'daisy' has 2 different") as caught:
             curate(sources, vectors, outputs, page_place="gs://no-such-bucket/page")
-    assert "the review page is not at gs://no-such" in (tmp_path / "events").read_text()
+    assert (
+        "the review page could not be written to gs://no-such" in (tmp_path / "events").read_text()
+    )
     assert "Review page" not in str(caught.value)
     assert outputs.page.is_file()

@@ -85,7 +85,7 @@ def test_every_class_that_fails_is_named(tmp_path: Path) -> None:
         with pytest.raises(WorkError) as caught:
             download(["lost", "rose", "gone"], tmp_path / "out", options)
     first, *rest = str(caught.value).splitlines()
-    assert first == "2 of 3 classes could not be had:"
+    assert first == "2 of 3 classes could not be gathered:"
     assert [name for name in ("lost", "gone") if f"of '{name}'" in "\n".join(rest)] == [
         "lost",
         "gone",

@@ -35,7 +35,7 @@ def test_too_few_photos_fail_with_a_table_and_leave_nothing(tmp_path: Path) -> N
     with serve(some) as server, pytest.raises(WorkError) as caught:
         download(["daisy"], tmp_path / "out", listed(tmp_path, server.address, 10, min_per_class=4))
     message = str(caught.value)
-    assert "only 3 photos of 'daisy' could be had from urls" in message
+    assert "only 3 photos of 'daisy' could be taken from urls" in message
     assert "at least 4 are needed (--min_per_class)" in message
     assert f"7  http 404  such as {server.address}/3.jpg" in message
     assert not (tmp_path / "out").exists()
@@ -49,7 +49,7 @@ def test_above_the_bound_the_table_is_a_warning(
         download(["daisy"], tmp_path / "out", listed(tmp_path, server.address, 10, min_per_class=3))
     assert len(Dataset(tmp_path / "out").photos) == 3
     told = (tmp_path / "events").read_text()
-    assert "daisy: 3 photos; what was not taken, and why" in told
+    assert "daisy: 3 photos; photos not taken, and why" in told
     assert "7  http 404" in told
 
 
@@ -131,7 +131,7 @@ def test_when_no_source_answers_all_are_told(
         ({"contact": "Jörg"}, "--contact must be plain ASCII"),
         ({"allow_private_hosts": "http://a"}, "without http:// and without a port"),
         ({"allow_private_hosts": "b,10.0.0.1:8123"}, "without http:// and without a port"),
-        ({"url_list": "list.csv"}, "--url_list is for the source urls, and --source is 'sample'"),
+        ({"url_list": "list.csv"}, "--url_list is for the source urls, but --source is 'sample'"),
         ({"source": "urls", "url_list": "https://h/l.csv?sig=x"}, "--url_list has a password, sig"),
         ({"source": "imagenet", "imagenet": "https://me:x@h/a.tar"}, "--imagenet has a password"),
         ({"source": "gbif", "image_dir": "x"}, "--image_dir is for the source folder or storage"),

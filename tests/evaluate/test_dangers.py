@@ -194,8 +194,8 @@ def test_report_says_in_how_many_confusions_the_danger_is_named(
         (
             [said("fly agaric", "fly agaric")] * 17,
             "None of 17 photos of deadly or poisonous classes was taken for an edible class, "
-            "95 % interval 0 % to 18 %. That is no proof: of new photos of these classes it may be "
-            "up to 18 %.",
+            "95 % interval 0 % to 18 %. That proves nothing: on new photos of these classes it "
+            "may be up to 18 %.",
         ),
         (
             [said("death cap", "champignon")],
@@ -208,8 +208,8 @@ def test_report_says_in_how_many_confusions_the_danger_is_named(
         ),
         (
             [said("death cap", "champignon", unknown=True), said("death cap", "bracket")],
-            "Of all 2: 0 called a dangerous class, the right one or another; 0 an edible class; 1 "
-            "a class that is neither; 1 “none of these”.",
+            "Answers for all 2: a dangerous class (the right one or another) 0; an edible class 0; "
+            "a class that is neither 1; “none of these” 1.",
         ),
     ],
 )

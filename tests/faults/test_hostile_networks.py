@@ -80,7 +80,7 @@ def model_folder(folder: Path, network: bytes) -> Path:
     ids=["empty", "its name", "zeros", "a false start", "a page"],
 )
 def test_what_is_no_network_is_refused(tmp_path: Path, network: bytes) -> None:
-    with pytest.raises(InputError, match=r"model\.tflite is no LiteRT model"):
+    with pytest.raises(InputError, match=r"model\.tflite is not a LiteRT model"):
         Model(model_folder(tmp_path, network))
 
 
@@ -192,9 +192,9 @@ def elsewhere(definition: Any, nodes: Any) -> None:
         (splat, "makes 9600000000 values"),
         (filled, "makes 10000000000 values"),
         (circle, "depends on itself"),
-        (beside, "was not run: 'WriteFile'"),
-        (of_python, "was not run: 'PyFunc'"),
-        (of_a_library, "was not run: 'hidden'"),
+        (beside, "was not run: .*'WriteFile'"),
+        (of_python, "was not run: .*'PyFunc'"),
+        (of_a_library, "was not run: .*'hidden'"),
         (elsewhere, "does not take 8 x 8 pixels"),
     ],
 )

@@ -94,5 +94,5 @@ def test_other_columns_and_sizes_are_refused_in_a_short_message(
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
 def test_probabilities_that_are_none_are_no_answer(tmp_path: Path, value: float) -> None:
     values = pa.array([[value, 0.5], [0.5, 0.5]])
-    with pytest.raises(InputError, match="is not what it was made of"):
+    with pytest.raises(InputError, match="does not follow from its probabilities"):
         check(changed(with_column("probabilities", values), tmp_path / "p"))

@@ -128,9 +128,9 @@ def test_list_of_a_thousand_columns_is_refused_in_a_short_message(tmp_path: Path
         (b"https://a/1.jpg a\nhttps://a/2.jpg ../up\n", "cannot be a class name"),
         (b"url,label\n" + b"https://a/1.jpg,\x1b[2J\n" * 3 + b"https://a,b", "cannot be a class"),
         (b"https://a/1.jpg " + b"x" * 20_000, "a line of more than 10000"),
-        (b'url,label\n"' + b"x\n" * 200_000, "is no csv file"),
+        (b'url,label\n"' + b"x\n" * 200_000, "is not a csv file"),
         (b"\x00" * 20_000, "a line of more than"),
-        (b"\xff\xfe" + "https://a/1.jpg a".encode("utf-16-le"), "no UTF-8"),
+        (b"\xff\xfe" + "https://a/1.jpg a".encode("utf-16-le"), "not UTF-8"),
     ],
 )
 def test_list_that_is_none_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -64,7 +64,7 @@ def test_name_of_a_column_that_is_no_text_is_refused(tmp_path: Path) -> None:
     ledger.write([("daisy", "a" * 40, "test")], tmp_path / ledger.FILE_NAME)
     data = (tmp_path / ledger.FILE_NAME).read_bytes()
     (tmp_path / ledger.FILE_NAME).write_bytes(data.replace(b"label", b"\xffabel"))
-    with pytest.raises(InputError, match="a name in it is no text"):
+    with pytest.raises(InputError, match="a name in it is not a text"):
         ledger.read(str(tmp_path))
 
 

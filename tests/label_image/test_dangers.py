@@ -24,7 +24,7 @@ from components.label_image.answers import Guess, PhotoAnswer, answer, as_label_
 from components.label_image.gallery import Gallery, Labelled
 from components.label_image.label_image import label_demo
 
-NO_LEAVE = "No answer is leave to eat anything."
+NO_LEAVE = "Never eat anything because of an answer."
 
 
 def answered(
@@ -163,7 +163,7 @@ def test_command_and_predictions_name_what_is_stated_to_be_dangerous(
     many = run_captured(*command, str(photo), str(photo))
     assert many.stdout.count(" is deadly; could also be ") == 2
     assert "2 labelled, 0 failed" in many.stderr
-    assert "a second; no answer is leave to eat anything" in many.stderr
+    assert "a second; never eat anything because of an answer" in many.stderr
 
     label_demo(model, demo, tmp_path / "predictions", tmp_path / "gallery.html")
     rows = pq.read_table(tmp_path / "predictions").to_pylist()

@@ -96,7 +96,7 @@ def test_none_of_these_is_a_state_of_its_own_whatever_class_is_likeliest() -> No
     page = Page(gallery.render(Gallery(description(), photos)))
     cards = [one["class"] for one in page.all("li") if "card" in (one.get("class") or "")]
     assert cards == ["card unknown", "card unknown", "card right"]
-    assert page.text.count("None of these Stranger than 98 % of their photos.") == 2
+    assert page.text.count("None of these More unusual than 98 % of known photos.") == 2
     assert "rose 1 of 3 right, 2 none of these" in page.text
     assert "Right: 1 Wrong: 0 None of these: 2" in page.text
     # The accuracy of the report knows no "none of these".
@@ -151,7 +151,7 @@ def test_too_many_photos_go_without_what_spoke_for_them_and_the_page_says_so() -
         page = Page(gallery.render(Gallery(description(), (photo,) * count)))
         assert len(page.all("img")) == count * (2 if shown else 1)
         assert any(one.get("id") == "why" for one in page.all("input")) == shown
-        assert (f"Of more than {most} photos" in page.text) != shown
+        assert (f"Above {most} photos" in page.text) != shown
 
 
 def test_top_three_are_listed_with_the_true_class_marked() -> None:

@@ -113,7 +113,7 @@ def test_graph_that_reads_files_is_not_run(tmp_path: Path) -> None:
         return of_means(tf, given) + tf.cast(length, tf.float32)  # type: ignore[attr-defined]
 
     path = small_graph(tmp_path / "graph.pb", reading)
-    with pytest.raises(InputError, match=r"was not run: 'ReadFile', 'StringLength'"):
+    with pytest.raises(InputError, match=r"was not run: .*'ReadFile', 'StringLength'"):
         load(path)
 
 
@@ -231,7 +231,7 @@ def test_chains_without_end_are_not_run(tmp_path: Path) -> None:
     assert load(chained(tmp_path / "graph.pb", 300))
     with pytest.raises(InputError, match=r"60\d\d\d nodes: expected at most 50000"):
         load(chained(tmp_path / "graph.pb", 60_000))
-    with pytest.raises(InputError, match=r"300\d\d nodes follow each other, and at most 5000"):
+    with pytest.raises(InputError, match=r"300\d\d nodes follow each other, but at most 5000"):
         load(chained(tmp_path / "graph.pb", 30_000))
     with pytest.raises(InputError, match=r"'link\d+' depends on itself"):
         load(chained(tmp_path / "graph.pb", 3, closed=True))
@@ -297,5 +297,5 @@ def test_without_tensorflow_a_frozen_graph_is_told_so(tmp_path: Path) -> None:
     )
     done = run_captured(sys.executable, "-c", script)
     assert done.returncode == 2
-    assert "needs TensorFlow, which is not here" in done.stderr
+    assert "needs TensorFlow, which is not installed" in done.stderr
     assert "Traceback" not in done.stderr

@@ -103,7 +103,7 @@ def test_answer_reads_as_label_image_py_s(sample_run: Run, photo: Path) -> None:
     assert done.stderr == ""
     # The sample states which of its classes are poisonous: a line more than label_image.py's.
     first, blank, *answers, caution = done.stdout.splitlines()
-    assert caution.endswith("No answer is leave to eat anything.")
+    assert caution.endswith("Never eat anything because of an answer.")
     assert re.fullmatch(r"Evaluation time \(1-image\): \d+\.\d{3}s", first)
     assert blank == ""
     assert len(answers) == 5
@@ -118,7 +118,7 @@ def test_photo_of_something_else_is_none_of_these(sample_run: Run, noise: Path) 
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()[2]
     assert re.fullmatch(
-        r"none of these \(stranger than \d+ % of their photos\); if one of them after all:", said
+        r"none of these \(more unusual than \d+ % of known photos\). Closest classes:", said
     )
     assert len(done.stdout.splitlines()) == 9
 
@@ -161,8 +161,8 @@ def test_other_formats_get_the_same_likeliest_class(
     ("make", "expected"),
     [
         (lambda path: path.write_bytes(b""), "it is empty"),
-        (lambda path: path.write_text("<html>not found</html>"), "no usable photo (html"),
-        (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(3000)), "no usable photo"),
+        (lambda path: path.write_text("<html>not found</html>"), "not a usable photo (html"),
+        (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(3000)), "not a usable photo"),
     ],
 )
 @pytest.mark.parametrize("form", ["text", "json", "csv"])
@@ -241,7 +241,7 @@ def test_model_without_its_litert_file_is_exit_2(
     reseal(folder / "model.json")
     done = label("--image", str(photo), "--model_dir", str(folder))
     assert done.returncode == 2
-    assert "no LiteRT model" in done.stderr
+    assert "not a LiteRT model" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -344,9 +344,9 @@ def test_50_broken_among_1000_are_named_and_the_others_answered(
     rows = list(map(json.loads, done.stdout.splitlines()))
     assert [Path(row["file"]).stem for row in rows] == [f"{number:03}" for number in range(1000)]
     answered = [row for row in rows if row["probabilities"]]
-    failed = {row["file"] for row in rows if "no usable photo (damaged" in (row["error"] or "")}
+    failed = {row["file"] for row in rows if "not a usable photo (damaged" in (row["error"] or "")}
     assert (len(answered), len(failed)) == (950, 50)
-    named = re.findall(r"^label_image: (\S+): no usable photo", done.stderr, re.MULTILINE)
+    named = re.findall(r"^label_image: (\S+): not a usable photo", done.stderr, re.MULTILINE)
     assert set(named) == failed
     assert "950 labelled, 50 failed" in done.stderr
 
@@ -431,6 +431,6 @@ def test_demo_photo_that_is_none_is_named(sample_run: Run, tmp_path: Path) -> No
     with DatasetWriter(tmp_path / "demo") as writer:
         writer.add(Photo("daisy"), b"no photo")
     places = (tmp_path / "demo", tmp_path / "predictions", tmp_path / "gallery.html")
-    with pytest.raises(InputError, match=r"daisy/.* is no usable photo"):
+    with pytest.raises(InputError, match=r"daisy/.* is not a usable photo"):
         label_demo(sample_run.directory / "model", *places)
     assert not places[1].exists()

@@ -39,11 +39,11 @@ def test_one_photo_says_so_in_a_line(
     sample_run: Run, photos: Path, name: str, *, told: bool
 ) -> None:
     done = label(sample_run, str(photos / name))
-    assert ("the model learned from this very photo" in done.stdout) == told
+    assert ("the model was trained on this photo" in done.stdout) == told
 
 
 def test_many_photos_say_which_and_how_many(sample_run: Run, photos: Path) -> None:
-    warned = "the model learned from 1 of these 2 photos"
+    warned = "the model was trained on 1 of these 2 photos"
     assert warned in label(sample_run, str(photos)).stderr
     rows = label(sample_run, str(photos), "--format", "csv")
     assert warned in rows.stderr

@@ -52,7 +52,7 @@ def test_pattern_below_a_relative_or_hidden_folder_fits(
 
 
 def test_pattern_that_is_none_is_told(folder: Path) -> None:
-    with pytest.raises(InputError, match="is no pattern"):
+    with pytest.raises(InputError, match="is not a valid pattern"):
         find([str(folder / "**.jpg")])
 
 

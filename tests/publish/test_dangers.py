@@ -28,16 +28,16 @@ def judged(known: Dangers | None, most: float) -> Decision:
         (Dangers(0, 0, 1), 1.0, PUBLISH, ""),
         (Dangers(17, 17, 1), 1.0, PUBLISH, ""),
         # The upper bound counts: none of 17 is up to 0.184, of 6 up to 0.390.
-        (Dangers(0, 17, 1), 0.2, PUBLISH, "0 are taken for an edible one: the upper bound 0.184"),
+        (Dangers(0, 17, 1), 0.2, PUBLISH, "0 of 17 photos of deadly or poisonous classes are"),
         (Dangers(0, 17, 1), 0.15, HOLD, "0.184 of this share is above 0.15 (--max_dangerous)"),
-        (Dangers(0, 6, 2), 0.2, HOLD, "of 6 photos of deadly or poisonous classes 0 are"),
-        (Dangers(1, 200, 1), 0.05, PUBLISH, "1 is taken for an edible one"),
-        (Dangers(9, 200, 1), 0.05, HOLD, "9 are taken for an edible one"),
+        (Dangers(0, 6, 2), 0.2, HOLD, "0 of 6 photos of deadly or poisonous classes are"),
+        (Dangers(1, 200, 1), 0.05, PUBLISH, "1 of 200 photos of deadly or poisonous classes is"),
+        (Dangers(9, 200, 1), 0.05, HOLD, "9 of 200 photos of deadly or poisonous classes are"),
         # The recipe may do well, and the model itself badly.
-        (Dangers(0, 200, 1, 0.02, 0.3), 0.2, HOLD, "surely takes more for edible ones (at least"),
+        (Dangers(0, 200, 1, 0.02, 0.3), 0.2, HOLD, "takes too many demo photos of deadly or"),
         (Dangers(0, 200, 1, 0.02, 0.1), 0.2, PUBLISH, "the upper bound 0.020"),
         # Nothing was measured, or nothing can be: a gate that opens where it sees nothing is none.
-        (Dangers(0, 0, 1), 0.99, HOLD, "no held-out photo is of a class stated to be deadly"),
+        (Dangers(0, 0, 1), 0.99, HOLD, "no held-out photo shows a class stated to be deadly"),
         (None, 0.99, HOLD, "the edibility of its classes is not stated (species.yaml)"),
         # No answer can be an edible class where there is none.
         (Dangers(0, 3, 0), 0.01, PUBLISH, "no class is stated to be edible"),
@@ -56,7 +56,7 @@ def test_published_model_stays_where_less_danger_is_asked_of_it_now() -> None:
     known = dataclasses.replace(FIRST, champion="new", dangers=Dangers(2, 17, 1), max_dangerous=0.1)
     held = weigh(known)
     assert held.decision == HOLD
-    assert held.reason.endswith("stays published, from a run that asked for less")
+    assert held.reason.endswith("stays published, from a run with lower limits")
 
 
 def test_decision_keeps_the_dangers_and_one_of_before_has_none(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_decision_keeps_the_dangers_and_one_of_before_has_none(tmp_path: Path) -
 def test_dangers_that_make_no_sense_are_refused(tmp_path: Path, dangers: object) -> None:
     content = {**json.loads(judged(None, 1.0).to_json()), "dangers": dangers}
     (tmp_path / "decision.json").write_text(sealed.text(content))
-    with pytest.raises(InputError, match="is no decision"):
+    with pytest.raises(InputError, match="is not a decision"):
         Decision.read(tmp_path / "decision.json")
 
 
@@ -100,7 +100,7 @@ def test_command_holds_back_with_the_message(sample_run: Run, tmp_path: Path) ->
     held = publish_command(sample_run, model, figures, *place)
     assert held.returncode == 1, held.stderr
     assert (
-        "of 17 photos of deadly or poisonous classes 3 are taken for an edible one: the "
+        "3 of 17 photos of deadly or poisonous classes are taken for an edible one: the "
         "upper bound 0.410 of this share is above 0.2 (--max_dangerous)"
     ) in held.stdout
     done = publish_command(sample_run, model, figures, tmp_path / "out")

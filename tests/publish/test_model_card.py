@@ -50,9 +50,9 @@ DESCRIPTION = ModelDescription(
 PARTS = ("cross-validation", "test part", "demo photos")
 SHARES = (
     "right class among the three likeliest",
-    "recognised, mean over the classes",
+    "macro recall (mean over the classes)",
     "right, without the photos that look mislabelled",
-    "called none of the classes, though they are of one",
+    "called “none of these”, though they show a class",
     "right, where it names a class",
 )
 LOSSES = (
@@ -129,12 +129,12 @@ def test_figures_are_those_handed_in() -> None:
     assert "0.313" in text
     assert "temperature 0.863" in text
     assert "0.718 nats with it, and 0.728 without" in text
-    assert "stranger than 95.0 % of the photos" in text
+    assert "more unusual than 95.0 % of the photos" in text
     assert "rejects 4.1 %" in text
     assert "| chanterelle | 101 | 7 |" in text
     assert "| chanterelle | 21 | 15 | 24 |" in text
     assert "false chanterelle taken for chanterelle: 9 of 21 photos" in text
-    assert "The class with the fewest was learned from 15" in text
+    assert "The smallest class has 15 to learn from" in text
     assert WARNING in text
 
 
@@ -158,9 +158,9 @@ def test_dangerous_confusions_stand_before_the_figures_of_classes() -> None:
     pairs = r"- false chanterelle \(poisonous\) taken for chanterelle: 9 of 21 photos"
     assert text.index(said) < text.index(pairs) < text.index("By class:")
     assert "<b>x</b>" not in text
-    assert "Nothing was asked of its dangerous confusions (`--max_dangerous 1`, the d" in text
+    assert "Its dangerous confusions were not limited (`--max_dangerous 1`, the d" in text
     asked = dataclasses.replace(decision, max_dangerous=0.7)
-    assert "Nothing was asked of its dangerous" not in card(stated, figures, decision=asked)
+    assert "Its dangerous confusions were not" not in card(stated, figures, decision=asked)
     none = card(stated, decision=dataclasses.replace(DECISION, dangers=Dangers(0, 0, 1)))
     assert "no photo of a deadly or poisonous class was held out" in none
     assert text.count("not stated") == 0
@@ -179,7 +179,7 @@ def test_card_says_that_edibility_is_not_stated_unless_it_is_of_another_subject(
 @pytest.mark.parametrize(
     ("weights", "said"),
     [
-        (None, "where they come from is not recorded. Their hashes are below.\n"),
+        (None, "their origin is not recorded. Their hashes are below.\n"),
         (
             {
                 "source": "package index",
@@ -195,7 +195,7 @@ def test_card_says_that_edibility_is_not_stated_unless_it_is_of_another_subject(
             "`w.h5` of `keras.applications`",
         ),
         ({"source": "a given file", "file_sha256": "9" * 64}, "a file that was given. "),
-        ({"source": "unknown"}, "where they come from is not recorded"),
+        ({"source": "unknown"}, "their origin is not recorded"),
         ({"name": "x` <b>", "licence": "|"}, "`` of the package `x <b>` ``"),
     ],
 )
@@ -227,7 +227,7 @@ def test_both_figures_of_the_comparison_are_in_it() -> None:
     assert "Difference -7.1 points, 95 % interval" in text
     assert "Left out: 3 photos" in text
     first = card(decision=dataclasses.replace(DECISION, champion="", comparison=None))
-    assert "it is the first that was published under this name" in first
+    assert "it is the first model published under this name" in first
 
 
 def test_licences_are_counted_and_non_commercial_use_is_named() -> None:
@@ -251,7 +251,7 @@ def test_rendered_pictures_and_missing_rule_are_named() -> None:
     text = card(description=changed)
     assert "rendered pictures" in text
     assert "Never: there were too few photos for a rule" in text
-    assert "take them as a ranking only" in text
+    assert "use them as a ranking only" in text
     assert "rendered pictures" not in card()
 
 

@@ -76,7 +76,7 @@ def test_photos_that_a_model_was_made_of_and_their_groups_are_left_out(sample_ru
 
 
 def test_model_that_does_not_say_what_it_was_made_of_is_no_match(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no model directory"):
+    with pytest.raises(InputError, match="not a model directory"):
         unseen([Photo("a", sha256="0" * 64)], [tmp_path])
 
 

@@ -270,7 +270,7 @@ def test_pipe_in_a_model_folder_is_not_waited_for(sample_run: Run, tmp_path: Pat
     model = tmp_path / "model"
     shutil.copytree(sample_run.directory / "model", model)
     os.mkfifo(model / "notes")
-    with pytest.raises(InputError, match="notes is no regular file"):
+    with pytest.raises(InputError, match="notes is not a regular file"):
         publish_it(sample_run, model, tmp_path)
     assert not (tmp_path / "published").exists()
 

@@ -56,18 +56,18 @@ def test_rare_class_counts_as_much_as_a_common_one(known: Recalls, word: str) ->
 
 def test_reason_says_what_is_missed() -> None:
     held = judged(recalls((54, 54), (0, 2)))
-    assert "its macro recall 0.500 (95 % interval 0.459 to 0.901) is not surely above that of " in (
+    assert "its macro recall 0.500 (95 % interval 0.459 to 0.901) is too low: its lower " in (
         held.reason
     )
-    assert "always giving one answer, 0.500" in held.reason
+    assert "not above 0.500, which always giving one answer reaches" in held.reason
     assert (
-        "too few photos of some classes were measured on (b 0 of 2 recognised): add photos of them"
+        "some classes have too few held-out photos (b 0 of 2 recognised): add photos of them"
         in held.reason
     )
     held = judged(recalls(*[(20, 20)] * 6, (0, 20)))
     assert (
-        "of the photos of g 0 of 20 are recognised, surely less than 0.2 (--min_class_recall)"
-        in (held.reason)
+        "too few photos of some classes are recognised (g 0 of 20): the upper bound of their "
+        "recall is below 0.2 (--min_class_recall)" in held.reason
     )
 
 

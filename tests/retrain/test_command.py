@@ -218,7 +218,7 @@ def test_bottlenecks_of_a_dataset_do_not_go_with_a_folder(tmp_path: Path) -> Non
     (tmp_path / "photos").mkdir()
     done = command(tmp_path, "--image_dir=photos", "--bottleneck_dir=vectors")
     assert done.returncode == 2
-    assert "the dataset they were made of" in done.stderr
+    assert "the dataset they were computed from" in done.stderr
 
 
 def test_saved_model_goes_into_no_folder_with_files(tmp_path: Path) -> None:

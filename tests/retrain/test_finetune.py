@@ -185,7 +185,7 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(sample_run: Run, tmp_pat
     last = start("killed")
     _, log = last.communicate(timeout=120)
     assert last.returncode == 0, log
-    assert "Fine-tuning goes on after step" in log
+    assert "Fine-tuning continues after step" in log
     with np.load(tmp_path / "undisturbed.npz") as one, np.load(tmp_path / "killed.npz") as other:
         for name in one.files:
             np.testing.assert_allclose(one[name], other[name], atol=1e-6)
@@ -212,7 +212,7 @@ def test_fewer_steps_leave_the_longer_checkpoint(
     with caplog.at_level(logging.WARNING, "components"):
         _, looks = tune(dataset, place, fewer)
     assert [look.step for look in looks] == [2]
-    assert "has 4 steps and 2 are wanted" in caplog.text
+    assert "has 4 steps, but only 2 are wanted" in caplog.text
     assert Path(place, FILE).read_bytes() == before
 
 

@@ -133,7 +133,7 @@ ERROR = "12 of 30\n{step}: error: too few photos\n  first\n  second\n"
             ("The step **label_image** failed.", "    label_image: error: too few photos\n"),
         ),
         ({"publish": ERROR.format(step="publish")}, "failed", ("The step **publish** failed.",)),
-        (dict.fromkeys(STEPS[3:], ""), "did not finish", ("No step says of itself",)),
+        (dict.fromkeys(STEPS[3:], ""), "did not finish", ("No step reports a failure",)),
         # All but the last taken from the cache.
         (dict.fromkeys(STEPS[:-1], ""), "succeeded", ()),
     ],

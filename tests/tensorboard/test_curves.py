@@ -96,14 +96,14 @@ def test_curves_are_thinned_from_their_last_point_on() -> None:
     ],
 )
 def test_what_no_training_writes_is_told(tmp_path: Path, head: Any) -> None:
-    with pytest.raises(InputError, match="holds what no training writes"):
+    with pytest.raises(InputError, match="was not written by a training"):
         curves.render(written(tmp_path, head))
 
 
 def test_facts_that_no_training_writes_are_told(tmp_path: Path) -> None:
     content = {**sealed.CURVES.head, "head": HEAD, "fine_tuning": [], "facts": {"subject": 7}}
     sealed.dump(tmp_path / sealed.CURVES_FILE, content, what="the curves")
-    with pytest.raises(InputError, match="holds what no training writes"):
+    with pytest.raises(InputError, match="was not written by a training"):
         curves.render(tmp_path)
 
 

@@ -122,7 +122,7 @@ def option(default: Any, meaning: str, **declared: Any) -> Any:
 seed_option = functools.partial(
     option,
     0,
-    "seed of all that is drawn at random; the same seed and photos give the same model",
+    "seed of all random draws; the same seed and photos give the same model",
     minimum=0,
     in_form=True,
 )

@@ -191,7 +191,7 @@ def explain(error: BaseException) -> InputError | WorkError | None:
         )
     if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
         return InputError(
-            f"{as_text(error.object)} holds bytes that are no UTF-8 text, and a library needs a "
+            f"{as_text(error.object)} holds bytes that are not UTF-8 text, and a library needs a "
             "name that is: rename that file or folder, or name a link to it (ln -s)"
         )
     if isinstance(error, OSError) and (error.filename is not None or error.errno in _OF_THE_DISK):

@@ -32,7 +32,7 @@ _OF_FUNGI = re.compile(r"\b(?:fung(?:i|us)|mushrooms?|toadstools?)\b", re.IGNORE
 subject_option = functools.partial(
     option,
     "",
-    "what the classes are kinds of, such as fungi or flowers; any: of no one thing; empty: what "
+    "what the classes are kinds of, such as fungi or flowers; any: mixed classes; empty: what "
     "species.yaml says, else fungi",
     pattern=f"(?:{_SUBJECT})?",
     form=_SUBJECT_FORM,
@@ -118,7 +118,7 @@ def _check_classes(named: list[object], labels: Collection[str] | None) -> None:
     known = None if labels is None else set(labels)
     for label in named:
         if not isinstance(label, str):
-            raise InputError(f"the class {label!r:.80} is no text")
+            raise InputError(f"the class {label!r:.80} is not a text")
         if known is None:
             check_label(label)
         elif label not in known:

@@ -155,7 +155,7 @@ def parse(data: bytes, name: str) -> Decisions:
 
 def _parse(entries: Any, *, moves: bool) -> Decisions:
     if not isinstance(entries, list):
-        raise ValueError("`decisions` is no list")
+        raise ValueError("`decisions` is not a list")
     decided: dict[Key, tuple[str, str]] = {}
     for number, entry in enumerate(entries, 1):
         key, decision = _parse_entry(entry, f"entry {number}", moves=moves)
@@ -168,7 +168,7 @@ def _parse(entries: Any, *, moves: bool) -> Decisions:
 def _parse_entry(entry: Any, name: str, *, moves: bool) -> tuple[Key, tuple[str, str]]:
     """Whom an entry is about, and its decision with the class that it moves to, else empty."""
     if not isinstance(entry, dict):
-        raise ValueError(f"{name} is no object")
+        raise ValueError(f"{name} is not an object")
     fields = ("label", "source_sha256", "decision", "to")
     label, sha256, decision, target = (entry.get(field, "") for field in fields)
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):

@@ -187,7 +187,7 @@ def read_description(directory: Path) -> ModelDescription:
     path = directory / DESCRIPTION
     if not path.is_file():
         problem = f"there is no {DESCRIPTION} in it" if directory.is_dir() else "no such directory"
-        raise InputError(f"{directory} is no model directory: {problem}")
+        raise InputError(f"{directory} is not a model directory: {problem}")
     content = sealed.read(path, KIND, max_bytes=DESCRIPTION_MAX_BYTES)
     try:
         unknown = UnknownRule.parse(content["unknown"]) if content.get("unknown") else None
@@ -207,7 +207,7 @@ def read_description(directory: Path) -> ModelDescription:
 
 def _listed(classes: object) -> tuple[str, ...]:
     if not isinstance(classes, list):
-        raise ValueError("its classes are no list")
+        raise ValueError("its classes are not a list")
     return tuple(classes)
 
 
@@ -258,14 +258,14 @@ def _check(description: ModelDescription) -> None:
             raise ValueError(f"its {name} is {value!r:.80}: expected an object")
     facts = description.weights or {}
     if len(facts) > MAX_FACTS or not all(map(_is_short_text, (*facts, *facts.values()))):
-        raise ValueError("its weights are no short texts by name")
+        raise ValueError("its weights are not short texts by name")
     if not all(isinstance(value, str) for value in description.files.values()):
         raise ValueError("its field files holds no hashes")
     if not _are_counts(description.learned.values()):
-        raise ValueError("its field learned holds no counts by class")
+        raise ValueError("its field learned does not hold counts by class")
     for part, counts in description.photos.items():
         if not isinstance(counts, Mapping) or not _are_counts(counts.values()):
-            raise ValueError(f"its photos of the part {part!r:.80} are no counts by class")
+            raise ValueError(f"its photos of the part {part!r:.80} are not counts by class")
 
 
 def _check_classes(classes: tuple[object, ...]) -> None:
@@ -275,7 +275,7 @@ def _check_classes(classes: tuple[object, ...]) -> None:
         )
     for label in classes:
         if not isinstance(label, str):
-            raise ValueError(f"its class {label!r:.80} is no text")
+            raise ValueError(f"its class {label!r:.80} is not a text")
         try:
             check_label(label)
         except InputError as error:

@@ -113,7 +113,7 @@ def _fetched(root: str, cache_dir: Path) -> Path:
     }
     missing = [name for name in NEEDED if name not in objects]
     if missing:
-        raise InputError(f"{root} is no model directory: there is no {missing[0]} in it")
+        raise InputError(f"{root} is not a model directory: there is no {missing[0]} in it")
     for stored in objects.values():
         if stored.size > FILE_MAX_BYTES:
             raise InputError(f"{stored.uri} is larger than {FILE_MAX_BYTES} bytes")

@@ -192,7 +192,7 @@ class UnknownRule:
             ValueError: it lacks something, or holds what is no number.
         """
         if not isinstance(content, dict):
-            raise ValueError("its unknown rule is no object")
+            raise ValueError("its unknown rule is not an object")
         try:
             rule = cls(**{**content, "quantiles": tuple(content["quantiles"])})
         except (TypeError, KeyError) as error:
@@ -202,7 +202,7 @@ class UnknownRule:
             *(*rule.quantiles, rule.false_rejection_rate),
         )
         if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
-            raise ValueError("its unknown rule holds what is no finite number")
+            raise ValueError("its unknown rule holds a value that is not a finite number")
         if len(rule.quantiles) != 101 or list(rule.quantiles) != sorted(rule.quantiles):
             raise ValueError("its unknown rule needs 101 quantiles in ascending order")
         if not (rule.distance_deviation > 0 and rule.score_deviation > 0):

@@ -37,7 +37,7 @@ def architecture_option(default: str = DEFAULT_ARCHITECTURE, **declared: Any) ->
 weights_option = functools.partial(
     option,
     "",
-    "pretrained weights file; empty: the usual ones, which are found by themselves",
+    "pretrained weights file; empty: the usual ones, found automatically",
     on_cluster="pretrained weights file on the volume of --cache_claim; that of the images by "
     "default",
     place="read",

@@ -114,7 +114,7 @@ def make_interpreter(
     from ai_edge_litert.interpreter import Interpreter
 
     if not model.is_file():
-        raise InputError(f"{model} is missing: this is no complete model directory")
+        raise InputError(f"{model} is missing: this is not a complete model directory")
     try:
         with without_notice(b"XNNPACK delegate"):
             interpreter = Interpreter(model_path=str(model), num_threads=threads)
@@ -124,7 +124,7 @@ def make_interpreter(
             signature = interpreter.get_signature_runner()
     except (ValueError, RuntimeError, TypeError) as error:
         raise InputError(
-            f"{model} is no LiteRT model that can be loaded: {str(error)[:MESSAGE_MAX]}"
+            f"{model} is not a LiteRT model that can be loaded: {str(error)[:MESSAGE_MAX]}"
         ) from error
     runner: Callable[..., dict[str, NDArray[np.float32]]] = signature
     return runner

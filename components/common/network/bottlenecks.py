@@ -120,7 +120,7 @@ def _check(name: str, matrix: NDArray[Any], count: int) -> None:
     """Raise `ValueError` where a matrix is not what the rows of `count` photos are made of."""
     dtype = np.dtype(_TYPES[name])
     if matrix.dtype != dtype or matrix.ndim != 2 or not np.isfinite(matrix).all():
-        raise ValueError(f"{FILES[name]} is no finite {dtype} matrix")
+        raise ValueError(f"{FILES[name]} is not a finite {dtype} matrix")
     if dtype == np.uint8 and matrix.shape[1] != fingerprint.SIDE**2:
         raise ValueError(f"{FILES[name]} has rows of {matrix.shape[1]} pixels")
     if len(matrix) != count:

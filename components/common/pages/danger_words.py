@@ -9,8 +9,8 @@ from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dangers import Danger
 from components.common.pages.text import percent
 
-NO_LEAVE = "No answer is leave to eat anything."
-NOT_STATED = "edibility of the classes is not stated: species.yaml"
+NO_LEAVE = "Never eat anything because of an answer."
+NOT_STATED = "the edibility of the classes is not stated: see species.yaml"
 MAX_NAMED = 5  # classes in one sentence; the deadly come first
 MAX_LABEL = 60  # characters of each
 

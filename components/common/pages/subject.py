@@ -12,7 +12,7 @@ from components.common.pages.text import RENDERED, WARNING
 _OF_EATING = (
     "Never eat anything because of what this program says. A mistake can kill, photographs cannot "
     "show every mark that matters, and the program knows only the classes it was trained on. Ask "
-    "an expert who holds the thing in hand."
+    "an expert who can examine it by hand."
 )
 _OF_ERRORS = (
     "This program can be wrong, and it knows only the classes it was trained on. Photographs "
@@ -63,7 +63,7 @@ def words(facts: ClassFacts = ClassFacts()) -> Words:
     return Words(
         question="Which mushroom is this?" if of_fungi else "What is this?",
         invitation=f"Take a photo{' of a mushroom' if of_fungi else ''}, or choose one",
-        others=f"Of every other {kind} it can at best say that it is none of these.",
+        others=f"For any other {kind}, the best possible answer is “none of these”.",
         warning=warning,
         caution=caution,
         real=f"real {real}",

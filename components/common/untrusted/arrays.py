@@ -67,7 +67,7 @@ def read_npz(source: Path | IO[bytes], wanted: tuple[str, ...] = ()) -> dict[str
     except OSError:
         raise
     except Exception as error:  # zipfile, zlib and lzma raise many types on a damaged file
-        raise ValueError(f"it is no sound .npz file: {error}") from error
+        raise ValueError(f"it is not a sound .npz file: {error}") from error
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:

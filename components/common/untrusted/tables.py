@@ -220,7 +220,7 @@ def opened(source: Source, dictionaries: list[str] | None = None) -> Iterator[pq
         with place, pq.ParquetFile(place, **options) as file:
             yield file
     except UnicodeDecodeError as error:
-        raise pa.ArrowInvalid(f"a name in it is no text: {error}") from error
+        raise pa.ArrowInvalid(f"a name in it is not a text: {error}") from error
 
 
 def _check_ends(source: Source) -> None:
@@ -232,7 +232,7 @@ def _check_ends(source: Source) -> None:
             file.seek(max(0, file.seek(0, 2) - 8))
             end = file.read()
     if end[4:] != _MAGIC:
-        raise pa.ArrowInvalid("it is no parquet file")
+        raise pa.ArrowInvalid("it is not a parquet file")
     size = int.from_bytes(end[:4], "little")
     if size > FOOTER_MAX_BYTES:
         raise pa.ArrowInvalid(f"its footer has {size} bytes, at most {FOOTER_MAX_BYTES} are read")

@@ -89,7 +89,7 @@ def read(data: bytes) -> dict[str, NDArray[Any]]:
         end += length
     magic, protocol, machine, state, keys = values
     if type(magic) is not int or magic != MAGIC or type(protocol) is not int:
-        raise ValueError("it is no PyTorch file of the legacy format")
+        raise ValueError("it is not a PyTorch file of the legacy format")
     if (
         protocol != PROTOCOL
         or type(machine) is not dict
@@ -109,7 +109,7 @@ def _numbers(
 ) -> dict[str, NDArray[Any]]:
     """The storages by key, which must fill the rest of the file exactly."""
     if type(keys) is not list or not all(type(key) is str for key in keys):
-        raise ValueError("the keys of its storages are no list of texts")
+        raise ValueError("the keys of its storages are not a list of texts")
     if len(set(keys)) < len(keys) or set(keys) != storages.keys():
         raise ValueError("its storages are others than those that its tensors name")
     found: dict[str, NDArray[Any]] = {}
@@ -206,18 +206,20 @@ class _Program:
     def append(self, values: list[Any]) -> None:
         target = self.pop()
         if type(target) is not list:
-            raise ValueError("an instruction in it appends to what is no list")
+            raise ValueError("an instruction in it appends to something that is not a list")
         target.extend(values)
         self.push(target)
 
     def set_items(self, values: list[Any]) -> None:
         target = self.pop()
         if type(target) is not dict or len(values) % 2:
-            raise ValueError("an instruction in it sets items of what is no dictionary")
+            raise ValueError(
+                "an instruction in it sets items of something that is not a dictionary"
+            )
         for key, value in zip(values[::2], values[1::2], strict=True):
             # Texts only: the hash of nested tuples may take for ever.
             if type(key) is not str or key in target:
-                raise ValueError("a dictionary in it has a key twice, or one that is no text")
+                raise ValueError("a dictionary in it has a key twice, or one that is not a text")
             target[key] = value
         self.push(target)
 
@@ -229,7 +231,7 @@ class _Program:
     def call(self, _: object) -> None:
         arguments, called = self.pop(), self.pop()
         if type(called) is not _Name or type(arguments) is not tuple:
-            raise ValueError("it calls what is no function")
+            raise ValueError("it calls something that is not a function")
         if called.text == DICTIONARY and not arguments:
             self.push({})
         elif called.text == TENSOR:
@@ -241,7 +243,7 @@ class _Program:
         """Attributes of a dictionary: the state's `_metadata`, versions of layers, not needed."""
         attributes, target = self.pop(), self.pop()
         if type(target) is not dict or type(attributes) is not dict:
-            raise ValueError("it sets attributes of what is no dictionary")
+            raise ValueError("it sets attributes of something that is not a dictionary")
         self.push(target)
 
     def persistent(self, _: object) -> None:

@@ -104,7 +104,7 @@ class _Text(HTMLParser):
 def _pages(answer: Any) -> list[Mapping[str, Any]]:
     """The pages of an answer; a category without files has none."""
     if not isinstance(answer, Mapping) or "error" in answer:
-        raise ChangedAnswer(f"Commons refuses the question: {text(answer, 'error', 'info')}")
+        raise ChangedAnswer(f"Commons refuses the request: {text(answer, 'error', 'info')}")
     return entries(answer["query"], "pages", "Commons") if "query" in answer else []
 
 

@@ -32,7 +32,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
     synset = query.species.wordnet_id
     if not synset:
         raise InputError(
-            f"ImageNet is searched by WordNet id, and the species file gives none for "
+            f"ImageNet is searched by WordNet id, but the species file gives none for "
             f"{query.species.label!r}"
         )
     path = _local(query, synset)
@@ -74,8 +74,8 @@ def _local(query: Query, synset: str) -> Path:
         except FetchError as error:
             if error.reason in ("http 401", "http 403", "http 404", "html"):
                 raise InputError(
-                    f"{place} is not to be had without a login ({error.reason}): fetch the archive "
-                    "by hand, and name it with --imagenet 'folder/{wordnet_id}.tar'"
+                    f"{place} cannot be fetched without a login ({error.reason}): fetch the "
+                    "archive by hand, and name it with --imagenet 'folder/{wordnet_id}.tar'"
                 ) from error
             raise
     path = Path(place).expanduser()

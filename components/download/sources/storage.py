@@ -62,7 +62,7 @@ def list_classes(prefix: str) -> list[str]:
     labels = check_labels(names, prefix)
     if layouts.are_parts(labels):
         raise InputError(
-            f"{prefix} holds parts and no classes ({', '.join(labels)}): take one of them, such as "
+            f"{prefix} holds parts, not classes ({', '.join(labels)}): take one of them, such as "
             f"{prefix.rstrip('/')}/{layouts.part_to_learn_from(labels)}; {layouts.OWN_PARTS}"
         )
     if len(labels) < 2:

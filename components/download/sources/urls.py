@@ -106,7 +106,7 @@ def _raw_lines(path: Path) -> Iterator[str]:
                 yield line
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{path} is no list of URLs: it is no UTF-8 text ({error}): save it as UTF-8"
+            f"{path} is not a list of URLs: it is not UTF-8 text ({error}): save it as UTF-8"
         ) from error
 
 
@@ -257,7 +257,7 @@ def _csv(path: Path, delimiter: str, header: Sequence[str] = ()) -> Iterator[Map
             if cells:
                 yield _clean(dict(zip(columns, cells, strict=False)))
     except csv.Error as error:
-        raise InputError(f"{path} is no csv file: {error}") from error
+        raise InputError(f"{path} is not a csv file: {error}") from error
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

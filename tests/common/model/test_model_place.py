@@ -65,5 +65,5 @@ def test_changed_model_in_a_bucket_is_fetched_anew(
 
 def test_bucket_without_a_model_says_what_is_missing(store: Store, tmp_path: Path) -> None:
     store.put("nothing/readme.txt", b"hello")
-    with pytest.raises(InputError, match=r"no model directory: there is no model\.json"):
+    with pytest.raises(InputError, match=r"not a model directory: there is no model\.json"):
         local_model(f"{store.prefix}/nothing", tmp_path)

@@ -106,7 +106,7 @@ def test_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="missing"):
         make_interpreter(tmp_path / "model.tflite")
     (tmp_path / "model.tflite").write_bytes(b"x" * 100)
-    with pytest.raises(InputError, match="no LiteRT model"):
+    with pytest.raises(InputError, match="not a LiteRT model"):
         make_interpreter(tmp_path / "model.tflite")
 
 

@@ -337,7 +337,7 @@ def test_files_of_different_lengths_are_refused(tmp_path: Path, name: str) -> No
 def test_what_is_no_finite_matrix_is_refused(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
     np.save(saved(tmp_path / "b") / VECTORS, vectors)
     reseal(tmp_path / "b" / "backbone.json")
-    with pytest.raises(InputError, match="no finite float32 matrix"):
+    with pytest.raises(InputError, match="not a finite float32 matrix"):
         bottlenecks.load(tmp_path / "b")
 
 
@@ -345,7 +345,7 @@ def test_scores_that_are_no_finite_matrix_are_refused(tmp_path: Path) -> None:
     for wrong in (np.float16(1), np.full((5, 1000), np.nan, dtype=np.float16)):
         np.save(saved(tmp_path / "b") / SCORES, wrong)
         reseal(tmp_path / "b" / "backbone.json")
-        with pytest.raises(InputError, match="no finite float16 matrix"):
+        with pytest.raises(InputError, match="not a finite float16 matrix"):
             bottlenecks.load(tmp_path / "b")
 
 

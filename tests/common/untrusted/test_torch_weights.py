@@ -217,7 +217,7 @@ SAID = {
     "pickles are too long",
     "can't decode byte": "text is no utf-8",
     "a name in it is cut": "name without an end",
-    "no PyTorch file of the legacy format": "another magic number; protocol is true",
+    "not a PyTorch file of the legacy format": "another magic number; protocol is true",
     "another protocol or byte order": "another protocol; big endian; machine is a number",
     "it holds 0 tensors": "no tensor",
     "more than tensors by name": "state is a tensor; state holds a number; nested lists; "
@@ -232,10 +232,10 @@ SAID = {
     "is made of 0 arguments": "tensor without arguments",
     "and there is none": "value of nowhere; pop from nothing; mark of nowhere",
     "it sets attributes": "attributes of a list",
-    "sets items of what is no dictionary": "items of a list; half an item",
-    "appends to what is no list": "append to a dictionary",
-    "a key twice, or one that is no text": "key is a number; key is nested tuples; key is a bomb; "
-    "key twice",
+    "sets items of something that is not a dictionary": "items of a list; half an item",
+    "appends to something that is not a list": "append to a dictionary",
+    "a key twice, or one that is not a text": "key is a number; key is nested tuples; "
+    "key is a bomb; key twice",
     "is not described as PyTorch does": "persistent id of a bomb; storage of too few parts",
     "of another type": "storage is a view; storage of another word; key is no text",
     "in two ways": "storage in two ways",
@@ -251,7 +251,7 @@ SAID = {
     "reaches beyond its storage": "huge shape; shape larger than its storage; offset beyond; "
     "negative offset; huge offset",
     "no storage, or is more than its numbers": "gradient is a number; hooks",
-    "no list of texts": "keys are no list",
+    "not a list of texts": "keys are no list",
     "others than those that its tensors name": "key of no tensor; key missing; key listed twice",
     "after its last storage": "more behind",
 }

@@ -139,10 +139,7 @@ def test_files_that_cannot_be_read_are_left_out_with_their_reason_and_cost_no_ot
         "daisy/4.jpg": ("", len(DATA)),
     }
     said = (tmp_path / "events").read_text()
-    assert (
-        "2 files were left out, which cannot be read, such as daisy/2.jpg (Input/output error)"
-        in said
-    )
+    assert "2 unreadable files were left out, such as daisy/2.jpg (Input/output error)" in said
     clean(tmp_path / "out", tmp_path / "good", tmp_path / "bad", CleanOptions(min_bytes=0))
     assert len(Dataset(tmp_path / "good").photos) == 1  # the two are the same
     reasons = [photo.reason for photo in Dataset(tmp_path / "bad").photos]

@@ -61,7 +61,7 @@ def test_classes_are_the_folders(store: Store, tmp_path: Path) -> None:
     [
         (
             "parts",
-            r"parts and no classes \(Test, train\): .* such as \S+/parts/train;",
+            r"parts, not classes \(Test, train\): .* such as \S+/parts/train;",
         ),
         ("twins", "names the classes 'Fly agaric' and 'fly_agaric', which differ only by case"),
     ],
@@ -142,7 +142,7 @@ def test_object_that_is_too_large_is_counted_and_the_rest_taken(
 
 
 def test_class_that_is_not_there_fails(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(WorkError, match="only 0 photos of 'tulip' could be had from storage"):
+    with pytest.raises(WorkError, match="only 0 photos of 'tulip' could be taken from storage"):
         download(["tulip"], tmp_path / "out", options(store, tmp_path))
     assert not (tmp_path / "out").exists()
 

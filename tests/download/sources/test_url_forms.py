@@ -97,8 +97,8 @@ def test_commas_and_quotes_stay_where_they_belong(tmp_path: Path, form: str) -> 
         (f"url,label\ndaisy,{ONE}\nrose,{TWO}\n", "is an address, and its url is 'daisy': swap"),
         (f"url,label,Label\n{ONE},daisy,rose\n", "has a column twice"),
         (f"url,licence,license\n{ONE},cc0,cc0\n", "has a column twice"),
-        (f"url,label\n{ONE},daisy\n".encode("utf-16"), "no UTF-8 text .*: save it as UTF-8"),
-        (f"url;label\n{ONE};Röhrling\n".encode("latin-1"), "no UTF-8 text .*: save it as UTF-8"),
+        (f"url,label\n{ONE},daisy\n".encode("utf-16"), "not UTF-8 text .*: save it as UTF-8"),
+        (f"url;label\n{ONE};Röhrling\n".encode("latin-1"), "not UTF-8 text .*: save it as UTF-8"),
     ],
 )
 def test_list_that_could_be_misread_is_refused_in_a_line(

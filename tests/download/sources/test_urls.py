@@ -126,9 +126,9 @@ def test_list_may_be_in_object_storage(tmp_path: Path, server: PhotoServer) -> N
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\xff\xfe\x00 binary", "no UTF-8 text"),
-        ("url,label\nhttps://a.org/1.jpg,daisy\n".encode("utf-16"), "no UTF-8 text"),
-        (b'url,title\nhttps://a.org/1.jpg,"no end' + b"\nline" * 50_000, "no csv file"),
+        (b"\xff\xfe\x00 binary", "not UTF-8 text"),
+        ("url,label\nhttps://a.org/1.jpg,daisy\n".encode("utf-16"), "not UTF-8 text"),
+        (b'url,title\nhttps://a.org/1.jpg,"no end' + b"\nline" * 50_000, "not a csv file"),
         (b"x" * 20_000, "a line of more than 10000 characters"),
         (b"PAR1 no parquet", "damaged parquet"),
     ],

@@ -108,7 +108,7 @@ def test_sizes_that_a_class_does_not_have_are_left_out() -> None:
     uneven = dataclasses.replace(some, pool=pool, groups=[some.groups[row] for row in keep])
     names = [point.name for point in curve.measure(uneven, [5, 12, 15, 200], 1, QUICK)]
     assert names == ["5", "12", "all"]
-    with pytest.raises(InputError, match=r"class 'a' has 12 photos .* begins with 15: add photos"):
+    with pytest.raises(InputError, match=r"class 'a' has 12 training photos.* begins with 15: add"):
         curve.measure(uneven, [15, 20], 1, QUICK)
 
 
@@ -130,8 +130,8 @@ def test_report_says_how_sure_it_is_and_what_changed() -> None:
         "From 5 to 20 photos a class: 0.550 → 0.750: 12 photos of 60 more were right. "
         "The curve still rises: more photos of each class are likely to help."
     ) in said
-    assert "the same 60 photos, which no head had seen; one of them is 1.7 points" in said
-    assert "With 60 test photos the last accuracy is unsure by 21 points (95 % interval" in said
+    assert "the same 60 photos, which no head had seen; one photo is 1.7 points" in said
+    assert "With 60 test photos the last accuracy is uncertain by 21 points (95 % interval" in said
     assert "says nothing about real mushrooms" in said
     written = files(drawn)
     assert "photos &amp; &lt;more&gt;" in written["html"]
@@ -237,7 +237,7 @@ def test_folder_of_photos_gives_a_page_a_picture_and_figures(
     # 30 % of 14 photos a class, of two classes, were kept to measure on.
     assert {row["test_photos"] for row in rows} == {"8"}
     assert float(rows[-1]["photos"]) == 20
-    assert "only 8 photos to measure on" in stderr
+    assert "only 8 test photos" in stderr
 
 
 def test_photos_of_a_run_keep_their_parts(sample_run: Run, backbone_cache: Path) -> None:
@@ -304,7 +304,7 @@ def test_tensorflow_is_not_loaded(photos: Path, backbone_cache: Path, tmp_path: 
         (lambda root: [p.unlink() for p in (root / "earthstar").iterdir()], "holds no photos"),
         (
             lambda root: [p.unlink() for p in sorted((root / "earthstar").iterdir())[6:]],
-            "has 4 photos to learn from, and the curve begins with 5",
+            "has 4 training photos, but the curve begins with 5",
         ),
         (
             lambda root: [p.unlink() for p in sorted((root / "earthstar").iterdir())[1:]],

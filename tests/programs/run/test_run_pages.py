@@ -142,9 +142,9 @@ def test_index_shows_photos_with_their_answers(outcome: Outcome) -> None:
         Answered(Photo("rose"), jpeg(), "tulip", 0.3, True),
     ]
     text = text_of(outcome, photos_answered=photos)
-    assert "3 of 15 photos that it never saw, whatever it answers" in text
+    assert "3 of 15 photos that it never saw, right or wrong" in text
     assert "Right, 93 % sure roseby Ann Wrong, 60 % sure daisyTrue class: rose None of" in text
-    assert "What it says" not in text_of(outcome)
+    assert "What it answers" not in text_of(outcome)
 
 
 def test_run_shows_the_first_photo_of_each_class_and_the_curves(sample_run: Run) -> None:
@@ -159,7 +159,7 @@ def test_run_shows_the_first_photo_of_each_class_and_the_curves(sample_run: Run)
 
 def test_photo_without_an_answer_is_told(sample_run: Run, tmp_path: Path) -> None:
     (answers,) = sample_run.directory.glob("artifacts/*/label-image/predictions")
-    with pytest.raises(InputError, match="has no answer to"):
+    with pytest.raises(InputError, match="has no answer for"):
         run_photos.answered(sample_run.directory / "training", answers)
 
 

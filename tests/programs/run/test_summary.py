@@ -112,7 +112,11 @@ def test_of_very_many_classes_the_first_and_the_sum_are_shown() -> None:
 @pytest.mark.parametrize(
     ("facts", "figures", "expected"),
     [
-        (ClassFacts(), {}, "dangerous  edibility of the classes is not stated: species.yaml\n"),
+        (
+            ClassFacts(),
+            {},
+            "dangerous  the edibility of the classes is not stated: see species.yaml\n",
+        ),
         (ClassFacts(subject="flowers"), {}, ""),
         (
             STATED,

@@ -106,7 +106,7 @@ def test_page_names_the_dangers_and_says_that_no_answer_is_leave_to_eat(
     text = " ".join(Page(page.render(description, Limits())).text.split())
     for label, value in edibility.items():
         assert (f"{label} ({value})" in text) == (value in ("deadly", "poisonous"))
-    assert "No answer is leave to eat anything, also where none is named" in text
+    assert "Never eat anything because of an answer, even if it names none" in text
     assert "from 1 % on" in text
 
 
@@ -122,4 +122,4 @@ def test_without_stated_edibility_nothing_is_said_of_it(
         found = ask(made, photos[0])
         assert (found["dangers"], found["caution"]) == ([], "")
         assert made.get("/v1/model").json()["dangerous"] == {}
-        assert "leave to eat anything" not in made.get("/").text
+        assert "Never eat anything because of an answer" not in made.get("/").text

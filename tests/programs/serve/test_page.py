@@ -44,7 +44,7 @@ def test_page_says_how_good_the_model_is_where_that_is_known(
     description: ModelDescription,
 ) -> None:
     found = Page(page.render(description, Limits(), MEASURED))
-    said = "Of 42 photos that it never saw it named 69 % right (95 % interval 54 % to 81 %)."
+    said = "On 42 photos that it never saw, it named 69 % right (95 % interval 54 % to 81 %)."
     assert said in found.text
     unknown = Page(page.render(description, Limits()))
     assert "How often it is right is not known here." in unknown.text

@@ -135,7 +135,7 @@ def refusal(*options: str) -> str:
 
 def test_port_in_use_is_one_clear_line(model_dir: Path, process: ServeProcess) -> None:
     said = refusal("--model_dir", str(model_dir), "--port", str(process.port))
-    assert said.startswith(f"serve: error: cannot listen at 127.0.0.1, port {process.port}")
+    assert said.startswith(f"serve: error: cannot listen on 127.0.0.1, port {process.port}")
     assert "--port" in said
 
 
@@ -144,7 +144,7 @@ def test_address_of_another_machine_is_one_clear_line(model_dir: Path) -> None:
 
 
 def test_missing_and_damaged_models_are_one_clear_line(model_dir: Path, tmp_path: Path) -> None:
-    assert "is no model directory" in refusal("--model_dir", str(tmp_path / "nowhere"))
+    assert "is not a model directory" in refusal("--model_dir", str(tmp_path / "nowhere"))
     for name in ("model.json", "head.npz"):
         (tmp_path / name).symlink_to(model_dir / name)
     (tmp_path / "model.tflite").write_bytes(b"no model")

@@ -59,12 +59,12 @@ def waited(kfp: Kfp, *walk: Look) -> "subprocess.CompletedProcess[str]":
         (
             Look("FAILED", {**DONE, "retrain-driver": "FAILED"}),
             1,
-            "the driver of step retrain failed, before any work of it",
+            "the driver of step retrain failed before the step started",
         ),
         (
             Look("FAILED", {"iteration-driver": "FAILED"}),
             1,
-            "the driver of what KFP calls iteration failed, before any work of it",
+            "the driver of what KFP calls iteration failed before the step started",
         ),
     ],
 )
@@ -198,11 +198,11 @@ def ended(**state: Any) -> dict[str, Any]:
         ),
         (
             {"phase": "Failed", "reason": "DeadlineExceeded"},
-            "it took longer than it may (DeadlineExceeded)",
+            "it exceeded its time limit (DeadlineExceeded)",
         ),
         (
             {"phase": "Failed", "reason": "NodeLost", "message": "node gone"},
-            "its pod was ended (NodeLost node gone)",
+            "its pod was stopped (NodeLost node gone)",
         ),
         (
             {
@@ -309,7 +309,7 @@ def node(**of: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("of", "trouble", "failed"),
     [
-        ({"phase": "Pending", "message": NO_QUOTA}, f"its pod is not made: {NO_QUOTA}", False),
+        ({"phase": "Pending", "message": NO_QUOTA}, f"its pod was not created: {NO_QUOTA}", False),
         ({"phase": "Error", "message": "pod deleted"}, "its pod was lost (pod deleted)", True),
         ({"phase": "Pending", "message": "PodInitializing"}, None, False),
         ({"phase": "Pending"}, None, False),
@@ -359,7 +359,7 @@ def test_kfp_that_does_not_try_failures_again_is_warned_of(
     }
     done = submit("", **kubeconfig(kfp, tmp_path))
     assert done.returncode == 0, done.stderr
-    assert ("tries a step again where its pod is lost" in done.stderr) == warned
+    assert ("retries a step whose pod is lost" in done.stderr) == warned
 
 
 def test_pod_that_does_not_begin_is_told_of_with_its_reason(

@@ -152,7 +152,7 @@ def test_nobody_at_the_address_is_told() -> None:
     done = submit("http://127.0.0.1:9")
     assert done.returncode == 1
     assert "http://127.0.0.1:9 cannot be reached" in done.stderr.splitlines()[-1]
-    assert "is the port-forward there? kubectl -n kubeflow" in done.stderr.splitlines()[-1]
+    assert "is the port-forward running? kubectl -n kubeflow" in done.stderr.splitlines()[-1]
     assert done.stderr.splitlines()[-1].endswith("svc/ml-pipeline-ui 9:80")
     assert len(done.stderr.splitlines()) == 2  # that it is tried again, and the end
     assert done.stdout == ""  # what a run needs is of no use to whoever reaches no server
@@ -164,7 +164,7 @@ def test_expired_token_while_waiting_leaves_the_run_alone(kfp: Kfp) -> None:
     done = waiting(kfp.address)
     assert done.returncode == 2
     assert "has expired" in done.stderr
-    assert f"the run goes on without us: {kfp.address}" in done.stderr
+    assert f"the run continues on the cluster: {kfp.address}" in done.stderr
 
 
 def test_server_that_goes_away_while_waiting_is_told(kfp: Kfp) -> None:
@@ -173,7 +173,7 @@ def test_server_that_goes_away_while_waiting_is_told(kfp: Kfp) -> None:
     done = waiting(kfp.address, "--lost_s", "0.5")
     assert done.returncode == 1
     assert "cannot be reached" in done.stderr
-    assert "the run goes on without us" in done.stderr
+    assert "the run continues on the cluster" in done.stderr
 
 
 def test_short_absence_of_the_server_is_waited_for(kfp: Kfp) -> None:
@@ -206,7 +206,7 @@ def test_interrupted_wait_says_that_the_run_goes_on(
     finally:
         process.kill()
     assert process.returncode == status
-    assert f"the run goes on: {kfp.address}" in out
+    assert f"the run continues: {kfp.address}" in out
     assert "Traceback" not in error
 
 
@@ -292,7 +292,7 @@ def test_multi_user_installation_gets_the_namespace() -> None:
 def test_kubeconfig_leads_there_without_a_host(kfp: Kfp, tmp_path: Path) -> None:
     done = submit("", **kubeconfig(kfp, tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "tries a step again" not in done.stderr  # it cannot be seen
+    assert "retries a step" not in done.stderr  # it cannot be seen
     assert kfp.raw_paths[0] == f"{PROXY}{HEALTH}"
     assert len(kfp.runs) == 1
 
@@ -331,7 +331,7 @@ def test_help_is_of_a_cluster() -> None:
         (("--namespace", "a.b"), "--namespace is 'a.b'"),
         (("--namespace", ""), "--namespace is ''"),
         (("--service_account", "Bad Name"), "--service_account is 'Bad Name'"),
-        (("--gpus", "2"), "there is no --gpu"),
+        (("--gpus", "2"), "--gpu is missing"),
         (("--gpu", "--shm_size", "20Gi"), "--shm_size is '20Gi'"),
     ],
 )
@@ -347,7 +347,7 @@ def test_wrong_options_end_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("host", "said"),
     [
-        ("http://kfp.example.org", "readable to all"),
+        ("http://kfp.example.org", "sent unencrypted"),
         (f"https://me:{CANARY}@kfp.example.org", "no user, password"),
         ("kfp.example.org", "expected http://… or https://…"),
     ],

@@ -71,7 +71,7 @@ def test_figures_and_decision_are_read(run: Run) -> None:
 def test_run_is_verified_and_its_age_told(run: Run) -> None:
     found = {one.artifact: one for one in verify(run.folder)}
     assert all(one.fits for one in found.values()), found
-    told = {name for name, one in found.items() if "from before there were seals" in one.said}
+    told = {name for name, one in found.items() if "written before seals existed" in one.said}
     assert set(found) - told == {"curate/ledger", "label-image/predictions"}
 
 

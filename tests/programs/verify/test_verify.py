@@ -82,7 +82,7 @@ def test_finished_run_fits_and_every_artifact_has_a_line(sample_run: Run) -> Non
     there = {path.parent for path in sample_run.directory.rglob("manifest.parquet")}
     root = verifying.Run(sample_run.directory).root
     assert {root / name for name in names[:-6]} == {path for path in there if root in path.parents}
-    assert "before there were seals" not in " ".join(one.said for one in found)
+    assert "before seals existed" not in " ".join(one.said for one in found)
 
 
 # Each file with the artifact that must be called damaged; more may follow from it.
@@ -187,7 +187,7 @@ def test_figures_and_predictions_of_another_training_are_named(run: verifying.Ru
     reseal(run.model / "model.json", version="0.0.1")
     found = damaged(run.folder)
     assert set(found) == {"evaluate/metrics", "label-image/predictions"}
-    assert all("its model_sha256 is another" in said for said in found.values())
+    assert all("its model_sha256 differs" in said for said in found.values())
 
 
 @pytest.mark.parametrize("name", ["head_sha256", "model_sha256", "classes"])
@@ -195,13 +195,13 @@ def test_figures_of_another_model_are_named(run: verifying.Run, name: str) -> No
     for path in (run.metrics, run.folder / "metrics.json"):
         reseal(path, **{name: "0" * 64})
     said = damaged(run.folder)["evaluate/metrics"]
-    assert f"metrics is of another model: its {name} is another" in said
+    assert f"metrics belongs to another model: its {name} differs" in said
 
 
 def test_copy_of_other_figures_is_named(run: verifying.Run) -> None:
     reseal(run.folder / "metrics.json", accuracy=1.0)
     assert damaged(run.folder) == {
-        "evaluate/metrics": f"{run.folder / 'metrics.json'} is no copy of {run.metrics}"
+        "evaluate/metrics": f"{run.folder / 'metrics.json'} is not a copy of {run.metrics}"
     }
 
 
@@ -210,7 +210,7 @@ def test_decision_about_another_model_is_named(run: verifying.Run, name: str) ->
     reseal(run.decision, **{name: "other"})
     found = damaged(run.folder)
     assert set(found) == {"publish/comparison"}
-    assert f"its {name} is another" in found["publish/comparison"]
+    assert f"its {name} differs" in found["publish/comparison"]
 
 
 def test_ledger_of_another_run_is_named(run: verifying.Run) -> None:
@@ -294,7 +294,7 @@ def test_answers_that_are_not_the_model_s_are_named(
 
 def test_predictions_on_other_photos_are_named(run: verifying.Run) -> None:
     rewritten(run.predictions, lambda rows: None, demo_manifest_sha256="0" * 64)
-    assert "demo_manifest_sha256 is another" in damaged(run.folder)["label-image/predictions"]
+    assert "demo_manifest_sha256 differs" in damaged(run.folder)["label-image/predictions"]
 
 
 def test_rejects_of_an_earlier_program_have_no_reasons_for_people(run: verifying.Run) -> None:
@@ -310,7 +310,7 @@ def test_model_from_before_there_were_seals_is_told_of(run: verifying.Run) -> No
     unseal(run.model / "model.json", format_version=2)
     said = {found.artifact: found for found in verify(run.folder)}
     assert said["retrain/model"].fits
-    assert "from before there were seals: edits may go unnoticed" in said["retrain/model"].said
+    assert "written before seals existed: edits may go unnoticed" in said["retrain/model"].said
 
 
 def test_command_prints_a_line_for_each_artifact_and_is_exit_1_where_one_is_damaged(
@@ -321,7 +321,7 @@ def test_command_prints_a_line_for_each_artifact_and_is_exit_1_where_one_is_dama
     assert whole.returncode == 0, whole.stdout + whole.stderr
     *lines, last = whole.stdout.splitlines()
     assert {line.split()[0] for line in lines} == {"ok"}
-    assert last == f"all {len(lines)} artifacts are as they were written, and of one another"
+    assert last == f"all {len(lines)} artifacts are complete, unmodified and consistent"
 
     path = run.model / "retrained_graph.pb"
     path.write_bytes(b"x" + path.read_bytes()[1:])
@@ -359,7 +359,7 @@ def test_what_is_no_finished_run_is_exit_2(run: verifying.Run, tmp_path: Path, k
         (place / "summary.json").unlink()
     done = run_captured(sys.executable, "-m", "programs.verify", str(place))
     assert done.returncode == 2
-    assert f"{place} is no finished run" in done.stderr
+    assert f"{place} is not a finished run" in done.stderr
     assert "Traceback" not in done.stderr
-    with pytest.raises(InputError, match="no finished run"):
+    with pytest.raises(InputError, match="not a finished run"):
         list(verify(place))
