@@ -167,7 +167,7 @@ def test_real_photo_has_an_answer(model: Model, shared_photos: Path) -> None:
 
 
 def test_no_model_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"is no model directory: there is no model\.json"):
+    with pytest.raises(InputError, match=r"is not a model directory: there is no model\.json"):
         Model(tmp_path)
 
 
