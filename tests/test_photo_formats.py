@@ -71,7 +71,7 @@ def by_evaluate(folder: Path, scratch: Path) -> int:
 
 def by_serve(folder: Path, scratch: Path) -> int:
     files = [path for path in folder.rglob("*") if path.is_file()]
-    ready = [serve_upload.photo_of(path.read_bytes(), "image/jpeg", Limits()) for path in files]
+    ready = [serve_upload.ready(path.read_bytes(), Limits()) for path in files]
     return len([images.model_input(data, 128) for data in ready])
 
 

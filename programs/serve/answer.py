@@ -130,6 +130,13 @@ class Answer(_Shape):
     warning: str
 
 
+class Kept(_Shape):
+    """What became of a photo that a visitor labelled."""
+
+    kept: bool = Field(description="whether the photo is kept now, under what was said")
+    predicted: str | None = Field(description="what the model says; null for none of the classes")
+
+
 class Problem(_Shape):
     """Why there is no answer."""
 

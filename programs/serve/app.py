@@ -1,9 +1,10 @@
 """The service's routes: the page, `POST /v1/predict`, and whether it is alive and ready."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,12 +19,15 @@ from components.common.model.model import Model
 from components.common.model.references import References
 from components.common.pages import subject
 from components.common.photos.images import BadPhoto
-from programs.serve import answer, page, upload
-from programs.serve.answer import Answer, Measured, ModelInfo, Problem, State, Wish
+from programs.serve import answer, page, saving, upload
+from programs.serve.answer import Answer, Kept, Measured, ModelInfo, Problem, State, Wish
+from programs.serve.corrections import Corrections
 from programs.serve.front import Front
 from programs.serve.options import Limits
 from programs.serve.pool import Busy, Pool
 from programs.serve.upload import Refused
+
+R = TypeVar("R")
 
 TOP_K = 5
 MAX_TOP_K = 1000
@@ -67,6 +71,7 @@ class Service:
         references: photos to show beside the one asked about; None until loaded, or without any.
         learned: the photos that the model learned from; None until loaded.
         measured: how good the model is; None where that is not known.
+        corrections: where labelled photos are kept; None where none are.
         arriving: photos that are on their way in.
     """
 
@@ -76,6 +81,7 @@ class Service:
     references: References | None = None
     learned: Learned | None = None
     measured: Measured | None = None
+    corrections: Corrections | None = None
     arriving: int = 0
 
     async def predict(self, request: Request, wish: Wish) -> Answer:
@@ -83,6 +89,28 @@ class Service:
 
         Raises:
             Refused: there is no usable photo, or no time for it.
+            ClientDisconnect: the client went away.
+        """
+        return await self.work(
+            request, lambda model, sent: self.answer(model, upload.ready(sent, self.limits), wish)
+        )
+
+    def answer(self, model: Model, photo: bytes, wish: Wish) -> Answer:
+        """The answer to a photo.
+
+        Raises:
+            Refused: it cannot be decoded.
+        """
+        try:
+            return answer.answer(model, self.references, photo, wish, self.learned)
+        except BadPhoto as bad:
+            raise upload.refused_photo(bad) from bad
+
+    async def work(self, request: Request, on_photo: Callable[[Model, bytes], R]) -> R:
+        """What `on_photo` makes of a model and the photo of a request, as it was sent.
+
+        Raises:
+            Refused: there is no photo, or no time for it; and what `on_photo` raises.
             ClientDisconnect: the client went away.
         """
         if not self.pool.ready:
@@ -96,12 +124,8 @@ class Service:
             self.arriving -= 1
         content_type = request.headers.get("content-type", "")
 
-        def work(model: Model) -> Answer:
-            photo = upload.photo_of(body, content_type, self.limits)
-            try:
-                return answer.answer(model, self.references, photo, wish, self.learned)
-            except BadPhoto as bad:
-                raise upload.refused_photo(bad) from bad
+        def work(model: Model) -> R:
+            return on_photo(model, upload.sent_photo(body, content_type, self.limits))
 
         try:
             return await self.pool.run(work, timeout_s=self.limits.answer_s)
@@ -133,7 +157,9 @@ def make_app(
         service.pool.start()
         if on_start:
             on_start()
+        pruning = asyncio.create_task(saving.prune_hourly(service.corrections))
         yield
+        pruning.cancel()
 
     # FastAPI's own pages of the documentation load scripts from a CDN, and its telemetry would send
     # what it sees wherever the environment says: both are off.
@@ -151,12 +177,19 @@ def make_app(
     )
     _add_pages(app, service)
     _add_predict(app, service)
+    if service.corrections is not None:
+        _add_corrections(app, service, frozenset(host.lower().rstrip(".") for host in hosts))
     _add_problems(app)
     return Front(app, hosts=hosts, access_log=access_log)
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
-    html = page.render(service.description, service.limits, service.measured)
+    html = page.render(
+        service.description,
+        service.limits,
+        service.measured,
+        keeps=saving.kept_for(service.corrections),
+    )
     headers = {"Content-Security-Policy": page.policy(html), "Cache-Control": "no-cache"}
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
@@ -207,6 +240,40 @@ def _add_predict(app: FastAPI, service: Service) -> None:
         ] = 0,
     ) -> Answer:
         return await service.predict(request, Wish(top_k, activation, similar))
+
+
+def _add_corrections(app: FastAPI, service: Service, hosts: Collection[str]) -> None:
+    """The route that keeps a labelled photo; there is none unless photos are kept."""
+
+    @app.post(
+        "/v1/corrections",
+        summary="Keep a photo under the class that a person names",
+        description="Takes a photo as /v1/predict does, from the service's own page only. Without "
+        "`said` a photo that was kept is removed.",
+        responses={
+            403: {"model": Problem, "description": "Another site asks, or nobody agreed."},
+            422: {"model": Problem, "description": "The model has no such class."},
+            429: {"model": Problem, "description": "Too many photos in one minute."},
+            507: {"model": Problem, "description": "There is no room on the disk."},
+        },
+        openapi_extra={"requestBody": _BODY},
+    )
+    async def correct(
+        request: Request,
+        said: Annotated[
+            str | None, Query(max_length=1000, description="what the person says that it was")
+        ] = None,
+        consent: Annotated[bool, Query(description="the person agrees that it is kept")] = False,
+    ) -> Kept:
+        assert service.corrections is not None
+        saving.check(request, service, said, consent=consent, hosts=hosts)
+
+        def keep(model: Model, sent: bytes) -> Kept:
+            ready = upload.ready(sent, service.limits)
+            found = service.answer(model, ready, Wish(1, activation=False, similar=0))
+            return saving.keep(service.corrections, sent, said, found)
+
+        return await service.work(request, keep)
 
 
 def _add_problems(app: FastAPI) -> None:

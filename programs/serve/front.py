@@ -20,8 +20,8 @@ from components.common.base.step import log
 ENDING = 503
 MAX_PATH = 80  # characters of a stranger's path in the log
 # There is no Access-Control-Allow-Origin: pages of other sites cannot read what is answered. They
-# can make a visitor's browser send a photo here; as nothing is kept and nobody is logged in, that
-# changes nothing.
+# can make a visitor's browser send a photo here; as nobody is logged in, that changes nothing.
+# Where labelled photos are kept, only the service's own page may send them (origin.py).
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",

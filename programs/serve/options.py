@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from components.common.base.errors import InputError
 from components.common.base.options import Options, cache_dir_option, option
 
 
@@ -48,8 +49,28 @@ class ServeOptions(Options):
     answer_timeout_s: float = option(
         30.0, "seconds for the answer to a photo, waiting included", above=0
     )
+    corrections: str = option(
+        "",
+        "folder that keeps photos which visitors label and agree to leave here, for the next run; "
+        "empty: none is kept",
+        place="written",
+    )
+    corrections_most: int = option(
+        2000, "photos in that folder; the oldest go first", minimum=1, maximum=100_000
+    )
+    corrections_days: float = option(365.0, "days that a photo stays in that folder", above=0)
     access_log: bool = option(True, "log requests: method, path, status, duration")
     cache_dir: str = cache_dir_option()
+
+    def check(self) -> None:
+        """Raise `InputError` where an option is out of its bounds, or does not go with another."""
+        super().check()
+        if self.corrections and "*" in self.allowed_hosts:
+            # A stranger's name that leads here would make the stranger's page one of our own.
+            raise InputError(
+                "--corrections does not go with --allowed_hosts '*': name the hosts under which "
+                "visitors open the page"
+            )
 
     @property
     def limits(self) -> Limits:

@@ -1,336 +1,237 @@
-const $ = (id) => document.getElementById(id);
-const ask = $("ask"), status = $("status"), problem = $("problem"), result = $("result");
-let running = null;
-
-function make(tag, attributes, ...children) {
-  const spaces = { svg: "http://www.w3.org/2000/svg", rect: "http://www.w3.org/2000/svg" };
-  const made = spaces[tag]
-    ? document.createElementNS(spaces[tag], tag)
-    : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-// A class's name as it is in files, with a place to break after each "_".
-function named(label) {
-  return label.split(/(_)/).flatMap((part) => part === "_" ? ["_", make("wbr", {})] : [part]);
-}
-function percent(share) {
-  const whole = Math.round(100 * share);
-  if (whole === 0 && share > 1e-9) return "under 1\u00a0%";
-  if (whole === 100 && share < 1 - 1e-9) return "over 99\u00a0%";
-  return whole + "\u00a0%";
-}
-
-function read(file) {
-  return new Promise((resolve) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(file.size ? reader.result : "");
-    reader.onerror = () => resolve("");
-    reader.readAsDataURL(file);
-  });
-}
-
-function complain(message, again) {
-  status.replaceChildren();
-  problem.replaceChildren(make("p", {}, message));
-  if (again) {
-    const button = make("button", { type: "button" }, "Try again");
-    button.addEventListener("click", () => look(again));
-    problem.append(button);
-  }
-}
-
-async function look(file) {
-  if (running) running.abort();
-  const mine = running = new AbortController();
-  problem.replaceChildren();
-  result.hidden = true;
+// Photos in, one after another; a card for each, or a message.
+(({ $, make, answerPanel, alike }, labels) => {
+  const ask = $("ask"), status = $("status"), problem = $("problem"), result = $("result");
   const limits = ask.dataset;
-  if (file.size > Number(limits.maxBytes)) {
-    complain(
-      `This file has ${(file.size / 1048576).toFixed(1)} MB. At most ${limits.maxMb} MB ` +
-        "are taken: send a smaller copy of the photo.",
-    );
-    return;
+  const SMALL_SIDE = 640; // pixels
+  let running = null;
+  let photos = 0; // since the page was opened
+
+  // A small copy to show, "" of a photo that this browser cannot read. Twenty whole ones would fill
+  // a phone's memory.
+  async function small(file) {
+    try {
+      const picture = await createImageBitmap(file);
+      const scale = Math.min(1, SMALL_SIDE / Math.max(picture.width, picture.height));
+      const canvas = make("canvas", {
+        width: Math.max(1, Math.round(scale * picture.width)),
+        height: Math.max(1, Math.round(scale * picture.height)),
+      });
+      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+      picture.close();
+      return canvas.toDataURL("image/jpeg", 0.85);
+    } catch {
+      return "";
+    }
   }
-  status.replaceChildren(make("span", { class: "wheel" }), "Looking at your photo…");
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    mine.abort();
-  }, 1000 * Number(limits.timeoutS));
-  try {
-    const address = await read(file);
-    if (mine !== running) return;
-    if (address) {
-      const small = make("img", { src: address, alt: "" });
-      small.addEventListener("error", () => small.remove());
-      status.append(small);
-    }
-    const form = new FormData();
-    form.append("image", file, "photo");
-    const response = await fetch("v1/predict?top_k=5&activation=true&similar=6", {
-      method: "POST",
-      body: form,
-      signal: mine.signal,
-    });
-    const answer = await response.json().catch(() => null);
-    if (mine !== running) return;
-    if (response.ok && answer) show(answer, address);
-    else {
-      const told = answer && answer.message;
-      complain(
-        told || `The service answered with an error (${response.status}).`,
-        response.status >= 500 && file,
-      );
-    }
-  } catch {
-    if (mine !== running) return;
-    complain(
-      late
-        ? "The answer takes too long. Is the connection slow?"
-        : "The service cannot be reached. Is it still running?",
+
+  function complain(message, again) {
+    status.replaceChildren();
+    problem.replaceChildren(make("p", {}, message));
+    if (again) problem.append(retry(() => lookAtAll([again])));
+  }
+
+  function retry(work) {
+    const button = make("button", { type: "button" }, "Try again");
+    button.addEventListener("click", work);
+    return button;
+  }
+
+  function describe(file, alone, place) {
+    photos += 1;
+    return {
       file,
-    );
-  } finally {
-    clearTimeout(timer);
+      alone,
+      number: photos,
+      name: file.name || "pasted photo",
+      // The same file chosen again is the same photo.
+      key: `${file.name}/${file.size}/${file.lastModified}`,
+      titleId: place ? `species-${place + 1}` : "species",
+      address: "",
+      answer: null,
+      message: "",
+      again: false,
+    };
   }
-}
 
-function show(answer, address) {
-  const caution = ask.dataset.caution;
-  status.replaceChildren();
-  const top = answer.probabilities[0];
-  const closest = answer.closest;
-  const unsure = !answer.unknown && top.probability < 0.5;
-  const kinds = answer.model.classes.length;
-  const kicker = answer.unknown
-    ? "Probably"
-    : unsure
-    ? "Not sure, perhaps"
-    : "The program takes it for";
-  const title = make(
-    "h2",
-    { id: "species", tabindex: "-1" },
-    ...(answer.unknown ? ["None of these"] : named(closest)),
-  );
-  const own = answer.dangers.find((one) => one.label === answer.predicted);
-  if (own) title.append(` (${own.edibility})`);
-  const share = percent(top.probability);
-  const lead = answer.unknown
-    ? [
-      `It looks like none of the ${kinds} kinds that the program knows. It would be closest to `,
-      ...named(closest),
-      ".",
-    ]
-    : unsure
-    ? [`Only ${share} probable: it could well be another of the ${kinds} kinds.`]
-    : [
-      share[0].toUpperCase(),
-      `${share.slice(1)} probable among the ${kinds} kinds that it knows.`,
-    ];
-  const words = make(
-    "div",
-    {},
-    make("p", { class: "kicker" }, kicker),
-    title,
-    make("p", {}, ...lead),
-    ...dangers(answer),
-    bars(answer),
-    ...familiarity(answer),
-    ...(answer.learned_from
-      ? [make(
-        "p",
-        { class: "notice", role: "note" },
-        "The model was trained on this photo: its answer does not show how good it is. Try a " +
-          "photo that it never saw.",
-      )]
-      : []),
-    ...(caution ? [make("p", { class: "notice alarm", role: "note" }, caution)] : []),
-  );
-  const pictures = make("div", { class: "pictures" });
-  if (answer.activation_map) {
-    pictures.append(
-      figure(
-        answer.activation_map,
-        `Your photo, dimmed where it does not speak for ${closest}`,
-        "Where it looked: what is bright, within the yellow line, speaks for ",
-        ...named(closest),
-        ".",
-      ),
-    );
+  // Ask about one photo; afterwards it has an answer, or a message.
+  async function look(photo, mine, said) {
+    const { file } = photo;
+    Object.assign(photo, { answer: null, message: "", again: false });
+    if (file.size > Number(limits.maxBytes)) {
+      photo.message = `This file has ${(file.size / 1048576).toFixed(1)} MB. At most ` +
+        `${limits.maxMb} MB are taken: send a smaller copy of the photo.`;
+      return;
+    }
+    status.replaceChildren(make("span", { class: "wheel" }), make("span", {}, said));
+    if (!photo.alone) {
+      const stop = make("button", { type: "button" }, "Stop");
+      stop.addEventListener("click", () => mine.abort("stop"));
+      status.append(stop);
+    }
+    const asked = new AbortController();
+    const end = () => asked.abort();
+    mine.signal.addEventListener("abort", end);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      asked.abort();
+    }, 1000 * Number(limits.timeoutS));
+    try {
+      photo.address ||= await small(file);
+      if (mine.signal.aborted) return;
+      if (photo.address) {
+        status.firstChild.after(make("img", { src: photo.address, alt: "" }));
+      }
+      const form = new FormData();
+      form.append("image", file, "photo");
+      const response = await fetch("v1/predict?top_k=5&activation=true&similar=6", {
+        method: "POST",
+        body: form,
+        signal: asked.signal,
+      });
+      const answer = await response.json().catch(() => null);
+      if (response.ok && answer) photo.answer = answer;
+      else {
+        const told = answer && answer.message;
+        photo.message = told || `The service answered with an error (${response.status}).`;
+        photo.again = response.status >= 500;
+      }
+    } catch {
+      photo.message = late
+        ? "The answer takes too long. Is the connection slow?"
+        : "The service cannot be reached. Is it still running?";
+      photo.again = true;
+    } finally {
+      clearTimeout(timer);
+      mine.signal.removeEventListener("abort", end);
+    }
   }
-  if (address) pictures.append(figure(address, "Your photo", "Your photo."));
-  const first = pictures.querySelector("img");
-  first?.addEventListener("load", () => {
-    pictures.classList.toggle("narrow", first.naturalWidth < 1.2 * first.naturalHeight);
+
+  async function lookAtAll(files) {
+    if (running) running.abort();
+    const mine = running = new AbortController();
+    const most = Number(limits.mostPhotos);
+    const alone = files.length === 1;
+    problem.replaceChildren();
+    result.hidden = true;
+    result.replaceChildren();
+    const chosen = files.slice(0, most).map((file, place) => describe(file, alone, place));
+    if (alone) {
+      await look(chosen[0], mine, "Looking at your photo…");
+      if (mine === running) showOne(chosen[0]);
+      return;
+    }
+    const title = make("h2", { id: "summary", tabindex: "-1" }, `${chosen.length} photos`);
+    const notes = make("p", { class: "muted" });
+    if (files.length > most) {
+      notes.textContent = `${files.length} photos were chosen, and ${most} are taken at a time: ` +
+        "choose the others afterwards.";
+    }
+    result.replaceChildren(title, notes);
+    result.setAttribute("aria-labelledby", "summary");
+    result.hidden = false;
+    let done = 0;
+    for (const [place, photo] of chosen.entries()) {
+      await look(photo, mine, `Looking at photo ${place + 1} of ${chosen.length}: ${photo.name}`);
+      if (mine !== running) return;
+      if (mine.signal.aborted) break;
+      done += 1;
+      result.append(card(photo));
+    }
+    status.replaceChildren();
+    const bad = chosen.slice(0, done).filter((photo) => !photo.answer).length;
+    title.textContent = `${done} photos` + (bad ? `, ${bad} without an answer` : "") +
+      (done < chosen.length ? `; stopped before the other ${chosen.length - done}` : "");
+    title.focus({ preventScroll: true });
+    result.scrollIntoView({ block: "start" });
+  }
+
+  function showOne(photo) {
+    if (!photo.answer) {
+      complain(photo.message, photo.again && photo.file);
+      return;
+    }
+    status.replaceChildren();
+    result.replaceChildren(card(photo));
+    result.setAttribute("aria-labelledby", "species");
+    result.hidden = false;
+    $("species").focus({ preventScroll: true });
+    result.scrollIntoView({ block: "start" });
+  }
+
+  // One photo among the results. What is not alone has its name above it.
+  function card(photo) {
+    const made = make("article", { class: "photo" });
+    if (photo.answer) made.setAttribute("aria-labelledby", photo.titleId);
+    else made.setAttribute("aria-label", photo.name);
+    if (!photo.alone) made.append(make("p", { class: "name" }, make("bdi", {}, photo.name)));
+    if (!photo.answer) {
+      const told = make("div", { class: "failed" }, make("p", {}, photo.message));
+      if (photo.again) told.append(retry(() => again(photo, made)));
+      made.append(told);
+      return made;
+    }
+    made.append(answerPanel(photo), labels.question(photo));
+    if (photo.answer.similar.length) made.append(...alike(photo.answer.similar, photo.alone));
+    return made;
+  }
+
+  // Ask once more about one of several photos.
+  async function again(photo, shown) {
+    if (running) running.abort();
+    const mine = running = new AbortController();
+    await look(photo, mine, `Looking at ${photo.name}`);
+    if (mine !== running) return;
+    status.replaceChildren();
+    if (!mine.signal.aborted) shown.replaceWith(card(photo));
+  }
+
+  // The photos among files, or all where none says that it is one.
+  function begin(list, otherwise) {
+    const files = Array.from(list);
+    const pictures = files.filter((one) => one.type.startsWith("image/"));
+    if (files.length) lookAtAll(files.length > 1 && pictures.length ? pictures : files);
+    else complain(otherwise);
+  }
+
+  for (const [button, input] of [["choose", "file"], ["take", "camera"]]) {
+    $(button).addEventListener("click", () => $(input).click());
+    $(input).addEventListener("change", (event) => {
+      const files = Array.from(event.target.files);
+      if (files.length) lookAtAll(files);
+      event.target.value = ""; // the same photo can be chosen again
+    });
+  }
+  document.addEventListener("paste", (event) => {
+    begin(
+      event.clipboardData.files,
+      "There is no photo in what was pasted. Copy the picture itself, not its address.",
+    );
   });
-  result.replaceChildren(
-    make("div", { class: answer.unknown ? "panel answer none" : "panel answer" }, pictures, words),
-  );
-  if (answer.similar.length) result.append(...alike(answer.similar));
-  result.hidden = false;
-  title.focus({ preventScroll: true });
-  result.scrollIntoView({ block: "start" });
-}
-
-function figure(source, alt, ...caption) {
-  const picture = make("img", { src: source, alt: alt });
-  const made = make(
-    "figure",
-    {},
-    make("div", { class: "frame" }, picture),
-    make("figcaption", {}, ...caption),
-  );
-  // A photo that this browser cannot show, but the service can read: HEIC and TIFF in most.
-  picture.addEventListener("error", () => made.remove());
-  return made;
-}
-
-function bars(answer) {
-  const list = make("ul", {
-    class: "bars",
-    "aria-label": answer.unknown ? "Probabilities of the closest classes" : "Probabilities",
+  let inside = 0;
+  const mark = () => document.body.classList.toggle("dragging", inside > 0);
+  document.addEventListener("dragenter", (event) => {
+    event.preventDefault();
+    inside += 1;
+    mark();
   });
-  for (const one of answer.probabilities) {
-    const bar = make(
-      "svg",
-      { "aria-hidden": "true" },
-      make("rect", { width: (100 * one.probability).toFixed(1) + "%", height: "9" }),
-    );
-    list.append(
-      make(
-        "li",
-        {},
-        make("span", { class: "label" }, ...named(one.label)),
-        make("b", {}, percent(one.probability)),
-        bar,
-      ),
-    );
-  }
-  if (!answer.unknown) return list;
-  return make("div", {}, make("p", { class: "kicker" }, "Closest classes:"), list);
-}
-
-// Dangerous kinds beside the answer. That there are none is not said: it would not make it safe to eat.
-function dangers(answer) {
-  const others = answer.dangers.filter((one) => one.label !== answer.predicted);
-  if (!others.length) return [];
-  const said = others.slice(0, 5).flatMap((one, place) => [
-    place ? ", or " : "",
-    make("strong", {}, ...named(one.label), ` (${one.edibility})`),
-    `, ${percent(one.probability)}`,
-  ]);
-  const more = others.length > 5 ? `, or ${others.length - 5} more` : "";
-  return [
-    make("p", { class: "notice alarm", role: "note" }, "It could also be ", ...said, more, "."),
-  ];
-}
-
-function familiarity(answer) {
-  const share = answer.familiarity;
-  if (share === null) return [];
-  const stranger = percent(1 - share);
-  if (answer.unknown) {
-    const whom = share ? `${stranger} of the known photos` : "every known photo";
-    return [make("p", {}, `It looks more unusual than ${whom} of these kinds.`)];
-  }
-  if (share >= 0.99) {
-    return [make("p", {}, "The photo looks as familiar as the most typical ones of these kinds.")];
-  }
-  return [
-    make(
-      "p",
-      {},
-      share < 0.25
-        ? `The photo looks unusual for these kinds: ${stranger} of their photos look more familiar.`
-        : `The photo looks familiar: ${
-          percent(share)
-        } of the photos of these kinds look more unusual.`,
-    ),
-  ];
-}
-
-function alike(photos) {
-  const list = make("ul", { class: "cards tiles dense alike" });
-  for (const one of photos) {
-    const source = make("p", { class: "source" });
-    const known = [];
-    if (one.author) known.push(["by ", make("bdi", {}, one.author)]);
-    if (one.licence) known.push([link(one.licence_url, one.licence)]);
-    if (one.source_page) known.push([link(one.source_page, hostOf(one.source_page))]);
-    known.forEach((parts, place) => source.append(...(place ? [" · "] : []), ...parts));
-    source.hidden = !known.length;
-    list.append(
-      make(
-        "li",
-        { class: "card" },
-        make("img", { src: one.thumbnail, alt: `A photo of the class ${one.label}` }),
-        make("div", {}, make("strong", { class: "label" }, ...named(one.label)), source),
-      ),
-    );
-  }
-  return [
-    make(
-      "h2",
-      {},
-      "Photos that look like it ",
-      make("small", {}, "among its training photos, most similar first"),
-    ),
-    list,
-  ];
-}
-
-function hostOf(address) {
-  try {
-    return new URL(address).hostname;
-  } catch {
-    return address;
-  }
-}
-
-function link(address, text) {
-  if (!/^https?:/.test(address)) return text;
-  return make("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, text);
-}
-
-for (const [button, input] of [["choose", "file"], ["take", "camera"]]) {
-  $(button).addEventListener("click", () => $(input).click());
-  $(input).addEventListener("change", (event) => {
-    const file = event.target.files[0];
-    if (file) look(file);
-    event.target.value = ""; // the same photo can be chosen again
+  document.addEventListener("dragleave", () => {
+    inside -= 1;
+    mark();
   });
-}
-document.addEventListener("paste", (event) => {
-  const files = Array.from(event.clipboardData.files);
-  const file = files.find((one) => one.type.startsWith("image/")) || files[0];
-  if (file) look(file);
-  else complain("There is no photo in what was pasted. Copy the picture itself, not its address.");
-});
-let inside = 0;
-const mark = () => document.body.classList.toggle("dragging", inside > 0);
-document.addEventListener("dragenter", (event) => {
-  event.preventDefault();
-  inside += 1;
-  mark();
-});
-document.addEventListener("dragleave", () => {
-  inside -= 1;
-  mark();
-});
-document.addEventListener("dragover", (event) => event.preventDefault());
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  inside = 0;
-  mark();
-  const file = event.dataTransfer.files[0];
-  if (file) look(file);
-  else complain("That was no photo file. Save the picture first, then drop the file here.");
-});
-if (navigator.maxTouchPoints) {
-  $("take").hidden = false;
-  $("lead").textContent = ask.dataset.invitation;
-}
-$("origin").textContent = location.href.replace(/[/#?]*$/, "");
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    inside = 0;
+    mark();
+    begin(
+      event.dataTransfer.files,
+      "That was no photo file. Save the picture first, then drop the file here.",
+    );
+  });
+  if (navigator.maxTouchPoints) {
+    $("take").hidden = false;
+    $("lead").textContent = ask.dataset.invitation;
+  }
+  $("origin").textContent = location.href.replace(/[/#?]*$/, "");
+})(globalThis.pageParts, globalThis.photoLabels);

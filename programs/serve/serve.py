@@ -23,6 +23,7 @@ from components.common.model.references import References
 from programs.serve import figures
 from programs.serve.app import Service, make_app
 from programs.serve.connection import watched
+from programs.serve.corrections import Corrections
 from programs.serve.options import Limits, ServeOptions
 from programs.serve.pool import Pool
 
@@ -55,6 +56,13 @@ def serve(place: str, options: ServeOptions, *, metrics: Path | None = None) -> 
     cache = Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir()
     directory = local_model(place, cache)
     service = make_service(directory, workers=options.workers, limits=limits, metrics=metrics)
+    if options.corrections:
+        service.corrections = Corrections(
+            Path(options.corrections).expanduser(),
+            most=options.corrections_most,
+            days=options.corrections_days,
+        )
+        log.info(f"photos that visitors label and leave here: {service.corrections.folder}")
     with listen(options.host, options.port) as listener:
         app = make_app(
             service,

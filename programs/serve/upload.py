@@ -88,19 +88,16 @@ def too_large(limits: Limits) -> Refused:
     )
 
 
-def photo_of(body: bytes, content_type: str, limits: Limits) -> bytes:
-    """The photo of a request, checked as far as its header goes, and made ready for the model.
+def sent_photo(body: bytes, content_type: str, limits: Limits) -> bytes:
+    """The photo of a request, as it was sent.
 
     Args:
         body: of the request.
         content_type: of the request, one that passed `check_type`.
-        limits: for size and pixels.
-
-    Returns:
-        An encoded photo that `images.decode` takes.
+        limits: for its size.
 
     Raises:
-        Refused: there is no photo, or it is too large.
+        Refused: there is none, or it is too large.
     """
     form = content_type.partition(";")[0].strip().lower() == MULTIPART
     data = form_field(body, content_type) if form else body
@@ -108,6 +105,22 @@ def photo_of(body: bytes, content_type: str, limits: Limits) -> bytes:
         raise too_large(limits)
     if not data:
         raise Refused(400, "empty", "The file is empty.")
+    return data
+
+
+def ready(data: bytes, limits: Limits) -> bytes:
+    """A photo, checked as far as its header goes, and made ready for the model.
+
+    Args:
+        data: as it was sent.
+        limits: for its pixels.
+
+    Returns:
+        An encoded photo that `images.decode` takes.
+
+    Raises:
+        Refused: it is no photo, or has too many pixels.
+    """
     if data[4:8] == b"ftyp" and not file_types.sniff(data):
         raise Refused(415, "no_photo", f"This looks like a video. Send a photo as {KINDS}.")
     try:

@@ -45,7 +45,13 @@ _COLOUR = re.compile(r"--(\w+): (#[0-9a-f]{6});")
 
 
 def render(
-    module: str, *, script: bool = False, connect: str = "", rules: str = "", **values: object
+    module: str,
+    *,
+    script: bool = False,
+    more_scripts: Sequence[str] = (),
+    connect: str = "",
+    rules: str = "",
+    **values: object,
 ) -> str:
     """The page of a module as one HTML file.
 
@@ -53,6 +59,7 @@ def render(
         module: `__file__` of the module, beside which its template and its style lie.
         script: whether the page runs the script that lies there too, the only one that its
             Content-Security-Policy lets run.
+        more_scripts: files beside it whose text comes before that script, as one with it.
         connect: what the script may connect to, as the policy says it: "'self'" for the server that
             the page comes from, empty for a page that is a file.
         rules: of the style, beside those that lie there; made of numbers, never of a stranger's
@@ -63,18 +70,27 @@ def render(
         jinja2.UndefinedError: the template names a value that is missing.
     """
     page = Path(module)
-    styled, code = _rules(page, rules), _code(page, script=script)
-    allowed = policy_for(module, script=script, connect=connect, rules=rules)
+    styled, code = _rules(page, rules), _code(page, more_scripts, script=script)
+    allowed = policy_for(
+        module, script=script, more_scripts=more_scripts, connect=connect, rules=rules
+    )
     own = {"policy": Markup(allowed), "style": Markup(styled), "script": Markup(code)}  # noqa: S704
     name = page.with_suffix(".html").relative_to(ROOT).as_posix()
     html = environment().get_template(name).render(**own, **values)
     return _NO_TEXT_OR_PERCENT.sub(_joined, visible(html))
 
 
-def policy_for(module: str, *, script: bool = False, connect: str = "", rules: str = "") -> str:
+def policy_for(
+    module: str,
+    *,
+    script: bool = False,
+    more_scripts: Sequence[str] = (),
+    connect: str = "",
+    rules: str = "",
+) -> str:
     """The Content-Security-Policy of the page of a module; arguments as of `render`."""
     path = Path(module)
-    source = f"'{_source_hash(_code(path, script=True))}'" if script else "'none'"
+    source = f"'{_source_hash(_code(path, more_scripts, script=True))}'" if script else "'none'"
     return (
         f"default-src 'none'; img-src data:; style-src '{_source_hash(_rules(path, rules))}'; "
         f"script-src {source}; base-uri 'none'; form-action 'none'"
@@ -187,9 +203,11 @@ def _rules(path: Path, more: str) -> str:
     return "".join(map(style, STYLES)) + _read(path.with_suffix(".css")) + more
 
 
-def _code(path: Path, *, script: bool) -> str:
-    """The script of a module's page, if it runs one."""
-    return _read(path.with_suffix(".js")) if script else ""
+def _code(path: Path, more: Sequence[str] = (), *, script: bool) -> str:
+    """The script of a module's page, if it runs one, after others that lie beside it."""
+    if not script:
+        return ""
+    return "".join(_read(path.with_name(name)) for name in more) + _read(path.with_suffix(".js"))
 
 
 def _read(path: Path) -> str:
