@@ -191,7 +191,7 @@ def test_damaged_table_is_refused_and_nothing_is_removed(
     kept.keep(b"a", "fly_agaric", **FACTS)
     damaged = {**rows(kept)[0], **change}
     (kept.folder / TABLE).write_text(json.dumps(damaged) + "\n")
-    with pytest.raises(InputError, match="line 1 of .* is no correction"):
+    with pytest.raises(InputError, match=r"line 1 of .* is no correction"):
         kept.prune()
     assert photos(kept) == ["fly_agaric/a"]
 
