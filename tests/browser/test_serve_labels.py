@@ -9,7 +9,7 @@ import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 from conftest import Run
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from serve_process import ServeProcess, serving
 
 from components.common.base.shares import Share
@@ -97,20 +97,13 @@ def test_several_photos_are_sent_one_after_another_each_with_its_card(
 ) -> None:
     bad = tmp_path / "notes.jpg"
     bad.write_text("This is not a photo.")
-    under_way: list[str] = []
-    at_once: list[int] = []
-
-    def begun(request: Request) -> None:
-        if "predict" in request.url:
-            under_way.append(request.url)
-            at_once.append(len(under_way))
-
-    page.on("request", begun)
-    page.on("requestfinished", lambda one: "predict" in one.url and under_way.pop())
+    seen: list[str] = []
+    page.on("request", lambda one: seen.append("begun") if "predict" in one.url else None)
+    page.on("requestfinished", lambda one: seen.append("done") if "predict" in one.url else None)
     page.locator("#file").set_input_files([photos[0], bad, photos[1]])
-    expect(page.get_by_role("status").first).to_contain_text("of 3")
+    expect(page.locator("#summary")).to_contain_text("without", timeout=PATIENCE_MS)
     expect(page.locator("#status")).to_be_empty(timeout=PATIENCE_MS)
-    assert at_once == [1, 1, 1]
+    assert seen == ["begun", "done"] * 3
     cards = page.locator("#result article")
     assert cards.count() == 3
     # In the order of choosing, under the names that the files have, shown as text.
@@ -175,13 +168,13 @@ def test_photos_can_be_stopped_and_one_asked_again(page: Page, photos: list[Path
 def test_share_of_right_answers_runs_along(
     page: Page, service: ServeProcess, photos: list[Path]
 ) -> None:
-    answer_with(page, service, photos[0], predicted="penny_bun", learned_from=False)
+    answer_with(page, service, photos[0], predicted="fly agaric", learned_from=False)
     choose(page, *photos[:4])
     assert page.locator("#labels").is_hidden()
-    names = ["penny_bun", "chanterelle", "none of these kinds", "penny_bun"]
+    names = ["fly agaric", "earthstar", "none of these kinds", "fly agaric"]
     for number, label in enumerate(names, 1):
         say(page, number - 1, label)
-        right = names[:number].count("penny_bun")
+        right = names[:number].count("fly agaric")
         share = Share.of(right, number)
         expected = f"{right} of {number} answers are right: {text.percent(share.value)}"
         said = f"{expected} (95 % interval {text.between(share)})."
@@ -191,7 +184,7 @@ def test_share_of_right_answers_runs_along(
     # A second word on the same photo replaces the first, also where it is chosen once more.
     choose(page, photos[1])
     assert page.locator(".say select").input_value() != ""
-    say(page, 0, "penny_bun")
+    say(page, 0, "fly agaric")
     expect(page.locator("#share")).to_contain_text("3 of 4")
     say(page, 0, "not said")
     expect(page.locator("#share")).to_contain_text("2 of 3")
@@ -213,8 +206,8 @@ def test_nothing_is_kept_before_somebody_agrees_and_all_can_be_taken_back(
     page.on("request", lambda request: sent.append(request.url))
     assert not page.locator("#consent").is_checked()
     choose(page, *photos[:2])
-    say(page, 0, "penny_bun")
-    say(page, 1, "chanterelle")
+    say(page, 0, "fly agaric")
+    say(page, 1, "earthstar")
     page.wait_for_timeout(300)
     assert not [url for url in sent if "corrections" in url]
     assert files(kept) == []
@@ -222,15 +215,15 @@ def test_nothing_is_kept_before_somebody_agrees_and_all_can_be_taken_back(
     page.locator("#consent").check()
     expect(page.locator(".kept", has_text="Kept for the next model")).to_have_count(2)
     folder = kept / "photos"
-    assert class_folders.list_classes(folder) == ["chanterelle", "penny_bun"]
+    assert class_folders.list_classes(folder) == ["earthstar", "fly agaric"]
     rows = [json.loads(line) for line in (kept / "corrections.jsonl").read_text().splitlines()]
-    assert [row["said"] for row in rows] == ["penny_bun", "chanterelle"]
+    assert [row["said"] for row in rows] == ["fly agaric", "earthstar"]
     assert "IMG_" not in (kept / "corrections.jsonl").read_text()
 
-    say(page, 0, "chanterelle")
+    say(page, 0, "earthstar")
     expect(page.locator("#labelled small")).to_have_count(2)
     expect(page.locator(".kept").first).to_have_text("Kept for the next model.")
-    assert [path.parent.name for path in files(kept)] == ["chanterelle"] * 2
+    assert [path.parent.name for path in files(kept)] == ["earthstar"] * 2
     # None of the classes is no class to learn, and what is not said any more is not kept either.
     say(page, 0, "none of these kinds")
     expect(page.locator(".kept").first).to_have_text("No longer kept.")
@@ -249,7 +242,7 @@ def test_service_that_cannot_keep_a_photo_says_so(page: Page, photos: list[Path]
     page.route(CORRECT, lambda route: route.fulfill(status=507, json=full))
     page.locator("#consent").check()
     choose(page, photos[0])
-    say(page, 0, "penny_bun")
+    say(page, 0, "fly agaric")
     expect(page.locator(".kept")).to_have_text(full["message"])
     assert page.locator("#labelled small").count() == 0
 
@@ -265,7 +258,7 @@ def test_page_of_another_site_cannot_leave_a_photo(
         lambda route: route.fulfill(
             content_type="text/html",
             body=f'<form method=post enctype=multipart/form-data action="{service.url}'
-            'v1/corrections?consent=true&said=penny_bun"><input type=file name=image></form>',
+            'v1/corrections?consent=true&said=earthstar"><input type=file name=image></form>',
         ),
     )
     page.goto("http://evil.example/")
@@ -293,7 +286,7 @@ def test_cards_and_labels_have_no_serious_issue_and_fit(
         page = context.new_page()
         page.goto(service.url)
         choose(page, *photos[:2])
-        say(page, 0, "penny_bun")
+        say(page, 0, "fly agaric")
         page.get_by_role("button", name="The answer is right").nth(1).click()
         for closed in page.locator("details:not([open])").all():
             closed.evaluate("one => one.open = true")
