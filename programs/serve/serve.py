@@ -62,13 +62,12 @@ def serve(place: str, options: ServeOptions, *, metrics: Path | None = None) -> 
             most=options.corrections_most,
             days=options.corrections_days,
         )
-        log.info(f"photos that visitors label and leave here: {service.corrections.folder}")
     with listen(options.host, options.port) as listener:
         app = make_app(
             service,
             hosts=options.allowed_hosts,
             access_log=options.access_log,
-            on_start=lambda: _announce(listener),
+            on_start=lambda: _announce(listener, service),
         )
         config = uvicorn.Config(
             app,
@@ -144,10 +143,12 @@ def listen(host: str, port: int) -> socket.socket:
         raise InputError(f"cannot listen on {host}, port {port}: {why}") from error
 
 
-def _announce(listener: socket.socket) -> None:
+def _announce(listener: socket.socket, service: Service) -> None:
     host, port = listener.getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
     log.info(f"serving at http://{name}:{port}/ (Ctrl-C ends it)")
+    if service.corrections is not None:
+        log.info(f"photos that visitors label and agree to leave: {service.corrections.folder}")
 
 
 def _watch(service: Service, server: uvicorn.Server) -> None:
