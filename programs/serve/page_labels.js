@@ -124,7 +124,7 @@ globalThis.photoLabels = (({ $, make, named, percent }) => {
           `${percent(low)} to ${percent(high)}).`,
         ]
         : ["No answer is counted yet."]),
-      ...(learned ? [` ${learned} not counted: the model learned from these very photos.`] : []),
+      ...(learned ? [` ${learned} not counted: the model was trained on these photos.`] : []),
     );
     $("labelled").replaceChildren(...all.map(row));
   }

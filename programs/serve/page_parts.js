@@ -67,7 +67,7 @@ function answerPanel(photo) {
       ? [make(
         "p",
         { class: "notice", role: "note" },
-        "The model learned from this very photo: its answer does not show how good it is. Try a " +
+        "The model was trained on this photo: its answer does not show how good it is. Try a " +
           "photo that it never saw.",
       )]
       : []),
@@ -114,9 +114,7 @@ function figure(source, alt, ...caption) {
 function bars(answer) {
   const list = make("ul", {
     class: "bars",
-    "aria-label": answer.unknown
-      ? "Probabilities, if it were one of these after all"
-      : "Probabilities",
+    "aria-label": answer.unknown ? "Probabilities of the closest classes" : "Probabilities",
   });
   for (const one of answer.probabilities) {
     const bar = make(
@@ -135,10 +133,10 @@ function bars(answer) {
     );
   }
   if (!answer.unknown) return list;
-  return make("div", {}, make("p", { class: "kicker" }, "If it were one of them after all:"), list);
+  return make("div", {}, make("p", { class: "kicker" }, "Closest classes:"), list);
 }
 
-// Dangerous kinds beside the answer. That there are none is not said: it is no leave to eat.
+// Dangerous kinds beside the answer. That there are none is not said: it would not make it safe to eat.
 function dangers(answer) {
   const others = answer.dangers.filter((one) => one.label !== answer.predicted);
   if (!others.length) return [];
@@ -158,8 +156,8 @@ function familiarity(answer) {
   if (share === null) return [];
   const stranger = percent(1 - share);
   if (answer.unknown) {
-    const whom = share ? `${stranger} of the photos of these kinds` : "every photo of these kinds";
-    return [make("p", {}, `It looks stranger than ${whom} that it was compared with.`)];
+    const whom = share ? `${stranger} of the known photos` : "every known photo";
+    return [make("p", {}, `It looks more unusual than ${whom} of these kinds.`)];
   }
   if (share >= 0.99) {
     return [make("p", {}, "The photo looks as familiar as the most typical ones of these kinds.")];
@@ -170,7 +168,9 @@ function familiarity(answer) {
       {},
       share < 0.25
         ? `The photo looks unusual for these kinds: ${stranger} of their photos look more familiar.`
-        : `The photo looks familiar: ${percent(share)} of the photos of these kinds look stranger.`,
+        : `The photo looks familiar: ${
+          percent(share)
+        } of the photos of these kinds look more unusual.`,
     ),
   ];
 }
@@ -195,7 +195,7 @@ function alike(photos, alone) {
     );
   }
   const words = "Photos that look like it ";
-  const small = make("small", {}, "of those that the program learned from, most alike first");
+  const small = make("small", {}, "among its training photos, most similar first");
   return alone
     ? [make("h2", {}, words, small), list]
     : [make("details", {}, make("summary", {}, words, small), list)];
