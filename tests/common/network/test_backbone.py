@@ -113,9 +113,8 @@ def test_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def copied(tmp_path: Path, backbone_cache: Path) -> Path:
     """A copy of the cached network, to be damaged."""
-    (cached,) = (
-        one for one in (backbone_cache / "backbones").iterdir() if SMALL_ARCHITECTURE in one.name
-    )
+    key = load_backbone(SMALL_ARCHITECTURE, backbone_cache).key
+    cached = key_directory(key, backbone_cache)
     return Path(shutil.copytree(cached, tmp_path / "network"))
 
 
