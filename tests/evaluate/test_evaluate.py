@@ -25,7 +25,7 @@ from components.common.model.model import Model, Prediction
 from components.common.photos import images
 from components.evaluate import cross_validated
 from components.evaluate.cautions import cautions
-from components.evaluate.evaluate import evaluate, figures
+from components.evaluate.evaluate import COMPARED, evaluate, figures
 from components.evaluate.evaluation import Caution, Evaluation
 
 

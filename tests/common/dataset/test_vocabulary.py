@@ -50,7 +50,12 @@ def test_no_other_module_spells_a_flag_or_meaning_out() -> None:
     flags = sorted(word.name for word in WORDS.values() if word.flag and not word.origin)
     meanings = [word.meaning for word in WORDS.values()]
     for path in SOURCES:
-        if path.name not in ("vocabulary.py", "render.py", "settings.py", "architecture.py"):  # other things there
+        if path.name not in (
+            "vocabulary.py",
+            "render.py",
+            "settings.py",
+            "architecture.py",
+        ):  # other things there
             text = path.read_text()
             assert [flag for flag in flags if f'"{flag}"' in text] == [], path
             assert [meaning for meaning in meanings if f'"{meaning}"' in text] == [], path

@@ -13,7 +13,12 @@ from components.common.base.errors import InputError
 from components.common.base.files import SECOND_CACHE_VARIABLE, hash_file
 from components.common.network import weights
 from components.common.network.architecture import parse_architecture
-from components.common.network.backbone import Backbone, load_backbone, make_interpreter
+from components.common.network.backbone import (
+    Backbone,
+    key_directory,
+    load_backbone,
+    make_interpreter,
+)
 from components.common.photos import images
 
 
