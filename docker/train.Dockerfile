@@ -18,7 +18,7 @@ RUN --mount=type=secret,id=netrc,target=/root/.netrc \
     sh install.sh "${REQUIREMENTS}.txt" kfp.txt
 
 FROM dependencies AS weights
-ARG ARCHITECTURES="efficientnet_lite2 mobilenet_1.0_224 mobilenet_1.0_128"
+ARG ARCHITECTURES="efficientnet_lite0 mobilenet_1.0_224 mobilenet_1.0_128"
 WORKDIR /app
 # No more than the conversion needs: it takes a while, and other code changes more often.
 COPY components/__init__.py components/

@@ -97,7 +97,7 @@ def test_every_parameter_has_a_default(compiled: dict[str, Compiled], kind: str)
     defaults = compiled[kind].defaults
     assert defaults["how_many_training_steps"] == 1000
     assert defaults["optimizer"] == "adam"
-    assert defaults["architecture"] == "efficientnet_lite2"
+    assert defaults["architecture"] == "efficientnet_lite0"
 
 
 # What a person sees in KFP's form: its page sorts parameters by name and does not describe them.
