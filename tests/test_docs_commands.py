@@ -82,6 +82,10 @@ class Reader:
                     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
                         assert answer.status == 200
                         return
+                except urllib.error.HTTPError as error:
+                    # The review page is at an address with a secret, which only the terminal has.
+                    assert (error.code, "review" in command.text) == (404, True), command
+                    return
                 except (urllib.error.URLError, ConnectionError, TimeoutError):
                     time.sleep(0.3)
             pytest.fail(f"{command}: nothing answers")
