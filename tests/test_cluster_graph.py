@@ -110,7 +110,7 @@ def test_run_that_fails_is_summed_up_too(tmp_path: Path, wrong: dict[str, Any], 
     assert len(tries) == 1
     assert said in tries.pop()
     summary = found(root, "summarize", "summary").read_text()
-    assert summary.startswith("# sample: the run failed\n")
+    assert summary.startswith("# wild-mushrooms: the run failed\n")
     assert "accuracy" not in summary
 
 

@@ -124,7 +124,10 @@ def _model(options: argparse.Namespace) -> Model | Graph:
         name: getattr(options, name) for name in GRAPH_OPTIONS if getattr(options, name) is not None
     }
     if bool(options.graph) == bool(options.model_dir):
-        raise InputError("give either --model_dir, or --graph with --labels")
+        raise InputError(
+            "give either --model_dir (runs/latest/model is that of the last run), or --graph with "
+            "--labels"
+        )
     if options.model_dir:
         if of_graph:
             raise InputError(

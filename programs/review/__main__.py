@@ -4,29 +4,33 @@ import argparse
 from pathlib import Path
 
 from components.common.base import options
+from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
 from components.common.base.wording import harmless
 from programs.review.options import ReviewOptions
 
-EPILOG = """
-example:
-  python -m programs.review runs/latest
-
-exit status: 0 ended by Ctrl-C, 1 the decisions could not be read or written, 2 no run with a
-review page of this version, or the port is taken
-"""
+NOTES = (
+    "exit status: 0 ended by Ctrl-C, 1 the decisions could not be read or written, 2 no run with a "
+    "review page of this version, or the port is taken"
+)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m programs.review",
         description="Show the review page of a run in the browser, save the decisions beside the "
         "run as they are made, and say at the end how to run again with them.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        notes=NOTES,
+        examples=("runs/latest",),
     )
-    parser.add_argument("run", type=Path, help="the run's folder, such as runs/latest")
+    parser.add_argument(
+        "run",
+        type=Path,
+        nargs="?",
+        default=Path("runs/latest"),
+        help="the run's folder (default: runs/latest)",
+    )
     options.add_to(parser, ReviewOptions)
     run_command("review", parser, _command)
 

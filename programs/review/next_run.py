@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from components.common.base.command_line import started_as
 from components.common.base.errors import InputError
 from components.common.dataset.decisions import Decisions
 from components.common.store import storage
@@ -15,11 +16,17 @@ REQUEST = "request.json"  # in a run's folder: what it was asked for
 MAX_BYTES = 1024**2
 # Variables of the Makefile, by the options that they stand for.
 VARIABLES = {
+    "source": "SOURCE",
     "image_dir": "IMAGES",
     "url_list": "URLS",
     "architecture": "ARCHITECTURE",
     "weights": "WEIGHTS",
+    "species": "SPECIES",
+    "runner": "RUNNER",
+    "earlier_ledger": "LEDGER",
+    "decisions": "DECISIONS",
 }
+UNKNOWN = "…"
 OWN_PHOTOS = ("folder", "storage", "urls")  # sources that follow from IMAGES or URLS
 # What follows from the others, or is of the run that was.
 DERIVED = ("source", "classes", "species", "decisions", "earlier_ledger", "publish_dir", "name")
@@ -31,20 +38,28 @@ def command(run_dir: Path, decisions_file: Path, by_hand: Decisions) -> str:
     Args:
         run_dir: the run whose photos were decided on.
         decisions_file: where the decisions are.
-        by_hand: the decisions. Where photos were moved the run's ledger is handed over too, so that
-            no other photo changes its part.
+        by_hand: the decisions. Where photos were moved, or the run had a ledger, the run's ledger
+            is handed over too, so that no other photo changes its part.
     """
     asked = _read_request(run_dir / REQUEST)
-    words = [f"{name}={value}" for name, value in _variables(asked)]
+    given = list(_given(asked))
     if not asked:
-        words.append("IMAGES=…")  # of a run on a cluster, or of an earlier version
-    if by_hand.targets and (run_dir / "ledger").is_dir():
-        words.append(f"LEDGER={near(run_dir / 'ledger')}")
-    words.append(f"DECISIONS={near(decisions_file)}")
+        given.append(("image_dir", UNKNOWN))  # of a run on a cluster, or of an earlier version
+    if by_hand.targets or asked.get("earlier_ledger"):
+        ledger = run_dir / "ledger"
+        if ledger.is_dir():
+            given.append(("earlier_ledger", near(ledger)))
+        elif asked.get("earlier_ledger"):
+            given.append(("earlier_ledger", str(asked["earlier_ledger"])))
+    given.append(("decisions", near(decisions_file)))
     others = list(_others(asked, run_dir))
+    if started_as():  # where it is installed, there is no Makefile
+        words = [f"--{option} {_quoted(value)}" for option, value in given]
+        return " ".join(["mushrooms run", *words, *map(shlex.quote, others)])
+    words = [f"{VARIABLES[option]}={_quoted(value)}" for option, value in given]
     if others:
-        words.append(f"ARGS={shlex.join(others)}")
-    return f"make run {' '.join(_quoted(word) for word in words)}"
+        words.append(f"ARGS={shlex.quote(shlex.join(others))}")
+    return f"make run {' '.join(words)}"
 
 
 def near(path: Path) -> str:
@@ -53,34 +68,36 @@ def near(path: Path) -> str:
     return str(path) if relative.startswith("..") else relative
 
 
-def _quoted(word: str) -> str:
-    """NAME=value for a shell, with quotes about the value only where it needs some."""
-    name, _, value = word.partition("=")
-    return word if value == "…" else f"{name}={shlex.quote(value)}"
+def _quoted(value: str) -> str:
+    """A value for a shell, with quotes only where it needs some."""
+    return value if value == UNKNOWN else shlex.quote(value)
 
 
 def _read_request(path: Path) -> dict[str, Any]:
     """The arguments of a run and its runner, by name; empty where they are not known."""
     try:
         content = json.loads(storage.find_place(str(path), max_bytes=MAX_BYTES) or b"{}")
-        arguments, runner = content["arguments"], content.get("runner", "")
+        arguments = content["arguments"]
+        others = {name: str(content.get(name, "")) for name in ("runner", "species_file")}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InputError):
         return {}
-    return {**arguments, "runner": runner} if isinstance(arguments, dict) else {}
+    return {**arguments, **others} if isinstance(arguments, dict) else {}
 
 
-def _variables(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The variables of the Makefile that say what the run was asked for."""
+def _given(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The options with a variable in the Makefile that say what the run was asked for."""
     from programs.run.options import DEFAULTS
 
     source = asked.get("source", "")
     if source not in ("", *OWN_PHOTOS, DEFAULTS["source"]):
-        yield "SOURCE", str(source)
-    for name, variable in VARIABLES.items():
+        yield "source", str(source)
+    for name in ("image_dir", "url_list", "architecture", "weights"):
         if asked.get(name, DEFAULTS[name]) != DEFAULTS[name]:
-            yield variable, str(asked[name])
+            yield name, str(asked[name])
+    if asked.get("species_file"):
+        yield "species", near(Path(asked["species_file"]))
     if asked.get("runner") == "docker":
-        yield "RUNNER", "docker"
+        yield "runner", "docker"
 
 
 def _others(asked: Mapping[str, Any], run_dir: Path) -> Iterator[str]:

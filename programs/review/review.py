@@ -20,7 +20,10 @@ REVIEW = "curation.html"
 OTHERS = ("index.html", "report.html", "gallery.html")  # to which the pages lead
 MAX_PAGE_BYTES = 64 * 1024**2
 # Another page of the run may be a stranger's. It has its own policy, and no share in this origin.
-SANDBOX = "sandbox allow-scripts allow-popups; frame-ancestors 'none'"
+# Pages of photos' sources that it opens are not in this sandbox.
+SANDBOX = (
+    "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox; frame-ancestors 'none'"
+)
 _MODULE = str(Path(components.curate.__file__).with_name("review.py"))
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.common.base.command_line import started_as
-from programs.run.options import Request
+from programs.run.options import DEFAULTS, Request
 
-DECISIONS = "decisions.json"  # as the review page saves it
+METRICS = "metrics.json"
 
 
 def steps(request: Request, *, published: bool) -> Iterator[tuple[str, str]]:
@@ -22,7 +22,7 @@ def steps(request: Request, *, published: bool) -> Iterator[tuple[str, str]]:
     sample = request.arguments["source"] == "sample"
     if not published:
         if not sample:
-            yield way.decide(), "after correcting doubtful photos on curation.html"
+            yield way.review(), "correct doubtful photos; it then says how to run again"
         yield way.learning_curve(), "would more photos help? accuracy by number of photos"
     yield way.tensorboard(), "the training curves"
     yield way.label(), "classify one of your photos"
@@ -39,12 +39,15 @@ class _Make:
         last = Path("runs/latest").resolve() == request.run_dir.resolve()
         self._run = "" if last else f" RUN={_quoted(request.run_dir)}"
 
-    def decide(self) -> str:
-        photos = _photos(self._request)
-        return f"make run{f' IMAGES={photos}' if photos else ''} DECISIONS={DECISIONS}"
+    def review(self) -> str:
+        return f"make review{self._run}"
 
     def learning_curve(self) -> str:
-        return f"make learning-curve{self._run}"
+        told = dict(_network(self._request))
+        views = told.pop("views", "")
+        words = [f"{name.upper()}={value}" for name, value in told.items()]
+        words += [f"ARGS='--views {views}'"] if views else []
+        return " ".join([f"make learning-curve{self._run}", *words])
 
     def tensorboard(self) -> str:
         return f"make tensorboard{self._run}"
@@ -63,13 +66,13 @@ class _Make:
 class _Installed(_Make):
     """Where the package is installed, without a Makefile."""
 
-    def decide(self) -> str:
-        photos = _photos(self._request)
-        given = f" --image_dir {photos}" if photos else ""
-        return f"mushrooms run{given} --decisions {DECISIONS}"
+    def review(self) -> str:
+        return f"mushrooms review {_quoted(self._request.run_dir)}"
 
     def learning_curve(self) -> str:
-        return f"mushrooms learning-curve --image_dir {_quoted(self._request.run_dir / 'training')}"
+        words = [f"--{name} {value}" for name, value in _network(self._request)]
+        training = _quoted(self._request.run_dir / "training")
+        return " ".join([f"mushrooms learning-curve --image_dir {training}", *words])
 
     def tensorboard(self) -> str:
         return f"tensorboard --logdir {_quoted(self._request.run_dir / 'logs')}"
@@ -78,16 +81,19 @@ class _Installed(_Make):
         return f"mushrooms label --model_dir {_quoted(self._request.run_dir / 'model')} PHOTO"
 
     def serve(self) -> str:
-        return f"mushrooms serve --model_dir {_quoted(self._request.run_dir / 'model')}"
+        model, metrics = (_quoted(self._request.run_dir / name) for name in ("model", METRICS))
+        return f"mushrooms serve --model_dir {model} --metrics {metrics}"
 
     def own_photos(self) -> str:
         return "mushrooms run --image_dir ~/photos"
 
 
-def _photos(request: Request) -> str:
-    """The folder of photos that was run on; empty where they came from elsewhere."""
-    folder = request.arguments.get("image_dir", "")
-    return _quoted(folder) if folder else ""
+def _network(request: Request) -> Iterator[tuple[str, str]]:
+    """The options that name the run's network, where they are not those of every run."""
+    for name in ("architecture", "weights", "views"):
+        value = request.arguments.get(name, DEFAULTS[name])
+        if value != DEFAULTS[name]:
+            yield name, _quoted(str(value)) if name == "weights" else str(value)
 
 
 def _quoted(place: Path | str) -> str:

@@ -109,6 +109,7 @@ class Request:
     run_dir: Path
     arguments: dict[str, Any]
     runner: str = RUNNERS[0]
+    species_file: str = ""  # that the classes came from, unless it is the one beside the program
 
     def write(self, path: Path) -> None:
         """Store as JSON, for the process that runs the pipeline."""
@@ -212,7 +213,9 @@ def request(asked: argparse.Namespace) -> Request:
     root = places.root_of(arguments["publish_dir"], arguments["name"])
     if storage.is_uri(root):
         find_pointer(root)
-    return Request(_new_run_dir(runs), arguments, how.runner)
+    own = asked.species.resolve() == SPECIES_FILE.resolve()
+    species_file = "" if own else str(asked.species.resolve())
+    return Request(_new_run_dir(runs), arguments, how.runner, species_file)
 
 
 def _check_text(name: str, value: str) -> None:

@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.common.base.options import PREFIX, declarations
-from components.common.base.step_options import in_dictionary
+from components.common.base.step_options import WITH_CLASSES, in_dictionary
 from components.common.dataset.species import as_document, find_species
 from programs.run.options import KINDS, STEPS
 
 CLASSES = "classes"
-# It is part of what the classes are, and comes to all steps with the photos.
-_WITH_CLASSES = "subject"
 
 
 def of_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,9 +27,7 @@ def of_options(options: Mapping[str, Any]) -> dict[str, Any]:
         if declared.in_form
     }
     dictionaries = {
-        f"{PREFIX}{step}": {
-            name: options[name] for name in in_dictionary(*kinds) if name != _WITH_CLASSES
-        }
+        f"{PREFIX}{step}": {name: options[name] for name in in_dictionary(*kinds)}
         for step, kinds in STEPS.items()
     }
     return own | dictionaries
@@ -40,4 +36,4 @@ def of_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def of_run(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """All parameters of a run, as `programs.run.options.checked` has its arguments."""
     species = [find_species(arguments["species"], label) for label in arguments["classes"]]
-    return {CLASSES: as_document(species, arguments[_WITH_CLASSES]), **of_options(arguments)}
+    return {CLASSES: as_document(species, arguments[WITH_CLASSES]), **of_options(arguments)}

@@ -42,6 +42,7 @@ class Outcome:
         folder: of the run, as a command names it.
         photos_answered: a few demo photos with the model's answers.
         curves: of the training.
+        doubtful: photos that are used, and that a person should look at.
     """
 
     run: str
@@ -55,6 +56,7 @@ class Outcome:
     folder: str = ""
     photos_answered: Sequence[Answered] = ()
     curves: Sequence[Phase] = ()
+    doubtful: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,7 @@ def index(outcome: Outcome) -> str:
         accuracy=measured[basis],
         parts=[Part(name, share) for name, share in measured.items() if name != basis and share],
         by_recipe=basis == CROSS_VALIDATED,
-        doubtful=metrics.get("photos", 0) - metrics["curated_photos"]
-        if "curated_photos" in metrics
-        else 0,
+        doubtful=outcome.doubtful,
         few=metrics.get("photos", 0) < FEW_PHOTOS,
         quoted=shlex.quote(outcome.folder),
         photos_used=[

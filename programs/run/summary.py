@@ -13,17 +13,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.common.base.wording import counted, folded, mean_amount
+from components.common.base.wording import counted, folded, mean_amount, named
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
-from components.common.dataset.class_facts import FUNGI
+from components.common.dataset.class_facts import FUNGI, UNKNOWN
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.reasons import FILE_NAME as REASONS
 from components.common.dataset.vocabulary import PARTS
-from components.common.model.description import read_description
+from components.common.model.description import ModelDescription, read_description
 from components.common.model.model_place import METRICS_KIND
 from components.common.pages import danger_words, plain_text
 from components.common.store import storage
 from components.common.untrusted import sealed
+from components.curate.facts import SUMMARY as CURATION
 from components.publish import places
 from components.publish.decision import PUBLISH, Decision, comparison_figures
 from programs.run import next_steps, run_pages, run_photos
@@ -34,6 +35,7 @@ from programs.run.run_pages import Outcome
 FILE_NAME = "summary.json"
 MAX_NOTICES = 12
 MAX_CLASSES = 20  # in the table on the terminal
+MAX_NAMED = 8  # classes in a remark
 _INTERVAL = re.compile(r"\(95 % [^()]*\)")
 _HARD = "\0"  # a blank that no line ends at
 NAME_WIDTH = 11  # columns of what a line of the summary is about
@@ -69,6 +71,8 @@ def show(
     }
     notices = gathered(warned)
     description = read_description(Path(outputs["model"]))
+    if silent := _without_edibility(description):
+        notices.to_check.append(silent)
     outcome = Outcome(
         request.run_dir.name,
         description,
@@ -83,11 +87,31 @@ def show(
             Path(outputs["demo"]), Path(outputs["gallery"]).with_name("predictions")
         ),
         curves=run_pages.curves(Path(outputs["model"]), description),
+        doubtful=_doubtful(Path(outputs["facts"])),
     )
     index = request.run_dir / run_pages.INDEX
     index.write_text(run_pages.index(outcome), encoding="utf-8")
     (request.run_dir / FILE_NAME).write_text(json.dumps(content, indent=2) + "\n")
     tell(request, content, description.facts.subject, notices, console)
+
+
+def _without_edibility(description: ModelDescription) -> str:
+    """A remark where danger is stated of some classes only: the others would look harmless."""
+    facts = description.facts
+    silent = [label for label in description.classes if facts.edibility_of(label) == UNKNOWN]
+    if description.rendered or not facts.states_edibility or not silent:
+        return ""
+    return (
+        f"{len(silent)} of {len(description.classes)} classes have no stated edibility, so no "
+        f"answer warns of them: {named(silent, most=MAX_NAMED, longest=40)}; state it in a "
+        "species.yaml beside the photos"
+    )
+
+
+def _doubtful(facts: Path) -> int:
+    """Photos that are used and that a person should look at, as the review page counts them."""
+    content = json.loads((facts / CURATION).read_text(encoding="utf-8"))
+    return int(content.get("doubtful", {}).get("photos", 0))
 
 
 def tell(

@@ -166,18 +166,28 @@ class Corrections:
             facts: the other attributes of a `Correction`.
 
         Raises:
-            DiskFull: the disk is full; nothing of the photo was kept.
+            DiskFull: the disk is full; everything is as it was.
             OSError: the folder cannot be written any more.
         """
         moment = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds")
         new = Correction(hashlib.sha256(jpeg).hexdigest(), moment, said, **facts)
         with self._turn:
-            rows = [*self._without(self._present(self._read()), new.sha256), new]
-            self._write(rows)
+            present = self._present(self._read())
+            rows = [*(row for row in present if row.sha256 != new.sha256), new]
+            earlier = {self.folder / row.photo for row in present if row.sha256 == new.sha256}
             place = self.folder / new.photo
+            # The photo as it was kept goes last: a full disk costs nothing that was there.
             with naming_full_disk("a labelled photo", place):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 write_file(place, jpeg, what="a labelled photo")
+            try:
+                self._write(rows)
+            except BaseException:
+                if place not in earlier:
+                    place.unlink(missing_ok=True)
+                raise
+            for other in earlier - {place}:
+                other.unlink(missing_ok=True)
             left = self._within(rows, self.most)
             if len(left) < len(rows):
                 self._write(left)

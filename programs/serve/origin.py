@@ -24,10 +24,11 @@ def is_own_page(request: Request, hosts: Collection[str]) -> bool:
         return False
     try:
         origin = urlsplit(origins[0].lower())
-        name = origin.hostname or ""
+        name, port = origin.hostname or "", origin.port
         plain = origin.scheme in ("http", "https") and f"{origin.scheme}://{origin.netloc}"
     except ValueError:
         return False
     if plain != origins[0].lower():
         return False
-    return origin.netloc == named[0].lower() or name in hosts
+    # On another port is another service, which has no say here.
+    return origin.netloc == named[0].lower() or (name in hosts and port is None)

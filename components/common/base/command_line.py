@@ -149,7 +149,8 @@ class CommandParser(argparse.ArgumentParser):
         for action in self._actions:
             if not action.option_strings:
                 name = str(action.metavar or action.dest)
-                words.append(f"[{name} ...]" if action.nargs == "*" else name)
+                many = {"*": f"[{name} ...]", "?": f"[{name}]"}
+                words.append(many.get(str(action.nargs), name))
         text = " ".join(words).replace("%", "%%")
         width = terminal_width() - len("usage: ")
         return folded(text, width, indent="  ")

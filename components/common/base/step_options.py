@@ -18,6 +18,8 @@ from components.common.base.options import DEFAULTS, OPTIONS, PREFIX, Kind, decl
 from components.common.base.step import step
 from components.common.base.wording import joined
 
+# It is part of what the classes are, and comes to all steps with the photos.
+WITH_CLASSES = "subject"
 MAX_MESSAGE = 80  # characters of a value in a message
 
 _EXPECTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -55,7 +57,7 @@ def in_dictionary(*kinds: Kind) -> dict[str, type]:
     return {
         field.name: type(field.default)
         for field, declared in declarations(*kinds)
-        if declared.in_pipeline and not declared.in_form
+        if declared.in_pipeline and not declared.in_form and field.name != WITH_CLASSES
     }
 
 

@@ -69,7 +69,7 @@ def test_cut_copy_is_found_among_the_nearest_only() -> None:
         (0.86, []),
         (0.90, ["mobilenet"]),
         (0.93, ["mobilenet", "efficientnet_lite0", "efficientnet_lite2"]),
-        (0.96, ["mobilenet", "efficientnet_lite0", "efficientnet_lite2", "of no known network"]),
+        (0.955, ["mobilenet", "efficientnet_lite0", "efficientnet_lite2", "of no known network"]),
         (0.97, ["mobilenet", "efficientnet_lite0", "efficientnet_lite2", "of no known network"]),
     ],
 )

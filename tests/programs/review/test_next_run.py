@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.common.base import command_line
 from components.common.dataset.decisions import DROP, MOVE, Decisions
 from programs.review import next_run
 from programs.run.options import DEFAULTS
@@ -39,7 +40,9 @@ def asked(**changes: Any) -> dict[str, Any]:
         (asked(source="urls", url_list="/a.csv"), ["URLS=/a.csv"]),
         (asked(architecture="mobilenet_1.0_128"), ["ARCHITECTURE=mobilenet_1.0_128"]),
         ({**asked(), "runner": "docker"}, ["RUNNER=docker"]),
-        (asked(decisions="/old.json", earlier_ledger="/old"), []),
+        (asked(decisions="/old.json"), []),
+        (asked(earlier_ledger="/old"), ["LEDGER=runs/one/ledger"]),
+        ({**asked(), "species_file": "/my species.yaml"}, ["SPECIES=/my species.yaml"]),
     ],
 )
 def test_variables_are_those_of_the_run(
@@ -60,6 +63,18 @@ def test_other_options_are_handed_over_as_args(
     assert shlex.split(args.removeprefix("ARGS=")) == [
         *("--seed", "7", "--strict"),
         *("--name", "my flowers", "--publish_dir", "/models"),
+    ]
+
+
+def test_installed_command_needs_no_makefile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command_line, "_started_as", ["mushrooms review"])
+    words = command(tmp_path, asked(source="inaturalist", seed=7))
+    assert words == [
+        *("mushrooms", "run", "--source", "inaturalist"),
+        *("--decisions", "runs/one/decisions.json", "--seed", "7"),
     ]
 
 

@@ -10,7 +10,7 @@ from programs.run import next_steps
 from programs.run.options import Request
 
 
-def request(tmp_path: Path, **arguments: str) -> Request:
+def request(tmp_path: Path, **arguments: str | int) -> Request:
     return Request(tmp_path / "runs" / "1", {"source": "folder", "image_dir": "", **arguments})
 
 
@@ -37,7 +37,7 @@ def test_published_model_is_looked_at_and_tried(tmp_path: Path) -> None:
 def test_model_that_is_held_back_is_bettered_first(tmp_path: Path) -> None:
     found = commands(request(tmp_path, image_dir="my photos"), published=False)
     assert found[:2] == [
-        "make run IMAGES='my photos' DECISIONS=decisions.json",
+        "make review",  # and when it ends, the command that runs again with all options
         "make learning-curve",
     ]
     assert commands(request(tmp_path), published=True) == found[2:]
@@ -46,7 +46,16 @@ def test_model_that_is_held_back_is_bettered_first(tmp_path: Path) -> None:
 def test_sample_leads_to_photos_of_ones_own(tmp_path: Path) -> None:
     sample = request(tmp_path, source="sample")
     assert commands(sample, published=True)[-1] == "make run IMAGES=~/photos"
-    assert not any("DECISIONS" in command for command in commands(sample, published=False))
+    assert not any("review" in command for command in commands(sample, published=False))
+
+
+def test_learning_curve_is_of_the_run_s_network(tmp_path: Path) -> None:
+    other = request(tmp_path, architecture="mobilenet_1.0_224", views=2)
+    curve = "make learning-curve ARCHITECTURE=mobilenet_1.0_224 ARGS='--views 2'"
+    assert curve in commands(other, published=False)
+    command_line.start_as("mushrooms")
+    (curve,) = (one for one in commands(other, published=False) if "learning-curve" in one)
+    assert curve.endswith("--architecture mobilenet_1.0_224 --views 2")
 
 
 def test_run_that_is_not_the_last_one_is_named(tmp_path: Path) -> None:

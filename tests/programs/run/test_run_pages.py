@@ -125,8 +125,7 @@ def test_index_says_what_to_do_next(outcome: Outcome) -> None:
     assert "make serve RUN='runs/run 1'" in text
     assert "make learning-curve RUN='runs/run 1'" in text
     assert "doubtful" not in text
-    doubtful = {**METRICS, "photos": 300, "curated_photos": 299}
-    text = text_of(outcome, metrics=doubtful)
+    text = text_of(outcome, metrics={**METRICS, "photos": 300}, doubtful=1)
     assert "Check 1 doubtful photo: keep, move or drop it" in text
     assert "learning-curve" not in text  # many photos
     right = {**METRICS, "held_out_accuracy": 1.0}
