@@ -358,11 +358,11 @@ def test_what_always_answers_one_class_is_told_beside_the_accuracy() -> None:
     text = text_of(evaluation(answers))
     assert "always answering daisy 82 %" in text
     assert "Never recognised: rose." in text
-    assert "Fewer than 5 photos are of rose, tulip, violet" in text
+    assert "There are fewer than 5 photos of rose, tulip, violet" in text
     even = [answer(label, sure) for label in ("daisy", "rose", "tulip", "violet")] * 6
     text = text_of(evaluation(even))
     assert "always answering" not in text
-    assert "photos are of" not in text
+    assert "fewer than 5 photos" not in text
 
 
 def test_parts_stand_in_the_order_of_reading_and_the_contents_lead_to_each() -> None:

@@ -360,8 +360,8 @@ def test_policy_by_header_holds_where_escaping_would_not(
         injected = "".join(INJECTED).replace(ELSEWHERE, f"{listener.address}/stolen")
         render = page.render
 
-        def broken(*values: Any) -> str:
-            return render(*values).replace("</main>", f"{injected}</main>")
+        def broken(*values: Any, **named: Any) -> str:
+            return render(*values, **named).replace("</main>", f"{injected}</main>")
 
         monkeypatch.setattr(page, "render", broken)
         with served() as address:

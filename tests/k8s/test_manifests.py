@@ -20,10 +20,10 @@ from k8s_manifests import (
 )
 
 from components import __version__, settings
+from components.publish.options import NAME
 from components.settings import ClusterOptions
 from components.tensorboard.tensorboard import SECRET_KEYS
 from pipeline import PIPELINE_NAME
-from programs.run import options as run_options
 
 each_built = pytest.mark.parametrize("folder", BUILT)
 each_overlay = pytest.mark.parametrize("folder", OVERLAYS)
@@ -234,7 +234,7 @@ def test_page_and_tensorboard_read_where_runs_write(folder: str) -> None:
         if one["metadata"]["name"].startswith("wild-mushrooms-places-")
     )
     cluster = ClusterOptions()
-    assert places["MODEL"] == f"{cluster.store_prefix}/published/{run_options.NAME}"
+    assert places["MODEL"] == f"{cluster.store_prefix}/published/{NAME}"
     assert places["AWS_ENDPOINT_URL"] == cluster.store_endpoint
     # TensorBoard would take an empty one, which means Amazon's, for an address.
     assert "S3_ENDPOINT" not in places
