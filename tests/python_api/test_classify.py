@@ -92,7 +92,7 @@ def test_photo_that_fails_does_not_stop_the_others(model: Model, photos: list[Pa
     broken = photos[0].read_bytes()[:500]
     first, second, third = model.classify_each(["missing.jpg", broken, photos[0]])
     assert (first.label, first.error) == (None, "No such file or directory")
-    assert second.error.startswith("no usable photo")
+    assert second.error.startswith("not a usable photo")
     assert third.label
     assert not third.error
 
