@@ -51,7 +51,7 @@ def test_models_of_two_networks_are_compared_on_the_same_photos(
     runs: tuple[Path, Run, Run],
 ) -> None:
     folder, lite, small = runs
-    assert "of the same " in small.summary["reason"]
+    assert "on the same " in small.summary["reason"]
     pointer = json.loads((folder / "published" / "sample" / "latest.json").read_text())
     assert pointer["version"] in {
         Path(run.summary["published"]).name for run in (lite, small) if run.summary["published"]

@@ -128,4 +128,4 @@ def test_graph_alone_answers_as_the_model(
 
 
 def test_models_of_other_views_are_compared_on_the_same_photos(runs: tuple[Run, Run]) -> None:
-    assert "of the same " in runs[1].summary["reason"]
+    assert "on the same " in runs[1].summary["reason"]
