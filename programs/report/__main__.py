@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from pathlib import Path
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -24,13 +24,7 @@ def main() -> None:
         "look, what to check and what to try next.",
         examples=("", "runs/20261129-172925"),
     )
-    parser.add_argument(
-        "run",
-        type=Path,
-        nargs="?",
-        default=Path("runs/latest"),
-        help="the run's folder (default: runs/latest)",
-    )
+    parser.add_run_folder()
     run_command("report", parser, _command)
 
 
@@ -43,9 +37,8 @@ def _command(options: argparse.Namespace) -> None:
         )
     try:
         content = json.loads((run / summary.FILE_NAME).read_text(encoding="utf-8"))
-        asked = Request.read(run / "request.json")
+        request = replace(Request.read(run / "request.json"), run_dir=run)
         warned = [event for event in EventReader(run / "events.jsonl").read() if _is_warning(event)]
-        request = Request(run, asked.arguments, asked.runner)
         subject = read_description(run / "model").facts.subject
         summary.tell(request, content, subject, gathered(_once(warned)), Console(highlight=False))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,7 +1,6 @@
 """Shows a run's review page and saves what is decided on it: `python -m programs.review RUN`."""
 
 import argparse
-from pathlib import Path
 
 from components.common.base import options
 from components.common.base.command_line import CommandParser
@@ -24,13 +23,7 @@ def main() -> None:
         notes=NOTES,
         examples=("runs/latest",),
     )
-    parser.add_argument(
-        "run",
-        type=Path,
-        nargs="?",
-        default=Path("runs/latest"),
-        help="the run's folder (default: runs/latest)",
-    )
+    parser.add_run_folder()
     options.add_to(parser, ReviewOptions)
     run_command("review", parser, _command)
 

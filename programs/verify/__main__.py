@@ -1,7 +1,6 @@
 """Checks a finished run as a command: `python -m programs.verify runs/latest`."""
 
 import argparse
-from pathlib import Path
 
 from components.common.base.command_line import CommandParser
 from components.common.base.step import run_command
@@ -23,13 +22,7 @@ def main() -> None:
         notes=NOTES,
         examples=("runs/latest",),
     )
-    parser.add_argument(
-        "run",
-        type=Path,
-        nargs="?",
-        default=Path("runs/latest"),
-        help="the run's folder (default: runs/latest)",
-    )
+    parser.add_run_folder()
     run_command("verify", parser, _command)
 
 

@@ -12,10 +12,12 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from components.common.base.wording import folded
 
+LAST_RUN = Path("runs/latest")
 _EXPECTED = {int: "a whole number", float: "a number"}
 _NO_VALUE = re.compile(r"^argument (\S+?)(?:/\S+)?: expected (?:one|at least one) argument$")
 _MISSING = re.compile(r"^the following arguments are required: (.*)$")
@@ -70,6 +72,16 @@ class CommandParser(argparse.ArgumentParser):
             self.add_argument(
                 "--help-all", action=_HelpAll, nargs=0, help="show every option and exit"
             )
+
+    def add_run_folder(self) -> None:
+        """Take the word `run`: the folder of a finished run, by default that of the last one."""
+        self.add_argument(
+            "run",
+            type=Path,
+            nargs="?",
+            default=LAST_RUN,
+            help=f"the run's folder (default: {LAST_RUN})",
+        )
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None

@@ -9,10 +9,10 @@ A component takes this dictionary as its input `options`. Entries may be missing
 what counts then, the defaults of the compiled pipeline, which a GPU and a store change.
 """
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from components.common.base.command_line import did_you_mean
 from components.common.base.errors import InputError
 from components.common.base.options import DEFAULTS, OPTIONS, PREFIX, Kind, declarations
 from components.common.base.step import step
@@ -72,9 +72,8 @@ def _checked(key: str, value: object, known: Mapping[str, type], own: set[str], 
             f"{PREFIX}{name} has {key!r}, which is a parameter of its own: set it there"
         )
     if key not in known:
-        near = difflib.get_close_matches(key, known, n=1)
-        instead = f"did you mean {near[0]}?" if near else f"it takes {joined(sorted(known))}"
-        raise InputError(f"{PREFIX}{name} has no option {key[:MAX_MESSAGE]!r}: {instead}")
+        instead = did_you_mean(key, list(known)) or f": it takes {joined(sorted(known))}"
+        raise InputError(f"{PREFIX}{name} has no option {key[:MAX_MESSAGE]!r}{instead}")
     expected = known[key]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if expected is float and is_number:

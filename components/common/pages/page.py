@@ -70,29 +70,30 @@ def render(
         jinja2.UndefinedError: the template names a value that is missing.
     """
     page = Path(module)
-    styled, code = _rules(page, rules), _code(page, more_scripts, script=script)
-    allowed = policy_for(
-        module, script=script, more_scripts=more_scripts, connect=connect, rules=rules
-    )
+    styled, code = _rules(page, rules), _code(page, more_scripts) if script else ""
+    allowed = _policy(styled, code, connect)
     own = {"policy": Markup(allowed), "style": Markup(styled), "script": Markup(code)}  # noqa: S704
     name = page.with_suffix(".html").relative_to(ROOT).as_posix()
     html = environment().get_template(name).render(**own, **values)
     return _NO_TEXT_OR_PERCENT.sub(_joined, visible(html))
 
 
-def policy_for(
-    module: str,
-    *,
-    script: bool = False,
-    more_scripts: Sequence[str] = (),
-    connect: str = "",
-    rules: str = "",
-) -> str:
-    """The Content-Security-Policy of the page of a module; arguments as of `render`."""
+def policy_for(module: str, *, connect: str = "") -> str:
+    """The Content-Security-Policy of a module's page that runs its script.
+
+    Args:
+        module: as of `render`.
+        connect: as of `render`.
+    """
     path = Path(module)
-    source = f"'{_source_hash(_code(path, more_scripts, script=True))}'" if script else "'none'"
+    return _policy(_rules(path), _code(path), connect)
+
+
+def _policy(styled: str, code: str, connect: str) -> str:
+    """The policy of a page with this style and this script; an empty one is none."""
+    source = f"'{_source_hash(code)}'" if code else "'none'"
     return (
-        f"default-src 'none'; img-src data:; style-src '{_source_hash(_rules(path, rules))}'; "
+        f"default-src 'none'; img-src data:; style-src '{_source_hash(styled)}'; "
         f"script-src {source}; base-uri 'none'; form-action 'none'"
         + (f"; connect-src {connect}" if connect else "")
     )
@@ -198,15 +199,13 @@ def environment() -> "Environment":
     return made
 
 
-def _rules(path: Path, more: str) -> str:
+def _rules(path: Path, more: str = "") -> str:
     """The style of a module's page, with more rules after it."""
     return "".join(map(style, STYLES)) + _read(path.with_suffix(".css")) + more
 
 
-def _code(path: Path, more: Sequence[str] = (), *, script: bool) -> str:
-    """The script of a module's page, if it runs one, after others that lie beside it."""
-    if not script:
-        return ""
+def _code(path: Path, more: Sequence[str] = ()) -> str:
+    """The script of a module's page, after others that lie beside it."""
     return "".join(_read(path.with_name(name)) for name in more) + _read(path.with_suffix(".js"))
 
 

@@ -17,8 +17,8 @@ def with_server(html: str, module: str) -> tuple[str, str] | None:
     Returns:
         None where the page has another style or script: another version of the program made it.
     """
-    if page.policy(html) != page.policy_for(module, script=True):
+    if page.policy(html) != page.policy_for(module):
         return None
-    allowed = page.policy_for(module, script=True, connect="'self'")
+    allowed = page.policy_for(module, connect="'self'")
     stated = f'content="{page.policy(html)}">'
     return html.replace(stated, f'content="{allowed}">\n{MARK}', 1), allowed
