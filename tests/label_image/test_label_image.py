@@ -254,7 +254,7 @@ def test_model_without_its_litert_file_is_exit_2(
         (("photo.jpg", "--demo", "demo"), "go together"),
         (("-", "-"), "more than once"),
         (("photo.jpg", "--input_mean", "0"), "--input_mean is for --graph"),
-        (("photo.jpg", "--graph", "graph.pb"), "either --model_dir, or --graph"),
+        (("photo.jpg", "--graph", "graph.pb"), "or --graph with --labels"),
     ],
 )
 def test_wrong_usage_is_exit_2(sample_run: Run, options: tuple[str, ...], expected: str) -> None:
