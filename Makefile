@@ -65,13 +65,19 @@ RUN_OPTIONS := $(if $(SOURCE),--source="$$SOURCE") \
 
 .PHONY: help
 help:  ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {line = sprintf("  make %-21s", $$1); count = split($$2, words, " "); \
+	for (i = 1; i <= count; i++) {if (length(line " " words[i]) > 79) {print line; line = sprintf("%28s", "")} line = line " " words[i]} \
+	print line}' Makefile
 	@echo
-	@echo "  with: SOURCE=inaturalist|gbif|commons|imagenet (several with commas)  SPECIES=species.yaml"
-	@echo "        CONTACT=e-mail  IMAGES=folder or gs://…  URLS=file  ARCHITECTURE=mobilenet_1.0_128"
+	@echo "  with: SOURCE=inaturalist|gbif|commons|imagenet (several with commas)"
+	@echo "        SPECIES=species.yaml"
+	@echo "        CONTACT=e-mail  IMAGES=folder or gs://…  URLS=file"
+	@echo "        ARCHITECTURE=mobilenet_1.0_128"
 	@echo "        WEIGHTS=file  DECISIONS=file of curation.html  LEDGER=runs/…/ledger"
-	@echo "        RUNNER=docker  HOST=http://…  UPLOAD_TO=s3://…  REGISTRY=host/path  CUDA=1|0  BUILD_OPTIONS='options of docker build'"
-	@echo "        ARGS='any other option of pipeline.py run, compile or submit'  RUN=runs/…  MODEL=folder or gs://…  PORT=6006"
+	@echo "        RUNNER=docker  HOST=http://…  UPLOAD_TO=s3://…  REGISTRY=host/path"
+	@echo "        CUDA=1|0  BUILD_OPTIONS='options of docker build'"
+	@echo "        RUN=runs/…  MODEL=folder or gs://…  PORT=6006"
+	@echo "        ARGS='any other option of pipeline.py run, compile or submit'"
 
 RENEW := renew it with: rm -rf $(VENV) && make setup
 # After a command that may have failed because of the environment: 1 is also Python's own for a module that is missing.

@@ -42,7 +42,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     ways = [
         Way("ours", lambda: way("ours"), OURS),
         Way(
-            f"ours, the pipeline's own network, {PIPELINE_ARCHITECTURE}",
+            f"ours, {PIPELINE_ARCHITECTURE}",
             lambda: way("ours", PIPELINE_ARCHITECTURE),
         ),
         Way("Keras predict", lambda: way("predict"), least=PREDICT_TARGET),

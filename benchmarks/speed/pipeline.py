@@ -90,7 +90,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             OURS,
         ),
         Way(
-            f"the same with the pipeline's own network, {PIPELINE_ARCHITECTURE}",
+            f"ours: make run, {PIPELINE_ARCHITECTURE}",
             lambda: ours(folder, cache, place / "runs", PIPELINE_ARCHITECTURE),
             rounds=2,
         ),

@@ -111,7 +111,7 @@ class _Tally:
             kept_so = f"{counted(self._flagged, 'photo')} kept although flagged"
             counts = dict(self._flags.most_common())
             warn(
-                f"{label}: {kept_so} ({vocabulary.listed(counts)}); --strict drops them",
+                f"{label}: {kept_so} ({vocabulary.listed(counts)}); --strict leaves them out",
                 kind=FLAGGED,
                 number=self._flagged,
                 of=self.kept,

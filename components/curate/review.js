@@ -16,7 +16,7 @@ const placeOf = new Map(cards.map((card, place) => [card, place]));
 const keyOfOne = (label, sha) => label + "/" + sha;
 const foundIn = (card) => card.dataset.found || labels[card.dataset.class];
 const keyOf = (card) => keyOfOne(foundIn(card), card.dataset.sha);
-const nameOf = (card) => card.querySelector("h4").textContent;
+const nameOf = (card) => card.querySelector("h3").textContent;
 const cardsOf = new Map();
 for (const card of cards) {
   const key = keyOf(card);

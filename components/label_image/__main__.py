@@ -5,7 +5,7 @@ import io
 import sys
 from pathlib import Path
 
-from components.common.base.command_line import CommandParser
+from components.common.base.command_line import LAST_RUN, CommandParser
 from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
@@ -59,7 +59,8 @@ def main() -> None:
     )
     parser.add_argument(
         "--model_dir",
-        help="the model, or the folder that it is published in: a folder, gs://… or s3://…",
+        help="the model, or the folder that it is published in: a folder, gs://… or s3://… "
+        f"(default: that of the last run, {LAST_RUN}/model, without --graph)",
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
     parser.add_argument(
@@ -119,15 +120,30 @@ def _command(options: argparse.Namespace) -> int:
     return int(failed > 0)
 
 
+def _last_model() -> str:
+    """The model of the last run here, and a line that says so.
+
+    Raises:
+        InputError: there is none.
+    """
+    last = LAST_RUN / "model"
+    if not last.is_dir():
+        raise InputError(
+            f"no model was named, and {last} does not exist: give --model_dir, or --graph with "
+            "--labels"
+        )
+    print(f"label_image: the model of the last run, {last}", file=sys.stderr)
+    return str(last)
+
+
 def _model(options: argparse.Namespace) -> Model | Graph:
     of_graph = {
         name: getattr(options, name) for name in GRAPH_OPTIONS if getattr(options, name) is not None
     }
-    if bool(options.graph) == bool(options.model_dir):
-        raise InputError(
-            "give either --model_dir (runs/latest/model is that of the last run), or --graph with "
-            "--labels"
-        )
+    if options.graph and options.model_dir:
+        raise InputError("give either --model_dir, or --graph with --labels")
+    if not (options.graph or options.model_dir):
+        options.model_dir = _last_model()
     if options.model_dir:
         if of_graph:
             raise InputError(

@@ -11,18 +11,22 @@ from programs.run.options import DEFAULTS, Request
 METRICS = "metrics.json"
 
 
-def steps(request: Request, *, published: bool) -> Iterator[tuple[str, str]]:
+def steps(
+    request: Request, *, published: bool, few: bool, later: bool = False
+) -> Iterator[tuple[str, str]]:
     """Commands, and what each is for.
 
     Args:
         request: what was run.
         published: the model was; if not, what may get the next one published comes first.
+        few: so few photos were measured on that more of them may help.
+        later: they are read when another run may be the last one, so they name this one.
     """
-    way = _Installed(request) if started_as() else _Make(request)
+    way = _Installed(request, later) if started_as() else _Make(request, later)
     sample = request.arguments["source"] == "sample"
-    if not published:
-        if not sample:
-            yield way.review(), "correct doubtful photos; it then says how to run again"
+    if not published and not sample:
+        yield way.review(), "correct doubtful photos; it then says how to run again"
+    if not published or (few and not sample):
         yield way.learning_curve(), "would more photos help? accuracy by number of photos"
     yield way.tensorboard(), "the training curves"
     yield way.label(), "classify one of your photos"
@@ -34,9 +38,9 @@ def steps(request: Request, *, published: bool) -> Iterator[tuple[str, str]]:
 class _Make:
     """In a checkout of the repository."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, later: bool) -> None:
         self._request = request
-        last = Path("runs/latest").resolve() == request.run_dir.resolve()
+        last = not later and Path("runs/latest").resolve() == request.run_dir.resolve()
         self._run = "" if last else f" RUN={_quoted(request.run_dir)}"
 
     def review(self) -> str:
@@ -53,8 +57,10 @@ class _Make:
         return f"make tensorboard{self._run}"
 
     def label(self) -> str:
+        if not self._run:
+            return ".venv/bin/mushrooms label PHOTO"
         model = _quoted(self._request.run_dir / "model")
-        return f".venv/bin/python -m components.label_image --model_dir {model} PHOTO"
+        return f".venv/bin/mushrooms label --model_dir {model} PHOTO"
 
     def serve(self) -> str:
         return f"make serve{self._run}"

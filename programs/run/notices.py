@@ -50,7 +50,7 @@ def gathered(warned: Iterable[Mapping[str, Any]]) -> Notices:
         number, counts = _totals(flagged)
         kept = counted(number, "photo")
         notices.to_check.append(
-            f"{kept} kept although flagged: {vocabulary.in_words(counts)}; --strict drops them"
+            f"{kept} kept although flagged: {vocabulary.in_words(counts)}; --strict leaves them out"
         )
     if left_out := by_kind[LEFT_OUT]:
         number, counts = _totals(left_out)

@@ -1,6 +1,5 @@
 """The pages in a run's folder: those of the steps, linked to one another, and index.html of all."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from components.common.pages import page, training_curves
 from components.common.pages.training_curves import Phase
 from components.common.untrusted import sealed
 from components.evaluate.evaluation import HELD_OUT
-from components.evaluate.report import FEW_PHOTOS
 from programs.run.run_photos import Answered
 
 INDEX = "index.html"
@@ -39,10 +37,10 @@ class Outcome:
         reason: why it was, or was not.
         warnings: of all steps.
         name: what the model is published as.
-        folder: of the run, as a command names it.
         photos_answered: a few demo photos with the model's answers.
         curves: of the training.
         doubtful: photos that are used, and that a person should look at.
+        next_steps: commands to try, and what each is for.
     """
 
     run: str
@@ -53,10 +51,10 @@ class Outcome:
     reason: str
     warnings: Sequence[str]
     name: str = ""
-    folder: str = ""
     photos_answered: Sequence[Answered] = ()
     curves: Sequence[Phase] = ()
     doubtful: int = 0
+    next_steps: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,6 @@ def index(outcome: Outcome) -> str:
         parts=[Part(name, share) for name, share in measured.items() if name != basis and share],
         by_recipe=basis == CROSS_VALIDATED,
         doubtful=outcome.doubtful,
-        few=metrics.get("photos", 0) < FEW_PHOTOS,
-        quoted=shlex.quote(outcome.folder),
         photos_used=[
             (label, *(counts[part] for part in PARTS)) for label, counts in outcome.photos.items()
         ],

@@ -5,7 +5,7 @@ import csv
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from components.common.pages import danger_words, plain_text
 from components.common.store import storage
 from components.common.untrusted import sealed
 from components.curate.facts import SUMMARY as CURATION
+from components.evaluate.report import FEW_PHOTOS
 from components.publish import places
 from components.publish.decision import PUBLISH, Decision, comparison_figures
 from programs.run import next_steps, run_pages, run_photos
@@ -82,12 +83,12 @@ def show(
         decided.reason,
         [*notices.to_check, *notices.facts],
         name=request.arguments["name"],
-        folder=short(request.run_dir),
         photos_answered=run_photos.answered(
             Path(outputs["demo"]), Path(outputs["gallery"]).with_name("predictions")
         ),
         curves=run_pages.curves(Path(outputs["model"]), description),
         doubtful=_doubtful(Path(outputs["facts"])),
+        next_steps=tuple(_next_steps(request, content, later=True)),
     )
     index = request.run_dir / run_pages.INDEX
     index.write_text(run_pages.index(outcome), encoding="utf-8")
@@ -141,11 +142,18 @@ def tell(
         _line(console, f"  {line}")
     console.print()
     _line(console, "Next:", "bold")
-    for command, meaning in next_steps.steps(request, published=bool(content["published"])):
+    for command, meaning in _next_steps(request, content):
         _line(console, f"  {command}", end=" \\")
         _line(console, f"      {meaning}", "dim")
     console.print()
     _line(console, f"Open in a browser: {short(request.run_dir / run_pages.INDEX)}")
+
+
+def _next_steps(
+    request: Request, content: Mapping[str, Any], *, later: bool = False
+) -> Iterator[tuple[str, str]]:
+    few = content["metrics"].get("photos", 0) < FEW_PHOTOS
+    return next_steps.steps(request, published=bool(content["published"]), few=few, later=later)
 
 
 def _count(outputs: Mapping[str, str]) -> dict[str, dict[str, int]]:

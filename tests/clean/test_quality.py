@@ -87,7 +87,7 @@ def test_flagged_photo_is_kept_with_a_warning_and_dropped_when_strict(
     found = [photo.flags for photo in Dataset(tmp_path / "out").photos]
     assert found == [("rendered",), ("rendered", "grey")]
     assert (
-        "daisy: 1 photo kept although flagged (1 grey); --strict drops them"
+        "daisy: 1 photo kept although flagged (1 grey); --strict leaves them out"
         in (tmp_path / "events").read_text()
     )
     clean(source, tmp_path / "out", tmp_path / "rejects", CleanOptions(min_bytes=0, strict=True))
@@ -111,7 +111,8 @@ def test_photo_of_two_flags_is_one_photo_in_the_warning(
         if (event := json.loads(line))["event"] == "warning"
     ]
     assert said == (
-        "daisy: 2 photos kept although flagged (2 grey, 1 odd aspect ratio); --strict drops them"
+        "daisy: 2 photos kept although flagged (2 grey, 1 odd aspect ratio); "
+        "--strict leaves them out"
     )
 
 

@@ -35,13 +35,14 @@ def label(
     given: Path = Path(os.devnull),
     timeout_s: float = 60,
     encoding: str = "utf-8",
+    folder: Path = ROOT,
 ) -> "subprocess.CompletedProcess[str]":
     """Run the command; `given` is its standard input, `encoding` that of its output."""
     interpreter = [sys.executable, *(["-X", "importtime"] if importtime else [])]
     with given.open("rb") as file:
         return subprocess.run(
             [*interpreter, "-m", "components.label_image", *options],
-            cwd=ROOT,
+            cwd=folder,
             stdin=file,
             capture_output=True,
             text=True,
@@ -254,7 +255,7 @@ def test_model_without_its_litert_file_is_exit_2(
         (("photo.jpg", "--demo", "demo"), "go together"),
         (("-", "-"), "more than once"),
         (("photo.jpg", "--input_mean", "0"), "--input_mean is for --graph"),
-        (("photo.jpg", "--graph", "graph.pb"), "or --graph with --labels"),
+        (("photo.jpg", "--graph", "graph.pb"), "either --model_dir, or --graph"),
     ],
 )
 def test_wrong_usage_is_exit_2(sample_run: Run, options: tuple[str, ...], expected: str) -> None:
@@ -263,10 +264,19 @@ def test_wrong_usage_is_exit_2(sample_run: Run, options: tuple[str, ...], expect
     assert expected in done.stderr
 
 
-def test_without_a_model_is_exit_2(photo: Path) -> None:
-    done = label(str(photo))
+def test_without_a_model_it_is_that_of_the_last_run(
+    photo: Path, sample_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = label(str(photo), folder=tmp_path)
     assert done.returncode == 2
-    assert "--model_dir" in done.stderr
+    assert "runs/latest/model does not exist: give --model_dir" in done.stderr
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "latest").symlink_to(sample_run.directory)
+    done = label(str(photo), folder=tmp_path)
+    named = label(str(photo), "--model_dir", str(sample_run.directory / "model"))
+    assert (done.returncode, done.stdout) == (0, named.stdout)
+    assert "the model of the last run, runs/latest/model" in done.stderr
 
 
 def without_cautions(text: str) -> list[str]:

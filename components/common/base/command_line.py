@@ -21,6 +21,7 @@ LAST_RUN = Path("runs/latest")
 _EXPECTED = {int: "a whole number", float: "a number"}
 _NO_VALUE = re.compile(r"^argument (\S+?)(?:/\S+)?: expected (?:one|at least one) argument$")
 _MISSING = re.compile(r"^the following arguments are required: (.*)$")
+_NEEDLESS_VALUE = re.compile(r"^argument (\S+?)(?:/\S+)?: ignored explicit argument (.*)$")
 _AMBIGUOUS = re.compile(r"^ambiguous option: (\S+) could match (.*)$")
 _OPTION_AND_VALUE = re.compile(r"(--\w+) (?!-)")
 _started_as: list[str] = []
@@ -102,6 +103,8 @@ class CommandParser(argparse.ArgumentParser):
         """Leave with exit status 2 and one line."""
         if found := _NO_VALUE.match(message):
             message = f"{found[1]} is given without a value"
+        elif found := _NEEDLESS_VALUE.match(message):
+            message = f"{found[1]} takes no value, and was given {found[2]}"
         elif found := _MISSING.match(message):
             message = f"{found[1]} must be given"
         elif found := _AMBIGUOUS.match(message):

@@ -1,5 +1,6 @@
 """The networks that can be retrained: names, sizes, and what Keras calls their parts."""
 
+import difflib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -211,7 +212,7 @@ def parse_architecture(name: str) -> Architecture:
     """The architecture called `name`.
 
     Raises:
-        InputError: there is none of that name; the message lists the families.
+        InputError: there is none of that name; the message says what was probably meant.
     """
     if name in ARCHITECTURES:
         family = next(family for family in FAMILIES if name in family.architectures)
@@ -224,13 +225,19 @@ def parse_architecture(name: str) -> Architecture:
             f"unknown architecture {name!r}: leave out _quantized (every model is also written as "
             "int8 where that is good enough)"
         )
-    known = "\n".join(
-        f"  {family.name}_WIDTH_SIZE with WIDTH {', '.join(family.widths)} and SIZE "
-        f"{', '.join(map(str, family.sizes))}"
-        if family.widths
-        else f"  {family.name}"
-        for family in FAMILIES
-    )
-    raise InputError(
-        f"unknown architecture {name!r}: expected one such as {DEFAULT_ARCHITECTURE} of\n{known}"
-    )
+    raise InputError(f"unknown architecture {name!r}: {_expected(name)}")
+
+
+def _expected(name: str) -> str:
+    """What a person who wrote `name` may have meant."""
+    close = difflib.get_close_matches(name, ARCHITECTURES, 1)
+    question = f"did you mean {close[0]}? " if close else ""
+    known = (f"{family.name}_WIDTH_SIZE" if family.widths else family.name for family in FAMILIES)
+    text = f"{question}expected one such as {DEFAULT_ARCHITECTURE} of {', '.join(known)}"
+    begun = (family for family in FAMILIES if family.widths and name.startswith(family.name))
+    if family := max(begun, key=lambda family: len(family.name), default=None):
+        text += (
+            f"; for {family.name}, WIDTH is one of {', '.join(family.widths)}, and SIZE of "
+            f"{', '.join(map(str, family.sizes))}"
+        )
+    return text

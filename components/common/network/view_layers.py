@@ -56,7 +56,8 @@ def pretrained_network(
         features = keras.layers.Concatenate(axis=1, name="views_below_one_another")(parts)
         imagenet = keras.ops.split(imagenet, views, axis=0)[0]
     pooled = keras.layers.GlobalAveragePooling2D(name=bottleneck)(features)
-    (given,) = keras.utils.get_source_inputs(pooled)
+    # Not by get_source_inputs: through the branches of Inception that takes minutes.
+    (given,) = model.inputs
     return Seen(given, features, pooled, imagenet)
 
 

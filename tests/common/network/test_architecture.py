@@ -42,6 +42,15 @@ def test_unknown_architecture_is_refused_with_those_expected(name: str) -> None:
         assert family.name in str(caught.value)
 
 
+def test_error_asks_what_was_meant_in_one_line() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_architecture("mobilenet_v2_0.36_96")
+    message = str(caught.value)
+    assert "did you mean mobilenet_v2_0.35_96? expected" in message
+    assert "for mobilenet_v2, WIDTH is one of 1.4, 1.3" in message
+    assert "\n" not in message
+
+
 def test_quantized_architecture_is_refused_with_what_to_do() -> None:
     with pytest.raises(InputError, match="leave out _quantized"):
         parse_architecture("mobilenet_0.50_224_quantized")

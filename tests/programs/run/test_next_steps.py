@@ -22,14 +22,17 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command_line, "_started_as", [])
 
 
-def commands(asked: Request, *, published: bool) -> list[str]:
-    return [command for command, _ in next_steps.steps(asked, published=published)]
+def commands(
+    asked: Request, *, published: bool, few: bool = False, later: bool = False
+) -> list[str]:
+    found = next_steps.steps(asked, published=published, few=few, later=later)
+    return [command for command, _ in found]
 
 
 def test_published_model_is_looked_at_and_tried(tmp_path: Path) -> None:
     assert commands(request(tmp_path), published=True) == [
         "make tensorboard",
-        ".venv/bin/python -m components.label_image --model_dir runs/1/model PHOTO",
+        ".venv/bin/mushrooms label PHOTO",
         "make serve",
     ]
 
@@ -41,6 +44,16 @@ def test_model_that_is_held_back_is_bettered_first(tmp_path: Path) -> None:
         "make learning-curve",
     ]
     assert commands(request(tmp_path), published=True) == found[2:]
+
+
+def test_few_photos_ask_for_the_learning_curve(tmp_path: Path) -> None:
+    assert "make learning-curve" in commands(request(tmp_path), published=True, few=True)
+    sample = request(tmp_path, source="sample")
+    assert "make learning-curve" not in commands(sample, published=True, few=True)
+
+
+def test_page_that_is_read_later_names_its_run(tmp_path: Path) -> None:
+    assert "make serve RUN=runs/1" in commands(request(tmp_path), published=True, later=True)
 
 
 def test_sample_leads_to_photos_of_ones_own(tmp_path: Path) -> None:
@@ -63,6 +76,7 @@ def test_run_that_is_not_the_last_one_is_named(tmp_path: Path) -> None:
     found = commands(request(tmp_path), published=True)
     assert "make serve RUN=runs/1" in found
     assert "make tensorboard RUN=runs/1" in found
+    assert ".venv/bin/mushrooms label --model_dir runs/1/model PHOTO" in found
 
 
 def test_installed_command_needs_no_makefile(tmp_path: Path) -> None:

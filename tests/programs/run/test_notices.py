@@ -26,7 +26,7 @@ def test_classes_that_say_the_same_become_one_line_with_totals() -> None:
     assert gathered(warned) == Notices(
         [
             "the published model cannot be asked",
-            "3 photos kept although flagged: 2 blurred, 2 dark; --strict drops them",
+            "3 photos kept although flagged: 2 blurred, 2 dark; --strict leaves them out",
         ],
         [
             "19 of 127 files left out: 14 in two classes, 3 damaged, 1 placeholder, "

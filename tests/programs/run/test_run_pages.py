@@ -32,7 +32,7 @@ def outcome() -> Outcome:
     return Outcome(
         *("run 1", description(), counts, METRICS, "published/abc", reason, ("5 dark",)),
         name="kinds",
-        folder="runs/run 1",
+        next_steps=(("make serve RUN='runs/run 1'", "a page to try this model"),),
     )
 
 
@@ -122,16 +122,12 @@ def test_index_goes_by_what_the_figures_are_over_and_tells_the_other_parts(
 def test_index_says_what_to_do_next(outcome: Outcome) -> None:
     text = text_of(outcome)
     assert "Look at the mistakes" in text
-    assert "make serve RUN='runs/run 1'" in text
-    assert "make learning-curve RUN='runs/run 1'" in text
+    assert "A page to try this model: make serve RUN='runs/run 1'" in text
     assert "doubtful" not in text
     text = text_of(outcome, metrics={**METRICS, "photos": 300}, doubtful=1)
     assert "Check 1 doubtful photo: keep, move or drop it" in text
-    assert "learning-curve" not in text  # many photos
     right = {**METRICS, "held_out_accuracy": 1.0}
     assert "Look at the mistakes" not in text_of(outcome, metrics=right)
-    drawn = dataclasses.replace(outcome.model, rendered=True)
-    assert "make run IMAGES=~/photos" in text_of(outcome, model=drawn)
 
 
 def test_index_shows_photos_with_their_answers(outcome: Outcome) -> None:
