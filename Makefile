@@ -120,7 +120,11 @@ IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscop
 
 .PHONY: test
 test: setup  ## all tests but those of the next lines
-	@$(PYTEST) $(IN_PARALLEL) $(OR_DAMAGED)
+	@$(PYTEST) $(IN_PARALLEL) -m 'not long' $(OR_DAMAGED)
+
+.PHONY: test-long
+test-long: setup  ## what takes long: the documented commands, kills, full disks, fine-tuning, other networks
+	@$(PYTEST) $(IN_PARALLEL) -m long $(OR_DAMAGED)
 
 .PHONY: test-faults
 # The second command: every other test of a property, with examples drawn anew.

@@ -22,8 +22,10 @@ from components.common.network.architecture import DEFAULT_ARCHITECTURE
 from components.common.network.backbone import load_backbone
 from components.download.sources import sample
 
+pytestmark = pytest.mark.long
+
 DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
-NOT_HERE = ("make test",)  # is what runs this
+NOT_HERE = ("make test", "make test-long")  # is what runs this
 PICTURES = 24
 CLASSES = ("fly agaric", "earthstar")
 TIMEOUT_S = 600

@@ -11,6 +11,8 @@ from conftest import ROOT, Run
 
 from wild_mushrooms import runs
 
+pytestmark = pytest.mark.long
+
 NOTEBOOK = ROOT / "docs" / "tour.ipynb"
 PARAMETERS = 'RUN = ""'
 LINK = re.compile(r"\]\(([\w.-]+\.md)(?:#[\w-]+)?\)")

@@ -12,6 +12,8 @@ from components.common.network import bottlenecks
 from components.common.network.package_index import PACKAGES
 from programs.verify.verify import verify
 
+pytestmark = pytest.mark.long
+
 LITE = "efficientnet_lite0"
 OPTIONS = ("--per_class", "14", "--how_many_training_steps", "300", "--min_accuracy", "0.3")
 

@@ -17,6 +17,8 @@ from components.common.network.backbone import make_interpreter
 from components.common.photos import images
 from programs.verify.verify import verify
 
+pytestmark = pytest.mark.long
+
 OPTIONS = (
     *("--architecture", SMALL_ARCHITECTURE, "--per_class", "14"),
     *("--how_many_training_steps", "300", "--min_accuracy", "0.3"),

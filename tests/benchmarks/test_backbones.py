@@ -5,6 +5,8 @@ import pytest
 from benchmarks import backbones
 from components.common.base.errors import InputError
 
+pytestmark = pytest.mark.long
+
 
 def test_numbers_of_views_are_read() -> None:
     assert backbones.parse_views("1") == [1]

@@ -21,6 +21,8 @@ from benchmarks.speed.materials import Bench
 from components.common.base.errors import InputError
 from components.common.photos import images
 
+pytestmark = pytest.mark.long
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -11,6 +11,8 @@ from serve_process import serving
 
 from components.common.dataset.dataset import Dataset
 
+pytestmark = pytest.mark.long
+
 SERIOUS = ("serious", "critical")
 SCREENS = ((1280, "light"), (390, "dark"))
 PAGES = ("index", "report", "gallery", "curation", "curves")

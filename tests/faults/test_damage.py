@@ -32,6 +32,8 @@ from components.publish.decision import Decision
 from components.publish.publish import publish
 from programs.verify import predictions, verify
 
+pytestmark = pytest.mark.long
+
 CASES = cases(25, 250)  # of each file
 KINDS = ("cut", "bit", "bit", "bytes", "missing", "other", "longer", "empty", "newer", "older")
 

@@ -26,6 +26,8 @@ from components.common.network.convert import quiet_tensorflow
 from components.retrain.head import Examples
 from components.retrain.options import Recipe
 
+pytestmark = pytest.mark.long
+
 ROUNDS = cases(1, 5)
 MB = 1024**2
 # Steps with a cache of their own that they write to; the others read at most.

@@ -26,6 +26,8 @@ from faults.steps import (
     rests,
 )
 
+pytestmark = pytest.mark.long
+
 KILLS = cases(3, 20)  # with each of the two signals
 POLL_S = 0.002
 LONGEST_S = 30.0  # Kubernetes sends SIGKILL so long after SIGTERM

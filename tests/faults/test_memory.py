@@ -22,6 +22,8 @@ from faults.steps import (
 
 from components import settings
 
+pytestmark = pytest.mark.long
+
 MB = 1000**2
 UNITS = {"M": 1, "G": 1000}
 # Beside the steps as commands: the pipeline's tasks that are a part of one.

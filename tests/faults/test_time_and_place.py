@@ -19,6 +19,8 @@ from faults.faults import cases
 from components.common.model.description import read_description
 from components.common.model.layout import DESCRIPTION
 
+pytestmark = pytest.mark.long
+
 LABELS = ("earthstar", "fly agaric")
 TIMEOUT_S = 600
 # Python runs this first, from PYTHONPATH: at each look the clock is another, also one before 1980.

@@ -29,6 +29,8 @@ from components.retrain.export import KerasModels
 from components.retrain.finetune import TunedLook, check_gpu
 from components.retrain.options import Distortions, FineTuning, RetrainOptions
 
+pytestmark = pytest.mark.long
+
 SCRIPT = ROOT / "tests" / "retrain" / "fine_tuning_run.py"
 SHORT = FineTuning(
     fine_tune_steps=4, fine_tune_layers=3, fine_tune_batch_size=4, checkpoint_interval=2

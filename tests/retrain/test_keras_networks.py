@@ -26,6 +26,8 @@ from components.retrain.finetune import fine_tune
 from components.retrain.head import Head
 from components.retrain.options import Distortions, FineTuning
 
+pytestmark = pytest.mark.long
+
 CLASSES = 3
 
 

@@ -24,6 +24,8 @@ from programs.learning_curve import points as curve
 from programs.learning_curve.points import CurvePhotos, Point
 from programs.learning_curve.report import Curve, files, lasting_name, run_page, text
 
+pytestmark = pytest.mark.long
+
 LABELS = ("fly agaric", "earthstar")
 QUICK = dataclasses.replace(PIPELINE, how_many_training_steps=60, learning_rate=0.01)
 
