@@ -201,8 +201,8 @@ def test_page_of_very_many_photos_stays_small() -> None:
 
 
 def test_what_was_not_judged_is_said() -> None:
-    assert "were not checked for a mushroom" in Page(rendered(entry(1), judged=False)).text
-    assert "were not checked for a mushroom" not in Page(rendered(entry(1))).text
+    assert "looked for photos without a mushroom" in Page(rendered(entry(1), judged=False)).text
+    assert "looked for photos without a mushroom" not in Page(rendered(entry(1))).text
 
 
 def test_funnel_adds_up_and_is_a_table() -> None:
