@@ -13,9 +13,10 @@ from components.common.base.worker_threads import cores
 from components.common.model.model import Model
 from components.common.model.model_place import local_model
 from components.label_image.answers import FORMATS, ONE_TOP_K
-from components.label_image.graph import USUAL_SIDE, Graph, Preprocessing
+from components.label_image.graph import Graph
 from components.label_image.label_image import label_demo, label_photos
 from components.label_image.photos import Reader
+from components.label_image.preprocessing import USUAL_SIDE, Preprocessing
 
 INPUT_LAYER, OUTPUT_LAYER = "input", "final_result"
 USUAL = Preprocessing()

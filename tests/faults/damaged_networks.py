@@ -11,7 +11,8 @@ from pathlib import Path
 
 from faults.apart import mutant, outcome
 
-from components.label_image.graph import Graph, Preprocessing
+from components.label_image.graph import Graph
+from components.label_image.preprocessing import Preprocessing
 
 
 def graph_of(path: Path) -> Graph:

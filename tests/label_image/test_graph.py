@@ -14,7 +14,8 @@ from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
 from components.common.model.model import Model
 from components.common.photos import images
-from components.label_image.graph import Graph, Preprocessing, read_labels
+from components.label_image.graph import Graph, read_labels
+from components.label_image.preprocessing import Preprocessing
 
 SIDE = 128  # of the network of `sample_run`
 
@@ -178,8 +179,12 @@ def test_sizes_that_follow_from_the_photo_s_are_no_obstacle(tmp_path: Path) -> N
     assert graph(np.full((1, 8, 8, 3), 0.25, np.float32)).probabilities[0] == pytest.approx(0.25)
 
 
-def test_graph_of_retrain_s_first_architecture_is_taken_up_from_its_input(tmp_path: Path) -> None:
-    """A decoder lies before `Mul`, and before the head a placeholder that has a default."""
+def inception(folder: Path) -> Path:
+    """Like retrain.py's first architecture.
+
+    A decoder lies before `Mul`, before the head a placeholder that has a default, and a file that
+    is written depends on the answer.
+    """
     import tensorflow as tf
 
     with tf.Graph().as_default() as graph:
@@ -189,12 +194,26 @@ def test_graph_of_retrain_s_first_architecture_is_taken_up_from_its_input(tmp_pa
         scaled = tf.multiply(tf.reshape(sized, (1, 8, 8, 3)), 1 / 128, name="Mul")
         features = tf.reduce_mean(scaled, [1, 2])
         given = tf.compat.v1.placeholder_with_default(features, [None, 3], name="Bottleneck")
-        tf.nn.softmax(
+        answer = tf.nn.softmax(
             tf.matmul(given, tf.constant([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])), name="final_result"
         )
-    path = tmp_path / "graph.pb"
+        tf.io.write_file("answer.txt", tf.io.serialize_tensor(answer))
+    path = folder / "graph.pb"
     path.write_bytes(graph.as_graph_def().SerializeToString())
-    (tmp_path / "retrained_labels.txt").write_text("red\ngreen\n")
+    (folder / "retrained_labels.txt").write_text("red\ngreen\n")
+    return path
+
+
+@pytest.mark.parametrize("name", ["input", "DecodeJpeg/contents"])
+def test_graph_that_decodes_photos_itself_is_told_its_options(tmp_path: Path, name: str) -> None:
+    path = inception(tmp_path)
+    with pytest.raises(InputError, match=r"--input_layer Mul --input_height 299 .*--input_std 128"):
+        Graph(path, None, Preprocessing(), input_layer=name, output_layer="final_result")
+
+
+def test_graph_of_retrain_s_first_architecture_is_taken_up_from_its_input(tmp_path: Path) -> None:
+    """What lies before the input or beyond the output is no reason to refuse it."""
+    path = inception(tmp_path)
     loaded = Graph(
         path,
         None,

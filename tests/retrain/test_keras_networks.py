@@ -20,6 +20,7 @@ from components.common.network.architecture import Architecture
 from components.common.network.weights import Weights
 from components.common.photos import images
 from components.label_image import graph
+from components.label_image.preprocessing import Preprocessing
 from components.retrain import export, quantize
 from components.retrain.export import KerasModels
 from components.retrain.finetune import fine_tune
@@ -85,7 +86,7 @@ def test_every_form_gives_the_same_answers(
     np.testing.assert_allclose(served.numpy(), expected, atol=1e-4)
     (tmp_path / graph.LABELS_FILE).write_text("a\nb\nc\n")
     frozen = graph.Graph(
-        *(tmp_path / "retrained_graph.pb", None, graph.Preprocessing(side, side)),
+        *(tmp_path / "retrained_graph.pb", None, Preprocessing(side, side)),
         input_layer="input",
         output_layer="final_result",
     )
