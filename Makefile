@@ -138,6 +138,12 @@ test-faults: setup  ## kills, full disks, hostile input: many more cases than in
 test-containers: setup  ## build the real images, run the pipeline in them, compare: several minutes
 	@MUSHROOM_TEST_CONTAINERS=1 $(PY) -m pytest -v tests/containers
 
+# MediaPipe has an environment of its own: it brings another OpenCV along.
+.PHONY: test-forms
+test-forms: PEERS = mediapipe==1.2.3
+test-forms: peers  ## MediaPipe answers as the model does; it is installed in build/peers first: some minutes
+	@MUSHROOM_TEST_FORMS=1 $(PY) -m pytest -v tests/forms
+
 .PHONY: test-cluster
 test-cluster: setup  ## the acceptance, on the cluster of KUBECONFIG (docs/cluster.md): make test-cluster ARGS='-k sample'
 	@MUSHROOM_TEST_CLUSTER=1 $(WITH_NAMES) $(PY) -m pytest -v tests/cluster $(ARGS)
@@ -326,6 +332,12 @@ bench-review: setup  ## the review page of 2,000 photos in a browser: its size, 
 bench-serve: setup  ## the page's service under 16 clients for 30 s
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-serve IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.serve_load $(MODEL_FOLDER) --images="$$IMAGES"
+
+.PHONY: bench-forms
+bench-forms: PEERS = mediapipe==1.2.3 tensorflow-cpu==2.15.1
+bench-forms: peers  ## the answers of other programs that take a form of the model, compared with ours on 100 photos
+	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-forms IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.forms "$$IMAGES" $(ARGS)
 
 .PHONY: bench-download
 bench-download: setup  ## speed of fetching, compared with img2dataset: make bench-download IMAGES=folder

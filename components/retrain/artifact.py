@@ -19,7 +19,7 @@ from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import PARTS, RENDERED, TRAINING
 from components.common.model import layout, learned, model, out_of_fold, references
 from components.common.model.description import ModelDescription, write_description
-from components.retrain import export, quantize
+from components.retrain import export, mediapipe_form, quantize
 from components.retrain.calibrate import Calibration, OutOfFold
 from components.retrain.cross_validation import Round
 from components.retrain.export import KerasModels
@@ -105,6 +105,7 @@ def write(
         doing("retrain: write the model")
         export.write(models, size, folder, final_tensor_name=final_tensor_name)
         coarse = _write_int8(folder, dataset, trained, size) if int8 else None
+        mediapipe_form.write(folder, dataset.labels)
     references_written.result()
     learned.write(folder / layout.LEARNED, trained.learned)
     description = describe(material, trained, measured, coarse, origin)

@@ -1,5 +1,7 @@
 """The forms of the model, made of one graph."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +9,11 @@ import pytest
 
 from components.common.network import backbone, convert, keras_form, views, weights
 from components.common.network.architecture import Architecture, parse_architecture
-from components.retrain import export, quantize
+from components.retrain import export, mediapipe_form, quantize
 from components.retrain.head import Head
 
 OUTPUT = "answer"
+CLASSES = ("fly agaric", "Schäfchen", "0")
 
 
 @pytest.fixture(
@@ -152,3 +155,60 @@ def test_int8_form_is_that_of_the_converter(
     assert found.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values)
+
+
+@pytest.fixture(scope="module")
+def for_mediapipe(folder: Path) -> bytes:
+    return mediapipe_form.make((folder / "model.tflite").read_bytes(), CLASSES)
+
+
+def test_form_for_mediapipe_gives_the_same_probabilities_and_nothing_else(
+    folder: Path, for_mediapipe: bytes, batch: np.ndarray, tmp_path: Path
+) -> None:
+    (tmp_path / "mediapipe.tflite").write_bytes(for_mediapipe)
+    expected = backbone.make_interpreter(folder / "model.tflite")(input=batch)
+    found = backbone.make_interpreter(tmp_path / "mediapipe.tflite")(input=batch)
+    assert found.keys() == {"final_result"}
+    np.testing.assert_array_equal(found["final_result"], expected["final_result"])
+
+
+def test_form_for_mediapipe_holds_no_operation_that_its_output_does_not_need(
+    for_mediapipe: bytes,
+) -> None:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(for_mediapipe))
+    (graph,) = model.subgraphs
+    read = {tensor for operator in graph.operators for tensor in operator.inputs}
+    made = {tensor for operator in graph.operators for tensor in operator.outputs}
+    assert made - read == set(graph.outputs)
+    assert len(graph.outputs) == 1
+
+
+def test_form_for_mediapipe_has_its_weights_where_devices_read_them(for_mediapipe: bytes) -> None:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(for_mediapipe)
+    buffers = [model.Buffers(number) for number in range(model.BuffersLength())]
+    filled = [buffer for buffer in buffers if buffer.DataLength()]
+    assert len(filled) > 20
+    for buffer in filled:
+        place = buffer._tab.Vector(buffer._tab.Offset(4))
+        assert place % 16 == 0
+
+
+def test_form_for_mediapipe_holds_labels_and_metadata(for_mediapipe: bytes) -> None:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    with zipfile.ZipFile(io.BytesIO(for_mediapipe)) as archive:
+        (file,) = archive.infolist()
+        assert (file.filename, file.compress_type) == ("labels.txt", zipfile.ZIP_STORED)
+        assert archive.read(file).decode() == "fly agaric\nSchäfchen\n0\n"
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(for_mediapipe))
+    (place,) = [entry.buffer for entry in model.metadata if entry.name == b"TFLITE_METADATA"]
+    assert bytes(model.buffers[place].data)[4:8] == b"M001"
+
+
+def test_form_for_mediapipe_is_the_same_each_time(folder: Path, for_mediapipe: bytes) -> None:
+    again = mediapipe_form.make((folder / "model.tflite").read_bytes(), CLASSES)
+    assert again == for_mediapipe

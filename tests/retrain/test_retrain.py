@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from components.common.model import references
 from components.common.model.model import Model
 from components.common.model.references import References
 from components.common.network import bottlenecks
+from components.common.network.backbone import make_interpreter
 from components.common.photos import images
 from components.retrain import quantize
 from components.retrain.checkpoints import FILE
@@ -88,6 +90,30 @@ def test_int8_model_is_measured_and_shipped_where_it_is_good_enough(sample_run: 
     assert (folder / "model-int8.tflite").is_file() == measured["shipped"]
 
 
+def test_each_litert_form_has_one_for_mediapipe_with_the_same_answers(
+    sample_run: Run, photos: np.ndarray
+) -> None:
+    folder = sample_run.directory / "model"
+    for name in ("model{}.tflite", "model{}-int8.tflite"):
+        source, target = folder / name.format(""), folder / name.format("-mediapipe")
+        assert target.is_file() == source.is_file()
+        if target.is_file():
+            expected, found = (
+                make_interpreter(path)(input=photos[:4]) for path in (source, target)
+            )
+            np.testing.assert_array_equal(found["final_result"], expected["final_result"])
+
+
+def test_form_for_mediapipe_names_the_classes_and_is_one_of_the_model_s_files(
+    sample_run: Run,
+) -> None:
+    folder = sample_run.directory / "model"
+    with zipfile.ZipFile(folder / "model-mediapipe.tflite") as archive:
+        assert archive.read("labels.txt") == (folder / "retrained_labels.txt").read_bytes()
+    description = Model(folder).description
+    assert "model-mediapipe.tflite" in description.files
+
+
 def test_int8_model_that_loses_too_much_is_left_out(
     sample_run: Run, tmp_path: Path, backbone_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +127,9 @@ def test_int8_model_that_loses_too_much_is_left_out(
         options=RetrainOptions(cache_dir=str(backbone_cache)),
     )
     assert not (tmp_path / "model" / "model-int8.tflite").exists()
-    assert Model(tmp_path / "model").description.int8["shipped"] is False  # type: ignore[index]
+    assert not (tmp_path / "model" / "model-mediapipe-int8.tflite").exists()
+    description = Model(tmp_path / "model").description
+    assert description.int8["shipped"] is False  # type: ignore[index]
 
 
 def test_fault_in_the_references_leaves_no_model(

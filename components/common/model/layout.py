@@ -3,6 +3,8 @@
 DESCRIPTION = "model.json"
 LITERT = "model.tflite"
 INT8 = "model-int8.tflite"
+MEDIAPIPE = "model-mediapipe.tflite"
+MEDIAPIPE_INT8 = "model-mediapipe-int8.tflite"
 KERAS = "model.keras"
 SAVED_MODEL = "saved_model"
 FROZEN = "retrained_graph.pb"
