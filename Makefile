@@ -371,13 +371,13 @@ lock: setup  ## bring the lock files up to date with pyproject.toml
 	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
 	compile="$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes"; \
 	image="$$compile --constraints $(LOCKS)/dev.txt"; \
-	$$compile pyproject.toml --extra train --extra pipeline --extra serve --extra dev -o $(LOCKS)/dev.txt && \
+	$$compile pyproject.toml --extra train --extra onnx --extra pipeline --extra serve --extra dev -o $(LOCKS)/dev.txt && \
 	grep '^uv==' $(LOCKS)/dev.txt | cut -d' ' -f1 | $$compile - -o $(LOCKS)/uv.txt && \
 	grep '^kfp==' $(LOCKS)/dev.txt | cut -d' ' -f1 | $$compile - --no-deps -o $(LOCKS)/kfp.txt && \
 	printf 'pip-audit>=2.10,<3\ncyclonedx-bom>=7.5,<8\n' | $$compile - -o $(LOCKS)/audit.txt && \
 	$$image pyproject.toml --extra serve -o $(LOCKS)/data.txt && \
-	$$image pyproject.toml --extra train -o $(LOCKS)/train.txt && \
-	$$image pyproject.toml --extra train-cuda -o $(LOCKS)/train-cuda.txt && \
+	$$image pyproject.toml --extra train --extra onnx -o $(LOCKS)/train.txt && \
+	$$image pyproject.toml --extra train-cuda --extra onnx -o $(LOCKS)/train-cuda.txt && \
 	$$image --group tensorboard -o $(LOCKS)/tensorboard.txt
 
 .PHONY: clean

@@ -68,6 +68,7 @@ MEDIAPIPE = tuple(
 OWN_INT8 = Consumer("LiteRT, locked", "", "litert", layout.INT8)
 CONSUMERS = (
     *MEDIAPIPE,
+    Consumer("ONNX Runtime", "", "onnxruntime", layout.ONNX),
     *(
         Consumer(title, environment, name, form)
         for title, environment in (
@@ -171,7 +172,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"there is no {PEERS / missing[0]}: make bench-forms makes it")
     with tempfile.TemporaryDirectory() as folder:
         training = ("--architecture", options.architecture, "--views", str(options.views))
-        material = Material(Path(folder), options.images, training)
+        material = Material(Path(folder), options.images, (*training, "--export", "onnx"))
         print(f"{len(material.ours)} photos, {options.architecture}, views: {options.views}\n")
         print("| program | form | same class | largest difference | mean difference |")
         print("|---|---|---|---|---|")

@@ -40,6 +40,16 @@ def mediapipe(form: Path, photos: Path) -> Array:
     return np.array(found, np.float32)
 
 
+def onnxruntime(form: Path, inputs: Path) -> Array:
+    """By ONNX Runtime, on the processor."""
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(str(form), providers=["CPUExecutionProvider"])
+    return np.concatenate(
+        [session.run(["final_result"], {"input": batch})[0] for batch in batches(inputs)]
+    )
+
+
 def litert(form: Path, inputs: Path) -> Array:
     """By LiteRT, or by the TensorFlow Lite of an older TensorFlow."""
     try:
@@ -80,7 +90,7 @@ def frozen(form: Path, inputs: Path) -> Array:
 
 
 CONSUMERS: dict[str, Callable[[Path, Path], Array]] = {
-    run.__name__: run for run in (mediapipe, litert, keras, saved_model, frozen)
+    run.__name__: run for run in (mediapipe, onnxruntime, litert, keras, saved_model, frozen)
 }
 
 

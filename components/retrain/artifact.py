@@ -19,7 +19,7 @@ from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import PARTS, RENDERED, TRAINING
 from components.common.model import layout, learned, model, out_of_fold, references
 from components.common.model.description import ModelDescription, write_description
-from components.retrain import export, mediapipe_form, quantize
+from components.retrain import export, mediapipe_form, onnx_form, quantize
 from components.retrain.calibrate import Calibration, OutOfFold
 from components.retrain.cross_validation import Round
 from components.retrain.export import KerasModels
@@ -82,6 +82,7 @@ def write(
     origin: Mapping[str, str],
     final_tensor_name: str,
     int8: bool,
+    onnx: bool,
 ) -> ModelDescription:
     """Write everything that a model directory holds.
 
@@ -94,6 +95,7 @@ def write(
         origin: of the pretrained weights.
         final_tensor_name: name of the frozen graph's output.
         int8: whether the int8 form is wanted.
+        onnx: whether the ONNX form is wanted.
     """
     dataset, size = material.dataset, material.vectors.key.input_size
     # Thumbnails are made outside Python, and writing the model's forms is one thread's work.
@@ -106,6 +108,9 @@ def write(
         export.write(models, size, folder, final_tensor_name=final_tensor_name)
         coarse = _write_int8(folder, dataset, trained, size) if int8 else None
         mediapipe_form.write(folder, dataset.labels)
+        if onnx:
+            doing("retrain: write the ONNX model")
+            onnx_form.write(folder, final_tensor_name)
     references_written.result()
     learned.write(folder / layout.LEARNED, trained.learned)
     description = describe(material, trained, measured, coarse, origin)

@@ -23,7 +23,7 @@ from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import architecture_option
 from components.common.network.convert import quiet_tensorflow
 from components.common.network.views import views_option
-from components.retrain import from_folder
+from components.retrain import from_folder, onnx_form
 from components.retrain.finetune import check_gpu
 from components.retrain.options import (
     Distortions,
@@ -119,6 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
         kind.of(arguments).check()
     if not command.image_dir:
         raise InputError("--image_dir is missing: expected a folder of class folders of photos")
+    onnx_form.check_packages(RetrainOptions.of(arguments).export)
     log.setLevel(getattr(logging, command.logging_verbosity))
     base = Path(command.output_dir).expanduser()
     places = {

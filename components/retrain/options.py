@@ -10,6 +10,8 @@ from components.common.model import layout
 from components.common.network.architecture import weights_option
 from components.common.store import storage
 
+ONNX = "onnx"  # export
+
 
 @dataclass(frozen=True)
 class Recipe(Options):
@@ -160,6 +162,12 @@ class RetrainOptions(Options):
         pattern=rf"(?s)(?!.*://).*|{storage.ANY_SCHEME}.*",
         form="a folder, gs://… or s3://…",
         place="written",
+    )
+    export: str = option(
+        "none",
+        "a form of the model besides those that are always written: onnx is model.onnx, which "
+        "needs the packages of the extra onnx",
+        choices=("none", ONNX),
     )
     weights: str = weights_option()
     cache_dir: str = cache_dir_option()

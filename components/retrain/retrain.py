@@ -19,7 +19,7 @@ from components.common.network.architecture import parse_architecture
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.network.convert import freeze, load_tensorflow, quiet_tensorflow
 from components.common.network.weights import Weights
-from components.retrain import artifact, calibrate, export, final, finetune
+from components.retrain import artifact, calibrate, export, final, finetune, onnx_form
 from components.retrain import sweep as sweeping
 from components.retrain.artifact import Measured, Trained
 from components.retrain.cross_validation import cross_validate, rounds_for
@@ -32,6 +32,7 @@ from components.retrain.live_logs import LiveLogs
 from components.retrain.material import Material, gather, misclassified
 from components.retrain.options import (
     ALL,
+    ONNX,
     Distortions,
     Extras,
     FineTuning,
@@ -78,6 +79,7 @@ def retrain(
     """
     for group in (recipe, distortions, fine_tuning, options, measuring, extras):
         group.check()
+    onnx_form.check_packages(options.export)
     quiet_tensorflow()
     if fine_tuning.require_gpu:
         finetune.check_gpu(required=True)
@@ -144,6 +146,7 @@ def retrain(
             origin=origin.find(material.architecture, pretrained.sha256, cache, options.weights),
             final_tensor_name=extras.final_tensor_name,
             int8=extras.int8,
+            onnx=options.export == ONNX,
         )
         graph = (model_folder / layout.FROZEN).read_bytes()
         for listener in listeners:

@@ -32,6 +32,7 @@ from components.download.options import DownloadOptions
 from components.download.sources import sample
 from components.publish import places
 from components.publish.options import PublishOptions, default_name
+from components.retrain import onnx_form
 from components.retrain.options import (
     PIPELINE,
     PIPELINE_MEASURING,
@@ -203,6 +204,8 @@ def request(asked: argparse.Namespace) -> Request:
     how = RunOptions.of(asked)
     how.check()
     arguments = checked(asked)
+    if how.runner == RUNNERS[0]:  # the images have all packages
+        onnx_form.check_packages(arguments["export"])
     runs = Path(how.runs_dir).resolve()
     _check_text("runs_dir", str(runs))
     if not storage.is_uri(arguments["publish_dir"]):

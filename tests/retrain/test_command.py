@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE, run_captured
 
+from components.common.base.errors import InputError
 from components.common.model.model import Model
 from components.common.photos import images
-from components.retrain.command import make_parser
+from components.retrain import onnx_form
+from components.retrain.command import make_parser, run
 
 # googlecodelabs/tensorflow-for-poets-2, scripts/retrain.py: type and default of each option. None:
 # paths default to places below --output_dir instead of /tmp, and the architecture is another.
@@ -219,6 +221,16 @@ def test_bottlenecks_of_a_dataset_do_not_go_with_a_folder(tmp_path: Path) -> Non
     done = command(tmp_path, "--image_dir=photos", "--bottleneck_dir=vectors")
     assert done.returncode == 2
     assert "the dataset they were computed from" in done.stderr
+
+
+def test_onnx_without_its_packages_ends_the_command_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_form, "PACKAGES", ("no_such_package",))
+    places = ["--image_dir", str(tmp_path), "--output_dir", str(tmp_path / "out")]
+    with pytest.raises(InputError, match="--export onnx needs no_such_package"):
+        run(make_parser().parse_args([*places, "--export", "onnx"]))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_saved_model_goes_into_no_folder_with_files(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.common.base.errors import InputError
 from components.common.network import backbone, convert, keras_form, views, weights
 from components.common.network.architecture import Architecture, parse_architecture
-from components.retrain import export, mediapipe_form, quantize
+from components.retrain import export, mediapipe_form, onnx_form, quantize
 from components.retrain.head import Head
 
 OUTPUT = "answer"
@@ -212,3 +213,32 @@ def test_form_for_mediapipe_holds_labels_and_metadata(for_mediapipe: bytes) -> N
 def test_form_for_mediapipe_is_the_same_each_time(folder: Path, for_mediapipe: bytes) -> None:
     again = mediapipe_form.make((folder / "model.tflite").read_bytes(), CLASSES)
     assert again == for_mediapipe
+
+
+@pytest.fixture(scope="module")
+def onnx(folder: Path) -> Path:
+    onnx_form.write(folder, OUTPUT)
+    return folder / "model.onnx"
+
+
+def test_onnx_form_agrees(folder: Path, onnx: Path, batch: np.ndarray) -> None:
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
+    (given,), (scores,) = session.get_inputs(), session.get_outputs()
+    assert (given.name, scores.name) == ("input", "final_result")
+    assert given.shape[1:] == list(batch.shape[1:])
+    expected = backbone.make_interpreter(folder / "model.tflite")(input=batch)["final_result"]
+    for some in (batch, batch[:1]):  # of any number of photos
+        (found,) = session.run(["final_result"], {"input": some})
+        np.testing.assert_allclose(found, expected[: len(some)], atol=1e-5)
+
+
+def test_onnx_form_without_its_packages_is_told_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    onnx_form.check_packages("onnx")
+    monkeypatch.setattr(onnx_form, "PACKAGES", ("no_such_package",))
+    onnx_form.check_packages("none")
+    with pytest.raises(InputError, match=r"no_such_package.*pip install 'wild-mushrooms\[onnx\]'"):
+        onnx_form.check_packages("onnx")

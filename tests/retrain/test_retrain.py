@@ -112,9 +112,10 @@ def test_form_for_mediapipe_names_the_classes_and_is_one_of_the_model_s_files(
         assert archive.read("labels.txt") == (folder / "retrained_labels.txt").read_bytes()
     description = Model(folder).description
     assert "model-mediapipe.tflite" in description.files
+    assert "model.onnx" not in description.files
 
 
-def test_int8_model_that_loses_too_much_is_left_out(
+def test_int8_model_that_loses_too_much_is_left_out_and_onnx_comes_where_it_is_asked_for(
     sample_run: Run, tmp_path: Path, backbone_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quantize, "MAX_LOSS", -1.0)
@@ -124,12 +125,13 @@ def test_int8_model_that_loses_too_much_is_left_out(
         tmp_path / "model",
         tmp_path / "logs",
         recipe=Recipe(how_many_training_steps=20),
-        options=RetrainOptions(cache_dir=str(backbone_cache)),
+        options=RetrainOptions(cache_dir=str(backbone_cache), export="onnx"),
     )
     assert not (tmp_path / "model" / "model-int8.tflite").exists()
     assert not (tmp_path / "model" / "model-mediapipe-int8.tflite").exists()
     description = Model(tmp_path / "model").description
     assert description.int8["shipped"] is False  # type: ignore[index]
+    assert "model.onnx" in description.files
 
 
 def test_fault_in_the_references_leaves_no_model(

@@ -7,6 +7,7 @@ MEDIAPIPE = "model-mediapipe.tflite"
 MEDIAPIPE_INT8 = "model-mediapipe-int8.tflite"
 KERAS = "model.keras"
 SAVED_MODEL = "saved_model"
+ONNX = "model.onnx"  # where it was asked for
 FROZEN = "retrained_graph.pb"
 LABELS = "retrained_labels.txt"
 HEAD = "head.npz"

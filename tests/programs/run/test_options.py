@@ -8,6 +8,7 @@ import pytest
 
 from components.common.base.errors import InputError
 from components.common.dataset.decisions import MOVE, Decisions
+from components.retrain import onnx_form
 from components.retrain.options import RetrainOptions
 from programs.run import options
 from programs.run.options import PLACES, Request
@@ -18,6 +19,20 @@ def test_request_survives_its_file(tmp_path: Path) -> None:
     request = Request(tmp_path / "run", {"classes": ["ä", "b"], "seed": 3})
     request.write(tmp_path / "request.json")
     assert Request.read(tmp_path / "request.json") == request
+
+
+def test_onnx_without_its_packages_ends_a_run_on_this_machine_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The images have them."""
+    monkeypatch.setattr(onnx_form, "PACKAGES", ("no_such_package",))
+    parser = argparse.ArgumentParser()
+    options.add_to(parser)
+    asked = ["--runs_dir", str(tmp_path / "runs"), "--export", "onnx"]
+    with pytest.raises(InputError, match="--export onnx needs no_such_package"):
+        options.request(parser.parse_args(asked))
+    assert not (tmp_path / "runs").exists()
+    assert options.request(parser.parse_args([*asked, "--runner", "docker"]))
 
 
 @pytest.mark.parametrize(
