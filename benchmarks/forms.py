@@ -142,9 +142,12 @@ class Material:
         """
         given = "photos.txt" if consumer.name == "mediapipe" else "inputs.npy"
         output = self._folder / "answers.npy"
-        words = [consumer.python, PEER_SCRIPT, consumer.name, self.model / consumer.form]
+        places = (self.model / consumer.form, self._folder / given, output)
         done = subprocess.run(
-            [*words, self._folder / given, output], capture_output=True, text=True, check=False
+            [consumer.python, PEER_SCRIPT, consumer.name, *map(str, places)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise WorkError(
