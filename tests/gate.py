@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,12 +16,14 @@ class Gate:
         passed: bytes that went through, in both directions.
         cut_at: once so many have passed, the connection that they are of is cut, once; None: never.
         cut_each_at: each connection is cut after so many bytes; None: none is.
+        pause_s: how long each block of bytes is kept waiting.
     """
 
     def __init__(self) -> None:
         self.passed = 0
         self.cut_at: int | None = None
         self.cut_each_at: int | None = None
+        self.pause_s = 0.0
         self._upstream = 0
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -31,8 +34,8 @@ class Gate:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def reset(self) -> None:
-        """Cut nothing any more, and count from 0."""
-        self.passed, self.cut_at, self.cut_each_at = 0, None, None
+        """Cut nothing and keep nothing waiting any more, and count from 0."""
+        self.passed, self.cut_at, self.cut_each_at, self.pause_s = 0, None, None, 0.0
 
     def serve(self) -> None:
         """Take connections until the gate is closed."""
@@ -58,6 +61,7 @@ class Gate:
     def _pass(self, source: socket.socket, target: socket.socket, count: list[int]) -> None:
         try:
             while (data := source.recv(BLOCK_BYTES)) and not self._is_cut(len(data), count):
+                time.sleep(self.pause_s)
                 target.sendall(data)
         except OSError:  # the other direction has closed it
             pass

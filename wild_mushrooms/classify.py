@@ -25,7 +25,8 @@ from components.label_image.answers import Guess, PhotoAnswer
 from components.label_image.answers import answer as answer_of
 from components.label_image.crew import Crew
 from components.label_image.label_image import answers
-from components.label_image.photos import AHEAD, READERS, Reader, Unreadable, find, is_address
+from components.label_image.photos import AHEAD, READERS, Reader, find, is_address
+from components.label_image.stored import Unreadable
 
 SIDE = 512  # pixels of the longer side of a picture of where the network looked
 

@@ -5,6 +5,7 @@ import io
 import sys
 from pathlib import Path
 
+from components.common.base import options as declared
 from components.common.base.command_line import LAST_RUN, CommandParser
 from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
@@ -15,8 +16,10 @@ from components.common.model.model_place import local_model
 from components.label_image.answers import FORMATS, ONE_TOP_K
 from components.label_image.graph import Graph
 from components.label_image.label_image import label_demo, label_photos
+from components.label_image.options import PART_FORMATS, AnswerOptions
 from components.label_image.photos import Reader
 from components.label_image.preprocessing import USUAL_SIDE, Preprocessing
+from components.label_image.whole import Asked, label_place
 
 INPUT_LAYER, OUTPUT_LAYER = "input", "final_result"
 USUAL = Preprocessing()
@@ -35,10 +38,13 @@ EXAMPLES = (
     "--model_dir gs://bucket/mushrooms --format csv photos/ > answers.csv",
     "--model_dir runs/latest/model 'photos/**/*.png' https://example.org/1.jpg",
     "--model_dir runs/latest/model - < photo.jpg",
+    "--model_dir gs://bucket/mushrooms gs://bucket/photos --output gs://bucket/answers",
     "--graph retrained_graph.pb --labels retrained_labels.txt --image photo.jpg",
 )
 NOTES = (
-    "exit status: 0 each photo has an answer, 1 some failed, 2 wrong usage, no model, or no photo"
+    "exit status: 0 each photo has an answer, 1 some failed, 2 wrong usage, no model,\n"
+    "  or no photo; with --output of all runs together\n"
+    "after a kill, the same command with --output goes on where it ended"
 )
 
 
@@ -53,7 +59,8 @@ def main() -> None:
     parser.add_argument(
         "photos",
         nargs="*",
-        help="photos: files, folders, patterns, addresses (http, https), - for standard input",
+        help="photos: files, folders, patterns, addresses (http, https), buckets (gs, s3), - for "
+        "standard input",
     )
     parser.add_argument(
         "--image", nargs="+", action="extend", default=[], metavar="PHOTO", help="the same"
@@ -63,12 +70,17 @@ def main() -> None:
         help="the model, or the folder that it is published in: a folder, gs://… or s3://… "
         f"(default: that of the last run, {LAST_RUN}/model, without --graph)",
     )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+    parser.add_argument(
+        "--format",
+        choices=(*FORMATS, "parquet"),
+        help=f"default: text; with --output csv, and one of {', '.join(PART_FORMATS)}",
+    )
     parser.add_argument(
         "--top_k",
         type=int,
         help=f"how many classes to name (default: {ONE_TOP_K}; 1 for many photos as text)",
     )
+    _add_output(parser)
     parser.add_argument(
         "--int8",
         action="store_true",
@@ -90,6 +102,17 @@ def main() -> None:
     run_command("label_image", parser, _command)
 
 
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "all photos of one bucket or folder, into files that a killed run goes on from"
+    )
+    group.add_argument("--output", help="folder for the answers: gs://…, s3://… or on this machine")
+    declared.add_to(group, AnswerOptions, without=("format", "top_k", "int8"))
+    group.add_argument(
+        "--share", default="", help="such as 2/4: a quarter, for the second of four processes"
+    )
+
+
 def _add_groups(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("a network without a model directory, as for label_image.py")
     group.add_argument("--graph", type=Path, help="frozen graph (.pb) or LiteRT file (.tflite)")
@@ -105,6 +128,10 @@ def _command(options: argparse.Namespace) -> int:
     named = [*options.image, *options.photos]
     if "" in named:
         raise InputError("a photo's name is empty: expected a file, folder, pattern or address")
+    if options.output:
+        return _label_place(options, named)
+    if options.format == "parquet" or options.share:
+        raise InputError("--format parquet and --share are for --output")
     demo = (options.demo, options.predictions, options.gallery)
     if any(demo):
         if named or not all(demo) or not options.model_dir:
@@ -116,7 +143,9 @@ def _command(options: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="replace")
     with Reader(options.cache_dir, hosts) as reader:
         failed = label_photos(
-            _model(options), named, reader, sys.stdout, form=options.format, count=options.top_k
+            *(_model(options), named, reader, sys.stdout),
+            form=options.format or "text",
+            count=options.top_k,
         )
     return int(failed > 0)
 
@@ -135,6 +164,18 @@ def _last_model() -> str:
         )
     print(f"label_image: the model of the last run, {last}", file=sys.stderr)
     return str(last)
+
+
+def _label_place(options: argparse.Namespace, named: list[str]) -> int:
+    """Label all photos of one place into files; 1 where some have no answer."""
+    if len(named) != 1:
+        raise InputError(f"--output is for one bucket or folder: {len(named)} places are named")
+    if options.graph or options.demo:
+        raise InputError("--output goes with --model_dir, and with neither --graph nor --demo")
+    told = vars(options) | {"format": options.format or PART_FORMATS[0]}
+    chosen = AnswerOptions.of({name: value for name, value in told.items() if value is not None})
+    asked = Asked(named[0], options.model_dir or _last_model(), options.output, chosen)
+    return int(label_place(asked, options.cache_dir, options.share).failed > 0)
 
 
 def _model(options: argparse.Namespace) -> Model | Graph:

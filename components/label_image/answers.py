@@ -140,7 +140,9 @@ def _cautions(answer: PhotoAnswer) -> list[str]:
     return [f"{answer.caution}. {NO_LEAVE}" if answer.caution else NO_LEAVE]
 
 
-def writer(form: str, classes: Sequence[str], count: int | None, stream: TextIO) -> Write:
+def writer(
+    form: str, classes: Sequence[str], count: int | None, stream: TextIO, *, model: str = ""
+) -> Write:
     """A function that writes one answer after the other.
 
     Args:
@@ -148,6 +150,7 @@ def writer(form: str, classes: Sequence[str], count: int | None, stream: TextIO)
         classes: of the model.
         count: how many classes are named; None: one in text, `ONE_TOP_K` elsewhere.
         stream: to write to.
+        model: its version, for JSON and CSV, where answers are kept and compared; empty for none.
 
     Raises:
         InputError: there is no such format.
@@ -155,9 +158,10 @@ def writer(form: str, classes: Sequence[str], count: int | None, stream: TextIO)
     if form == "text":
         return _text_writer(classes, stream, alternatives=count is not None)
     if form == "json":
-        return lambda answer: _write(stream, json.dumps(_fields(answer)))
+        of_model = {"model": model} if model else {}
+        return lambda answer: _write(stream, json.dumps({**_fields(answer), **of_model}))
     if form == "csv":
-        return _csv_writer(min(count or ONE_TOP_K, len(classes)), stream)
+        return _csv_writer(min(count or ONE_TOP_K, len(classes)), stream, model)
     raise InputError(f"--format is {form!r}: expected one of {', '.join(FORMATS)}")
 
 
@@ -208,14 +212,13 @@ def _fields(answer: PhotoAnswer) -> dict[str, object]:
     }
 
 
-def _csv_writer(columns: int, stream: TextIO) -> Write:
+def _csv_writer(columns: int, stream: TextIO, model: str) -> Write:
     rows = csv.writer(stream, lineterminator="\n")
     ranked = [
         f"{name}_{place + 1}" for place in range(columns) for name in ("label", "probability")
     ]
-    rows.writerow(
-        ["file", "predicted", "unknown", "familiarity", "error", "learned_from", *ranked, "caution"]
-    )
+    head = ["file", "predicted", "unknown", "familiarity", "error", "learned_from"]
+    rows.writerow([*head, *ranked, "caution", *(["model"] if model else [])])
 
     def write(answer: PhotoAnswer) -> None:
         top = [value for label, share in answer.top for value in (label, f"{share:.6f}")]
@@ -225,7 +228,8 @@ def _csv_writer(columns: int, stream: TextIO) -> Write:
         row = [answer.file, answer.predicted or "", unknown, familiarity, answer.error, learned]
         row += top
         empty = [""] * (2 * columns - len(top))
-        rows.writerow([*(as_text(value) for value in row), *empty, as_text(answer.caution)])
+        last = [as_text(answer.caution), *([model] if model else [])]
+        rows.writerow([*(as_text(value) for value in row), *empty, *last])
 
     return write
 

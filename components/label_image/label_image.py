@@ -29,14 +29,8 @@ from components.label_image.answers import (
 )
 from components.label_image.crew import Crew
 from components.label_image.graph import Graph
-from components.label_image.photos import (
-    STANDARD_INPUT,
-    Reader,
-    Unreadable,
-    find,
-    is_one,
-    read_ahead,
-)
+from components.label_image.photos import STANDARD_INPUT, Reader, find, is_one, read_ahead
+from components.label_image.stored import Unreadable
 
 if TYPE_CHECKING:
     from components.label_image.gallery import Gallery
@@ -59,7 +53,7 @@ def label_photos(
 
     Args:
         model: that answers.
-        places: files, folders, patterns, addresses and "-" (`photos.find`).
+        places: files, folders, patterns, addresses, buckets and "-" (`photos.find`).
         reader: of the photos.
         stream: where the answers go.
         form: "text", "json" or "csv".
@@ -90,7 +84,7 @@ def label_photos(
         learned += labelled.learned_from
         if labelled.error:
             failed += 1
-            _tell_failure(labelled)
+            tell_failure(labelled)
         if progress:
             progress.advance()
     stream.flush()
@@ -148,7 +142,8 @@ def _explained(bad: BadPhoto) -> str:
     return f"not a usable photo ({bad})"
 
 
-def _tell_failure(failed: PhotoAnswer) -> None:
+def tell_failure(failed: PhotoAnswer) -> None:
+    """Name a photo without an answer on standard error, and why there is none."""
     name = "standard input" if failed.file == STANDARD_INPUT else failed.file
     log.error("label_image: %s: %s", printable(name), printable(failed.error))
 
@@ -159,11 +154,11 @@ def _label_one(model: Model | Graph, place: str, reader: Reader, count: int, str
         prediction, seconds = _timed(model, reader.read(place))
     except (Unreadable, BadPhoto) as error:
         why = str(error) if isinstance(error, Unreadable) else _explained(error)
-        _tell_failure(PhotoAnswer(place, error=why))
+        tell_failure(PhotoAnswer(place, error=why))
         return 1
     labelled = answer(place, prediction, model.classes, count, facts_of(model))
     if labelled.error:
-        _tell_failure(labelled)
+        tell_failure(labelled)
         return 1
     stream.write("\n".join(as_label_image_py(labelled, seconds)) + "\n")
     return 0

@@ -1,4 +1,4 @@
-"""The photos that a command line names: files, folders, patterns, addresses, standard input."""
+"""The photos that a command line names: files, folders, buckets, addresses, standard input."""
 
 import glob
 import itertools
@@ -18,6 +18,9 @@ from components.common.base.worker_threads import map_in_threads
 from components.common.dataset.photo_files import MAX_FILE_BYTES, objection
 from components.common.dataset.vocabulary import HIDDEN, TOO_LARGE
 from components.common.photos import file_types
+from components.common.store import storage
+from components.label_image import stored
+from components.label_image.stored import ObjectReader, Unreadable
 
 if TYPE_CHECKING:
     from components.common.web.fetch import Fetcher
@@ -30,10 +33,6 @@ MAX_NAMED = 5  # files in a message
 AHEAD = 16  # photos in memory before they are asked for: one batch of the network
 
 
-class Unreadable(Exception):
-    """The bytes of one photo could not be had; the message says why, without its name."""
-
-
 def find(places: Sequence[str]) -> Iterator[str]:
     """The photos that these places name, in order.
 
@@ -42,22 +41,22 @@ def find(places: Sequence[str]) -> Iterator[str]:
     is given.
 
     Args:
-        places: files, folders, patterns such as "photos/*.jpg", http and https addresses, and "-"
-            for standard input.
+        places: files, folders, patterns such as "photos/*.jpg", http and https addresses, gs:// and
+            s3:// prefixes or objects, and "-" for standard input.
 
     Raises:
-        InputError: a folder or pattern holds no photo, no file exists, or nothing is named. One
-            missing file among others is a failure of that photo alone.
+        InputError: a folder, pattern or prefix holds no photo, no file exists, or nothing is named.
+            One missing file among others is a failure of that photo alone.
     """
     if not places:
         raise InputError(
-            "no photo was named: give files, folders, patterns, addresses (http, https), or - for "
-            "standard input"
+            "no photo was named: give files, folders, patterns, buckets (gs, s3), addresses (http, "
+            "https), or - for standard input"
         )
     if list(places).count(STANDARD_INPUT) > 1:
         raise InputError("standard input (-) holds one photo, and was named more than once")
     single = [place for place in places if is_one(place) and place != STANDARD_INPUT]
-    files = [place for place in single if not is_address(place)]
+    files = [place for place in single if not is_address(place) and not storage.is_uri(place)]
     if len(files) == len(places) and not any(Path(file).expanduser().exists() for file in files):
         raise InputError(f"there is no photo at {', '.join(files[:MAX_NAMED])}")
     for place in places:
@@ -72,7 +71,9 @@ def is_address(place: str) -> bool:
 
 
 def is_one(place: str) -> bool:
-    """True where a place names one photo, False for folders and patterns."""
+    """True where a place names one photo, False for folders, patterns and prefixes."""
+    if storage.is_uri(place):
+        return stored.is_object(place)
     return place == STANDARD_INPUT or is_address(place) or not _is_folder_or_pattern(place)
 
 
@@ -83,16 +84,18 @@ def _is_folder_or_pattern(place: str) -> bool:
 
 def _expanded(place: str) -> Iterator[str]:
     if is_one(place):
-        yield place
+        yield storage.canonical(place)
+    elif storage.is_uri(place):
+        yield from (one.uri for one in stored.photos(place))
     elif Path(place).expanduser().is_dir():
-        yield from _below(str(Path(place).expanduser()))
+        yield from below(str(Path(place).expanduser()))
     else:
         for path in sorted(_fitting(place)):
             if not Path(path).is_dir():
                 yield path
             # Whatever "**" matches, it matches each file below on its own.
             elif "**" not in place:
-                yield from _below(path)
+                yield from below(path)
 
 
 def _fitting(pattern: str) -> Iterator[str]:
@@ -111,7 +114,7 @@ def _fitting(pattern: str) -> Iterator[str]:
         raise InputError(f"{pattern} is not a valid pattern: {error}") from error
 
 
-def _below(folder: str) -> Iterator[str]:
+def below(folder: str) -> Iterator[str]:
     """Photos of a folder and of those below it, sorted; links to folders are not followed.
 
     At its end a warning says how many files were none.
@@ -151,6 +154,7 @@ class Reader(AbstractContextManager["Reader"]):
         self._cache_dir = cache_dir
         self._allowed_hosts = allowed_hosts
         self._fetcher: Fetcher | None = None
+        self._objects = ObjectReader()
         self._lock = threading.Lock()
 
     def __exit__(self, *error: Any) -> None:
@@ -162,14 +166,17 @@ class Reader(AbstractContextManager["Reader"]):
 
         Raises:
             Unreadable: they cannot be had, there are none, or more than of any photo.
+            InputError, WorkError: an object store refuses us, or cannot be reached.
         """
         if is_address(name):
             return self._fetched(name)
+        if storage.is_uri(name):
+            return self._objects.read(name)
         try:
             if name == STANDARD_INPUT:
-                return _bounded(sys.stdin.buffer)
+                return bounded(sys.stdin.buffer)
             with open(Path(name).expanduser(), "rb") as file:
-                return _bounded(file)
+                return bounded(file)
         except OSError as error:
             raise Unreadable(error.strerror or str(error)) from error
 
@@ -199,7 +206,12 @@ class Reader(AbstractContextManager["Reader"]):
             return self._fetcher
 
 
-def _bounded(file: IO[bytes]) -> bytes:
+def bounded(file: IO[bytes]) -> bytes:
+    """The content of a file that a photo may have.
+
+    Raises:
+        Unreadable: there is none, or more than of any photo.
+    """
     data = file.read(MAX_FILE_BYTES + 1)
     if not data:
         raise Unreadable("it is empty")

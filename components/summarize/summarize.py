@@ -56,7 +56,9 @@ def summarize(end: End, output: Path, *, name: str, place: str = "") -> None:
         place: the summary's own place in the run's folder, gs://, s3:// or local; what the steps
             left is looked for beside it. An exit task cannot take it as inputs.
     """
-    render = partial(plain_text.render, __file__, {"inline": _inline, "prose": _prose}, end=end)
+    render = partial(
+        plain_text.render, __file__, {"inline": plain_text.inline, "prose": _prose}, end=end
+    )
     unknown = {"ended": _WORDS.get(end.state, f"ended as {end.state or 'unknown'}"), "failed": ()}
     try:
         run, separator, _ = place.rpartition(f"/{STEP}/")
@@ -88,14 +90,6 @@ def _find(listed: list[outcome.Artifact], task: str, name: str, kind: Kind) -> d
     return sealed.parse(data, places[-1], kind)
 
 
-def _inline(text: str) -> str:
-    """The text on one line, with nothing that Markdown or HTML would take for markup."""
-    plain = " ".join(text.split())
-    for character, written in (("&", "&amp;"), ("<", "&lt;"), ("`", "'"), ("|", "\\|")):
-        plain = plain.replace(character, written)
-    return plain
-
-
 def _prose(text: str) -> str:
     """The text on one line, in which there is no link and no picture either."""
-    return _inline(text[:MAX_TEXT]).replace("[", "\\[").replace("]", "\\]")
+    return plain_text.inline(text[:MAX_TEXT]).replace("[", "\\[").replace("]", "\\]")

@@ -8,7 +8,8 @@ import pytest
 
 from components.common.base.errors import InputError
 from components.label_image import photos
-from components.label_image.photos import Reader, Unreadable, find, read_ahead
+from components.label_image.photos import Reader, find, read_ahead
+from components.label_image.stored import Unreadable
 
 
 @pytest.fixture

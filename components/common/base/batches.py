@@ -1,8 +1,11 @@
-"""Items in batches and in turn: what `itertools` of Python 3.11 does not have yet."""
+"""Items in batches, in turn and in parts: what `itertools` of Python 3.11 does not have yet."""
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, zip_longest
 from typing import TypeVar
+
+from components.common.base.errors import InputError
 
 T = TypeVar("T")
 
@@ -19,3 +22,15 @@ def in_turn(groups: Iterable[Iterable[T]]) -> Iterator[T]:
     nothing = object()
     mixed = chain.from_iterable(zip_longest(*groups, fillvalue=nothing))
     return (item for item in mixed if item is not nothing)  # type: ignore[misc]
+
+
+def parse_part(text: str) -> tuple[int, int]:
+    """The numbers of "2/4": the second of four parts.
+
+    Raises:
+        InputError: it names no part.
+    """
+    match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
+    if not match or int(match[1]) > int(match[2]):
+        raise InputError(f"the part is {text!r}: expected such as 2/4, the second of four")
+    return int(match[1]), int(match[2])

@@ -249,6 +249,7 @@ class Progress:
         total: how many pieces of work there are; None where that is not known.
         verb: what has been done with those that are counted, such as "looked at".
         unit: what is counted, one of it.
+        interval_s: seconds between two lines in a log.
 
     Example:
         >>> for photo in Progress("clean daisy", 3, verb="looked at").over(["a", "b", "c"]):
@@ -257,13 +258,20 @@ class Progress:
     """
 
     def __init__(
-        self, what: str, total: int | None = None, *, verb: str, unit: str = "photo"
+        self,
+        what: str,
+        total: int | None = None,
+        *,
+        verb: str,
+        unit: str = "photo",
+        interval_s: float = LOG_INTERVAL_S,
     ) -> None:
         self.what = what
         self.total = total
         self.verb = verb
         self.unit = unit
         self.done = 0
+        self.interval_s = interval_s
         self._last_event = 0.0
         self._last_line = time.monotonic()
         self._terminal = sys.stderr.isatty()
@@ -289,7 +297,7 @@ class Progress:
             self._emit()
             if self._terminal:
                 print(f"\r{self._line()}", end="\x1b[K", file=sys.stderr, flush=True)
-        if not self._terminal and now - self._last_line >= LOG_INTERVAL_S:
+        if not self._terminal and now - self._last_line >= self.interval_s:
             self._last_line = now
             log.info(self._line())
 

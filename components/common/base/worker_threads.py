@@ -62,7 +62,13 @@ def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def map_in_threads(
-    work: Callable[[T], R], items: Iterable[T], *, threads: int, ahead: int
+    work: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    threads: int,
+    ahead: int,
+    weigh: Callable[[T], float] = lambda _: 0,
+    most: float = math.inf,
 ) -> Generator[R, None, None]:
     """The result of `work` for each item, in the order of the items.
 
@@ -71,15 +77,23 @@ def map_in_threads(
         items: taken in the caller's thread, as they are needed.
         threads: how many work at once.
         ahead: items whose result the caller has not had yet, at most; bounds memory.
+        weigh: the weight of an item, such as its size in bytes.
+        most: weight of such items together; one that is heavier goes alone.
     """
-    waiting: deque[Future[R]] = deque()
+    waiting: deque[tuple[Future[R], float]] = deque()
+    weight = 0.0
     with worker_threads(threads) as pool:
         for item in items:
-            waiting.append(pool.submit(work, item))
+            while waiting and weight + weigh(item) > most:
+                weight -= waiting[0][1]
+                yield waiting.popleft()[0].result()
+            waiting.append((pool.submit(work, item), weigh(item)))
+            weight += waiting[-1][1]
             if len(waiting) >= ahead:
-                yield waiting.popleft().result()
+                weight -= waiting[0][1]
+                yield waiting.popleft()[0].result()
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()[0].result()
 
 
 class OnePerThread(Generic[T]):

@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.common.base.batches import parse_part
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, hash_file
 from components.common.base.wording import counted
@@ -169,18 +170,6 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
             name = f"{label}/{sha256[:16]}-{copies}.{extension}"
         self._names.add(name)
         return name
-
-
-def parse_part(text: str) -> tuple[int, int]:
-    """The numbers of "2/4": the second of four parts.
-
-    Raises:
-        InputError: it names no part.
-    """
-    match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
-    if not match or int(match[1]) > int(match[2]):
-        raise InputError(f"the part is {text!r}: expected such as 2/4, the second of four")
-    return int(match[1]), int(match[2])
 
 
 def write_manifest(photos: Sequence[Photo], path: Path, facts: ClassFacts = ClassFacts()) -> None:

@@ -47,18 +47,30 @@ def local_model(place: str, cache_dir: Path) -> Path:
         InputError: there is no model.
         WorkError: the store cannot be reached.
     """
+    found = pinned(place)
+    return _fetched(found, cache_dir) if storage.is_uri(found) else Path(found)
+
+
+def pinned(place: str) -> str:
+    """The place of the model itself, which stays when another version is published.
+
+    Args:
+        place: as of `local_model`.
+
+    Raises:
+        InputError: its `latest.json` names no version, there is no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
     if not storage.is_uri(place):
         folder = Path(place).expanduser()
         pointer = folder / LATEST
         if (folder / layout.DESCRIPTION).is_file() or not pointer.is_file():
-            return folder
+            return str(folder)
         data = storage.read_place(str(pointer), max_bytes=POINTER_MAX_BYTES)
-        return folder / version_in(data, str(pointer))
+        return str(folder / version_in(data, str(pointer)))
     root = storage.canonical(place).rstrip("/")
     pointed = find_pointer(root)
-    if pointed is not None:
-        root = f"{root}/{version_in(pointed, f'{root}/{LATEST}')}"
-    return _fetched(root, cache_dir)
+    return root if pointed is None else f"{root}/{version_in(pointed, f'{root}/{LATEST}')}"
 
 
 def find_pointer(root: str) -> bytes | None:

@@ -45,3 +45,11 @@ def paragraphs(
     """As `render`, but its paragraphs, each on one line; what is between them is an empty line."""
     said = render(module, filters, **values).split("\n\n")
     return [" ".join(paragraph.split()) for paragraph in said if paragraph.strip()]
+
+
+def inline(text: str) -> str:
+    """The text on one line, with nothing that Markdown or HTML would take for markup."""
+    plain = " ".join(text.split())
+    for character, written in (("&", "&amp;"), ("<", "&lt;"), ("`", "'"), ("|", "\\|")):
+        plain = plain.replace(character, written)
+    return plain

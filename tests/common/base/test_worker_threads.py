@@ -77,6 +77,25 @@ def test_results_come_in_the_order_of_the_items_and_no_more_ahead_than_asked_for
     assert list(results) == [number * number for number in range(1, 20)]
 
 
+def test_waiting_results_have_a_weight_together_and_one_too_heavy_goes_alone() -> None:
+    weights = [3, 3, 3, 9, 1, 1, 1]
+    lock, waiting, seen = threading.Lock(), [0], []
+
+    def work(weight: int) -> int:
+        with lock:
+            waiting[0] += weight
+            seen.append((weight, waiting[0]))
+        return weight
+
+    results = map_in_threads(work, weights, threads=2, ahead=5, weigh=float, most=7)
+    for expected, weight in zip(weights, results, strict=True):
+        assert weight == expected
+        with lock:
+            waiting[0] -= weight
+    assert len(seen) == len(weights)
+    assert all(together <= 7 or (weight, together) == (9, 9) for weight, together in seen)
+
+
 def test_what_work_raises_is_raised_in_its_turn() -> None:
     def work(number: int) -> int:
         if number == 3:
