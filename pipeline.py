@@ -7,6 +7,7 @@ python pipeline.py --help       everything else
 
 import argparse
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -29,6 +30,7 @@ from components import settings
 from components.bottleneck.component import bottleneck, join_bottlenecks
 from components.clean.component import clean
 from components.common.base.command_line import CommandParser
+from components.common.base.errors import InputError
 from components.common.base.options import DEFAULTS, OPTIONS, PREFIX, declarations, described
 from components.common.base.step import run_command
 from components.common.dataset.species import as_document, read_file
@@ -44,12 +46,14 @@ from components.summarize.component import summarize
 from components.tensorboard.component import tensorboard
 from programs.compile import graph, scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
+from programs.compile.label_graph import compile_label
 from programs.run import containers, parameters, run_log, tasks
 from programs.run import options as run_options
 from programs.run.local import EXECUTE_COMMAND, end_with_parent, run_locally
 from programs.run.options import Request
-from programs.submit import submit
+from programs.submit import submit, submit_label
 
+TRAIN, LABEL = PIPELINES = ("train", "label")
 # Each way to the photos has parameters of its own.
 _OF_SOURCES = {field.name for field, about in declarations(DownloadOptions) if about.in_form}
 _OF_SOURCES -= {"seed"}  # which `retrain` takes too
@@ -277,23 +281,42 @@ def main() -> None:
         "compile",
         help="write build/pipeline-{cpu,gpu}.yaml",
         description="Compile the pipeline for a cluster: with and without a GPU for retrain.",
-        examples=("", "--output_dir compiled --cache_claim photos"),
+        examples=("", "--output_dir compiled --cache_claim photos", "--pipeline label"),
     )
+    _add_pipeline(compiled)
     compiled.add_argument(
         "--output_dir", type=Path, default=Path("build"), help="where to (default: build)"
     )
     scheduling.add_options(compiled)
+    # Each pipeline has options of its own, and takes none of the other's in silence.
+    chosen = submit_label if _is_for_label(sys.argv[1:]) else submit
     submitted = commands.add_parser(
         "submit",
         help="run on a cluster",
         description="Start the pipeline on a cluster with Kubeflow Pipelines.",
-        first=submit.FIRST,
-        examples=submit.EXAMPLES,
+        first=chosen.FIRST,
+        examples=chosen.EXAMPLES,
     )
-    submit.add_to(submitted)
+    _add_pipeline(submitted)
+    chosen.add_to(submitted)
     hidden = commands.add_parser(EXECUTE_COMMAND)
     hidden.add_argument("request", type=Path)
     run_command(parser.prog, parser, _dispatch)
+
+
+def _add_pipeline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pipeline",
+        choices=PIPELINES,
+        default=TRAIN,
+        help=f"{TRAIN}: photos to a model; {LABEL}: the photos of a bucket to answers (default: "
+        f"{TRAIN})",
+    )
+
+
+def _is_for_label(words: list[str]) -> bool:
+    """Whether a command line names the pipeline that labels."""
+    return f"--pipeline={LABEL}" in words or ("--pipeline", LABEL) in itertools.pairwise(words)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -315,8 +338,16 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
         os._exit(0)
     if arguments.command == "submit":
+        is_for_label = arguments.pipeline == LABEL
+        if is_for_label != hasattr(arguments, "photos"):  # such as --pipe label
+            raise InputError("--pipeline: write the name of this option in full, and once")
+        if is_for_label:
+            return submit_label.submit(arguments, compile_label)
         return submit.submit(arguments, compile_one)
     cluster = scheduling.cluster_options(arguments)
+    if arguments.pipeline == LABEL:
+        print(compile_label(arguments.output_dir / f"pipeline-{LABEL}.yaml", cluster))
+        return 0
     cluster.check_gpu()  # one of the two has it
     for path in compile_all(arguments.output_dir, cluster):
         print(path)

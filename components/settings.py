@@ -96,13 +96,23 @@ RESOURCES = {
     "publish": Resources(("512M", "1G", "4G"), cpu="500m"),
     "summarize": Resources(_LITTLE, "512M", "100m", 15 * MINUTE),
 }
+# Of the pipeline that labels a bucket. It holds a few dozen photos at a time, however many there
+# are. A second try goes on from the answers that are there: a lost node costs one part of them.
+LABELLING = {
+    "list-photos": Resources(("512M", "512M", "512M"), "1G", timeout_s=4 * HOUR),
+    "label-part": Resources(("1G", "1G", "1G"), "4G", "500m", 24 * HOUR, retries=2),
+    "sum-answers": Resources(("256M", "256M", "256M"), "1G", timeout_s=HOUR),
+}
 # Between two tries; KFP's own default is none.
 BACKOFF_S, BACKOFF_FACTOR = 30, 2.0
 LOCAL_REGION = "us-east-1"  # for a store that is not Amazon's: any will do, and none is refused
 
 # Steps that talk to the object store by themselves: photos, weights, decisions and ledgers may
 # lie there, and logs, checkpoints and models go there while KFP looks after all other artifacts.
-STORE_STEPS = ("download", "clean", "curate", "curate-parts", "retrain", "publish", "summarize")
+STORE_STEPS = (
+    *("download", "clean", "curate", "curate-parts", "retrain", "publish", "summarize"),
+    *LABELLING,
+)
 CACHE_STEPS = ("download", "bottleneck", "retrain")
 CACHE_MOUNT = "/cache"
 CACHE_VARIABLE = "XDG_CACHE_HOME"  # below which a step's cache lies unless `cache_dir` says else

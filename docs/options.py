@@ -9,6 +9,7 @@ from components.common.base import options
 from components.common.base.wording import joined
 from components.curate.options import CurateOptions
 from components.download.options import DownloadOptions
+from components.label_image.options import LabelOptions
 from components.publish.options import PublishOptions
 from components.retrain.command import CommandOptions
 from components.retrain.options import (
@@ -54,6 +55,11 @@ SECTIONS: tuple[tuple[str, str, tuple[options.Kind, ...]], ...] = (
     ("Training by hand", "`python -m components.retrain`", (CommandOptions, Extras)),
     ("Submitting to a cluster", "`make submit`", (Place, SubmitOptions)),
     ("Compiling for a cluster", "`make compile`, `make submit`", (ClusterOptions,)),
+    (
+        "Labelling a bucket",
+        "`make submit ARGS='--pipeline label'`, and most by `mushrooms label --output`",
+        (LabelOptions,),
+    ),
     ("The review page", "`make review`", (ReviewOptions,)),
     ("The page to try a model", "`make serve`", (ServeOptions,)),
     ("Learning curve", "`make learning-curve`", (CurveOptions,)),

@@ -88,6 +88,11 @@ def compile_to(folder: Path, *options: str, images: dict[str, str] = IMAGES) -> 
     _run([*command, *options], images)
 
 
+def compile_label(folder: Path) -> None:
+    """Write the pipeline that labels a bucket."""
+    compile_to(folder, "--pipeline", "label")
+
+
 def compile_all_kinds(folder: Path) -> None:
     """Write both files of the command line, and the variant for a packed dataset."""
     compile_to(folder)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import hypothesis
 import preloaded
 import pytest
-from compiled_pipelines import Compiled, compile_all_kinds, read_all_kinds
+from compiled_pipelines import Compiled, compile_all_kinds, compile_label, read_all_kinds
 from faults.faults import thorough
 from object_stores import Store, google_emulator, seaweedfs
 
@@ -140,6 +140,13 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
 def compiled(made_once: MadeOnce) -> dict[str, Compiled]:
     """Every kind of compiled pipeline."""
     return read_all_kinds(made_once("compiled", compile_all_kinds))
+
+
+@pytest.fixture(scope="module")
+def compiled_label(made_once: MadeOnce) -> Compiled:
+    """The compiled pipeline that labels a bucket."""
+    folder = made_once("compiled-label", compile_label)
+    return Compiled.read(folder / "pipeline-label.yaml")
 
 
 @pytest.fixture(scope="module", params=["gs", "s3"])

@@ -31,9 +31,9 @@ def as_text(one: Compiled) -> str:
     return yaml.safe_dump_all(documents, sort_keys=True, width=100, allow_unicode=True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_both_documents_are_what_was_read(compiled: dict[str, Compiled], kind: str) -> None:
-    found = as_text(compiled[kind])
+def check_golden(kind: str, one: Compiled) -> None:
+    """Compare one kind with the file that was read; UPDATE_GOLDEN=1 writes it."""
+    found = as_text(one)
     golden = GOLDEN / f"pipeline-{kind}.yaml"
     if os.environ.get("UPDATE_GOLDEN") == "1":
         golden.write_text(found)
@@ -48,9 +48,8 @@ def test_both_documents_are_what_was_read(compiled: dict[str, Compiled], kind: s
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_kfp_reads_back_both_documents(compiled: dict[str, Compiled], kind: str) -> None:
-    one = compiled[kind]
+def check_readable(one: Compiled) -> None:
+    """See that KFP reads back both documents, and knows each of their fields."""
     loaded = components.load_component_from_file(str(one.path))
     # ParseDict refuses a field that the schema does not know.
     pipeline = json_format.ParseDict(one.pipeline, pipeline_spec_pb2.PipelineSpec())
@@ -58,6 +57,23 @@ def test_kfp_reads_back_both_documents(compiled: dict[str, Compiled], kind: str)
     assert loaded.pipeline_spec == pipeline
     assert loaded.platform_spec == platform
     assert set(loaded.component_spec.inputs) == set(one.parameters)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_documents_are_what_was_read(compiled: dict[str, Compiled], kind: str) -> None:
+    check_golden(kind, compiled[kind])
+
+
+def test_pipeline_of_labels_is_what_was_read_and_kfp_reads_it_back(
+    compiled_label: Compiled,
+) -> None:
+    check_golden("label", compiled_label)
+    check_readable(compiled_label)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kfp_reads_back_both_documents(compiled: dict[str, Compiled], kind: str) -> None:
+    check_readable(compiled[kind])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -42,7 +42,7 @@ def schedule(task: dsl.PipelineTask, cluster: ClusterOptions, *, gpu: bool) -> N
     """
     from kfp import kubernetes
 
-    resources = settings.RESOURCES[task.name]
+    resources = (settings.RESOURCES | settings.LABELLING)[task.name]
     task.set_cpu_request(resources.cpu)
     if cluster.cpu_limit:
         task.set_cpu_limit(cluster.cpu_limit)

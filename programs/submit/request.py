@@ -16,7 +16,6 @@ from components.common.base.errors import InputError
 from components.settings import ClusterOptions
 from programs.compile import scheduling
 from programs.run import options as run_options
-from programs.run import parameters as run_parameters
 from programs.submit import names
 
 FILE_DIGITS = 10
@@ -133,6 +132,25 @@ def compile_for(
     file = compile_one(
         folder / "pipeline.yaml", gpu=gpu, photos=photos, parts=parts, cluster=cluster
     )
+    return as_version(
+        file,
+        lambda digest: names.version(gpu=gpu, photos=photos, parts=parts, digest=digest),
+        names.version_description(gpu=gpu, photos=photos),
+        caching=caching,
+    )
+
+
+def as_version(
+    file: Path, name: Callable[[str], str], description: str, *, caching: bool = True
+) -> Compiled:
+    """A compiled file as a version of its pipeline.
+
+    Args:
+        file: of two YAML documents.
+        name: makes the version's name of a hash of its content.
+        description: of the version.
+        caching: as of `compile_for`.
+    """
     documents = list(yaml.safe_load_all(file.read_text()))
     if not caching:
         _without_caching(documents[0])
@@ -140,9 +158,7 @@ def compile_for(
     # Not of the bytes: the comments that kfp writes are in another order each time.
     digest = hashlib.sha256(json.dumps(documents, sort_keys=True).encode()).hexdigest()
     parameters = documents[0]["root"].get("inputDefinitions", {}).get("parameters", {})
-    version = names.version(gpu=gpu, photos=photos, parts=parts, digest=digest[:FILE_DIGITS])
-    description = names.version_description(gpu=gpu, photos=photos)
-    return Compiled(file, version, description, parameters)
+    return Compiled(file, name(digest[:FILE_DIGITS]), description, parameters)
 
 
 def parameters_of(compiled: Compiled, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,13 +166,12 @@ def parameters_of(compiled: Compiled, arguments: Mapping[str, Any]) -> dict[str,
 
     Args:
         compiled: the pipeline.
-        arguments: as `check_arguments` gives them, and `dataset_uri` where it takes one.
+        arguments: what the run is told, by name; more than it takes does no harm.
 
     Raises:
         InputError: one is missing or of another type.
     """
-    made = {**arguments, **run_parameters.of_run(arguments)}
-    chosen = {name: made[name] for name in compiled.parameters if name in made}
+    chosen = {name: arguments[name] for name in compiled.parameters if name in arguments}
     for name, about in compiled.parameters.items():
         if name not in chosen:
             if not about.get("isOptional") and "defaultValue" not in about:

@@ -26,6 +26,7 @@ from components.settings import ClusterOptions
 from programs.compile import scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
 from programs.run import options as run_options
+from programs.run import parameters as run_parameters
 from programs.submit import follow, names, needs, pods, request, server, target, upload
 from programs.submit.connection import Connection
 from programs.submit.request import Compiled, CompileOne
@@ -160,12 +161,12 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
         submission = _prepare(arguments, compile_one, Path(folder))
         if arguments.dry_run:
             if arguments.host:
-                _warn_of_images(arguments.host, gpu=arguments.gpu)
+                warn_of_images(arguments.host, gpu=arguments.gpu)
             # Not through rich: it would break long lines.
             sys.stdout.write(json.dumps(_request(arguments, submission), indent=2) + "\n")
             return 0
         connection = Connection(place)
-        _warn_of_images(connection.address, gpu=arguments.gpu)
+        warn_of_images(connection.address, gpu=arguments.gpu)
         if pods.retries_failures(connection) is False:
             warn(
                 "this KFP retries a step whose pod is lost, not one that fails: "
@@ -235,7 +236,7 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
         arguments.experiment or words.experiment(),
         words.description(),
         compiled,
-        request.parameters_of(compiled, told),
+        request.parameters_of(compiled, {**told, **run_parameters.of_run(told)}),
         image_dir,
         photos,
         uri,
@@ -327,7 +328,7 @@ def _request(arguments: argparse.Namespace, submission: Submission) -> dict[str,
     }
 
 
-def _warn_of_images(address: str, *, gpu: bool) -> None:
+def warn_of_images(address: str, *, gpu: bool) -> None:
     """Warn of names without a registry; into a cluster of this machine such are loaded by hand."""
     lost = needs.without_registry(gpu=gpu)
     if lost and not target.is_local(address):
