@@ -165,6 +165,8 @@ def _python_problem(words: list[str], root: Path, environment: dict[str, str]) -
         return "" if rest[0] in ("--help", "--version") else f"mushrooms has no {rest[0]}"
     if start in (["pipeline.py"], ["docker/images.py"], ["-m", "programs.command"]):
         start, rest = [*start, rest[0]], rest[1:]
+    if "--pipeline" in rest[:-1]:  # each has options of its own
+        start = [*start, "--pipeline", rest[rest.index("--pipeline") + 1]]
     rest = rest[: rest.index("--")] if "--" in rest else rest
     named = [word.partition("=")[0] for word in rest if re.match(r"--\w", word)]
     text = _help(tuple(start), root, tuple(sorted(environment.items())))
@@ -177,7 +179,7 @@ def _python_problem(words: list[str], root: Path, environment: dict[str, str]) -
 @functools.cache
 def _help(start: tuple[str, ...], root: Path, environment: tuple[tuple[str, str], ...]) -> str:
     # The help of these shows what people change first.
-    option = "--help-all" if start[-1] in ("run", "submit") else "--help"
+    option = "--help-all" if {"run", "submit"} & set(start) else "--help"
     done = subprocess.run(
         [PYTHON, *start, option],
         cwd=root,
