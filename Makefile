@@ -338,6 +338,7 @@ bench-forms: PEERS = mediapipe==1.2.3 tensorflow-cpu==2.15.1
 bench-forms: peers  ## the answers of other programs that take a form of the model, compared with ours on 100 photos
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-forms IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.forms "$$IMAGES" $(ARGS)
+
 .PHONY: bench-label-bucket
 bench-label-bucket: setup  ## a bucket of 5,000 photos labelled, killed twice and resumed; the same from a folder
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-label-bucket IMAGES=folder" >&2; exit 2; }

@@ -2,14 +2,16 @@
 
 import tempfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from components.common.base.step import log
 from components.common.model import layout
 from components.common.model.description import DESCRIPTION_MAX_BYTES
 from components.common.model.model_place import LATEST, POINTER_MAX_BYTES
 from components.common.store import storage
-from components.publish import places
+from components.publish import places, serving
 
 
 def put(
@@ -17,11 +19,11 @@ def put(
     version: str,
     model_dir: Path,
     papers: Mapping[str, str],
-    pointer: str,
+    pointer: Mapping[str, Any],
     *,
     champion: str,
 ) -> bool:
-    """Upload the model to `root/version/` unless it is there, and move the pointer, last.
+    """Upload the model to `root/version/` unless it is there, number it, and move the pointer.
 
     The pointer moves only from what was read before anything was uploaded, so that of two
     publishers at once one is told. One that ends half-way leaves it where it was; the next goes on
@@ -39,10 +41,44 @@ def put(
     if places.pointed_at(before) not in (champion, version):
         return False
     _upload(f"{root}/{version}", model_dir, papers)
-    content = pointer.encode()
+    return move_pointer(root, version, pointer, before, read)
+
+
+def move_pointer(
+    root: str,
+    version: str,
+    pointer: Mapping[str, Any],
+    before: bytes | None,
+    read: str | None,
+    *,
+    first: datetime | None = None,
+) -> bool:
+    """Number a version that is there, and let the pointer name it.
+
+    Args:
+        root: the place of all versions of a name.
+        version: to name.
+        pointer: what else the pointer says.
+        before: the pointer's content as it was read.
+        read: the version of that object; None where there was none.
+        first: when it was published for the first time, as `give_number` takes it.
+
+    Returns:
+        False where the pointer has moved since, and does not name this version.
+    """
+    place = f"{root}/{LATEST}"
+    now = storage.find(place, max_bytes=POINTER_MAX_BYTES)
+    if (now and now[1]) != read and places.published_version(root) != version:
+        return False  # before TensorFlow Serving would see it
+    number = serving.give_number(root, version, first)
+    content = places.pointer_text(pointer, number).encode()
     if before == content or storage.write_if(place, content, read):
         return True
-    return places.published_version(root) == version
+    if places.published_version(root) == version:
+        return True
+    if number is not None:
+        serving.withdraw(root, number)
+    return False
 
 
 def _upload(place: str, model_dir: Path, papers: Mapping[str, str]) -> None:

@@ -5,13 +5,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import warn
 from components.common.base.temporary import wait_for_lock
 from components.common.model import layout
 from components.common.model.model_place import LATEST
-from components.publish import places
+from components.publish import places, serving
 
 
 def put(
@@ -19,11 +20,11 @@ def put(
     version: str,
     model_dir: Path,
     papers: Mapping[str, str],
-    pointer: str,
+    pointer: Mapping[str, Any],
     *,
     champion: str,
 ) -> bool:
-    """Copy the model to `root/version/` unless it is there, and write the pointer.
+    """Copy the model to `root/version/` unless it is there, number it, and write the pointer.
 
     Returns:
         False, with nothing written, where neither `champion` nor this version is the one published
@@ -44,7 +45,8 @@ def put(
                 shutil.copytree(model_dir, new, dirs_exist_ok=True)
                 for name, text in papers.items():
                     (new / name).write_text(text, encoding="utf-8")
-        write_file(root / LATEST, pointer, what="the pointer")
+        number = serving.give_number(str(root), version)
+        write_file(root / LATEST, places.pointer_text(pointer, number), what="the pointer")
     return True
 
 

@@ -3,8 +3,11 @@
 The same in a folder and in object storage.
 """
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from components.common.base.errors import InputError
 from components.common.model.model_place import LATEST, find_pointer, local_model, version_in
@@ -75,6 +78,17 @@ def published_version(root: str) -> str:
             raise
         return ""
     return pointed_at(pointer)
+
+
+def pointer_text(content: Mapping[str, Any], number: int | None) -> str:
+    """The text of a `latest.json`.
+
+    Args:
+        content: what it says of the version.
+        number: of the version in `serving/`; None where it has none.
+    """
+    numbered = content if number is None else {**content, "serving": number}
+    return json.dumps(numbered, indent=2) + "\n"
 
 
 def pointed_at(pointer: bytes | None) -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,8 @@ def publish(
     """Copy the model to `publish_dir/name/version/` and point `latest.json` at it, last.
 
     With it go its figures, the decision and a model card. The same model published twice is the
-    same version, and a version is never overwritten.
+    same version, and a version is never overwritten. Before the pointer moves, the SavedModel gets
+    the next number in `publish_dir/name/serving/`, for TensorFlow Serving and KServe.
 
     Args:
         model_dir: the model.
@@ -87,7 +87,7 @@ def publish(
     _refuse_links(model_dir)
     description.check_files(model_dir, but=(METRICS, DECISION, model_card.FILE_NAME))
     papers = _papers(model_dir, figures, decision)
-    pointer = _pointer(version, description, figures)
+    pointer = pointer_of(version, description, figures)
     champion = decision.champion
     if storage.is_uri(root):
         done = in_bucket.put(root, version, model_dir, papers, pointer, champion=champion)
@@ -101,15 +101,16 @@ def publish(
     return f"{root}/{version}"
 
 
-def _pointer(version: str, description: ModelDescription, figures: Mapping[str, Any]) -> str:
-    """The content of `latest.json`."""
-    pointer = {
+def pointer_of(
+    version: str, description: ModelDescription, figures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `latest.json` says of a version."""
+    return {
         "version": version,
         "classes": list(description.classes),
         "accuracy": figures["accuracy"],
         "accuracy_low": figures["accuracy_low"],
     }
-    return json.dumps(pointer, indent=2) + "\n"
 
 
 def _papers(model_dir: Path, figures: dict[str, Any], decision: Decision) -> dict[str, str]:

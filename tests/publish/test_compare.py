@@ -75,7 +75,7 @@ def test_worse_model_is_held_back_with_both_figures_and_the_published_one_stays(
     folder = tmp_path / "out" / "mushrooms"
     assert (folder / "latest.json").read_bytes() == pointer
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["latest.json", version_of(read_description(good))]
+        ["latest.json", "serving", version_of(read_description(good))]
     )
 
 

@@ -16,7 +16,7 @@ from components.common.base.errors import InputError, WorkError
 from components.common.model.model import Model
 from components.common.model.model_place import local_model
 from components.common.store import storage
-from components.publish import in_bucket
+from components.publish import in_bucket, serving
 from components.publish.publish import publish
 
 
@@ -108,7 +108,8 @@ def test_model_published_since_the_decision_is_not_passed_over(
     with pytest.raises(WorkError, match="another model was published as m since"):
         publish(models[0], metrics, decision, place, name="m")
     assert pointer(place) == other.rpartition("/")[2]
-    assert storage.list_folders(f"{place}/m") == [pointer(place)]
+    assert set(storage.list_folders(f"{place}/m")) == {pointer(place), "serving"}
+    assert [one.number for one in serving.numbered(f"{place}/m")] == [1]
 
 
 def test_model_published_during_the_upload_is_not_passed_over(
@@ -133,6 +134,7 @@ def test_model_published_during_the_upload_is_not_passed_over(
     with pytest.raises(WorkError, match="another model was published as m since"):
         publish(models[0], metrics, decision, place, name="m")
     assert pointer(place) == others[0].rpartition("/")[2]
+    assert [one.number for one in serving.numbered(f"{place}/m")] == [1]
 
 
 @pytest.fixture
@@ -178,6 +180,9 @@ def test_of_two_publishers_at_once_one_wins_and_the_other_is_told(
     assert "another model was published as m since" in loser[1][1]
     assert winner[1][0].strip() == f"{place}/m/{pointer(place)}"
     Model(local_model(f"{place}/m", tmp_path / "cache"))
+    newest = serving.newest(serving.numbered(f"{place}/m"))
+    assert newest
+    assert newest.version == pointer(place)  # not the loser's
 
 
 def test_publisher_that_ends_half_way_leaves_the_pointer_and_can_be_repeated(
@@ -200,7 +205,7 @@ def test_publisher_that_ends_half_way_leaves_the_pointer_and_can_be_repeated(
     monkeypatch.undo()
     assert pointer(place) == first.rpartition("/")[2]
     folders = storage.list_folders(f"{place}/m")
-    (half,) = {f"{place}/m/{name}" for name in folders} - {first}
+    (half,) = {f"{place}/m/{name}" for name in folders} - {first, f"{place}/m/serving"}
     before = names(half)
     assert 0 < len(before) <= 4
     second = publish_it(sample_run, models[0], tmp_path, place)

@@ -43,7 +43,7 @@ def test_same_model_twice_is_one_version_left_as_it_was(sample_run: Run, tmp_pat
     after = (first / "model.tflite").stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     names = sorted(path.name for path in first.parent.iterdir())
-    assert names == sorted(["latest.json", first.name])
+    assert names == sorted(["latest.json", "serving", first.name])
 
 
 def test_model_without_a_name_is_published_under_that_of_its_subject(
@@ -218,7 +218,9 @@ def test_model_published_in_the_meantime_is_not_passed_over(
         publish(model, metrics, decision, tmp_path / "published", name="m")
     pointer = json.loads((other.parent / "latest.json").read_text())
     assert pointer["version"] == other.name
-    assert [path.name for path in other.parent.iterdir() if path.is_dir()] == [other.name]
+    folders = {path.name for path in other.parent.iterdir() if path.is_dir()}
+    assert folders == {other.name, "serving"}
+    assert [path.name for path in (other.parent / "serving").iterdir()] == ["1"]
 
 
 def test_publisher_waits_for_another_one_in_the_same_folder(
@@ -252,7 +254,8 @@ def test_publishers_at_once_leave_one_whole_version(sample_run: Run, tmp_path: P
     assert [one.returncode for one in started] == [0, 0, 0]
     pointer = json.loads((tmp_path / "out" / "mushrooms" / "latest.json").read_text())
     names = sorted(path.name for path in (tmp_path / "out" / "mushrooms").iterdir())
-    assert names == sorted(["latest.json", pointer["version"]])
+    assert names == sorted(["latest.json", "serving", pointer["version"]])
+    assert [path.name for path in (tmp_path / "out/mushrooms/serving").iterdir()] == ["1"]
     Model(tmp_path / "out" / "mushrooms" / pointer["version"])
 
 

@@ -129,6 +129,16 @@ def remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def discard(path: Path) -> None:
+    """Remove a directory of which nobody may see a part: it loses its name first.
+
+    What a killed process leaves of it, the next writer of that name takes away.
+    """
+    doomed = path.with_name(f"{_hidden(path)}{PARTIAL}-{secrets.token_hex(4)}")
+    path.rename(doomed)
+    remove(doomed)
+
+
 def remove_own() -> None:
     """Remove what this process is writing: the last thing before it ends."""
     if os.getpid() == _owner:

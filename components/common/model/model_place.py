@@ -47,8 +47,25 @@ def local_model(place: str, cache_dir: Path) -> Path:
         InputError: there is no model.
         WorkError: the store cannot be reached.
     """
-    found = pinned(place)
-    return _fetched(found, cache_dir) if storage.is_uri(found) else Path(found)
+    return local_version(place, latest_version(place), cache_dir)
+
+
+def latest_version(place: str) -> str:
+    """The version that a place's `latest.json` names; empty where the place is a model itself.
+
+    Raises:
+        InputError: `latest.json` names no version, there is no such bucket, or no permission.
+        WorkError: the store cannot be reached.
+    """
+    if storage.is_uri(place):
+        root = storage.canonical(place).rstrip("/")
+    else:
+        folder = Path(place).expanduser()
+        if (folder / layout.DESCRIPTION).is_file():
+            return ""
+        root = str(folder)
+    pointed = find_pointer(root)
+    return "" if pointed is None else version_in(pointed, f"{root}/{LATEST}")
 
 
 def pinned(place: str) -> str:
@@ -58,19 +75,29 @@ def pinned(place: str) -> str:
         place: as of `local_model`.
 
     Raises:
-        InputError: its `latest.json` names no version, there is no such bucket, or no permission.
+        InputError: as of `latest_version`.
+        WorkError: the store cannot be reached.
+    """
+    version = latest_version(place)
+    root = (
+        storage.canonical(place).rstrip("/")
+        if storage.is_uri(place)
+        else str(Path(place).expanduser())
+    )
+    return f"{root}/{version}" if version else root
+
+
+def local_version(place: str, version: str, cache_dir: Path) -> Path:
+    """As `local_model`, of a version that `latest_version` gave.
+
+    Raises:
+        InputError: there is no such model in a bucket.
         WorkError: the store cannot be reached.
     """
     if not storage.is_uri(place):
-        folder = Path(place).expanduser()
-        pointer = folder / LATEST
-        if (folder / layout.DESCRIPTION).is_file() or not pointer.is_file():
-            return str(folder)
-        data = storage.read_place(str(pointer), max_bytes=POINTER_MAX_BYTES)
-        return str(folder / version_in(data, str(pointer)))
+        return Path(place).expanduser() / version
     root = storage.canonical(place).rstrip("/")
-    pointed = find_pointer(root)
-    return root if pointed is None else f"{root}/{version_in(pointed, f'{root}/{LATEST}')}"
+    return _fetched(f"{root}/{version}" if version else root, cache_dir)
 
 
 def find_pointer(root: str) -> bytes | None:

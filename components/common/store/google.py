@@ -1,8 +1,10 @@
 """Google's object storage, as `kind.Store` describes it."""
 
+import contextlib
 import functools
 import os
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -113,6 +115,23 @@ def upload(bucket: str, files: Mapping[str, tuple[Path, str]]) -> None:
 def download(bucket: str, key: str, file: IO[bytes]) -> None:
     blob = client().bucket(bucket).blob(key)
     blob.download_to_file(file, checksum="crc32c", **_patience(TRANSFER_RETRY_S))
+
+
+def copy(bucket: str, key: str, target: str) -> None:
+    there = client().bucket(bucket)
+    there.copy_blob(there.blob(key), there, new_name=target, **_patience(TRANSFER_RETRY_S))
+
+
+def delete(bucket: str, key: str) -> None:
+    from google.api_core.exceptions import NotFound
+
+    with contextlib.suppress(NotFound):
+        client().bucket(bucket).blob(key).delete(**_patience())
+
+
+def modified(bucket: str, key: str) -> datetime | None:
+    blob = client().bucket(bucket).get_blob(key, **_patience())
+    return blob.updated if blob else None
 
 
 def endpoint() -> str:

@@ -4,6 +4,7 @@ Another kind is a module with these functions, and an entry in storage.py's tabl
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import IO, Protocol
@@ -53,6 +54,15 @@ class Store(Protocol):
 
     def download(self, bucket: str, key: str, file: IO[bytes]) -> None:
         """Write an object to a file; after a cut connection from where it was cut."""
+
+    def copy(self, bucket: str, key: str, target: str) -> None:
+        """Copy an object within its bucket, with its SHA-256, without fetching it."""
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+
+    def modified(self, bucket: str, key: str) -> datetime | None:
+        """When an object was stored, in UTC; None where there is none."""
 
     def endpoint(self) -> str:
         """The address of the server."""

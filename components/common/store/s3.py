@@ -5,6 +5,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -71,15 +72,27 @@ def find(bucket: str, key: str, most: int) -> tuple[bytes, str] | None:
 
 
 def stat(bucket: str, key: str) -> tuple[int, str, str] | None:
+    head = _head(bucket, key)
+    if head is None:
+        return None
+    return head["ContentLength"], head["ETag"].strip('"'), head["Metadata"].get("sha256", "")
+
+
+def modified(bucket: str, key: str) -> datetime | None:
+    head = _head(bucket, key)
+    return head["LastModified"] if head else None
+
+
+def _head(bucket: str, key: str) -> dict[str, Any] | None:
     from botocore.exceptions import ClientError
 
     try:
-        head = client().head_object(Bucket=bucket, Key=key)
+        head: dict[str, Any] = client().head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] == "404":
             return None
         raise
-    return head["ContentLength"], head["ETag"].strip('"'), head["Metadata"].get("sha256", "")
+    return head
 
 
 def write(bucket: str, key: str, data: bytes) -> None:
@@ -168,6 +181,15 @@ def download(bucket: str, key: str, file: IO[bytes]) -> None:
                 raise
             if file.tell():
                 rest = {"Range": f"bytes={file.tell()}-", "IfMatch": version}
+
+
+def copy(bucket: str, key: str, target: str) -> None:
+    # In one call up to 5 GB, which no file of a model comes near.
+    client().copy_object(Bucket=bucket, Key=target, CopySource={"Bucket": bucket, "Key": key})
+
+
+def delete(bucket: str, key: str) -> None:
+    client().delete_object(Bucket=bucket, Key=key)
 
 
 def endpoint() -> str:

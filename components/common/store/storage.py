@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from components.common.base.errors import InputError, WorkError
@@ -196,6 +197,52 @@ def _check_content(uri: str, keys: set[str], content: Mapping[str, tuple[Path, s
             )
 
 
+def copy(uri: str, target: str) -> None:
+    """Copy an object within its bucket; the store does it, and nothing is sent.
+
+    Args:
+        uri: of the object.
+        target: its second address; what is there is replaced.
+
+    Raises:
+        InputError: there is no such object.
+        WorkError: the copy is not the same.
+    """
+    bucket, key = _object(uri)
+    _, copied = _object(target)
+    store = _store(uri)
+    with _explained(target, "written"):
+        stat = store.stat(bucket, key)
+        if stat is None:
+            raise InputError(f"{uri} cannot be read: there is no such object")
+        store.copy(bucket, key, copied)
+        made = store.stat(bucket, copied)
+        if made is None or (made[0], made[2]) != (stat[0], stat[2]):
+            raise WorkError(f"{target} is not the copy of {uri} that was asked for: try again")
+
+
+def delete(uri: str) -> None:
+    """Remove an object, if it is there."""
+    bucket, key = _object(uri)
+    with _explained(uri, "removed"):
+        _store(uri).delete(bucket, key)
+
+
+def stored_sha256(uri: str) -> str:
+    """The SHA-256 that `upload_files` stored with an object; empty without one or the other."""
+    bucket, key = _object(uri)
+    with _explained(uri):
+        stat = _store(uri).stat(bucket, key)
+    return stat[2] if stat else ""
+
+
+def modified(uri: str) -> datetime | None:
+    """When an object was stored, in UTC; None where there is none."""
+    bucket, key = _object(uri)
+    with _explained(uri):
+        return _store(uri).modified(bucket, key)
+
+
 def download(uri: str, path: Path) -> None:
     """Write an object to a file, whole or not at all, without holding it in memory.
 
@@ -228,7 +275,7 @@ def _explained(place: str, done: str = "read") -> Iterator[None]:
 
     Args:
         place: what the block works on.
-        done: what is done with it, for messages: "read" or "written".
+        done: what is done with it, for messages: "read", "written" or "removed".
     """
     try:
         yield

@@ -1,11 +1,13 @@
 """Listing and reading object storage: the same for both kinds, on real servers."""
 
 import contextlib
+import hashlib
 import json
 import socket
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,26 @@ def test_object_is_read_up_to_a_limit(store: Store) -> None:
     assert storage.read_place(f"{store.prefix}/limits/1.jpg", max_bytes=10) == b"0123456789"
     with pytest.raises(InputError, match=r"limits/1.jpg is larger than 9 bytes"):
         storage.read_place(f"{store.prefix}/limits/1.jpg", max_bytes=9)
+
+
+def test_store_copies_an_object_with_its_hash_and_removes_it(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"one")
+    place = f"{store.prefix}/copied"
+    storage.upload_files({"a é/one": tmp_path / "one"}, place)
+    storage.copy(f"{place}/a é/one", f"{place}/b/two")
+    assert storage.read_place(f"{place}/b/two", max_bytes=9) == b"one"
+    expected = hashlib.sha256(b"one").hexdigest()
+    assert storage.stored_sha256(f"{place}/b/two") == expected
+    stored = storage.modified(f"{place}/b/two")
+    assert stored
+    assert abs(datetime.now(UTC) - stored) < timedelta(minutes=5)
+    for _ in range(2):  # what is gone may be removed again
+        storage.delete(f"{place}/a é/one")
+    assert storage.list_folders(place) == ["b"]
+    assert storage.modified(f"{place}/a é/one") is None
+    assert storage.stored_sha256(f"{place}/a é/one") == ""
+    with pytest.raises(InputError, match="there is no such object"):
+        storage.copy(f"{place}/a é/one", f"{place}/c")
 
 
 def test_empty_object_is_empty(store: Store) -> None:
