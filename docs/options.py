@@ -24,6 +24,7 @@ from components.retrain.options import (
 )
 from components.settings import ClusterOptions
 from programs.learning_curve.__main__ import CurveOptions
+from programs.models.options import PruneOptions, RollbackOptions
 from programs.review.options import ReviewOptions
 from programs.run.options import STEPS, RunOptions
 from programs.serve.options import ServeOptions
@@ -62,6 +63,8 @@ SECTIONS: tuple[tuple[str, str, tuple[options.Kind, ...]], ...] = (
     ),
     ("The review page", "`make review`", (ReviewOptions,)),
     ("The page to try a model", "`make serve`", (ServeOptions,)),
+    ("Published models: going back", "`mushrooms models rollback`", (RollbackOptions,)),
+    ("Published models: removing", "`mushrooms models prune`", (PruneOptions,)),
     ("Learning curve", "`make learning-curve`", (CurveOptions,)),
 )
 

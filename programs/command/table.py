@@ -28,6 +28,7 @@ PEOPLE = (
     Command("review", "programs.review.__main__", "a page to check and decide about photos"),
     Command("report", "programs.report.__main__", "the result of a finished run, once more"),
     Command("verify", "programs.verify.__main__", "check that a finished run is unmodified"),
+    Command("models", "programs.models.__main__", "list, roll back, prune published models"),
     Command("learning-curve", "programs.learning_curve.__main__", "accuracy by number of photos"),
     Command("check-sources", "programs.check_sources.__main__", "do the photo services answer?"),
 )
