@@ -1,7 +1,8 @@
 """The answer to a photo, and its shape in the interface."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -148,6 +149,24 @@ class State(_Shape):
     """Whether the service is there."""
 
     state: str
+
+
+class Newer(_Shape):
+    """A version that `latest.json` names, and that does not answer yet."""
+
+    version: str = Field(description="empty where latest.json cannot be read")
+    state: Literal["loading", "damaged", "unreachable"] = Field(
+        description="damaged and unreachable: it is tried again; the log says what is wrong"
+    )
+
+
+class Health(_Shape):
+    """Whether the service is there, and with which model."""
+
+    state: str
+    version: str = Field(description="of the model that answers, as it was published")
+    since: datetime = Field(description="when it began to answer")
+    newer: Newer | None = Field(description="null where the model that answers is the newest")
 
 
 @dataclass(frozen=True)

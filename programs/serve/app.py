@@ -1,9 +1,9 @@
 """The service's routes: the page, `POST /v1/predict`, and whether it is alive and ready."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Query, Request
@@ -20,11 +20,23 @@ from components.common.model.references import References
 from components.common.pages import subject
 from components.common.photos.images import BadPhoto
 from programs.serve import answer, page, saving, upload
-from programs.serve.answer import Answer, Kept, Measured, ModelInfo, Problem, State, Wish
+from programs.serve.answer import (
+    Answer,
+    Health,
+    Kept,
+    Measured,
+    ModelInfo,
+    Newer,
+    Problem,
+    State,
+    Wish,
+)
 from programs.serve.corrections import Corrections
+from programs.serve.counters import Counters
 from programs.serve.front import Front
 from programs.serve.options import Limits
 from programs.serve.pool import Busy, Pool
+from programs.serve.switch import Switch
 from programs.serve.upload import Refused
 
 R = TypeVar("R")
@@ -62,7 +74,7 @@ _BODY = {
 
 @dataclass
 class Service:
-    """What the routes share.
+    """What the routes of one model share.
 
     Attributes:
         description: of the model.
@@ -72,6 +84,10 @@ class Service:
         learned: the photos that the model learned from; None until loaded.
         measured: how good the model is; None where that is not known.
         corrections: where labelled photos are kept; None where none are.
+        version: of the model, as it was published.
+        since: when it began to answer.
+        newer: a version that has been published since, and is not served yet.
+        counters: what Prometheus is told; None where it is told nothing.
         arriving: photos that are on their way in.
     """
 
@@ -82,6 +98,10 @@ class Service:
     learned: Learned | None = None
     measured: Measured | None = None
     corrections: Corrections | None = None
+    version: str = ""
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    newer: Newer | None = None
+    counters: Counters | None = None
     arriving: int = 0
 
     async def predict(self, request: Request, wish: Wish) -> Answer:
@@ -91,9 +111,12 @@ class Service:
             Refused: there is no usable photo, or no time for it.
             ClientDisconnect: the client went away.
         """
-        return await self.work(
+        found = await self.work(
             request, lambda model, sent: self.answer(model, upload.ready(sent, self.limits), wish)
         )
+        if self.counters is not None:
+            self.counters.count_answer(found.predicted)
+        return found
 
     def answer(self, model: Model, photo: bytes, wish: Wish) -> Answer:
         """The answer to a photo.
@@ -151,16 +174,27 @@ def make_app(
         access_log: whether to log requests.
         on_start: called when it starts.
     """
+    switch = make_switch(service, hosts=hosts, on_start=on_start)
+    return Front(switch, hosts=hosts, access_log=access_log, counters=service.counters)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        service.pool.start()
-        if on_start:
-            on_start()
-        pruning = asyncio.create_task(saving.prune_hourly(service.corrections))
-        yield
-        pruning.cancel()
 
+def make_switch(
+    service: Service,
+    *,
+    hosts: Collection[str] = (),
+    on_start: Callable[[], None] | None = None,
+) -> Switch[Service]:
+    """The routes of a service, which may give way to those of another; arguments as `make_app`."""
+    return Switch(
+        service,
+        partial(_routes, hosts=hosts),
+        on_start=on_start,
+        in_background=partial(saving.prune_hourly, service.corrections),
+    )
+
+
+def _routes(service: Service, *, hosts: Collection[str]) -> ASGIApp:
+    """The routes of one model."""
     # FastAPI's own pages of the documentation load scripts from a CDN, and its telemetry would send
     # what it sees wherever the environment says: both are off.
     words = subject.words(service.description.facts)
@@ -173,14 +207,13 @@ def make_app(
         redirect_slashes=False,  # would name the host that the request named
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-        lifespan=lifespan,
     )
     _add_pages(app, service)
     _add_predict(app, service)
     if service.corrections is not None:
         _add_corrections(app, service, frozenset(host.lower().rstrip(".") for host in hosts))
     _add_problems(app)
-    return Front(app, hosts=hosts, access_log=access_log)
+    return app
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
@@ -200,9 +233,11 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     async def show_model() -> ModelInfo:
         return answer.describe(service.description, service.measured)
 
-    @app.get("/healthz", summary="Whether the process is alive")
-    async def healthz() -> State:
-        return State(state="alive")
+    @app.get("/healthz", summary="Whether the process is alive, and which version answers")
+    async def healthz() -> Health:
+        return Health(
+            state="alive", version=service.version, since=service.since, newer=service.newer
+        )
 
     @app.get(
         "/readyz",

@@ -1,8 +1,15 @@
-"""Connections that only cost: those that never finish a request, and those that never read."""
+"""Where a service listens, and connections that only cost.
+
+Such are those that never finish a request, and those that never read.
+"""
 
 import asyncio
+import errno
+import socket
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from components.common.base.errors import InputError
 
 CHECKS = 4  # within the shorter of the two times
 
@@ -38,3 +45,32 @@ def watched(*, head_s: float, request_s: float) -> type[H11Protocol]:
             self.loop.call_later(min(head_s, request_s) / CHECKS, self._watch, current, since)
 
     return Watched
+
+
+def listen(host: str, port: int, prefix: str = "") -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: address.
+        port: 0 for any free one.
+        prefix: of the options that name the two, for messages.
+
+    Raises:
+        InputError: the port is taken or not ours to take, or there is no such address.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    host_option, port_option = f"--{prefix}host", f"--{prefix}port"
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        if (error.errno or 0) < 0:  # of getaddrinfo
+            raise InputError(
+                f"{host_option} {host} cannot be looked up: {error.strerror}"
+            ) from error
+        why = {
+            errno.EADDRINUSE: f"another program uses that port; choose another with {port_option}",
+            errno.EACCES: "ports below 1024 need rights that you do not have; choose a higher one",
+            errno.EADDRNOTAVAIL: "it is not an address of this machine; choose another with "
+            f"{host_option}",
+        }.get(error.errno or 0, str(error))
+        raise InputError(f"cannot listen on {host}, port {port}: {why}") from error

@@ -16,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.common.base.step import log
+from programs.serve.counters import Counters
 
 ENDING = 503
 MAX_PATH = 80  # characters of a stranger's path in the log
@@ -52,14 +53,21 @@ class Front:
         app: the service.
         hosts: names that it goes by beside localhost and addresses; "*" stands for any.
         access_log: whether to log requests: method, path, status and duration, nothing else.
+        counters: what Prometheus is told of requests; None where it is told nothing.
     """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Collection[str] = (), access_log: bool = True
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str] = (),
+        access_log: bool = True,
+        counters: Counters | None = None,
     ) -> None:
         self._app = app
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._access_log = access_log
+        self._counters = counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -92,8 +100,10 @@ class Front:
                 )
                 await send_with_headers({"type": "http.response.body"})
         finally:
+            duration_ms = 1000 * (time.perf_counter() - started)
+            if self._counters is not None:
+                self._counters.count_request(scope["path"], status, duration_ms / 1000)
             if self._access_log:
-                duration_ms = 1000 * (time.perf_counter() - started)
                 path = printable(scope["path"])
                 log.info(f"{scope['method']} {path} {status or '-'} {duration_ms:.0f} ms")
 

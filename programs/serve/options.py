@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from components.common.base.errors import InputError
-from components.common.base.options import Options, cache_dir_option, option
+from components.common.base.options import Options, cache_dir_option, option, refuse
+
+LEAST_RELOAD_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,34 @@ class ServeOptions(Options):
     )
     corrections_days: float = option(365.0, "days that a photo stays in that folder", above=0)
     access_log: bool = option(True, "log requests: method, path, status, duration")
+    reload_every_s: float = option(
+        30.0,
+        "seconds between two looks at latest.json where --model_dir is a place of published "
+        "versions; 0: a new version needs a restart",
+        minimum=0,
+        maximum=86_400,
+    )
+    prometheus_port: int = option(
+        0,
+        "port of /metrics for Prometheus, beside the page's own; 0: none",
+        minimum=0,
+        maximum=65535,
+    )
+    prometheus_host: str = option(
+        "127.0.0.1", "address of /metrics; 0.0.0.0 lets other machines in"
+    )
     cache_dir: str = cache_dir_option()
 
     def check(self) -> None:
         """Raise `InputError` where an option is out of its bounds, or does not go with another."""
         super().check()
+        if 0 < self.reload_every_s < LEAST_RELOAD_S:
+            refuse("reload_every_s", self.reload_every_s, f"0, or {LEAST_RELOAD_S:g} or more")
+        if self.prometheus_port and self.prometheus_port == self.port:
+            raise InputError(
+                f"--prometheus_port is {self.port}, the page's own --port: visitors would read the "
+                "counts; choose another"
+            )
         if self.corrections and "*" in self.allowed_hosts:
             # A stranger's name that leads here would make the stranger's page one of our own.
             raise InputError(

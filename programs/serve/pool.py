@@ -1,6 +1,7 @@
 """A few threads, each with a model of its own, and a short queue before them."""
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -30,7 +31,9 @@ class Pool(Generic[M]):
 
     def __init__(self, make: Callable[[], M], *, workers: int, waiting: int) -> None:
         self._tool = OnePerThread(make)
-        self._jobs: queue.Queue[tuple[Future[Any], Callable[[M], Any]]] = queue.Queue(waiting)
+        self._jobs: queue.Queue[tuple[Future[Any], Callable[[M], Any]] | None]
+        self._jobs = queue.Queue(waiting)
+        self._closed = False
         self.failure: Exception | None = None
         self._equipped: list[threading.Thread] = []
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
@@ -40,6 +43,13 @@ class Pool(Generic[M]):
         for thread in self._threads:
             if thread.ident is None:
                 thread.start()
+
+    def close(self) -> None:
+        """Let the threads end once the work that waits is done; nobody may bring more."""
+        self._closed = True
+        for _ in self._threads:
+            with contextlib.suppress(queue.Full):  # then each has work before it looks again
+                self._jobs.put_nowait(None)
 
     @property
     def ready(self) -> bool:
@@ -75,12 +85,15 @@ class Pool(Generic[M]):
             self.failure = error
             return
         self._equipped.append(threading.current_thread())
-        while True:
-            future, work = self._jobs.get()
+        while not (self._closed and self._jobs.empty()):
+            job = self._jobs.get()
+            if job is None:
+                continue
+            future, work = job
             if future.set_running_or_notify_cancel():
                 _settle(future, work, tool)
             # Names would keep the photo in memory until the next one comes.
-            del future, work
+            del job, future, work
 
 
 def _settle(future: "Future[R]", work: Callable[[M], R], tool: M) -> None:

@@ -1,16 +1,15 @@
 """The web page and service: which mushroom is on this photo? On one's own machine, or any other."""
 
-import errno
 import logging
 import socket
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import uvicorn
 
-from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
 from components.common.base.step import log
 from components.common.base.wording import counted
@@ -18,14 +17,23 @@ from components.common.model.description import read_description
 from components.common.model.layout import REFERENCES
 from components.common.model.learned import Learned
 from components.common.model.model import Model
-from components.common.model.model_place import METRICS, local_model
+from components.common.model.model_place import (
+    METRICS,
+    latest_version,
+    local_version,
+    version_of,
+)
 from components.common.model.references import References
-from programs.serve import figures
-from programs.serve.app import Service, make_app
-from programs.serve.connection import watched
+from programs.serve import figures, prometheus
+from programs.serve.app import Service, make_switch
+from programs.serve.connection import listen, watched
 from programs.serve.corrections import Corrections
+from programs.serve.counters import Counters
+from programs.serve.follow import Follower
+from programs.serve.front import Front
 from programs.serve.options import Limits, ServeOptions
 from programs.serve.pool import Pool
+from programs.serve.switch import Switch
 
 # Kubernetes waits 30 s after SIGTERM, Docker 10: requests in progress get half of that.
 SHUTDOWN_S = 5
@@ -54,20 +62,30 @@ def serve(place: str, options: ServeOptions, *, metrics: Path | None = None) -> 
     # What Pillow says of strangers' files would fill the log; the answer says what was wrong.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     cache = Path(options.cache_dir).expanduser() if options.cache_dir else default_cache_dir()
-    directory = local_model(place, cache)
-    service = make_service(directory, workers=options.workers, limits=limits, metrics=metrics)
-    if options.corrections:
-        service.corrections = Corrections(
-            Path(options.corrections).expanduser(),
-            most=options.corrections_most,
-            days=options.corrections_days,
+    version = latest_version(place)
+    corrections = _corrections(options)
+    counters = Counters() if options.prometheus_port else None
+
+    def make(directory: Path, metrics: Path | None = None) -> Service:
+        service = make_service(directory, workers=options.workers, limits=limits, metrics=metrics)
+        service.corrections, service.counters = corrections, counters
+        return service
+
+    first = make(local_version(place, version, cache), metrics)
+    first.version = version or first.version
+    with prometheus.serving(counters, options), listen(options.host, options.port) as listener:
+        switch = make_switch(
+            first,
+            hosts=options.allowed_hosts,
+            on_start=lambda: _announce(listener, options),
         )
-    with listen(options.host, options.port) as listener:
-        app = make_app(
-            service,
+        del first  # its photos need not stay when another takes its place
+        follower = Follower(place, cache, switch, make) if version else None
+        app = Front(
+            switch,
             hosts=options.allowed_hosts,
             access_log=options.access_log,
-            on_start=lambda: _announce(listener, service),
+            counters=counters,
         )
         config = uvicorn.Config(
             app,
@@ -87,9 +105,10 @@ def serve(place: str, options: ServeOptions, *, metrics: Path | None = None) -> 
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )
         server = uvicorn.Server(config)
-        threading.Thread(target=_watch, args=(service, server), daemon=True).start()
+        arguments = (switch, server, follower, options.reload_every_s)
+        threading.Thread(target=_watch, args=arguments, daemon=True).start()
         server.run(sockets=[listener])
-    failure = service.pool.failure
+    failure = switch.service.pool.failure
     if failure is not None:
         raise failure
 
@@ -119,45 +138,55 @@ def make_service(
         return model
 
     pool = Pool(load, workers=workers, waiting=limits.waiting)
-    service = Service(description, pool, limits, measured=measured)
+    service = Service(description, pool, limits, measured=measured, version=version_of(description))
     return service
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    Raises:
-        InputError: the port is taken or not ours to take, or there is no such address.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        if (error.errno or 0) < 0:  # of getaddrinfo
-            raise InputError(f"--host {host} cannot be looked up: {error.strerror}") from error
-        why = {
-            errno.EADDRINUSE: "another program uses that port; choose another with --port",
-            errno.EACCES: "ports below 1024 need rights that you do not have; choose a higher one",
-            errno.EADDRNOTAVAIL: "it is not an address of this machine; choose another with --host",
-        }.get(error.errno or 0, str(error))
-        raise InputError(f"cannot listen on {host}, port {port}: {why}") from error
+def _corrections(options: ServeOptions) -> Corrections | None:
+    if not options.corrections:
+        return None
+    return Corrections(
+        Path(options.corrections).expanduser(),
+        most=options.corrections_most,
+        days=options.corrections_days,
+    )
 
 
-def _announce(listener: socket.socket, service: Service) -> None:
-    host, port = listener.getsockname()[:2]
-    name = f"[{host}]" if ":" in host else host
-    log.info(f"serving at http://{name}:{port}/ (Ctrl-C ends it)")
-    if service.corrections is not None:
-        log.info(f"photos that visitors label and agree to leave: {service.corrections.folder}")
+def _announce(listener: socket.socket, options: ServeOptions) -> None:
+    log.info(f"serving at {_address(*listener.getsockname()[:2])}/ (Ctrl-C ends it)")
+    if options.prometheus_port:
+        there = _address(options.prometheus_host, options.prometheus_port)
+        log.info(f"counts for Prometheus: {there}{prometheus.PLACE}")
+    if options.corrections:
+        folder = Path(options.corrections).expanduser()
+        log.info(f"photos that visitors label and agree to leave: {folder}")
 
 
-def _watch(service: Service, server: uvicorn.Server) -> None:
-    """Say when the model is loaded; end the server where it cannot be."""
+def _address(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _watch(
+    switch: Switch[Service], server: uvicorn.Server, follower: Follower | None, every_s: float
+) -> None:
+    """Say when the model is loaded, and follow later ones; end the server where it cannot be."""
+    if not _is_loaded(switch.service):
+        server.should_exit = True
+    elif follower is not None and every_s:
+        log.info(f"looking for a newer version every {every_s:g} s")
+        follower.follow(every_s)
+
+
+def _is_loaded(service: Service) -> bool:
+    """Wait until the model is loaded; False where it cannot be."""
     started = time.monotonic()
     while not service.pool.ready:
         if service.pool.failure is not None:
-            server.should_exit = True
-            return
+            return False
         time.sleep(POLL_S)
     classes = counted(len(service.description.classes), "class", "classes")
     log.info(f"ready: a model of {classes}, loaded in {time.monotonic() - started:.1f} s")
+    service.since = datetime.now(UTC)
+    if service.counters is not None:
+        service.counters.set_model(service.description, service.version, service.since)
+    return True

@@ -126,3 +126,30 @@ def test_pool_whose_tools_cannot_be_made_is_never_ready_and_says_why() -> None:
         thread.join(30)
     assert not pool.ready
     assert str(pool.failure) == "no model"
+
+
+def test_closed_pool_does_the_work_that_waits_and_ends_its_threads() -> None:
+    async def ask() -> None:
+        with busy_pool(workers=2, waiting=2) as (pool, free):
+            begun = threading.Semaphore(0)
+
+            def work(_: object) -> str:
+                begun.release()
+                assert free.wait(30)
+                return "done"
+
+            asked = [asyncio.create_task(pool.run(work, timeout_s=30)) for _ in range(2)]
+            for _ in asked:
+                while not begun.acquire(blocking=False):
+                    await asyncio.sleep(0.01)
+            asked += [asyncio.create_task(pool.run(work, timeout_s=30)) for _ in range(2)]
+            await asyncio.sleep(0)
+            assert pool.full
+            pool.close()
+            free.set()
+            assert await asyncio.gather(*asked) == ["done"] * 4
+            for thread in pool._threads:
+                thread.join(30)
+                assert not thread.is_alive()
+
+    in_a_loop(ask())

@@ -90,7 +90,7 @@ def test_connection_that_is_used_stays_open(process: ServeProcess) -> None:
     first = connection.sock
     for _ in range(10):  # for longer than a head may take, which is a second here
         connection.request("GET", "/healthz")
-        assert connection.getresponse().read() == b'{"state":"alive"}'
+        assert b'"state":"alive"' in connection.getresponse().read()
         time.sleep(0.25)
     assert connection.sock is first
     connection.close()
