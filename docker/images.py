@@ -158,7 +158,7 @@ def release(kinds: list[str], registry: str, options: list[str]) -> None:
         (ROOT / "build" / "pipeline-gpu.yaml").unlink()
         print("build/pipeline-gpu.yaml taken away again: its image was not released")
     write_bills(named)
-    for folder in ("gpu-check",) * (CUDA in kinds) + ("overlays/gpu",):
+    for folder in ("gpu-check",) * (CUDA in kinds) + ("overlays/gpu", "serving/page"):
         print(write_kustomization(folder, named).relative_to(ROOT))
 
 

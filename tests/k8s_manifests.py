@@ -12,6 +12,7 @@ from conftest import ROOT
 
 KUBECTL = str(Path(sys.executable).with_name("kubectl"))
 BUILT = ("base", "overlays/kind", "overlays/minikube", "overlays/gpu", "gpu-check")
+PAGE_ALONE = "serving/page"  # in a namespace of its own
 OVERLAYS = tuple(folder for folder in BUILT if folder.startswith("overlays/"))
 KUBERNETES = ("1.29.0", "1.37.0")  # the oldest that is promised, and the newest that is known
 

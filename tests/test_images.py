@@ -148,7 +148,8 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("folder", "kinds"), [("gpu", {"data", "tensorboard"}), ("gpu-check", {"train-cuda"})]
+    ("folder", "kinds"),
+    [("gpu", {"data", "tensorboard"}), ("gpu-check", {"train-cuda"}), ("page", {"data"})],
 )
 def test_manifests_of_a_release_name_its_images(
     released: Path, folder: str, kinds: set[str]

@@ -10,6 +10,7 @@ from k8s_manifests import (
     BUILT,
     KUBERNETES,
     OVERLAYS,
+    PAGE_ALONE,
     Manifest,
     built,
     containers,
@@ -26,6 +27,7 @@ from components.tensorboard.tensorboard import SECRET_KEYS
 from pipeline import PIPELINE_NAME
 
 each_built = pytest.mark.parametrize("folder", BUILT)
+each_with_the_page_alone = pytest.mark.parametrize("folder", [*BUILT, PAGE_ALONE])
 each_overlay = pytest.mark.parametrize("folder", OVERLAYS)
 # Of a step's pod: what programs/compile/scheduling.py adds to each.
 STEP_LABELS = [
@@ -33,7 +35,7 @@ STEP_LABELS = [
 ]
 
 
-@each_built
+@each_with_the_page_alone
 @pytest.mark.parametrize("version", KUBERNETES)
 def test_kubernetes_accepts_what_is_built(folder: str, version: str, tmp_path: Path) -> None:
     file = tmp_path / "built.yaml"
@@ -53,7 +55,7 @@ def test_every_overlay_is_built() -> None:
     assert overlays == set(OVERLAYS)
 
 
-@each_built
+@each_with_the_page_alone
 def test_pods_meet_the_restricted_standard(folder: str) -> None:
     found = list(pods(folder))
     assert found
@@ -79,7 +81,7 @@ def test_pods_meet_the_restricted_standard(folder: str) -> None:
             assert not any("hostPort" in port for port in container.get("ports", ())), where
 
 
-@each_built
+@each_with_the_page_alone
 def test_no_pod_of_ours_is_given_a_token(folder: str) -> None:
     for name, template in pods(folder):
         assert template["spec"]["automountServiceAccountToken"] is False, name
@@ -89,7 +91,7 @@ def test_no_pod_of_ours_is_given_a_token(folder: str) -> None:
         assert account["automountServiceAccountToken"] is expected
 
 
-@each_built
+@each_with_the_page_alone
 def test_every_container_names_requests_and_limits(folder: str) -> None:
     for name, template in pods(folder):
         for container in containers(template):
@@ -99,7 +101,7 @@ def test_every_container_names_requests_and_limits(folder: str) -> None:
                 assert what in resources["limits"], (name, container["name"])
 
 
-@each_built
+@each_with_the_page_alone
 def test_images_are_ours_with_the_tag_of_this_version(folder: str) -> None:
     for name, template in pods(folder):
         for container in containers(template):
@@ -109,7 +111,7 @@ def test_images_are_ours_with_the_tag_of_this_version(folder: str) -> None:
             assert repository in [f"{settings.REPOSITORY}/{kind}" for kind in known], name
 
 
-@each_built
+@each_with_the_page_alone
 def test_what_a_container_mounts_is_there(folder: str) -> None:
     maps = {one["metadata"]["name"] for one in of_kind(folder, "ConfigMap")}
     claims = {one["metadata"]["name"] for one in of_kind(folder, "PersistentVolumeClaim")}
@@ -163,7 +165,7 @@ def test_deployments_select_their_own_pods_only(folder: str) -> None:
         assert _selected(deployment["spec"]["selector"], folder) == {name}
 
 
-@each_built
+@each_with_the_page_alone
 def test_every_pod_is_named_as_ours(folder: str) -> None:
     for name, template in pods(folder):
         assert template["metadata"]["labels"].items() >= dict([settings.PART_OF]).items(), name
