@@ -26,13 +26,14 @@ SHELLS = ("sh", "bash", "shell", "console")
 # What a command needs, seen from the command itself: each of these must be marked.
 _NEEDS = (
     (r"\b(kubectl|kind-\w+|minikube-\w+|test-cluster|submit|KUBECONFIG|KFP)\b", "a cluster"),
-    (r"\bmake (images|push|release|test-containers)\b|RUNNER=docker", "Docker"),
+    (r"\bmake (images|push|release|test-containers)\b|RUNNER=docker|^docker\b", "Docker"),
     (r"\b(gs|s3)://", "a bucket"),
     (r"SOURCE=(?!sample)|--source (?!sample)|check-sources|URLS=", "the internet"),
     (r"\bcurl\b", "the page"),
 )
 _STAYS = r"\b(make (serve|tensorboard|review)|mushrooms (serve|review))\b"
-_PROGRAMS = {"cd", "curl", "export", "for", "git", "kubectl", "ls", "make", "mkdir", "tar"}
+_PROGRAMS = {"cd", "curl", "docker", "export", "for", "git"}
+_PROGRAMS |= {"kubectl", "ls", "make", "mkdir", "tar"}
 
 
 @dataclass(frozen=True)
