@@ -31,9 +31,11 @@ def bottleneck(
     from components.bottleneck.bottleneck import bottleneck
     from components.bottleneck.options import BottleneckOptions
     from components.common.base.step_options import given
+    from components.common.model.artifact_metadata import of_bottlenecks
 
     told = BottleneckOptions.of(given("bottleneck", (BottleneckOptions,), inputs))
     bottleneck([Path(images.path)], Path(bottlenecks.path), told)
+    bottlenecks.metadata.update(of_bottlenecks(Path(bottlenecks.path)))
 
 
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
@@ -49,5 +51,7 @@ def join_bottlenecks(
     from pathlib import Path
 
     from components.bottleneck.bottleneck import join
+    from components.common.model.artifact_metadata import of_bottlenecks
 
     join([Path(part.path) for part in parts], Path(bottlenecks.path))
+    bottlenecks.metadata.update(of_bottlenecks(Path(bottlenecks.path)))

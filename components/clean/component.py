@@ -34,6 +34,9 @@ def clean(
     from components.clean.clean import clean
     from components.clean.options import CleanOptions
     from components.common.base.step_options import given
+    from components.common.model.artifact_metadata import of_dataset
 
     told = CleanOptions.of(given("clean", (CleanOptions,), inputs))
     clean(Path(images.path), Path(cleaned.path), Path(rejects.path), told)
+    for written in (cleaned, rejects):
+        written.metadata.update(of_dataset(Path(written.path)))

@@ -45,6 +45,7 @@ def curate(
     from pathlib import Path
 
     from components.common.base.step_options import given
+    from components.common.model.artifact_metadata import of_dataset
     from components.curate.curate import Outputs, curate
     from components.curate.facts import COMPARED
     from components.curate.options import CurateOptions
@@ -66,6 +67,8 @@ def curate(
     )
     for name in COMPARED:
         counts.log_metric(f"photos_{name}", content["total"][name])
+    for written in (training, demo, rejects):
+        written.metadata.update(of_dataset(Path(written.path)))
     # What KFP's page shows instead of the outputs' names.
     counts.metadata["display_name"] = "Photos"
     curation.metadata["display_name"] = "Review of the photos"
@@ -107,6 +110,7 @@ def curate_parts(
     from pathlib import Path
 
     from components.common.base.step_options import given
+    from components.common.model.artifact_metadata import of_dataset
     from components.curate.curate import Outputs, curate
     from components.curate.facts import COMPARED
     from components.curate.options import CurateOptions
@@ -128,6 +132,8 @@ def curate_parts(
     )
     for name in COMPARED:
         counts.log_metric(f"photos_{name}", content["total"][name])
+    for written in (training, demo, rejects):
+        written.metadata.update(of_dataset(Path(written.path)))
     # What KFP's page shows instead of the outputs' names.
     counts.metadata["display_name"] = "Photos"
     curation.metadata["display_name"] = "Review of the photos"

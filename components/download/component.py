@@ -33,8 +33,10 @@ def download(
     from pathlib import Path
 
     from components.common.base.step_options import given
+    from components.common.model.artifact_metadata import of_dataset
     from components.download.download import download_listed
     from components.download.options import DownloadOptions
 
     told = DownloadOptions.of(given("download", (DownloadOptions,), inputs))
     download_listed(classes, Path(images.path), told)
+    images.metadata.update(of_dataset(Path(images.path)))

@@ -34,6 +34,7 @@ def retrain(
     from pathlib import Path
 
     from components.common.base.step_options import given
+    from components.common.model.artifact_metadata import of_model
     from components.retrain.options import (
         KINDS,
         Distortions,
@@ -57,3 +58,4 @@ def retrain(
         measuring=Measuring.of(told),
         logs_place=logs.uri,
     )
+    model.metadata.update(of_model(Path(model.path)))
