@@ -170,8 +170,9 @@ def _label_place(options: argparse.Namespace, named: list[str]) -> int:
     """Label all photos of one place into files; 1 where some have no answer."""
     if len(named) != 1:
         raise InputError(f"--output is for one bucket or folder: {len(named)} places are named")
-    if options.graph or options.demo:
-        raise InputError("--output goes with --model_dir, and with neither --graph nor --demo")
+    others = ("graph", *GRAPH_OPTIONS, "demo", "predictions", "gallery", "allow_private_hosts")
+    if needless := next((name for name in others if getattr(options, name)), ""):
+        raise InputError(f"--output goes with --model_dir, and not with --{needless}")
     told = vars(options) | {"format": options.format or PART_FORMATS[0]}
     chosen = AnswerOptions.of({name: value for name, value in told.items() if value is not None})
     asked = Asked(named[0], options.model_dir or _last_model(), options.output, chosen)

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from components.common.base.batches import batched, parse_part
 from components.common.base.errors import InputError, WorkError
+from components.common.base.files import write_new
 from components.common.base.step import Progress
 from components.common.base.wording import counted
 from components.common.store import storage
@@ -78,9 +79,8 @@ class Answers:
 
     def __init__(self, place: str) -> None:
         is_uri = storage.is_uri(place)
-        self.place = (
-            storage.canonical(place).rstrip("/") if is_uri else str(Path(place).expanduser())
-        )
+        folder = os.path.abspath(Path(place).expanduser())
+        self.place = storage.canonical(place).rstrip("/") if is_uri else folder
         self._is_uri = is_uri
 
     def read(self, name: str, max_bytes: int = SMALL_MAX_BYTES) -> bytes:
@@ -98,6 +98,13 @@ class Answers:
     def write(self, name: str, data: bytes, *, what: str) -> None:
         """Write a file, whole or not at all."""
         storage.write_place(f"{self.place}/{name}", data, what=what)
+
+    def write_new(self, name: str, data: bytes, *, what: str) -> bool:
+        """Write a file unless it is there; False where it is."""
+        place = f"{self.place}/{name}"
+        if self._is_uri:
+            return storage.write_if(place, data, None)
+        return write_new(Path(place), data, what=what)
 
     def names(self) -> Iterator[str]:
         """The files that are there, those in folders with them."""
@@ -237,11 +244,10 @@ def begin(answers: Answers, place: str, model: Model, options: AnswerOptions) ->
         "listed_at": listed_at,
     }
     document = sealed.text(content).encode()
-    name = f"{answers.place}/{JOB}"
-    if not storage.is_uri(name):
-        answers.write(JOB, document, what="the job")
-    elif not storage.write_if(name, document, None):
-        raise WorkError(f"{name} was begun by somebody else at the same time: run again to help")
+    if not answers.write_new(JOB, document, what="the job"):
+        raise WorkError(
+            f"{answers.place}/{JOB} was begun by somebody else at the same time: run again to help"
+        )
     return job
 
 

@@ -28,6 +28,7 @@ from components.label_image.stored import ObjectReader, Unreadable
 
 AHEAD = 32  # photos in memory before they are asked for
 AHEAD_BYTES = 4 * MAX_FILE_BYTES  # of them together
+MOST_THREADS = 8  # each with a model and a photo; more would not fit into a pod's memory limit
 MAX_NAMED = 20  # failures of a part that its counts name; of all parts that the summary does
 
 
@@ -262,7 +263,7 @@ def _labelled(
     if not parts:
         return
     description = read_description(model_dir)
-    crew = Crew(model_dir, cores(), int8=job.options.int8)
+    crew = Crew(model_dir, min(cores(), MOST_THREADS), int8=job.options.int8)
     reader = PhotoReader(job.photos)
     photos = map_in_threads(
         reader.attempt,

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from components.common.base.errors import WorkError
 from components.common.base.step import log
 from components.common.model import layout
 from components.common.model.description import DESCRIPTION_MAX_BYTES
@@ -70,15 +71,28 @@ def move_pointer(
     now = storage.find(place, max_bytes=POINTER_MAX_BYTES)
     if (now and now[1]) != read and places.published_version(root) != version:
         return False  # before TensorFlow Serving would see it
+    known = {one.number for one in serving.numbered(root)}
     number = serving.give_number(root, version, first)
     content = places.pointer_text(pointer, number).encode()
     if before == content or storage.write_if(place, content, read):
+        _check_there(root, version)
         return True
     if places.published_version(root) == version:
         return True
-    if number is not None:
+    if number is not None and number not in known:
         serving.withdraw(root, number)
     return False
+
+
+def _check_there(root: str, version: str) -> None:
+    """Notice that somebody removed old versions at this very moment, this one among them.
+
+    Raises:
+        WorkError: the pointer names a version that is not there.
+    """
+    description = f"{root}/{version}/{layout.DESCRIPTION}"
+    if storage.find_place(description, max_bytes=DESCRIPTION_MAX_BYTES) is None:
+        raise WorkError(f"{root}/{version} was removed while it was published: publish it again")
 
 
 def _upload(place: str, model_dir: Path, papers: Mapping[str, str]) -> None:

@@ -31,14 +31,19 @@ def root_of(publish_dir: Path | str, name: str) -> str:
     return str(Path(place).expanduser() / name)
 
 
-def check_place(publish_dir: str) -> None:
-    """Raise `InputError` for an address that nothing can be published to."""
+def check_place(publish_dir: str, name: str = "--publish_dir") -> None:
+    """Raise `InputError` for an address that nothing can be published to.
+
+    Args:
+        publish_dir: the address.
+        name: what a person gave it as.
+    """
     if storage.is_uri(publish_dir):
         if not publish_dir.partition("://")[2].partition("/")[0]:
-            raise InputError(f"--publish_dir is {publish_dir}: expected gs://bucket or s3://bucket")
+            raise InputError(f"{name} is {publish_dir}: expected gs://bucket or s3://bucket")
     elif re.match(r"[a-z0-9]+:/", publish_dir):  # a folder named "gs:" is what it would become
         raise InputError(
-            f"--publish_dir is {publish_dir}: expected a folder, gs://bucket/folder or s3://…"
+            f"{name} is {publish_dir}: expected a folder, gs://bucket/folder or s3://…"
         )
 
 

@@ -31,7 +31,7 @@ SAVED_MODEL = "saved_model.pb"
 # What a SavedModel's own format keeps free for others, and TensorFlow does not read.
 RECORD = "assets.extra/wild-mushrooms.json"
 RECORD_MAX_BYTES = 64 * 1024
-_NUMBER = re.compile(r"[0-9]{1,18}")  # of 64 bits, for the servers
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")  # of 64 bits, for the servers
 MOST_TRIES = 100  # of publishers at once, each with a number
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from components.common.model.model_place import (
     LATEST,
     METRICS,
     POINTER_MAX_BYTES,
+    VERSION_DIGITS,
     find_pointer,
     version_in,
     version_of,
@@ -30,6 +32,7 @@ from components.publish.publish import DECISION, pointer_of
 from components.publish.serving import Numbered
 
 PAPERS = (METRICS, DECISION, model_card.FILE_NAME)
+_NAME = re.compile(rf"[0-9a-f]{{{VERSION_DIGITS}}}")  # of a version's folder; others are left alone
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -63,7 +66,7 @@ def root_at(place: str) -> str:
         InputError: nothing is published there.
         WorkError: the store cannot be reached.
     """
-    places.check_place(place)
+    places.check_place(place, "the place")
     is_store = storage.is_uri(place)
     root = storage.canonical(place).rstrip("/") if is_store else str(Path(place).expanduser())
     pointer = find_pointer(root)
@@ -108,7 +111,7 @@ def _folders(root: str) -> dict[str, bool]:
     else:
         paths = [path for path in Path(root).iterdir() if path.is_dir()]
         found = {path.name: (path / layout.DESCRIPTION).is_file() for path in paths}
-    return {name: found[name] for name in found if name.isalnum() and name != serving.FOLDER}
+    return {name: found[name] for name in found if _NAME.fullmatch(name)}
 
 
 def _version(
@@ -161,25 +164,29 @@ def roll_back(root: str, to: str = "", *, dry_run: bool = False) -> tuple[str, i
         InputError: there is no such version, or it is damaged.
         WorkError: somebody publishes at the same time, or the store cannot be reached.
     """
-    found = _earlier(versions(root), to, root)
-    chosen, first = found.name, found.published
     if dry_run:
+        chosen = _earlier(versions(root), to, root).name
         _checked(root, chosen)
         return chosen, None
     if storage.is_uri(root):
+        # Read before the versions are: what is published after this is noticed.
         there = storage.find(f"{root}/{LATEST}", max_bytes=POINTER_MAX_BYTES)
-        before, read = there or (None, None)
-        pointer = _checked(root, chosen)
-        if not in_bucket.move_pointer(root, chosen, pointer, before, read, first=first):
+        found = _earlier(versions(root), to, root)
+        pointer = _checked(root, found.name)
+        moved = in_bucket.move_pointer(
+            root, found.name, pointer, *(there or (None, None)), first=found.published
+        )
+        if not moved:
             raise WorkError(f"another model was published at {root} meanwhile: look, and try again")
     else:
         with alone_in(Path(root)):
-            pointer = _checked(root, chosen)
-            number = serving.give_number(root, chosen, first)
+            found = _earlier(versions(root), to, root)
+            pointer = _checked(root, found.name)
+            number = serving.give_number(root, found.name, found.published)
             text = places.pointer_text(pointer, number)
             write_file(Path(root, LATEST), text, what="the pointer")
     newest = serving.newest(serving.numbered(root))
-    return chosen, newest.number if newest and newest.version == chosen else None
+    return found.name, newest.number if newest and newest.version == found.name else None
 
 
 def _earlier(there: list[Version], to: str, root: str) -> Version:
@@ -278,15 +285,21 @@ def prune(
         there = versions(root)
         doomed = _doomed(there, keep, older_than, now or datetime.now(UTC))
         replaced = _replaced(root, there)
+        if not dry_run:
+            _check_served(root, served)
         for number in () if dry_run else replaced:
             serving.withdraw(root, number)
         for one in () if dry_run else doomed:
-            if not served or places.published_version(root) != served:
-                raise WorkError(f"{root}/{LATEST} changed meanwhile: look, and try again")
+            _check_served(root, served)
             for number in one.numbers[-1:]:
                 serving.withdraw(root, number)
             _remove(root, one.name)
     return Pruned(tuple(one.name for one in doomed), tuple(replaced))
+
+
+def _check_served(root: str, version: str) -> None:
+    if not version or places.published_version(root) != version:
+        raise WorkError(f"{root}/{LATEST} changed meanwhile: look, and try again")
 
 
 def _doomed(

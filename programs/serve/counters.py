@@ -5,6 +5,7 @@ the model that answers.
 """
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from components.common.model.description import ModelDescription
@@ -74,7 +75,7 @@ class Counters:
         """Count a request that was answered with an HTTP status."""
         known = path if path in PATHS else OTHER
         self._requests.labels(known, OUTCOMES.get(status, OTHER)).inc()
-        if path == PREDICT:
+        if path == PREDICT and status == HTTPStatus.OK:
             self._seconds.observe(seconds)
 
     def count_answer(self, predicted: str | None) -> None:

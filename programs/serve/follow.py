@@ -42,7 +42,7 @@ class Follower:
         make: Callable[[Path], Service],
     ) -> None:
         self._place, self._cache_dir, self._switch, self._make = place, cache_dir, switch, make
-        self._said = ""
+        self._said = self._tried = ""
 
     def follow(self, every_s: float) -> None:
         """Look, for ever."""
@@ -60,7 +60,8 @@ class Follower:
             if version == self._switch.service.version:
                 self._settle()
                 return
-            if not self._said:
+            if version != self._tried:
+                self._tried = version
                 log.info(f"version {version} is published: loading it")
                 self._tell(Newer(version=version, state="loading"))
             self._take(version)
@@ -82,7 +83,7 @@ class Follower:
         except BaseException:
             service.pool.close()
             raise
-        self._said = ""
+        self._said = self._tried = ""
         log.info(f"serving version {version} now, instead of {before}")
         if service.counters is not None:
             service.counters.set_model(service.description, version, service.since)
@@ -104,7 +105,7 @@ class Follower:
     def _settle(self) -> None:
         if self._said:
             log.info(f"{LATEST} names the version that is served again")
-        self._said = ""
+        self._said = self._tried = ""
         self._tell(None)
 
     def _tell(self, newer: Newer | None) -> None:

@@ -47,9 +47,12 @@ class Pool(Generic[M]):
     def close(self) -> None:
         """Let the threads end once the work that waits is done; nobody may bring more."""
         self._closed = True
-        for _ in self._threads:
-            with contextlib.suppress(queue.Full):  # then each has work before it looks again
-                self._jobs.put_nowait(None)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let one thread look whether the pool is closed; where the queue is full, one does."""
+        with contextlib.suppress(queue.Full):
+            self._jobs.put_nowait(None)
 
     @property
     def ready(self) -> bool:
@@ -87,13 +90,14 @@ class Pool(Generic[M]):
         self._equipped.append(threading.current_thread())
         while not (self._closed and self._jobs.empty()):
             job = self._jobs.get()
-            if job is None:
-                continue
-            future, work = job
-            if future.set_running_or_notify_cancel():
-                _settle(future, work, tool)
-            # Names would keep the photo in memory until the next one comes.
-            del job, future, work
+            if job is not None:
+                future, work = job
+                if future.set_running_or_notify_cancel():
+                    _settle(future, work, tool)
+                # Names would keep the photo in memory until the next one comes.
+                del future, work
+            del job
+        self._wake()  # the next thread, which waits for work that will not come
 
 
 def _settle(future: "Future[R]", work: Callable[[M], R], tool: M) -> None:

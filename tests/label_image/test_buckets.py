@@ -467,6 +467,9 @@ def test_no_photo_is_written_to_the_disk(gated: Gated, model: str, tmp_path: Pat
         (("https://example.org/1.jpg",), "--output is for all photos of one folder or bucket"),
         ((".", "--format", "text"), "--format is 'text': expected one of csv, json, parquet"),
         ((".", "--photos_per_part", "0"), "--photos_per_part is 0: expected 1 to 100000"),
+        ((".", "--graph", "graph.pb"), "not with --graph"),
+        ((".", "--gallery", "gallery.html"), "not with --gallery"),
+        ((".", "--allow_private_hosts", "localhost"), "not with --allow_private_hosts"),
     ],
 )
 def test_wrong_usage_is_exit_2(
@@ -479,6 +482,25 @@ def test_wrong_usage_is_exit_2(
     assert not (tmp_path / "answers").exists()
 
 
+def test_job_that_another_process_began_meanwhile_is_not_replaced(
+    model: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = tmp_path / "answers"
+    find = storage.find_place
+
+    def begun_meanwhile(place: str, *, max_bytes: int) -> bytes | None:
+        found = find(place, max_bytes=max_bytes)
+        if place.endswith("/job.json") and found is None:
+            answers.mkdir()
+            (answers / "job.json").symlink_to("theirs")  # seen by nobody who lists files
+        return found
+
+    monkeypatch.setattr(storage, "find_place", begun_meanwhile)
+    with pytest.raises(WorkError, match="was begun by somebody else at the same time"):
+        label_place(Asked(str(folder), model, str(answers), options()), tmp_path)
+    assert (answers / "job.json").is_symlink()
+
+
 def test_answers_go_into_no_folder_of_something_else(
     model: str, folder: Path, tmp_path: Path
 ) -> None:
@@ -487,6 +509,8 @@ def test_answers_go_into_no_folder_of_something_else(
         label_place(Asked(str(folder), model, str(tmp_path), options()), tmp_path)
     with pytest.raises(InputError, match="where the photos are"):
         label_place(Asked(str(folder), model, str(folder), options()), tmp_path)
+    with pytest.raises(InputError, match="where the photos are"):
+        label_place(Asked(str(folder), model, os.path.relpath(folder), options()), tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="there are no photos at"):
         label_place(Asked(str(tmp_path / "empty"), model, str(tmp_path / "a"), options()), tmp_path)

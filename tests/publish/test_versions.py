@@ -156,6 +156,37 @@ def test_prune_keeps_the_newest_and_never_the_served_one_goes(root: Path) -> Non
     Model(root / first)
 
 
+def test_folders_that_are_no_versions_stay_and_stop_nothing(root: Path) -> None:
+    shutil.copytree(root / names(root)[0], root / "backup")
+    (root / "serving" / "001").mkdir()
+    (root / "serving" / "0").mkdir()
+    assert len(names(root)) == COUNT
+    prune(str(root), keep=1)
+    assert len(names(root)) == 1
+    assert (root / "backup" / "model.json").is_file()
+    assert {"0", "001"} <= {path.name for path in (root / "serving").iterdir()}
+
+
+def test_prune_that_is_overtaken_removes_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = names(root)
+    found = versions.versions
+
+    def overtaken(place: str) -> list[versions.Version]:
+        listed = found(place)
+        text = json.dumps({**pointer(root), "version": there[0]})
+        (root / "latest.json").write_text(text)
+        return listed
+
+    monkeypatch.setattr(versions, "versions", overtaken)
+    with pytest.raises(WorkError, match="changed meanwhile"):
+        prune(str(root), keep=1)
+    monkeypatch.undo()
+    assert names(root) == there
+    assert [one.number for one in serving.numbered(str(root))] == [1, 2, 3]
+
+
 def test_prune_by_age_and_number_removes_what_both_let_go(root: Path) -> None:
     first, second, third = names(root)
     now = datetime(2026, 1, 4, 12, tzinfo=UTC)
@@ -248,6 +279,30 @@ def test_rollback_while_somebody_publishes_is_refused_and_leaves_no_number(
         roll_back(root)
     assert pointer(root) == {"version": "another"}
     assert [one.number for one in serving.numbered(root)] == [1, 2]
+
+
+def test_version_that_is_removed_while_it_is_published_is_told(
+    sample_run: Run,
+    models: list[Path],
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = f"{store.prefix}/removed"
+    for model in models[:2]:
+        publish_as(sample_run, model, tmp_path, place=place)
+    root = f"{place}/m"
+    write = storage.write_if
+
+    def removed(uri: str, data: bytes, version: str | None) -> bool:
+        written = write(uri, data, version)
+        if uri.endswith("/latest.json"):
+            storage.delete(f"{root}/{json.loads(data)['version']}/model.json")
+        return written
+
+    monkeypatch.setattr(storage, "write_if", removed)
+    with pytest.raises(WorkError, match="was removed while it was published"):
+        roll_back(root)
 
 
 def test_saved_model_is_the_last_that_comes_into_a_bucket(

@@ -81,6 +81,28 @@ def write_file(path: Path, data: bytes | str, *, what: str) -> None:
         new.replace(path)
 
 
+def write_new(path: Path, data: bytes, *, what: str) -> bool:
+    """Write one file, whole, unless it is there: of several writers at once, one has it.
+
+    Returns:
+        False where it is there.
+
+    Raises:
+        DiskFull: the disk is full.
+    """
+    with naming_full_disk(what, path), temporary.sibling(path, directory=False) as new:
+        new.write_bytes(data)
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a disk that knows no second names for a file
+            if path.exists():
+                return False
+            new.replace(path)
+    return True
+
+
 @contextmanager
 def atomic_file(path: Path, *, what: str) -> Iterator[Path]:
     """Yield a temporary sibling, an empty file, that takes the name `path` at the end of the block.

@@ -16,6 +16,7 @@ from components.common.base.files import (
     default_cache_dir,
     is_disk_full,
     write_file,
+    write_new,
 )
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.photo import Photo
@@ -122,6 +123,26 @@ def test_file_is_written_whole(tmp_path: Path) -> None:
     write_file(tmp_path / "a" / "text", b"\x00", what="the text")
     assert (tmp_path / "a" / "text").read_bytes() == b"\x00"
     assert names(tmp_path / "a") == ["text"]
+
+
+def test_new_file_is_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    assert write_new(path, b"first", what="a file")
+    assert not write_new(path, b"second", what="a file")
+    assert path.read_bytes() == b"first"
+    assert [one.name for one in path.parent.iterdir()] == ["file"]
+
+
+def test_new_file_is_written_once_on_a_disk_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert write_new(tmp_path / "file", b"first", what="a file")
+    assert not write_new(tmp_path / "file", b"second", what="a file")
+    assert (tmp_path / "file").read_bytes() == b"first"
 
 
 def test_full_disk_leaves_no_part_of_a_directory(small_disk: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -153,3 +154,18 @@ def test_closed_pool_does_the_work_that_waits_and_ends_its_threads() -> None:
                 assert not thread.is_alive()
 
     in_a_loop(ask())
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_threads_of_an_idle_pool_end_when_it_is_closed(workers: int) -> None:
+    before = set(threading.enumerate())
+    pool: Pool[object] = Pool(object, workers=workers, waiting=1)
+    pool.start()
+    threads = set(threading.enumerate()) - before
+    assert len(threads) == workers
+    while not pool.ready:
+        time.sleep(0.01)
+    pool.close()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
