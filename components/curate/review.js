@@ -371,6 +371,8 @@ async function save() {
   saving = false;
   find("saved").textContent = problem ? "Not saved: " + problem : "Saved";
   find("saved").classList.toggle("problem", problem !== "");
+  // On a telephone the word "Saved" has no room of its own.
+  if (!problem && getComputedStyle(find("saved")).display === "none") say("Saved");
 }
 
 async function load() {

@@ -40,6 +40,7 @@ class Outcome:
         photos_answered: a few demo photos with the model's answers.
         curves: of the training.
         doubtful: photos that are used, and that a person should look at.
+        unstated: a remark on classes of which no danger is stated, where one is of others.
         next_steps: commands to try, and what each is for.
     """
 
@@ -54,6 +55,7 @@ class Outcome:
     photos_answered: Sequence[Answered] = ()
     curves: Sequence[Phase] = ()
     doubtful: int = 0
+    unstated: str = ""
     next_steps: Sequence[tuple[str, str]] = ()
 
 

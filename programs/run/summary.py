@@ -15,7 +15,7 @@ from rich.text import Text
 
 from components.common.base.wording import counted, folded, mean_amount, named
 from components.common.dataset.attribution import FILE_NAME as ATTRIBUTION
-from components.common.dataset.class_facts import FUNGI, UNKNOWN
+from components.common.dataset.class_facts import FUNGI
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.reasons import FILE_NAME as REASONS
 from components.common.dataset.vocabulary import PARTS
@@ -72,6 +72,7 @@ def show(
     }
     notices = gathered(warned)
     description = read_description(Path(outputs["model"]))
+    warnings = [*notices.to_check, *notices.facts]
     if silent := _without_edibility(description):
         notices.to_check.append(silent)
     outcome = Outcome(
@@ -81,13 +82,14 @@ def show(
         metrics,
         short(content["published"]) if content["published"] else "",
         decided.reason,
-        [*notices.to_check, *notices.facts],
+        warnings,
         name=request.arguments["name"],
         photos_answered=run_photos.answered(
             Path(outputs["demo"]), Path(outputs["gallery"]).with_name("predictions")
         ),
         curves=run_pages.curves(Path(outputs["model"]), description),
         doubtful=_doubtful(Path(outputs["facts"])),
+        unstated=silent,
         next_steps=tuple(_next_steps(request, content, later=True)),
     )
     index = request.run_dir / run_pages.INDEX
@@ -98,9 +100,8 @@ def show(
 
 def _without_edibility(description: ModelDescription) -> str:
     """A remark where danger is stated of some classes only: the others would look harmless."""
-    facts = description.facts
-    silent = [label for label in description.classes if facts.edibility_of(label) == UNKNOWN]
-    if description.rendered or not facts.states_edibility or not silent:
+    silent = danger_words.unstated(description.classes, description.facts)
+    if description.rendered or not silent:
         return ""
     return (
         f"{len(silent)} of {len(description.classes)} classes have no stated edibility, so no "

@@ -28,6 +28,7 @@
     status.replaceChildren();
     problem.replaceChildren(make("p", {}, message));
     if (again) problem.append(retry(() => lookAtAll([again])));
+    problem.scrollIntoView({ block: "nearest" });
   }
 
   function retry(work) {
@@ -63,6 +64,7 @@
       return;
     }
     status.replaceChildren(make("span", { class: "wheel" }), make("span", {}, said));
+    if (photo.alone) status.scrollIntoView({ block: "nearest" });
     if (!photo.alone) {
       const stop = make("button", { type: "button" }, "Stop");
       stop.addEventListener("click", () => mine.abort("stop"));

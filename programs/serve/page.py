@@ -47,6 +47,7 @@ def render(
         keeps=keeps,
         most_photos=MOST_PHOTOS,
         with_danger=partial(danger_words.with_danger, facts=description.facts),
+        unstated=danger_words.unstated(description.classes, description.facts),
         named_from=NAMED_FROM,
     )
 

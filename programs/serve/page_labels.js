@@ -1,6 +1,6 @@
 // What visitors say their photos are: the share of right answers in this window, and, where the
 // service keeps photos and the visitor agrees, the photos themselves.
-globalThis.photoLabels = (({ $, make, named, percent }) => {
+globalThis.photoLabels = (({ $, make, named, fileNamed, percent }) => {
   // By the photo's file, in the order of labelling: the photo, what was said of it (null for none of
   // the classes), whether anything is said now, and as what the service keeps it (null: not at
   // all; undefined: that is not known).
@@ -144,7 +144,7 @@ globalThis.photoLabels = (({ $, make, named, percent }) => {
       make(
         "div",
         {},
-        make("strong", { class: "name" }, make("bdi", {}, one.photo.name)),
+        make("strong", { class: "name" }, make("bdi", {}, ...fileNamed(one.photo.name))),
         make("p", {}, "Answer: ", ...found, ". You said: ", ...said, "."),
       ),
       make("b", { class: `verdict ${verdict.replace(" ", "-")}` }, verdict),

@@ -14,6 +14,12 @@ function make(tag, attributes, ...children) {
 function named(label) {
   return label.split(/(_)/).flatMap((part) => part === "_" ? ["_", make("wbr", {})] : [part]);
 }
+// A file's name with a place to break after each "_" and before its ending.
+function fileNamed(name) {
+  const end = name.lastIndexOf(".");
+  if (end < 1) return named(name);
+  return [...named(name.slice(0, end)), make("wbr", {}), name.slice(end)];
+}
 function percent(share) {
   const whole = Math.round(100 * share);
   if (whole === 0 && share > 1e-9) return "under 1\u00a0%";
@@ -60,6 +66,7 @@ function answerPanel(photo) {
     make("p", { class: "kicker" }, kicker),
     title,
     make("p", {}, ...lead),
+    ...unstated(answer),
     ...dangers(answer),
     bars(answer),
     ...familiarity(answer),
@@ -85,7 +92,7 @@ function answerPanel(photo) {
       ),
     );
   }
-  if (photo.address) pictures.append(figure(photo.address, "Your photo", photo.name));
+  if (photo.address) pictures.append(figure(photo.address, "Your photo", ...fileNamed(photo.name)));
   const first = pictures.querySelector("img");
   first?.addEventListener("load", () => {
     pictures.classList.toggle("narrow", first.naturalWidth < 1.2 * first.naturalHeight);
@@ -134,6 +141,23 @@ function bars(answer) {
   }
   if (!answer.unknown) return list;
   return make("div", {}, make("p", { class: "kicker" }, "Closest classes:"), list);
+}
+
+// Of some classes it is stated that they are dangerous: of this one nothing is, which makes it no
+// harmless one.
+function unstated(answer) {
+  const silent = JSON.parse($("known").dataset.unstated);
+  if (!silent.includes(answer.predicted)) return [];
+  const words = " is dangerous is not stated here: it may be deadly.";
+  return [
+    make(
+      "p",
+      { class: "notice alarm", role: "note" },
+      "Whether ",
+      ...named(answer.predicted),
+      words,
+    ),
+  ];
 }
 
 // Dangerous kinds beside the answer. That there are none is not said: it would not make it safe to eat.
@@ -215,4 +239,4 @@ function link(address, text) {
 }
 
 // What the two other scripts take from this one.
-globalThis.pageParts = { $, make, named, percent, answerPanel, alike };
+globalThis.pageParts = { $, make, named, fileNamed, percent, answerPanel, alike };

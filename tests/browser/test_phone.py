@@ -95,6 +95,17 @@ def test_nothing_of_a_page_is_cut_or_torn(phone: Page, pages: dict[str, Path], n
     assert "\u00a0%" in phone.inner_text("main") or name == "curation"
 
 
+@pytest.mark.parametrize("name", ["index", "report", "gallery", "curation"])
+def test_text_of_twice_the_size_fits_as_well(phone: Page, sample_run: Run, name: str) -> None:
+    phone.goto((sample_run.directory / f"{name}.html").as_uri())
+    phone.evaluate("document.documentElement.style.fontSize = '200%'")
+    phone.evaluate(LOOKED_AT)
+    assert phone.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    if name == "curation":
+        phone.evaluate("scrollTo(0, 2000)")
+        expect(phone.locator("#bar")).to_be_in_viewport(ratio=1)
+
+
 def test_figures_of_a_row_stand_below_its_name_each_with_its_own(
     phone: Page, pages: dict[str, Path]
 ) -> None:

@@ -225,12 +225,14 @@ def test_report_says_what_is_known_of_the_dangers(
         (ClassFacts(edibility={"champignon": "edible"}), "No class is stated to be deadly or"),
         (
             ClassFacts(edibility={"death cap": "deadly"}),
-            "No class is stated to be edible, so no answer could be such a mistake.",
+            "Not measured: no class is stated to be edible, so no answer could be such a mistake.",
         ),
     ],
 )
 def test_report_says_what_is_not_stated(facts: ClassFacts, expected: str) -> None:
-    assert expected in shown(said("death cap", "death cap"), facts=facts)
+    text = shown(said("death cap", "death cap"), facts=facts)
+    assert expected in text
+    assert "taken for an edible class" not in text
 
 
 def test_without_stated_edibility_one_line_says_so_and_of_other_subjects_none() -> None:

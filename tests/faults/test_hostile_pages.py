@@ -155,7 +155,9 @@ def index_page() -> str:
     shown = [Answered(photo, jpeg(), text, 0.5, False) for photo in photos()]
     told = Outcome(
         *(text, hostile_model(), counts, figures, text, text, tuple(TEXTS)),
-        *(text, text, shown),
+        *(text, shown),
+        unstated=text,
+        next_steps=((text, text),),
     )
     return run_pages.index(told)
 

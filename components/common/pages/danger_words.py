@@ -5,7 +5,7 @@ Only dangers are named: an edible class is never called so, since the answer may
 
 from collections.abc import Sequence
 
-from components.common.dataset.class_facts import ClassFacts
+from components.common.dataset.class_facts import UNKNOWN, ClassFacts
 from components.common.dataset.dangers import Danger
 from components.common.pages.text import percent
 
@@ -18,6 +18,16 @@ MAX_LABEL = 60  # characters of each
 def with_danger(label: str, facts: ClassFacts) -> str:
     """A class with its edibility where that is a danger: "fly agaric (poisonous)"."""
     return f"{label} ({facts.edibility_of(label)})" if facts.is_dangerous(label) else label
+
+
+def unstated(labels: Sequence[str], facts: ClassFacts) -> list[str]:
+    """The classes of which no danger is stated, where one is stated of others.
+
+    Beside those they look harmless. Empty where nothing is stated at all: that is said as a whole.
+    """
+    if not facts.states_edibility:
+        return []
+    return [label for label in labels if facts.edibility_of(label) == UNKNOWN]
 
 
 def could_also_be(dangers: Sequence[Danger], answer: str | None) -> str:

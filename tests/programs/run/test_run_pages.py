@@ -119,6 +119,11 @@ def test_index_goes_by_what_the_figures_are_over_and_tells_the_other_parts(
     assert "test: 10 of 20 right, 50 %, 95 % interval 40 % to 60 % demo" in text
 
 
+def test_index_says_first_of_which_classes_no_danger_is_stated(outcome: Outcome) -> None:
+    text = text_of(outcome, unstated="1 of 2 classes has no stated edibility")
+    assert text.index("1 of 2 classes has no stated edibility.") < text.index("held-out photos")
+
+
 def test_index_says_what_to_do_next(outcome: Outcome) -> None:
     text = text_of(outcome)
     assert "Look at the mistakes" in text
