@@ -397,6 +397,8 @@ function start(entries) {
 link.href = "#bar";
 if (cards.length) cards[0].tabIndex = 0;
 if (served) {
+  bar.querySelector(".as-file").hidden = true;
+  bar.querySelector(".as-saved").hidden = false;
   load().then(start, (error) => {
     start(earlier.decisions);
     find("saved").textContent = "Not loaded: " + error.message;
