@@ -14,6 +14,8 @@ from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.photo import Photo
 from components.download.sources import sample
 
+pytestmark = pytest.mark.long
+
 # As `pipeline.py` runs a graph, but for the graph; retries come at once.
 _RUN = """
 import json, sys

@@ -31,6 +31,8 @@ from components.label_image.job import Answers
 from components.label_image.options import AnswerOptions
 from components.label_image.whole import Asked, label_place, label_share, list_photos, sum_answers
 
+pytestmark = pytest.mark.long
+
 PHOTOS, PER_PART = 45, 4
 GOOD = 41  # of them
 COMMAND = (sys.executable, "-m", "components.label_image.__main__")

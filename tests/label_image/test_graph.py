@@ -246,6 +246,7 @@ def chained(path: Path, links: int, *, closed: bool = False) -> Path:
     return path
 
 
+@pytest.mark.long  # a graph of so many nodes takes TensorFlow a while
 def test_chains_without_end_are_not_run(tmp_path: Path) -> None:
     assert load(chained(tmp_path / "graph.pb", 300))
     with pytest.raises(InputError, match=r"60\d\d\d nodes: expected at most 50000"):

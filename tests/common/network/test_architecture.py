@@ -94,6 +94,7 @@ def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return path
 
 
+@pytest.mark.long
 def test_converted_network_computes_as_keras_does(
     given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +118,7 @@ def test_converted_network_computes_as_keras_does(
     assert vectors.shape == expected.shape
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("given", [NARROW], indirect=True)  # the other takes a minute
 def test_retrained_model_of_another_family_is_whole(given: Path, tmp_path: Path) -> None:
     import keras
