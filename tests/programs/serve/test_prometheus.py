@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import sys
+import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
@@ -36,13 +37,17 @@ def test_requests_and_answers_are_counted_at_the_port_of_their_own(
             request = urllib.request.Request(process.url + PREDICT[1:], body, JPEG)
             with contextlib.suppress(urllib.error.HTTPError):
                 urllib.request.urlopen(request, timeout=30).close()
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{PLACE}", timeout=30) as answer:
-            assert answer.headers["Content-Type"].startswith("text/plain; version=")
-            found = samples(answer.read().decode())
+        requests = 'mushrooms_requests_total{outcome="%s",path="/v1/predict"}'
+        until = time.monotonic() + 30
+        found: dict[str, float] = {}
+        # A request is counted when its answer has been sent: the last one perhaps a little later.
+        while not found.get(requests % "no_photo") and time.monotonic() < until:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{PLACE}", timeout=30) as answer:
+                assert answer.headers["Content-Type"].startswith("text/plain; version=")
+                found = samples(answer.read().decode())
         # Visitors of the page do not get there.
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(process.url + PLACE[1:], timeout=30)
-    requests = 'mushrooms_requests_total{outcome="%s",path="/v1/predict"}'
     assert found[requests % "answered"] == len(photos)
     assert found[requests % "no_photo"] == 1
     assert found["mushrooms_predict_seconds_count"] == len(photos)  # what was answered
