@@ -180,6 +180,8 @@ def _watch(
 def _is_loaded(service: Service) -> bool:
     """Wait until the model is loaded; False where it cannot be."""
     started = time.monotonic()
+    if service.counters is not None:  # now: answers may come before this thread looks again
+        service.counters.set_model(service.description, service.version, datetime.now(UTC))
     while not service.pool.ready:
         if service.pool.failure is not None:
             return False
