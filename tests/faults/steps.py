@@ -25,7 +25,9 @@ PHOTOS = 20  # of each class
 TIMEOUT_S = 600
 EVENTS = "events.jsonl"
 # TensorFlow and Keras write dates and random names into these, so only their presence is compared.
-DATED = re.compile(r"model/(model\.keras|saved_model/.*)")
+DATED = re.compile(
+    r"model/(model\.keras|saved_model/.*)|serving/\d+/assets\.extra/wild-mushrooms\.json"
+)
 # Written while training goes on: there is no moment at which they are whole.
 LIVE = re.compile(r"retrain_logs/.*")
 # Another one where a try before had published the model: it was compared with itself then.
@@ -196,7 +198,7 @@ def finish(words: list[str], folder: Path, temporary: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """SHA-256 of every finished file, by its path; empty for files that TensorFlow dates.
+    """SHA-256 of every finished file, by its path; empty for files that say when they were made.
 
     model.json, which names the hashes of those, counts by what the model is.
     """

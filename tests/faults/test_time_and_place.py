@@ -36,7 +36,9 @@ time.strftime = lambda form, at=None: _strftime(form, time.localtime() if at is 
 """
 # TensorFlow dates its event files, and names tensors of a SavedModel at random; Keras writes dates
 # and places in memory beside the weights.
-UNEQUAL = re.compile(r"retrain_logs/.*|model/saved_model/.*|.*\.keras/(config|metadata)\.json")
+UNEQUAL = re.compile(
+    r"retrain_logs/.*|model/saved_model/.*|(.*/)?serving/.*|.*\.keras/(config|metadata)\.json"
+)
 
 
 @dataclass(frozen=True)
