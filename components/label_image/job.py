@@ -78,10 +78,9 @@ class Answers:
     """The folder or prefix that the answers go to."""
 
     def __init__(self, place: str) -> None:
-        is_uri = storage.is_uri(place)
-        folder = os.path.abspath(Path(place).expanduser())
-        self.place = storage.canonical(place).rstrip("/") if is_uri else folder
-        self._is_uri = is_uri
+        self._is_uri = storage.is_uri(place)
+        root = storage.plain(place)
+        self.place = root if self._is_uri else os.path.abspath(root)
 
     def read(self, name: str, max_bytes: int = SMALL_MAX_BYTES) -> bytes:
         """The content of a file.
@@ -288,15 +287,15 @@ def as_place(place: str) -> str:
     Raises:
         InputError: it is neither a folder nor a prefix of a bucket.
     """
-    if storage.is_uri(place):
-        return storage.canonical(place).rstrip("/")
-    folder = Path(place).expanduser()
-    if not folder.is_dir():
+    root = storage.plain(place)
+    if storage.is_uri(root):
+        return root
+    if not Path(root).is_dir():
         raise InputError(
             f"--output is for all photos of one folder or bucket, and {place} is none: name a "
             "folder, gs://bucket/photos or s3://bucket/photos"
         )
-    return os.path.abspath(folder)
+    return os.path.abspath(root)
 
 
 def _listed(place: str) -> Iterator[Listed]:

@@ -14,7 +14,7 @@ from components.common.base.step import Progress, log, warn
 from components.common.base.wording import as_text, counted
 from components.common.base.worker_threads import cores, map_in_threads
 from components.common.dataset.photo_files import MAX_FILE_BYTES
-from components.common.model.description import read_description
+from components.common.model.description import ModelDescription, read_description
 from components.common.store import storage
 from components.label_image import job as jobs
 from components.label_image.answers import NONE_OF_THESE, PhotoAnswer
@@ -196,8 +196,9 @@ def label(job: Job, answers: Answers, model_dir: Path, share: str = "") -> Count
         log.info("goes on: %s", jobs.told_of(job, answers, len(done)))
     written = len(done)
     try:
-        for part, rows in _labelled(job, answers, model_dir, missing, progress):
-            _write(job, answers, model_dir, part, rows)
+        description = read_description(model_dir)
+        for part, rows in _labelled(job, answers, model_dir, description, missing, progress):
+            _write(job, answers, description.classes, part, rows)
             written += 1
     except BaseException:
         log.info(
@@ -257,12 +258,16 @@ def sum_up(job: Job, answers: Answers) -> Counts | None:
 
 
 def _labelled(
-    job: Job, answers: Answers, model_dir: Path, parts: Sequence[int], progress: Progress
+    job: Job,
+    answers: Answers,
+    model_dir: Path,
+    description: ModelDescription,
+    parts: Sequence[int],
+    progress: Progress,
 ) -> Iterator[tuple[int, list[PhotoAnswer]]]:
     """The answers of each part, in one stream: no core waits at the end of a part."""
     if not parts:
         return
-    description = read_description(model_dir)
     crew = Crew(model_dir, min(cores(), MOST_THREADS), int8=job.options.int8)
     reader = PhotoReader(job.photos)
     photos = map_in_threads(
@@ -289,14 +294,15 @@ def _labelled(
         yield part, rows
 
 
-def _write(job: Job, answers: Answers, model_dir: Path, part: int, rows: list[PhotoAnswer]) -> None:
+def _write(
+    job: Job, answers: Answers, classes: Sequence[str], part: int, rows: list[PhotoAnswer]
+) -> None:
     """Write a part: its counts, then its answers, which say that it is done."""
     counts = Counts()
     for row in rows:
         counts.add(row)
     text = json.dumps(counts.to_json()) + "\n"
     answers.write(_counts_of(part), text.encode(), what="the counts")
-    classes = read_description(model_dir).classes
     options = job.options
     data = encode(rows, options.format, classes, options.top_k, job.model.version)
     answers.write(job.file_of(part), data, what="the answers")

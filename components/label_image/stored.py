@@ -27,7 +27,7 @@ def is_object(place: str) -> bool:
 
 def root(place: str) -> str:
     """What the addresses of all objects below a prefix begin with, up to its slash."""
-    return f"{storage.canonical(place).rstrip('/')}/"
+    return f"{storage.plain(place)}/"
 
 
 def photos(place: str) -> Iterator[StoredObject]:

@@ -71,15 +71,15 @@ def move_pointer(
     now = storage.find(place, max_bytes=POINTER_MAX_BYTES)
     if (now and now[1]) != read and places.published_version(root) != version:
         return False  # before TensorFlow Serving would see it
-    known = {one.number for one in serving.numbered(root)}
-    number = serving.give_number(root, version, first)
+    there = serving.numbered(root)
+    number = serving.give_number(root, version, first, there)
     content = places.pointer_text(pointer, number).encode()
     if before == content or storage.write_if(place, content, read):
         _check_there(root, version)
         return True
     if places.published_version(root) == version:
         return True
-    if number is not None and number not in known:
+    if number is not None and number not in [one.number for one in there]:
         serving.withdraw(root, number)
     return False
 

@@ -3,12 +3,14 @@
 The same in a folder and in object storage.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.common.base import temporary
 from components.common.base.errors import InputError
 from components.common.model.model_place import LATEST, find_pointer, local_model, version_in
 from components.common.store import storage
@@ -26,9 +28,7 @@ def root_of(publish_dir: Path | str, name: str) -> str:
     if place in ("", "."):
         raise InputError("no place to publish to: set publish_dir")
     check_place(place)
-    if storage.is_uri(place):
-        return f"{storage.canonical(place).rstrip('/')}/{name}"
-    return str(Path(place).expanduser() / name)
+    return f"{storage.plain(place)}/{name}"
 
 
 def check_place(publish_dir: str, name: str = "--publish_dir") -> None:
@@ -83,6 +83,39 @@ def published_version(root: str) -> str:
             raise
         return ""
     return pointed_at(pointer)
+
+
+def folders(place: str, last: str) -> dict[str, bool]:
+    """The folders directly in a place, and whether each is whole.
+
+    In a bucket only objects count: some stores list a folder longer than its last object.
+
+    Args:
+        place: a folder, or a prefix in object storage.
+        last: the file that comes last into each of them.
+    """
+    if storage.is_uri(place):
+        names = {stored.uri[len(place) + 1 :] for stored in storage.list_objects(place)}
+        found = {name.partition("/")[0] for name in names if "/" in name}
+        return {folder: f"{folder}/{last}" in names for folder in found}
+    paths = [path for path in Path(place).glob("*") if path.is_dir()]
+    return {path.name: (path / last).is_file() for path in paths}
+
+
+def remove(place: str, last: str) -> None:
+    """Remove a folder: at no moment is there a part of it that looks whole.
+
+    Args:
+        place: the folder, or its prefix in object storage; it may be gone.
+        last: the file that came last into it, and goes first.
+    """
+    if not storage.is_uri(place):
+        with contextlib.suppress(FileNotFoundError):
+            temporary.discard(Path(place))
+        return
+    storage.delete(f"{place}/{last}")
+    for stored in list(storage.list_objects(place)):
+        storage.delete(stored.uri)
 
 
 def pointer_text(content: Mapping[str, Any], number: int | None) -> str:

@@ -10,7 +10,6 @@ Nothing is stored twice where that can be helped: in a folder the files are hard
 the store copies them by itself.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -19,12 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from components.common.base import temporary
 from components.common.base.errors import WorkError
 from components.common.base.files import atomic_directory
 from components.common.base.step import log
 from components.common.model import layout
 from components.common.store import storage
+from components.publish import places
 
 FOLDER = "serving"
 SAVED_MODEL = "saved_model.pb"
@@ -63,22 +62,9 @@ def numbered(root: str) -> list[Numbered]:
         InputError: no such bucket, or no permission.
         WorkError: the store cannot be reached.
     """
-    whole = _folders(f"{root}/{FOLDER}")
+    whole = places.folders(f"{root}/{FOLDER}", SAVED_MODEL)
     numbers = sorted(int(name) for name in whole if _NUMBER.fullmatch(name))
     return [_read(root, number, is_whole=whole[str(number)]) for number in numbers]
-
-
-def _folders(place: str) -> dict[str, bool]:
-    """The folders in `serving/`, and whether each has its SavedModel.
-
-    In a bucket only objects count: some stores list a folder longer than its last object.
-    """
-    if storage.is_uri(place):
-        names = [stored.uri[len(place) + 1 :] for stored in storage.list_objects(place)]
-        folders = {name.partition("/")[0] for name in names if "/" in name}
-        return {folder: f"{folder}/{SAVED_MODEL}" in names for folder in folders}
-    paths = [path for path in Path(place).glob("*") if path.is_dir()]
-    return {path.name: (path / SAVED_MODEL).is_file() for path in paths}
 
 
 def _read(root: str, number: int, *, is_whole: bool) -> Numbered:
@@ -99,7 +85,12 @@ def newest(there: list[Numbered]) -> Numbered | None:
     return next((one for one in reversed(there) if one.whole), None)
 
 
-def give_number(root: str, version: str, first: datetime | None = None) -> int | None:
+def give_number(
+    root: str,
+    version: str,
+    first: datetime | None = None,
+    there: list[Numbered] | None = None,
+) -> int | None:
     """See to it that a version is the one with the highest number.
 
     Args:
@@ -107,6 +98,7 @@ def give_number(root: str, version: str, first: datetime | None = None) -> int |
         version: one that is there, whole.
         first: when it was published for the first time; by default as its other numbers say, or
             now.
+        there: what `numbered` gives, for whoever has it already.
 
     Returns:
         Its number; None where the version has no SavedModel.
@@ -115,7 +107,7 @@ def give_number(root: str, version: str, first: datetime | None = None) -> int |
         InputError: no permission.
         WorkError: the disk is full, or the store cannot be reached.
     """
-    there = numbered(root)
+    there = numbered(root) if there is None else there
     highest = there[-1] if there else Numbered(0)
     if highest.whole and highest.version == version:
         return highest.number
@@ -128,14 +120,7 @@ def give_number(root: str, version: str, first: datetime | None = None) -> int |
 
 def withdraw(root: str, number: int) -> None:
     """Remove a number: at no moment is there a part of it that servers take for the whole."""
-    place = f"{root}/{FOLDER}/{number}"
-    if not storage.is_uri(root):
-        with contextlib.suppress(FileNotFoundError):
-            temporary.discard(Path(place))
-        return
-    storage.delete(f"{place}/{SAVED_MODEL}")
-    for stored in list(storage.list_objects(place)):
-        storage.delete(stored.uri)
+    places.remove(f"{root}/{FOLDER}/{number}", SAVED_MODEL)
 
 
 def _in_folder(root: Path, version: str, number: int, record: bytes) -> int | None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from components.common.base import temporary
 from components.common.base.errors import InputError, WorkError
 from components.common.base.files import write_file
 from components.common.model import layout
@@ -67,8 +66,7 @@ def root_at(place: str) -> str:
         WorkError: the store cannot be reached.
     """
     places.check_place(place, "the place")
-    is_store = storage.is_uri(place)
-    root = storage.canonical(place).rstrip("/") if is_store else str(Path(place).expanduser())
+    root = storage.plain(place)
     pointer = find_pointer(root)
     if pointer is None:
         raise InputError(
@@ -86,9 +84,15 @@ def versions(root: str) -> list[Version]:
         InputError: no permission.
         WorkError: the store cannot be reached.
     """
-    there = serving.numbered(root)
+    return _listed(root, serving.numbered(root))
+
+
+def _listed(root: str, there: list[Numbered]) -> list[Version]:
+    """All versions, by what is in `serving/`."""
     newest = serving.newest(there)
     served = places.published_version(root)
+    # The description comes last into a version's folder.
+    folders = places.folders(root, layout.DESCRIPTION)
     found = [
         _version(
             f"{root}/{name}",
@@ -97,21 +101,10 @@ def versions(root: str) -> list[Version]:
             newest,
             is_whole=is_whole,
         )
-        for name, is_whole in _folders(root).items()
+        for name, is_whole in folders.items()
+        if _NAME.fullmatch(name)
     ]
     return sorted(found, key=lambda one: (one.published or LONG_AGO, one.numbers, one.name))
-
-
-def _folders(root: str) -> dict[str, bool]:
-    """The folders of versions, and whether each has its description, which comes last."""
-    if storage.is_uri(root):
-        names = {stored.uri[len(root) + 1 :] for stored in storage.list_objects(root)}
-        folders = {name.partition("/")[0] for name in names if "/" in name}
-        found = {folder: f"{folder}/{layout.DESCRIPTION}" in names for folder in folders}
-    else:
-        paths = [path for path in Path(root).iterdir() if path.is_dir()]
-        found = {path.name: (path / layout.DESCRIPTION).is_file() for path in paths}
-    return {name: found[name] for name in found if _NAME.fullmatch(name)}
 
 
 def _version(
@@ -282,9 +275,10 @@ def prune(
         raise InputError("no rule says what may go: give --keep, --older_than or both")
     with contextlib.nullcontext() if storage.is_uri(root) else alone_in(Path(root)):
         served = places.published_version(root)
-        there = versions(root)
+        numbers = serving.numbered(root)
+        there = _listed(root, numbers)
         doomed = _doomed(there, keep, older_than, now or datetime.now(UTC))
-        replaced = _replaced(root, there)
+        replaced = _replaced(there, numbers)
         if not dry_run:
             _check_served(root, served)
         for number in () if dry_run else replaced:
@@ -293,7 +287,7 @@ def prune(
             _check_served(root, served)
             for number in one.numbers[-1:]:
                 serving.withdraw(root, number)
-            _remove(root, one.name)
+            places.remove(f"{root}/{one.name}", layout.DESCRIPTION)
     return Pruned(tuple(one.name for one in doomed), tuple(replaced))
 
 
@@ -316,7 +310,7 @@ def _doomed(
     ]
 
 
-def _replaced(root: str, there: list[Version]) -> list[int]:
+def _replaced(there: list[Version], numbers: list[Numbered]) -> list[int]:
     """Numbers that are not needed: each version keeps its highest, and unfinished ones go.
 
     An unfinished one above all others may be at work now.
@@ -325,17 +319,6 @@ def _replaced(root: str, there: list[Version]) -> list[int]:
     highest = max(needed, default=0)
     return [
         one.number
-        for one in serving.numbered(root)
+        for one in numbers
         if one.version and one.number < highest and one.number not in needed
     ]
-
-
-def _remove(root: str, version: str) -> None:
-    """Remove a version's folder: first what says that it is whole."""
-    if not storage.is_uri(root):
-        with contextlib.suppress(FileNotFoundError):
-            temporary.discard(Path(root, version))
-        return
-    storage.delete(f"{root}/{version}/{layout.DESCRIPTION}")
-    for stored in list(storage.list_objects(f"{root}/{version}")):
-        storage.delete(stored.uri)

@@ -5,8 +5,12 @@ Such are those that never finish a request, and those that never read.
 
 import asyncio
 import errno
+import logging
 import socket
+from typing import Any
 
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from components.common.base.errors import InputError
@@ -45,6 +49,32 @@ def watched(*, head_s: float, request_s: float) -> type[H11Protocol]:
             self.loop.call_later(min(head_s, request_s) / CHECKS, self._watch, current, since)
 
     return Watched
+
+
+def configured(
+    app: ASGIApp, *, head_s: float, request_s: float, most: int, **more: Any
+) -> uvicorn.Config:
+    """How a service runs that strangers reach: it says nothing of itself, and waits for nobody.
+
+    Args:
+        app: the service.
+        head_s: as of `watched`.
+        request_s: as of `watched`.
+        most: connections at once.
+        more: as uvicorn takes it.
+    """
+    return uvicorn.Config(
+        app,
+        http=watched(head_s=head_s, request_s=request_s),
+        ws="none",
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=most,
+        **more,
+    )
 
 
 def listen(host: str, port: int, prefix: str = "") -> socket.socket:

@@ -1,6 +1,5 @@
 """`/metrics` for Prometheus, at a port of its own: visitors of the page cannot read the counts."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from programs.serve.connection import listen, watched
+from programs.serve.connection import configured, listen
 from programs.serve.counters import Counters
 from programs.serve.front import Front
 from programs.serve.options import ServeOptions
@@ -50,17 +49,9 @@ def serving(counters: Counters | None, options: ServeOptions) -> Iterator[None]:
         return
     host, port = options.prometheus_host, options.prometheus_port
     with listen(host, port, "prometheus_") as listener:
-        config = uvicorn.Config(
-            make_app(counters, options.allowed_hosts),
-            http=watched(head_s=HEAD_S, request_s=REQUEST_S),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level=logging.WARNING,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=MAX_CONNECTIONS,
+        app = make_app(counters, options.allowed_hosts)
+        config = configured(
+            app, head_s=HEAD_S, request_s=REQUEST_S, most=MAX_CONNECTIONS, lifespan="off"
         )
         # On a thread of its own it takes no signals, and ends with the process.
         server = uvicorn.Server(config)

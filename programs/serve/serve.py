@@ -26,7 +26,7 @@ from components.common.model.model_place import (
 from components.common.model.references import References
 from programs.serve import figures, prometheus
 from programs.serve.app import Service, make_switch
-from programs.serve.connection import listen, watched
+from programs.serve.connection import configured, listen
 from programs.serve.corrections import Corrections
 from programs.serve.counters import Counters
 from programs.serve.follow import Follower
@@ -87,19 +87,11 @@ def serve(place: str, options: ServeOptions, *, metrics: Path | None = None) -> 
             access_log=options.access_log,
             counters=counters,
         )
-        config = uvicorn.Config(
+        config = configured(
             app,
-            http=watched(
-                head_s=min(HEAD_S, limits.upload_s),
-                request_s=limits.upload_s + limits.answer_s + ANSWER_TAKEN_S,
-            ),
-            ws="none",
-            log_config=None,
-            log_level=logging.WARNING,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=MAX_CONNECTIONS,
+            head_s=min(HEAD_S, limits.upload_s),
+            request_s=limits.upload_s + limits.answer_s + ANSWER_TAKEN_S,
+            most=MAX_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=SHUTDOWN_S,
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,

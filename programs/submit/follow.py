@@ -3,6 +3,7 @@
 kfp's own waiting misses CANCELED and asks for ever; so we ask ourselves.
 """
 
+import argparse
 import time
 from typing import Any
 
@@ -30,6 +31,40 @@ def link(connection: Connection, run_id: str) -> str:
     if connection.place.host:
         return f"{connection.place.host.rstrip('/')}/#/runs/details/{run_id}"
     return f"run {run_id} in the page of Kubeflow Pipelines"
+
+
+def show(
+    connection: Connection,
+    run_id: str,
+    name: str,
+    console: Console,
+    arguments: argparse.Namespace,
+    *,
+    parts: int,
+) -> None:
+    """Say where a run is looked at, and with the option `wait`, wait for it.
+
+    Args:
+        connection: to the server.
+        run_id: of the run.
+        name: of the run.
+        console: to show it on.
+        arguments: options of `submit`.
+        parts: as of `wait`.
+
+    Raises:
+        InputError, WorkError: as of `wait`.
+    """
+    console.print(f"run     {name}: {link(connection, run_id)}", markup=False, soft_wrap=True)
+    if arguments.wait:
+        wait(
+            connection,
+            run_id,
+            console,
+            parts=parts,
+            poll_s=arguments.poll_s,
+            lost_s=arguments.lost_s,
+        )
 
 
 def wait(

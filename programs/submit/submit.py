@@ -27,9 +27,10 @@ from programs.compile import scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
 from programs.run import options as run_options
 from programs.run import parameters as run_parameters
-from programs.submit import follow, names, needs, pods, request, server, target, upload
+from programs.submit import follow, names, needs, pods, request, target, upload
 from programs.submit.connection import Connection
-from programs.submit.request import Compiled, CompileOne
+from programs.submit.request import CompileOne
+from programs.submit.start import Start
 
 LONGEST_S = 86400.0  # of a pause
 _PLACE, _PLACE_FORM = f"({storage.ANY_SCHEME}.+)?", "gs://, s3:// or minio://bucket/…"
@@ -110,11 +111,7 @@ class Submission:
     """What is to be submitted, checked as far as can be before anything is sent.
 
     Attributes:
-        name: of the run; no other has it.
-        experiment: that it belongs to.
-        description: of the run.
-        compiled: the pipeline.
-        parameters: of the run.
+        start: the run.
         image_dir: folder of this machine that is packed as the dataset; None where there is none.
         photos: of that folder, with their classes.
         dataset_uri: where it is uploaded, as --upload_to says; empty where there is none.
@@ -124,11 +121,7 @@ class Submission:
         needs: lines on what the run needs.
     """
 
-    name: str
-    experiment: str
-    description: str
-    compiled: Compiled
-    parameters: dict[str, Any]
+    start: Start
     image_dir: Path | None
     photos: list[tuple[str, Path]]
     dataset_uri: str
@@ -174,18 +167,10 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
             )
         for line in submission.needs:
             console.print(line, markup=False, soft_wrap=True)
-        run_id = _send(connection, arguments, submission, console)
-    link = follow.link(connection, run_id)
-    console.print(f"run     {submission.name}: {link}", markup=False, soft_wrap=True)
-    if arguments.wait:
-        follow.wait(
-            connection,
-            run_id,
-            console,
-            parts=arguments.parts,
-            poll_s=arguments.poll_s,
-            lost_s=arguments.lost_s,
-        )
+        run_id = _send(connection, submission, console)
+    follow.show(
+        connection, run_id, submission.start.name, console, arguments, parts=arguments.parts
+    )
     return 0
 
 
@@ -231,12 +216,18 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
         cluster=cluster,
     )
     words = names.told(told, gpu=arguments.gpu, photos=len(photos))
-    return Submission(
-        words.run(),
-        arguments.experiment or words.experiment(),
-        words.description(),
+    start = Start(
+        PIPELINE_NAME,
         compiled,
+        arguments.experiment or words.experiment(),
+        words.run(),
+        words.description(),
         request.parameters_of(compiled, {**told, **run_parameters.of_run(told)}),
+        arguments.pipeline_root,
+        arguments.service_account,
+    )
+    return Submission(
+        start,
         image_dir,
         photos,
         uri,
@@ -254,10 +245,8 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
     )
 
 
-def _send(
-    connection: Connection, arguments: argparse.Namespace, submission: Submission, console: Console
-) -> str:
-    """Upload, make what the run belongs to, and start it; its identifier."""
+def _send(connection: Connection, submission: Submission, console: Console) -> str:
+    """Upload, and start the run; its identifier."""
     for path, uri in submission.inputs.values():
         storage.upload_files({path.name: path}, uri.rpartition("/")[0])
     if submission.image_dir:
@@ -265,35 +254,14 @@ def _send(
         uploaded = upload.upload_photos(submission.photos, uri, submission.facts)
         done = "uploaded" if uploaded else "there already"
         console.print(f"photos  {uri}, {done}", markup=False, soft_wrap=True)
-    experiment = server.experiment(connection, submission.experiment)
-    pipeline = server.pipeline(connection, PIPELINE_NAME)
-    compiled = submission.compiled
-    version = server.version(
-        connection,
-        pipeline.pipeline_id,
-        compiled.version,
-        compiled.file,
-        description=compiled.description,
-    )
-    run = server.run(
-        connection,
-        submission.name,
-        experiment_id=experiment.experiment_id,
-        reference=version,
-        parameters=submission.parameters,
-        description=submission.description,
-        pipeline_root=arguments.pipeline_root,
-        service_account=arguments.service_account,
-    )
-    return str(run.run_id)
+    return submission.start.send(connection)
 
 
 def _request(arguments: argparse.Namespace, submission: Submission) -> dict[str, Any]:
     """All that would be sent; identifiers are the server's to give."""
-    compiled = submission.compiled
     uploads = [(path, uri, uri) for path, uri in submission.inputs.values()]
     if submission.image_dir:
-        read_as = submission.parameters["dataset_uri"]
+        read_as = submission.start.parameters["dataset_uri"]
         uploads.append((submission.image_dir, submission.dataset_uri, read_as))
     return {
         "host": arguments.host or "this cluster, or kubeconfig",
@@ -309,21 +277,7 @@ def _request(arguments: argparse.Namespace, submission: Submission) -> dict[str,
         ],
         "images": needs.images(gpu=arguments.gpu),
         "cluster": dataclasses.asdict(submission.cluster),
-        "experiment": {"display_name": submission.experiment},
-        "pipeline": {"display_name": PIPELINE_NAME},
-        "pipeline_version": {
-            "display_name": compiled.version,
-            "description": compiled.description,
-        },
-        "run": {
-            "display_name": submission.name,
-            "description": submission.description,
-            "runtime_config": {
-                "parameters": submission.parameters,
-                "pipeline_root": arguments.pipeline_root or None,
-            },
-            "service_account": arguments.service_account or None,
-        },
+        **submission.start.request(),
         "needs": submission.needs,
     }
 

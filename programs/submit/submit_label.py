@@ -20,9 +20,10 @@ from components.label_image.options import LabelOptions
 from components.settings import ClusterOptions
 from programs.compile import scheduling
 from programs.compile.label_graph import LABEL_PIPELINE_NAME
-from programs.submit import follow, names, request, server, target, upload
+from programs.submit import follow, names, request, target, upload
 from programs.submit.connection import Connection
 from programs.submit.request import Compiled
+from programs.submit.start import Start
 from programs.submit.submit import SubmitOptions, warn_of_images
 
 CompileLabel = Callable[[Path, ClusterOptions], Path]
@@ -74,12 +75,28 @@ def submit(arguments: argparse.Namespace, compile_label: CompileLabel) -> int:
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory() as folder:
         compiled = _compiled(compile_label, Path(folder), cluster)
-        parameters = request.parameters_of(compiled, _parameters(chosen, cluster))
-        name, needed = _run_name(chosen), _needs(chosen)
+        start = Start(
+            LABEL_PIPELINE_NAME,
+            compiled,
+            arguments.experiment,
+            _run_name(chosen),
+            _DESCRIPTION,
+            request.parameters_of(compiled, _parameters(chosen, cluster)),
+            arguments.pipeline_root,
+            arguments.service_account,
+        )
+        needed = _needs(chosen)
         if arguments.dry_run:
             if arguments.host:
                 warn_of_images(arguments.host, gpu=False)
-            told = _request(arguments, compiled, cluster, name, parameters) | {"needs": needed}
+            told = {
+                "host": arguments.host or "this cluster, or kubeconfig",
+                "namespace": arguments.namespace,
+                "images": {"data": settings.DATA_IMAGE},
+                "cluster": dataclasses.asdict(cluster),
+                **start.request(),
+                "needs": needed,
+            }
             # Not through rich: it would break long lines.
             sys.stdout.write(json.dumps(told, indent=2) + "\n")
             return 0
@@ -87,19 +104,8 @@ def submit(arguments: argparse.Namespace, compile_label: CompileLabel) -> int:
         warn_of_images(connection.address, gpu=False)
         for line in needed:
             console.print(line, markup=False, soft_wrap=True)
-        run_id = _send(connection, arguments, compiled, name, parameters)
-    console.print(
-        f"run     {name}: {follow.link(connection, run_id)}", markup=False, soft_wrap=True
-    )
-    if arguments.wait:
-        follow.wait(
-            connection,
-            run_id,
-            console,
-            parts=1,
-            poll_s=arguments.poll_s,
-            lost_s=arguments.lost_s,
-        )
+        run_id = start.send(connection)
+    follow.show(connection, run_id, start.name, console, arguments, parts=1)
     return 0
 
 
@@ -132,64 +138,3 @@ def _needs(chosen: LabelOptions) -> list[str]:
         "of memory at the same time, no GPU",
         f"images  {settings.DATA_IMAGE}",
     ]
-
-
-def _send(
-    connection: Connection,
-    arguments: argparse.Namespace,
-    compiled: Compiled,
-    name: str,
-    parameters: dict[str, Any],
-) -> str:
-    """Make what the run belongs to, and start it; its identifier."""
-    experiment = server.experiment(connection, arguments.experiment)
-    pipeline = server.pipeline(connection, LABEL_PIPELINE_NAME)
-    version = server.version(
-        connection,
-        pipeline.pipeline_id,
-        compiled.version,
-        compiled.file,
-        description=compiled.description,
-    )
-    run = server.run(
-        connection,
-        name,
-        experiment_id=experiment.experiment_id,
-        reference=version,
-        parameters=parameters,
-        description=_DESCRIPTION,
-        pipeline_root=arguments.pipeline_root,
-        service_account=arguments.service_account,
-    )
-    return str(run.run_id)
-
-
-def _request(
-    arguments: argparse.Namespace,
-    compiled: Compiled,
-    cluster: ClusterOptions,
-    name: str,
-    parameters: dict[str, Any],
-) -> dict[str, Any]:
-    """All that would be sent; identifiers are the server's to give."""
-    return {
-        "host": arguments.host or "this cluster, or kubeconfig",
-        "namespace": arguments.namespace,
-        "images": {"data": settings.DATA_IMAGE},
-        "cluster": dataclasses.asdict(cluster),
-        "experiment": {"display_name": arguments.experiment},
-        "pipeline": {"display_name": LABEL_PIPELINE_NAME},
-        "pipeline_version": {
-            "display_name": compiled.version,
-            "description": compiled.description,
-        },
-        "run": {
-            "display_name": name,
-            "description": _DESCRIPTION,
-            "runtime_config": {
-                "parameters": parameters,
-                "pipeline_root": arguments.pipeline_root or None,
-            },
-            "service_account": arguments.service_account or None,
-        },
-    }

@@ -56,6 +56,13 @@ def root(_published: Path, tmp_path: Path) -> Path:
     return tmp_path / "m"
 
 
+def two_in_a_bucket(run: Run, models: list[Path], place: str, scratch: Path) -> str:
+    """The root of two versions, the second of them served."""
+    for model in models[:2]:
+        publish_as(run, model, scratch, place=place)
+    return f"{place}/m"
+
+
 def names(root: Path | str) -> list[str]:
     return [one.name for one in versions.versions(str(root))]
 
@@ -171,15 +178,15 @@ def test_prune_that_is_overtaken_removes_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = names(root)
-    found = versions.versions
+    found = versions._listed
 
-    def overtaken(place: str) -> list[versions.Version]:
-        listed = found(place)
+    def overtaken(place: str, numbers: list[serving.Numbered]) -> list[versions.Version]:
+        listed = found(place, numbers)
         text = json.dumps({**pointer(root), "version": there[0]})
         (root / "latest.json").write_text(text)
         return listed
 
-    monkeypatch.setattr(versions, "versions", overtaken)
+    monkeypatch.setattr(versions, "_listed", overtaken)
     with pytest.raises(WorkError, match="changed meanwhile"):
         prune(str(root), keep=1)
     monkeypatch.undo()
@@ -263,10 +270,7 @@ def test_rollback_while_somebody_publishes_is_refused_and_leaves_no_number(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place = f"{store.prefix}/overtaken"
-    for model in models[:2]:
-        publish_as(sample_run, model, tmp_path, place=place)
-    root = f"{place}/m"
+    root = two_in_a_bucket(sample_run, models, f"{store.prefix}/overtaken", tmp_path)
     give = serving.give_number
 
     def overtaken(*arguments: Any) -> int | None:
@@ -288,10 +292,7 @@ def test_version_that_is_removed_while_it_is_published_is_told(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place = f"{store.prefix}/removed"
-    for model in models[:2]:
-        publish_as(sample_run, model, tmp_path, place=place)
-    root = f"{place}/m"
+    root = two_in_a_bucket(sample_run, models, f"{store.prefix}/removed", tmp_path)
     write = storage.write_if
 
     def removed(uri: str, data: bytes, version: str | None) -> bool:

@@ -57,13 +57,9 @@ def latest_version(place: str) -> str:
         InputError: `latest.json` names no version, there is no such bucket, or no permission.
         WorkError: the store cannot be reached.
     """
-    if storage.is_uri(place):
-        root = storage.canonical(place).rstrip("/")
-    else:
-        folder = Path(place).expanduser()
-        if (folder / layout.DESCRIPTION).is_file():
-            return ""
-        root = str(folder)
+    root = storage.plain(place)
+    if not storage.is_uri(root) and Path(root, layout.DESCRIPTION).is_file():
+        return ""
     pointed = find_pointer(root)
     return "" if pointed is None else version_in(pointed, f"{root}/{LATEST}")
 
@@ -78,13 +74,7 @@ def pinned(place: str) -> str:
         InputError: as of `latest_version`.
         WorkError: the store cannot be reached.
     """
-    version = latest_version(place)
-    root = (
-        storage.canonical(place).rstrip("/")
-        if storage.is_uri(place)
-        else str(Path(place).expanduser())
-    )
-    return f"{root}/{version}" if version else root
+    return _of_version(place, latest_version(place))
 
 
 def local_version(place: str, version: str, cache_dir: Path) -> Path:
@@ -94,10 +84,13 @@ def local_version(place: str, version: str, cache_dir: Path) -> Path:
         InputError: there is no such model in a bucket.
         WorkError: the store cannot be reached.
     """
-    if not storage.is_uri(place):
-        return Path(place).expanduser() / version
-    root = storage.canonical(place).rstrip("/")
-    return _fetched(f"{root}/{version}" if version else root, cache_dir)
+    found = _of_version(place, version)
+    return _fetched(found, cache_dir) if storage.is_uri(found) else Path(found)
+
+
+def _of_version(place: str, version: str) -> str:
+    root = storage.plain(place)
+    return f"{root}/{version}" if version else root
 
 
 def find_pointer(root: str) -> bytes | None:

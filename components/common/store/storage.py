@@ -52,6 +52,11 @@ def canonical(place: str) -> str:
     return f"s3://{place.removeprefix('minio://')}" if place.startswith("minio://") else place
 
 
+def plain(place: str) -> str:
+    """A place as others are named below it: `canonical`, no slash at its end, no `~`."""
+    return canonical(place).rstrip("/") if is_uri(place) else str(Path(place).expanduser())
+
+
 def endpoint(uri: str) -> str:
     """The address of the server that requests for this place go to."""
     with _explained(uri, "written"):

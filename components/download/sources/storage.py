@@ -25,7 +25,7 @@ def candidates(query: Query) -> Iterator[Candidate]:
     if not storage.is_uri(prefix):
         yield from folder.candidates(query)
         return
-    place = f"{storage.canonical(prefix).rstrip('/')}/{label}"
+    place = f"{storage.plain(prefix)}/{label}"
     found = 0
     deeper: collections.Counter[str] = collections.Counter()
     for stored in storage.list_objects(place):

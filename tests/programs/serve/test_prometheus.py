@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -12,13 +13,17 @@ from pathlib import Path
 import pytest
 from conftest import run_captured
 from object_stores import free_port
+from prometheus_client import generate_latest
 from serve_items import HERE, JPEG, PREDICT
 from serve_process import serving
 from starlette.testclient import TestClient
 
 from components.common.model.description import read_description
+from programs.serve import serve
 from programs.serve.counters import PATHS, Counters
+from programs.serve.options import Limits
 from programs.serve.prometheus import PLACE, make_app
+from programs.serve.serve import make_service
 
 SERVE = (sys.executable, "-m", "programs.serve")
 
@@ -56,6 +61,25 @@ def test_requests_and_answers_are_counted_at_the_port_of_their_own(
     assert sum(named) + found["mushrooms_none_of_these_total"] == len(photos)
     assert found["mushrooms_model_since_seconds"] > 1.7e9
     assert any(name.startswith("mushrooms_model_info{") for name in found)
+
+
+def test_answers_are_counted_from_the_moment_that_they_come(model_dir: Path) -> None:
+    service = make_service(model_dir, workers=1, limits=Limits())
+    service.counters = Counters()
+    registry = service.counters.registry
+    label = read_description(model_dir).classes[0]
+    waiting = threading.Thread(target=serve._is_loaded, args=(service,), daemon=True)
+    waiting.start()  # it looks now and then, and an answer may come before it looks again
+    name = f'mushrooms_answers_total{{label="{label}"}}'
+    until = time.monotonic() + 30
+    while name not in samples(generate_latest(registry).decode()) and time.monotonic() < until:
+        time.sleep(0.01)
+    service.counters.count_answer(label)
+    assert samples(generate_latest(registry).decode())[name] == 1
+    service.pool.start()
+    waiting.join(60)
+    assert samples(generate_latest(registry).decode())[name] == 1
+    service.pool.close()
 
 
 def test_labels_are_few_whatever_is_asked_for(model_dir: Path) -> None:
