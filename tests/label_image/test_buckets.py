@@ -12,30 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import preloaded
-import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, Run
+from conftest import ROOT
 from gate import Gate, open_gate
-from object_stores import S3_VARIABLES, Store, google_emulator, seaweedfs
+from label_job_items import COMMAND, PER_PART, PHOTOS, options, part_files, rows, run
+from object_stores import Store, google_emulator, seaweedfs
 
 from components.common.base.errors import InputError, WorkError
-from components.common.dataset.dataset import Dataset
-from components.common.photos import images
 from components.common.store import storage
-from components.label_image import job as jobs
 from components.label_image import parts
-from components.label_image.answers import NONE_OF_THESE
 from components.label_image.job import Answers
-from components.label_image.options import AnswerOptions
 from components.label_image.whole import Asked, label_place, label_share, list_photos, sum_answers
 
 pytestmark = pytest.mark.long
 
-PHOTOS, PER_PART = 45, 4
 GOOD = 41  # of them
-COMMAND = (sys.executable, "-m", "components.label_image.__main__")
 PAUSE_S = 0.05  # of the gate: a whole run takes many seconds then
 
 
@@ -53,38 +44,6 @@ class Gated:
     @property
     def photos(self) -> str:
         return f"{self.store.prefix}/photos"
-
-
-@pytest.fixture(scope="module")
-def contents(sample_run: Run) -> dict[str, bytes]:
-    """Photos by name below the prefix, four of them of no use, and what is none."""
-    dataset = Dataset(sample_run.directory / "demo")
-    pictures = [dataset.read(photo) for photo in dataset.photos]
-    found = {}
-    for number in range(PHOTOS):
-        data = pictures[number % len(pictures)]
-        found[f"{number % 3}/photo é #{number:02}.jpg"] = data + bytes([number])
-    names = sorted(found)
-    found[names[5]] = b""
-    found[names[11]] = b"<html>not found</html>"
-    found[names[20]] = found[names[20]][:2000]
-    found[names[30]] = b"\xff\xd8\xff\xe0" + bytes(3000)
-    return found
-
-
-@pytest.fixture(scope="module")
-def model(sample_run: Run) -> str:
-    return str(sample_run.directory / "model")
-
-
-@pytest.fixture(scope="module")
-def folder(contents: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same photos in a folder."""
-    root = tmp_path_factory.mktemp("folder")
-    for name, data in contents.items():
-        (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_bytes(data)
-    return root
 
 
 @pytest.fixture(scope="module", params=["gs", "s3"])
@@ -109,41 +68,10 @@ def gated(_gated: Gated) -> Gated:
     return _gated
 
 
-def options(**chosen: object) -> AnswerOptions:
-    return AnswerOptions.of({"photos_per_part": PER_PART, **chosen})
-
-
 def command(model: str, photos: str, output: str, *more: str) -> list[str]:
     named = ("--model_dir", model, photos, "--output", output)
     size = ("--photos_per_part", str(PER_PART))
     return [*COMMAND, *named, *size, *more]
-
-
-def run(words: list[str], store: Store | None = None) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, **(store.environment if store else {})}
-    done = preloaded.run(words, environment=environment, timeout_s=120)
-    assert "Traceback" not in done.stderr
-    assert not [value for value in secrets() if value in done.stdout + done.stderr]
-    return done
-
-
-def secrets() -> list[str]:
-    return [S3_VARIABLES["AWS_ACCESS_KEY_ID"], S3_VARIABLES["AWS_SECRET_ACCESS_KEY"]]
-
-
-def part_files(output: str) -> dict[str, bytes]:
-    """The answers that are there, by the file's name."""
-    answers = Answers(output)
-    names = sorted(name for name in answers.names() if name.startswith("part-"))
-    return {name: answers.read(name) for name in names}
-
-
-def rows(output: str) -> list[dict[str, str]]:
-    return [
-        row
-        for data in part_files(output).values()
-        for row in csv.DictReader(io.StringIO(data.decode()))
-    ]
 
 
 def versions_of(output: str) -> dict[str, str]:
@@ -331,46 +259,6 @@ def test_object_that_is_too_large_is_not_even_read(
     assert len(large) == sum(size > limit for size in sizes) > 0
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
-def test_each_format_says_the_same(model: str, folder: Path, tmp_path: Path, form: str) -> None:
-    asked = Asked(str(folder), model, str(tmp_path / form), options(format=form, top_k=100))
-    counts = label_place(asked, tmp_path)
-    files = part_files(asked.output)
-    if form == "csv":
-        found = [
-            (row["file"], row["predicted"], row["error"], row["label_1"], row["model"])
-            for row in rows(asked.output)
-        ]
-    elif form == "json":
-        lines = [json.loads(line) for data in files.values() for line in data.splitlines()]
-        found = [
-            (
-                *(row["file"], row["predicted"] or "", row["error"] or ""),
-                *(next(iter(row["probabilities"] or ()), ""), row["model"]),
-            )
-            for row in lines
-        ]
-        assert all(len(row["probabilities"]) > 2 for row in lines if not row["error"])
-    else:
-        lines = [
-            row for data in files.values() for row in pq.read_table(io.BytesIO(data)).to_pylist()
-        ]
-        found = [
-            (
-                *(row["file"], row["predicted"] or "", row["error"] or ""),
-                *(next(iter(row["labels"]), ""), row["model"]),
-            )
-            for row in lines
-        ]
-    assert len(found) == counts.photos == PHOTOS
-    assert sum(bool(error) for _, _, error, _, _ in found) == counts.failed == 4
-    assert {version for *_, version in found} == {
-        jobs.open_job(Answers(asked.output)).model.version
-    }
-    by_answer = [predicted or NONE_OF_THESE for _, predicted, error, _, _ in found if not error]
-    assert {name: by_answer.count(name) for name in by_answer} == dict(counts.classes)
-
-
 @on_one_store
 def test_interrupted_run_says_what_is_kept_and_how_to_go_on(gated: Gated, model: str) -> None:
     output = f"{gated.store.prefix}/interrupted"
@@ -378,68 +266,6 @@ def test_interrupted_run_says_what_is_kept_and_how_to_go_on(gated: Gated, model:
     assert f"of 12 parts at {output}" in said
     assert "The same command goes on from there" in said
     assert "Traceback" not in said
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"format": "json"}, "--format was 'csv' and is 'json' now"),
-        ({"photos_per_part": 5}, "--photos_per_part was 4 and is 5 now"),
-        ({"top_k": 1}, "--top_k was 5 and is 1 now"),
-    ],
-)
-def test_answers_of_another_job_are_not_mixed(
-    model: str, folder: Path, tmp_path: Path, change: dict[str, object], expected: str
-) -> None:
-    output = str(tmp_path / "answers")
-    list_photos(Asked(str(folder), model, output, options()), 1)
-    with pytest.raises(InputError, match=expected):
-        label_place(Asked(str(folder), model, output, options(**change)), tmp_path)
-    with pytest.raises(InputError, match="photos was"):
-        label_place(Asked(str(folder / "0"), model, output, options()), tmp_path)
-
-
-def test_model_that_was_published_since_is_refused_and_the_earlier_one_named(
-    model: str, folder: Path, tmp_path: Path
-) -> None:
-    published = tmp_path / "published"
-    published.mkdir()
-    (published / "aaaa").symlink_to(model)
-    (published / "latest.json").write_text('{"version": "aaaa"}')
-    output = str(tmp_path / "answers")
-    asked = Asked(str(folder), str(published), output, options())
-    list_photos(asked, 1)
-    found = jobs.open_job(Answers(output))
-    assert found
-    assert found.model.place == str(published / "aaaa")
-    other = jobs.Model(str(published / "bbbb"), "bbbb", "0" * 64)
-    with pytest.raises(InputError, match=f"go on with --model_dir {published}/aaaa"):
-        jobs.check_same(found, Answers(output), found.photos, other, found.options)
-
-
-def test_listing_or_job_that_was_damaged_is_told(model: str, folder: Path, tmp_path: Path) -> None:
-    asked = Asked(str(folder), model, str(tmp_path / "answers"), options())
-    list_photos(asked, 1)
-    (listing,) = (tmp_path / "answers" / "listing").iterdir()
-    whole = listing.read_text()
-    listing.write_text(whole.replace("#01", "#91"))
-    with pytest.raises(InputError, match=r"listing/.* is damaged or was edited"):
-        label_place(asked, tmp_path)
-    listing.write_text(whole)
-    job = tmp_path / "answers" / "job.json"
-    job.write_text(job.read_text().replace('"count": 45', '"count": 44'))
-    with pytest.raises(InputError, match=r"job\.json is damaged or was edited"):
-        label_place(asked, tmp_path)
-
-
-def test_long_listing_is_kept_in_several_files(
-    model: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "LISTED_TOGETHER", 2 * PER_PART)
-    asked = Asked(str(folder), model, str(tmp_path / "answers"), options())
-    assert label_place(asked, tmp_path).photos == PHOTOS
-    assert len(list((tmp_path / "answers" / "listing").iterdir())) == 6
-    assert len({row["file"] for row in rows(asked.output)}) == PHOTOS
 
 
 @on_one_store
@@ -458,73 +284,3 @@ def test_no_photo_is_written_to_the_disk(gated: Gated, model: str, tmp_path: Pat
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert written
     assert not [path for path in written if b"\xff\xd8\xff" in path.read_bytes()]
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (("one.jpg", "two.jpg"), "--output is for one bucket or folder: 2 places are named"),
-        (("one.jpg",), "--output is for all photos of one folder or bucket, and one.jpg is none"),
-        (("-",), "--output is for all photos of one folder or bucket"),
-        (("https://example.org/1.jpg",), "--output is for all photos of one folder or bucket"),
-        ((".", "--format", "text"), "--format is 'text': expected one of csv, json, parquet"),
-        ((".", "--photos_per_part", "0"), "--photos_per_part is 0: expected 1 to 100000"),
-        ((".", "--graph", "graph.pb"), "not with --graph"),
-        ((".", "--gallery", "gallery.html"), "not with --gallery"),
-        ((".", "--allow_private_hosts", "localhost"), "not with --allow_private_hosts"),
-    ],
-)
-def test_wrong_usage_is_exit_2(
-    model: str, tmp_path: Path, words: tuple[str, ...], expected: str
-) -> None:
-    named = ["--model_dir", model, *words, "--output", str(tmp_path / "answers")]
-    done = run([*COMMAND, *named])
-    assert done.returncode == 2
-    assert expected in done.stderr
-    assert not (tmp_path / "answers").exists()
-
-
-def test_job_that_another_process_began_meanwhile_is_not_replaced(
-    model: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = tmp_path / "answers"
-    find = storage.find_place
-
-    def begun_meanwhile(place: str, *, max_bytes: int) -> bytes | None:
-        found = find(place, max_bytes=max_bytes)
-        if place.endswith("/job.json") and found is None:
-            answers.mkdir()
-            (answers / "job.json").symlink_to("theirs")  # seen by nobody who lists files
-        return found
-
-    monkeypatch.setattr(storage, "find_place", begun_meanwhile)
-    with pytest.raises(WorkError, match="was begun by somebody else at the same time"):
-        label_place(Asked(str(folder), model, str(answers), options()), tmp_path)
-    assert (answers / "job.json").is_symlink()
-
-
-def test_answers_go_into_no_folder_of_something_else(
-    model: str, folder: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"holds other things, such as notes\.txt"):
-        label_place(Asked(str(folder), model, str(tmp_path), options()), tmp_path)
-    with pytest.raises(InputError, match="where the photos are"):
-        label_place(Asked(str(folder), model, str(folder), options()), tmp_path)
-    with pytest.raises(InputError, match="where the photos are"):
-        label_place(Asked(str(folder), model, os.path.relpath(folder), options()), tmp_path)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="there are no photos at"):
-        label_place(Asked(str(tmp_path / "empty"), model, str(tmp_path / "a"), options()), tmp_path)
-
-
-def test_photo_of_nothing_is_counted_as_none_of_these(model: str, tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    (tmp_path / "photos" / "noise.jpg").write_bytes(images.encode(pixels))
-    output = str(tmp_path / "answers")
-    counts = label_place(Asked(str(tmp_path / "photos"), model, output, options()), tmp_path)
-    assert counts.classes == {NONE_OF_THESE: 1}
-    (row,) = rows(output)
-    assert (row["predicted"], row["unknown"]) == ("", "true")
-    assert row["label_1"]
