@@ -1,12 +1,11 @@
-"""MODEL_CARD.md: what a published model is, what it may be used for, and how far to trust it.
+"""README.md: what a published model is, what it may be used for, and how far to trust it.
 
-Its words are in model_card.jinja: Markdown with the YAML head that model hubs read. Class names and
+Its words are in model_card.jinja: Markdown below the YAML head of front_matter.py. Class names and
 licences come from strangers, and are escaped. Nothing in it tells of the machine or the time: the
 same decision gives the same card.
 """
 
 import collections
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,11 +26,15 @@ from components.common.network import origin
 from components.common.network.architecture import parse_architecture
 from components.common.pages import danger_words, plain_text
 from components.common.pages.subject import words
+from components.publish import front_matter, licence
 from components.publish.decision import Decision
 from components.publish.options import ANY_REGRESSION
 from components.publish.paired import Comparison
 
-FILE_NAME = "MODEL_CARD.md"
+FILE_NAME = "README.md"  # as model hubs call it
+# The same text under the name that it had before: whoever looks for that finds it.
+EARLIER_NAME = "MODEL_CARD.md"
+KERAS_CONFIG = "config.json"  # of hub_folder.py
 CLASSES_NAMED = 12  # in the first paragraph
 LICENCES_NAMED = 20
 FEW_PHOTOS = 50  # of a class to learn from; fewer are named as a limit
@@ -60,17 +63,20 @@ def render(
     losses, rejected = facts.get("log_loss"), facts.get("rejected")
     parts = [part for part in (TRAINING, VALIDATION, TEST) if part in description.photos]
     matrix = _confusion(description, figures)
+    finite = {key: value for key in figures if (value := number(figures, key)) is not None}
     return plain_text.render(
         __file__,
         {
-            "json": json.dumps,
             "plain": escape,
             "code": code,
             "share": share,
             "options": _options,
             "amount": amount,
         },
+        front_matter=front_matter.render(decision.name, description, finite),
         layout=layout,
+        keras_config=KERAS_CONFIG,
+        licence_file=licence.FILE_NAME,
         attribution=ATTRIBUTION,
         words=words(description.facts),
         model=description,
@@ -92,7 +98,7 @@ def render(
         non_commercial=sum(licences.is_non_commercial(photo.licence) for photo in photos),
         thumbnail_side=THUMBNAIL_SIDE,
         most_thumbnails=MAX_SHOWN,
-        figures={key: value for key in figures if (value := number(figures, key)) is not None},
+        figures=finite,
         confusion=matrix,
         confusions=_most_confused(description.classes, matrix),
         fewest=_fewest(description),
@@ -118,6 +124,22 @@ def render(
         any_regression=decision.max_regression >= ANY_REGRESSION,
         compared=decision.comparison or Comparison(0, 0, 0, 0),
         hashes=hashes,
+    )
+
+
+def render_licence(description: ModelDescription, photos: Sequence[Photo]) -> str:
+    """LICENSE.md, which the card's head names.
+
+    Args:
+        description: of the model.
+        photos: that the model was made of, with their licences.
+    """
+    weights = (description.weights or {}).get("licence", "")
+    return licence.render(
+        _licences(photos),
+        photos=len(photos),
+        non_commercial=sum(licences.is_non_commercial(photo.licence) for photo in photos),
+        weights=code(weights) if weights else "",
     )
 
 

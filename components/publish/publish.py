@@ -14,12 +14,14 @@ from components.common.model.description import ModelDescription, read_descripti
 from components.common.model.model_place import METRICS, version_of
 from components.common.store import storage
 from components.common.untrusted import sealed
-from components.publish import in_bucket, in_folder, model_card, places
+from components.publish import in_bucket, in_folder, licence, model_card, places
 from components.publish.compare import compare, read_metrics
 from components.publish.decision import PUBLISH, Decision
 from components.publish.options import PublishOptions, default_name
 
 DECISION = "decision.json"
+# What is published beside the files of a model.
+PAPERS = (METRICS, DECISION, model_card.FILE_NAME, model_card.EARLIER_NAME, licence.FILE_NAME)
 
 
 @step("publish")
@@ -80,13 +82,9 @@ def publish(
             reached, or the disk is full.
     """
     root = places.root_of(publish_dir, name)
-    description = read_description(model_dir)
-    figures = read_metrics(metrics, description)
-    version = version_of(description)
-    _check(decision, version, name)
-    _refuse_links(model_dir)
-    description.check_files(model_dir, but=(METRICS, DECISION, model_card.FILE_NAME))
-    papers = _papers(model_dir, figures, decision)
+    description, figures = checked(model_dir, metrics, decision, name)
+    version = decision.version
+    papers = papers_of(model_dir, figures, decision)
     pointer = pointer_of(version, description, figures)
     champion = decision.champion
     if storage.is_uri(root):
@@ -113,15 +111,45 @@ def pointer_of(
     }
 
 
-def _papers(model_dir: Path, figures: dict[str, Any], decision: Decision) -> dict[str, str]:
-    """Figures, decision and model card, by file name: they go beside the files of the model."""
-    papers = {METRICS: sealed.text(figures), DECISION: decision.to_json()}
-    files = sorted(path for path in model_dir.rglob("*") if path.is_file())
-    hashes = {path.relative_to(model_dir).as_posix(): hash_file(path) for path in files}
-    hashes |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in papers.items()}
-    hashes.pop(model_card.FILE_NAME, None)  # of an earlier publication of the same folder
+def checked(
+    model_dir: Path, metrics: Path, decision: Decision, name: str
+) -> tuple[ModelDescription, dict[str, Any]]:
+    """Description and figures of a model that this decision lets be published, undamaged.
+
+    Raises:
+        InputError: as `publish` does.
+    """
+    description = read_description(model_dir)
+    figures = read_metrics(metrics, description)
+    _check(decision, version_of(description), name)
+    _refuse_links(model_dir)
+    description.check_files(model_dir, but=PAPERS)
+    return description, figures
+
+
+def papers_of(model_dir: Path, figures: dict[str, Any], decision: Decision) -> dict[str, str]:
+    """Figures, decision, model card and licences, by file name.
+
+    Args:
+        model_dir: the folder that they go into, with the files of the model.
+        figures: of the model.
+        decision: to publish it.
+
+    Raises:
+        InputError: `model.json` was not written by a training.
+    """
     description = read_description(model_dir)
     photos = references.References(model_dir / layout.REFERENCES).photos
+    papers = {
+        METRICS: sealed.text(figures),
+        DECISION: decision.to_json(),
+        licence.FILE_NAME: model_card.render_licence(description, photos),
+    }
+    files = sorted(path for path in model_dir.rglob("*") if path.is_file())
+    hashes = {path.relative_to(model_dir).as_posix(): hash_file(path) for path in files}
+    for name in PAPERS:  # of an earlier publication of the same folder
+        hashes.pop(name, None)
+    hashes |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in papers.items()}
     try:
         card = model_card.render(
             description, figures, photos, decision, dict(sorted(hashes.items()))
@@ -131,7 +159,7 @@ def _papers(model_dir: Path, figures: dict[str, Any], decision: Decision) -> dic
             f"{layout.DESCRIPTION} was not written by a training, so no model card can be made "
             f"from it: {error}"
         ) from error
-    return {**papers, model_card.FILE_NAME: card}
+    return {**papers, model_card.FILE_NAME: card, model_card.EARLIER_NAME: card}
 
 
 def _check(decision: Decision, version: str, name: str) -> None:

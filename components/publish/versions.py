@@ -24,13 +24,12 @@ from components.common.model.model_place import (
 )
 from components.common.store import storage
 from components.common.untrusted import sealed
-from components.publish import in_bucket, model_card, places, serving
+from components.publish import in_bucket, places, serving
 from components.publish.compare import read_metrics
 from components.publish.in_folder import alone_in
-from components.publish.publish import DECISION, pointer_of
+from components.publish.publish import DECISION, PAPERS, pointer_of
 from components.publish.serving import Numbered
 
-PAPERS = (METRICS, DECISION, model_card.FILE_NAME)
 _NAME = re.compile(rf"[0-9a-f]{{{VERSION_DIGITS}}}")  # of a version's folder; others are left alone
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

@@ -279,7 +279,7 @@ def test_head_is_yaml_of_our_own_words() -> None:
     content = yaml.safe_load(head)
     assert content["model_name"] == "yes"
     assert content["pipeline_tag"] == "image-classification"
-    assert content["license_link"] == "ATTRIBUTION.md"
+    assert content["license_link"] == "LICENSE.md"  # the Hub takes no other name
     assert "mobilenet" in content["tags"]
 
 
@@ -302,9 +302,9 @@ def test_published_card_tells_of_the_model_and_nothing_of_the_machine(
     described = read_description(model)
     assert described.head_sha256 in text
     for path in folder.rglob("*"):
-        if path.is_file() and path.name != "MODEL_CARD.md":
+        if path.is_file() and path.name not in ("README.md", "MODEL_CARD.md"):
             assert hashlib.sha256(path.read_bytes()).hexdigest() in text, path.name
-    for name in ("MODEL_CARD.md", "decision.json"):
+    for name in ("README.md", "LICENSE.md", "decision.json"):
         content = (folder / name).read_text()
         for secret in (str(tmp_path), str(ROOT), str(sample_run.directory), str(Path.home())):
             assert secret not in content

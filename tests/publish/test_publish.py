@@ -96,7 +96,10 @@ def test_published_model_answers_and_has_its_papers(sample_run: Run, tmp_path: P
     assert Model(folder).description == Model(model).description
     assert json.loads((folder / "metrics.json").read_text())["accuracy"] == 0.9
     assert Decision.read(folder / "decision.json").version == folder.name
-    assert (folder / "MODEL_CARD.md").is_file()
+    card = (folder / "README.md").read_text()
+    assert card == (folder / "MODEL_CARD.md").read_text()
+    assert "license_link: LICENSE.md" in card
+    assert "(ATTRIBUTION.md)" in (folder / "LICENSE.md").read_text()
     pointer = json.loads((folder.parent / "latest.json").read_text())
     assert pointer["version"] == folder.name
 
@@ -154,9 +157,8 @@ def test_published_version_can_be_published_elsewhere_with_its_papers(
     first = publish_it(sample_run, sample_run.directory / "model", tmp_path)
     second = publish_it(sample_run, first, tmp_path / "elsewhere")
     assert first.name == second.name
-    read_description(second).check_files(
-        second, but=("metrics.json", "decision.json", "MODEL_CARD.md")
-    )
+    papers = ("metrics.json", "decision.json", "README.md", "MODEL_CARD.md", "LICENSE.md")
+    read_description(second).check_files(second, but=papers)
 
 
 def test_model_of_version_2_stays_the_version_that_it_was_published_as(

@@ -1,5 +1,6 @@
 """Where pretrained weights come from, as model.json and the model card tell it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from components.common.base.files import hash_file
@@ -7,6 +8,17 @@ from components.common.network import package_index, weights
 from components.common.network.architecture import Architecture
 
 FIELDS = ("source", "name", "version", "licence", "package_sha256", "file", "file_sha256")
+# Networks whose pretrained weights, of the same origin as ours, are also a model of the Hugging
+# Face Hub: Google's checkpoints of MobileNet in some sizes, and of EfficientNet-Lite as timm has
+# them.
+_ON_HUB = {
+    **{f"mobilenet_{one}": f"google/mobilenet_v1_{one}" for one in ("1.0_224", "0.75_192")},
+    **{
+        f"mobilenet_v2_{one}": f"google/mobilenet_v2_{one}"
+        for one in ("1.4_224", "1.0_224", "0.75_160", "0.35_96")
+    },
+    **{f"efficientnet_lite{one}": f"timm/tf_efficientnet_lite{one}.in1k" for one in range(3)},
+}
 KERAS, INDEX, GIVEN, UNKNOWN = "keras.applications", "package index", "a given file", "unknown"
 
 
@@ -50,3 +62,16 @@ def find(
             "file": architecture.weights_file,
         }
     return {"source": UNKNOWN}
+
+
+def hub_model(architecture: str, weights: Mapping[str, str]) -> str:
+    """The model of the Hugging Face Hub with these pretrained weights; empty where none is known.
+
+    Args:
+        architecture: name of the network.
+        weights: their origin, as `find` tells it.
+    """
+    source = weights.get("source")
+    if source == INDEX and weights.get("name") == package_index.MOBILENET.name:
+        return _ON_HUB["mobilenet_1.0_224"]  # whatever size the photos have
+    return _ON_HUB.get(architecture, "") if source in (KERAS, INDEX) else ""
