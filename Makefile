@@ -138,10 +138,11 @@ test-faults: setup  ## kills, full disks, hostile input: many more cases than in
 test-containers: setup  ## build the real images, run the pipeline in them, compare: several minutes
 	@MUSHROOM_TEST_CONTAINERS=1 $(PY) -m pytest -v tests/containers
 
-# MediaPipe has an environment of its own: it brings another OpenCV along.
+# MediaPipe has an environment of its own: it brings another OpenCV along. So has `datasets`, with `huggingface_hub`.
+HUGGINGFACE = datasets==5.2.0,huggingface_hub==2.4.0,pillow==13.0.0
 .PHONY: test-forms
-test-forms: PEERS = mediapipe==1.2.3
-test-forms: peers  ## MediaPipe answers as the model does; it is installed in build/peers first: some minutes
+test-forms: PEERS = mediapipe==1.2.3 $(HUGGINGFACE)
+test-forms: peers  ## MediaPipe and Hugging Face take what we write; they are installed in build/peers first: some minutes
 	@MUSHROOM_TEST_FORMS=1 $(PY) -m pytest -v tests/forms
 
 .PHONY: test-cluster
@@ -358,7 +359,7 @@ bench-cleaning: peers  ## planted faults found, compared with CleanVision, image
 	make bench-cleaning IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
 	@$(PY) -m benchmarks.cleaning "$$IMAGES" "$$REPORTED" $(ARGS)
 
-# Each peer in an environment of its own; imagededup brings PyTorch along, 5 GB: `make bench` uses
+# Each peer in an environment of its own, with what stands behind a comma; imagededup brings PyTorch along, 5 GB: `make bench` uses
 # PEERS='cleanvision==0.3.7 webdataset==1.0.2' only.
 PEERS ?= cleanvision==0.3.7 webdataset==1.0.2 imagededup==0.3.3 cleanlab==2.9.0
 .PHONY: peers
@@ -366,7 +367,7 @@ peers: setup
 	@for package in $(PEERS); do \
 	place=build/peers/$${package%%==*}; \
 	test -e $$place/.installed || { $(VENV)/bin/uv venv --clear --quiet --python $(PY) $$place && \
-	UV_COMPILE_BYTECODE=1 $(VENV)/bin/uv pip install --quiet --python $$place/bin/python $$package && \
+	UV_COMPILE_BYTECODE=1 $(VENV)/bin/uv pip install --quiet --python $$place/bin/python $${package//,/ } && \
 	touch $$place/.installed; } || exit 1; done
 
 # The images' locks follow dev.txt, so that a laptop and the images compute with the same versions.

