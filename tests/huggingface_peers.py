@@ -34,14 +34,18 @@ def download(repository: str) -> Any:
     return snapshot_download(repository)
 
 
-def photos(shards: str) -> Any:
-    """Photos of shards, by `datasets`: of each its class, what Pillow sees, and its bytes' hash."""
+def photos(shards: str, code: str) -> Any:
+    """Photos of shards, by `datasets`: of each its class, what Pillow sees, and its bytes' hash.
+
+    Args:
+        shards: a pattern.
+        code: that loads them as `photos`, with labels.
+    """
     from datasets import Image, load_dataset
 
-    # What docs/models.md shows.
-    found = load_dataset("webdataset", data_files={"train": shards}, split="train")
-    found = found.map(lambda row: {"label": row["__key__"].rpartition("/")[0]})
-    found = found.class_encode_column("label")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    found = names["photos"]
     streamed = load_dataset("webdataset", data_files=shards, split="train", streaming=True)
     stored = found.cast_column("jpg", Image(decode=False))
     return {
