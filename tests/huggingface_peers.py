@@ -15,7 +15,7 @@ import numpy as np
 
 def card(path: str) -> Any:
     """The head of a card as `huggingface_hub` reads it, and what it writes of it again."""
-    from huggingface_hub import ModelCard, metadata_load
+    from huggingface_hub import ModelCard, metadata_load  # type: ignore[import-not-found]
 
     loaded = ModelCard.load(path)
     results = [vars(result) for result in loaded.data.eval_results or []]
@@ -29,7 +29,7 @@ def card(path: str) -> Any:
 
 def download(repository: str) -> Any:
     """The folder of a whole repository."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import snapshot_download  # type: ignore[import-not-found]
 
     return snapshot_download(repository)
 
@@ -41,7 +41,7 @@ def photos(shards: str, code: str) -> Any:
         shards: a pattern.
         code: that loads them as `photos`, with labels.
     """
-    from datasets import Image, load_dataset
+    from datasets import Image, load_dataset  # type: ignore[import-not-found]
 
     names: dict[str, Any] = {}
     exec(code, names)
