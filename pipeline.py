@@ -35,7 +35,7 @@ from components.common.base.options import DEFAULTS, OPTIONS, PREFIX, declaratio
 from components.common.base.step import run_command
 from components.common.dataset.species import as_document, read_file
 from components.curate.component import curate, curate_parts
-from components.download.component import download
+from components.download.component import compare_photos, download, download_if_new
 from components.download.options import DownloadOptions
 from components.evaluate.component import evaluate
 from components.label_image.component import label_image
@@ -68,6 +68,7 @@ def build(
     gpu: bool = False,
     photos: str = DOWNLOAD,
     parts: int = 1,
+    continued: bool = False,
     cluster: ClusterOptions | None = None,
 ) -> Callable[..., Any]:
     """The pipeline's graph.
@@ -78,6 +79,9 @@ def build(
         parts: of an imported dataset that are cleaned, and their bottlenecks computed, at the same
             time, each in pods of its own; the result is the same. Steps take one artifact where
             there is one part, and after a loop of several the list of theirs.
+        continued: go on with the ledger and the decisions that are kept beside the published model,
+            and end early where the photos are those of the last run. On a cluster a condition does
+            that; on this machine whoever follows the run, since a condition hands out no artifacts.
         cluster: what its tasks are told; None on this machine. A graph for a cluster ends with
             `summarize`, whatever happened before, and for that reason hands out no outputs: KFP
             takes none from inside an exit handler.
@@ -86,6 +90,10 @@ def build(
     default = run_options.DEFAULTS | scheduling.option_defaults(cluster, gpu=gpu)
     preset = parameters.of_options(default)
     known_classes = as_document(listed.species, listed.subject)
+    # What makes another model of the same photos, beside a run's parameters.
+    images = [settings.DATA_IMAGE, settings.TRAIN_CUDA_IMAGE if gpu else settings.TRAIN_IMAGE]
+    compiled = {name: value for name, value in preset.items() if name.startswith(PREFIX)}
+    compiled |= {"images": images}
     (other,) = {DOWNLOAD, DATASET} - {photos}
 
     @dsl.pipeline(
@@ -113,23 +121,41 @@ def build(
             inputs = step.component_spec.inputs
             taken = {name: options[name] for name in inputs if name in options}
             if OPTIONS in inputs:
-                own = PREFIX + step.name.removesuffix("-parts")
+                own = PREFIX + step.name.partition("-")[0]  # of curate-parts, download-if-new
                 taken |= {OPTIONS: options[own], DEFAULTS: preset[own]}
             return taken
 
-        last = None
-        if cluster and cluster.exit_summary:
-            last = summarize(**of(summarize)).set_caching_options(False)
-        with dsl.ExitHandler(last, name="all steps") if last else contextlib.nullcontext():
+        last = found = None  # `found` gathers or compares the photos
+        decided, before = options["decisions"], {}
+        with contextlib.ExitStack() as groups:
+            if cluster and cluster.exit_summary:
+                last = summarize(**of(summarize)).set_caching_options(False)
+                groups.enter_context(dsl.ExitHandler(last, name="all steps"))
             if photos == DATASET:
                 # Without a display name: a loop would look for its output under that one, and
                 # fail (kubeflow/pipelines issue 11173).
-                gathered = dsl.importer(artifact_uri=dataset_uri, artifact_class=dsl.Dataset)
+                gathered = dsl.importer(artifact_uri=dataset_uri, artifact_class=dsl.Dataset).output
+            elif continued:
+                moment = dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER if cluster else ""
+                found = download_if_new(
+                    classes=classes, compiled=compiled, asked_at=moment, **of(download_if_new)
+                )
+                gathered = found.outputs["images"]
             else:
-                gathered = download(classes=classes, **of(download))
+                found = download(classes=classes, **of(download))
+                gathered = found.outputs["images"]
+            if continued and photos == DATASET:
+                found = compare_photos(images=gathered, compiled=compiled, **of(compare_photos))
+            if found and continued:
+                found.set_caching_options(False)  # what is kept is no input that KFP knows
+                if cluster:
+                    is_new = found.outputs["is_new"] == "yes"
+                    groups.enter_context(dsl.If(is_new, name="something new"))
+                options["decisions"] = found.outputs["all_decisions"]
+                before = {"placed_before": found.outputs["earlier_ledger"]}
             if parts > 1:
                 with dsl.ParallelFor([f"{part}/{parts}" for part in range(1, parts + 1)]) as part:
-                    usable = clean(images=gathered.output, part=part, **of(clean))
+                    usable = clean(images=gathered, part=part, **of(clean))
                     of_part = bottleneck(images=usable.outputs["cleaned"], **of(bottleneck))
                     # KFP opens the store of a list where its first item lies: an item that was
                     # taken from the cache lies elsewhere, and could not be read.
@@ -142,15 +168,17 @@ def build(
                     clean_rejects=dsl.Collected(usable.outputs["rejects"]),
                     bottlenecks=vectors.outputs["bottlenecks"],
                     **of(curate_parts),
+                    **before,
                 )
             else:
-                usable = clean(images=gathered.output, **of(clean))
+                usable = clean(images=gathered, **of(clean))
                 vectors = bottleneck(images=usable.outputs["cleaned"], **of(bottleneck))
                 selected = curate(
                     images=usable.outputs["cleaned"],
                     clean_rejects=usable.outputs["rejects"],
                     bottlenecks=vectors.outputs["bottlenecks"],
                     **of(curate),
+                    **before,
                 )
             trained = retrain(
                 training=selected.outputs["training"],
@@ -172,13 +200,17 @@ def build(
                 model=trained.outputs["model"],
                 demo=selected.outputs["demo"],
                 metrics=measured.outputs["metrics"],
-                **of(publish),
+                ledger=selected.outputs["ledger"],
+                **of(publish) | {"decisions": decided},
+                **({"seen": found.outputs["seen"]} if found and continued else {}),
             )
+            if continued:  # a run that fails is to be tried again
+                published.after(link, labelled)
             # What is published may change between two runs whose inputs are the same.
             published.set_caching_options(False)
         if cluster:
             steps = [usable, vectors, selected, trained, link, measured, labelled, published]
-            steps += [gathered] if photos == DOWNLOAD else []  # KFP imports without a pod of ours
+            steps += [found] if found else []  # KFP imports without a pod of ours
             steps += [of_part] if parts > 1 else []
             steps += [last] if last else []
             for task in steps:
@@ -207,6 +239,7 @@ def compile_one(
     gpu: bool,
     photos: str = DOWNLOAD,
     parts: int = 1,
+    continued: bool = False,
     cluster: ClusterOptions | None = None,
 ) -> Path:
     """Compile one pipeline for a cluster into a file of two YAML documents, and return its path.
@@ -216,11 +249,16 @@ def compile_one(
         gpu: as in `build`.
         photos: as in `build`.
         parts: as in `build`.
+        continued: as in `build`.
         cluster: what compiling fixes; by default what `settings.ClusterOptions` says.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     graph_for_cluster = build(
-        gpu=gpu, photos=photos, parts=parts, cluster=cluster or ClusterOptions()
+        gpu=gpu,
+        photos=photos,
+        parts=parts,
+        continued=continued,
+        cluster=cluster or ClusterOptions(),
     )
     compiler.Compiler().compile(graph_for_cluster, str(path))
     return path
@@ -252,7 +290,8 @@ def execute(request_file: Path) -> None:
         tasks.use_processes(request.run_dir / run_log.FULL)
     tasks.hand_over_values()
     local.init(runner, pipeline_root=str(request.run_dir / "artifacts"))
-    outputs = build(gpu=False)(**parameters.of_run(request.arguments)).outputs
+    run = build(continued=request.continued)
+    outputs = run(**parameters.of_run(request.arguments)).outputs
     places: Mapping[str, str] = {
         name: getattr(value, "path", value) for name, value in outputs.items()
     }

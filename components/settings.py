@@ -82,6 +82,8 @@ RESOURCES = {
     # Services ask for pauses: 350 photos take minutes to an hour. What was fetched stays fetched
     # where there is a cache volume.
     "download": Resources(("256M", "1G", "7G"), timeout_s=12 * HOUR, retries=2),
+    "download-if-new": Resources(("256M", "1G", "7G"), timeout_s=12 * HOUR, retries=2),
+    "compare-photos": Resources(("256M", "1G", "7G")),
     "clean": Resources(("512M", "1G", "4G"), "4G", "500m", 4 * HOUR),
     # On LiteRT, which uses no GPU: 150 photos a second on two cores.
     "bottleneck": Resources(("512M", "2G", "7G"), "4G", "500m", 4 * HOUR),
@@ -110,10 +112,11 @@ LOCAL_REGION = "us-east-1"  # for a store that is not Amazon's: any will do, and
 # Steps that talk to the object store by themselves: photos, weights, decisions and ledgers may
 # lie there, and logs, checkpoints and models go there while KFP looks after all other artifacts.
 STORE_STEPS = (
-    *("download", "clean", "curate", "curate-parts", "retrain", "publish", "summarize"),
+    *("download", "download-if-new", "compare-photos", "clean", "curate", "curate-parts"),
+    *("retrain", "publish", "summarize"),
     *LABELLING,
 )
-CACHE_STEPS = ("download", "bottleneck", "retrain")
+CACHE_STEPS = ("download", "download-if-new", "bottleneck", "retrain")
 CACHE_MOUNT = "/cache"
 CACHE_VARIABLE = "XDG_CACHE_HOME"  # below which a step's cache lies unless `cache_dir` says else
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - that is where programs look for it

@@ -101,7 +101,7 @@ def table(*kinds: options.Kind) -> Iterator[str]:
     defaults, pipeline = options.defaults(*kinds), options.defaults(PIPELINE, PIPELINE_MEASURING)
     for field, declared in options.declarations(*kinds):
         default = as_cell(defaults[field.name])
-        cells = [f"`{field.name}`", default]
+        cells = [f"`{options.written(field.name)}`", default]
         if training:
             own = as_cell(pipeline.get(field.name, defaults[field.name]))
             cells.append("the same" if own == default else own)

@@ -1,5 +1,6 @@
 """The compiled pipelines as tests read them, made by the command line and by `compile_one`."""
 
+import json
 import os
 import subprocess
 import sys
@@ -18,15 +19,13 @@ IMAGES = {
     variable: f"registry.example/mushrooms/{kind}:1"
     for kind, variable in settings.NAME_VARIABLES.items()
 }
-_DATASET = """
-import sys
+_ONE = """
+import json, sys
 from pathlib import Path
 import pipeline
-pipeline.compile_one(
-    Path(sys.argv[1]), gpu=True, photos=pipeline.DATASET, parts=int(sys.argv[2])
-)
+pipeline.compile_one(Path(sys.argv[1]), **json.loads(sys.argv[2]))
 """
-KINDS = ("cpu", "gpu", "gpu-dataset")
+KINDS = ("cpu", "gpu", "gpu-dataset", "cpu-continued")
 
 
 @dataclass(frozen=True)
@@ -94,14 +93,20 @@ def compile_label(folder: Path) -> None:
 
 
 def compile_all_kinds(folder: Path) -> None:
-    """Write both files of the command line, and the variant for a packed dataset."""
+    """Write both files of the command line, and the variants that `submit` makes."""
     compile_to(folder)
     compile_dataset(folder / "pipeline-gpu-dataset.yaml")
+    compile_one(folder / "pipeline-cpu-continued.yaml", gpu=False, continued=True)
 
 
 def compile_dataset(path: Path, parts: int = 1) -> Path:
     """Write the variant for a packed dataset, and return its path."""
-    _run([sys.executable, "-c", _DATASET, str(path), str(parts)], IMAGES)
+    return compile_one(path, gpu=True, photos="dataset", parts=parts)
+
+
+def compile_one(path: Path, **arguments: Any) -> Path:
+    """Write a variant as `submit` makes it, and return its path."""
+    _run([sys.executable, "-c", _ONE, str(path), json.dumps(arguments)], IMAGES)
     return path
 
 

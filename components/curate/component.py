@@ -25,6 +25,7 @@ def curate(
     facts: dsl.Output[dsl.Artifact],
     curation: dsl.Output[dsl.HTML],
     counts: dsl.Output[dsl.Metrics],
+    placed_before: str = "",
 ) -> None:
     """Group copies, drop what does not belong, and divide whole groups into parts.
 
@@ -39,6 +40,7 @@ def curate(
         facts: What became of every photo, as JSON and parquet.
         curation: Page to review it on.
         counts: Photos found, and photos used.
+        placed_before: Ledger that a run goes on with; empty: that of `options`.
     """
     inputs = dict(locals())
 
@@ -50,6 +52,8 @@ def curate(
     from components.curate.facts import COMPARED
     from components.curate.options import CurateOptions
 
+    told = given("curate", (CurateOptions,), inputs)
+    told["earlier_ledger"] = placed_before or told["earlier_ledger"]
     content = curate(
         [Path(images.path)],
         Path(bottlenecks.path),
@@ -62,7 +66,7 @@ def curate(
             Path(curation.path),
         ),
         clean_rejects=[Path(clean_rejects.path)],
-        options=CurateOptions.of(given("curate", (CurateOptions,), inputs)),
+        options=CurateOptions.of(told),
         page_place=curation.uri,
     )
     for name in COMPARED:
@@ -90,6 +94,7 @@ def curate_parts(
     facts: dsl.Output[dsl.Artifact],
     curation: dsl.Output[dsl.HTML],
     counts: dsl.Output[dsl.Metrics],
+    placed_before: str = "",
 ) -> None:
     """Curate photos that were cleaned in parts: group copies, drop what does not belong, divide.
 
@@ -104,6 +109,7 @@ def curate_parts(
         facts: What became of every photo, as JSON and parquet.
         curation: Page to review it on.
         counts: Photos found, and photos used.
+        placed_before: Ledger that a run goes on with; empty: that of `options`.
     """
     inputs = dict(locals())
 
@@ -115,6 +121,8 @@ def curate_parts(
     from components.curate.facts import COMPARED
     from components.curate.options import CurateOptions
 
+    told = given("curate", (CurateOptions,), inputs)
+    told["earlier_ledger"] = placed_before or told["earlier_ledger"]
     content = curate(
         [Path(dataset.path) for dataset in images],
         Path(bottlenecks.path),
@@ -127,7 +135,7 @@ def curate_parts(
             Path(curation.path),
         ),
         clean_rejects=[Path(dataset.path) for dataset in clean_rejects],
-        options=CurateOptions.of(given("curate", (CurateOptions,), inputs)),
+        options=CurateOptions.of(told),
         page_place=curation.uri,
     )
     for name in COMPARED:

@@ -54,6 +54,11 @@ def download_listed(classes: Mapping[str, Any], output: Path, options: DownloadO
         InputError: as of `download`; or `classes` makes no sense.
         WorkError: as of `download`.
     """
+    gather_document(classes, output, options)
+
+
+def gather_document(classes: Mapping[str, Any], output: Path, options: DownloadOptions) -> None:
+    """As `download_listed`, for a step that does more than this."""
     listed = parse_document(classes, "classes")
     labels = [entry.label for entry in listed.species]
     told = replace(options, subject=options.subject or listed.subject)

@@ -19,7 +19,10 @@ def publish(
     min_accuracy: float,
     options: Dict[str, Any],
     defaults: Dict[str, Any],
+    ledger: dsl.Input[dsl.Artifact],
+    decisions: str,
     comparison: dsl.Output[dsl.Metrics],
+    seen: str = "",
 ) -> str:
     """Ask the new and the published model about the same photos, and publish the better one.
 
@@ -30,13 +33,17 @@ def publish(
         model: The new model.
         demo: Held-out demo photos.
         metrics: Figures of the new model, from the step evaluate.
+        ledger: Which group went to which part, for the next run.
+        decisions: Place of the decisions by hand, for the next run.
         comparison: The decision, with all figures and the reason, as JSON.
+        seen: What a run has seen that goes on with an earlier one; else empty.
     """
     inputs = dict(locals())
 
     from pathlib import Path
 
     from components.common.base.step_options import given
+    from components.publish.memory import Learned
     from components.publish.options import PublishOptions
     from components.publish.publish import publish_if_good
 
@@ -46,6 +53,7 @@ def publish(
         Path(metrics.path),
         PublishOptions.of(given("publish", (PublishOptions,), inputs)),
         Path(comparison.path),
+        learned=Learned.of(ledger.path, decisions, seen),
     )
     # What KFP compares runs by; the others are in the report and in this JSON.
     comparison.log_metric("published", int(bool(place)))

@@ -47,10 +47,12 @@ def check_place(publish_dir: str, name: str = "--publish_dir") -> None:
         )
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, option: str = "--name") -> None:
     """Raise `InputError` unless `name` is a plain folder name."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-        raise InputError(f"--name is {name!r}: expected letters, digits, dots, dashes, underscores")
+        raise InputError(
+            f"{option} is {name!r}: expected letters, digits, dots, dashes, underscores"
+        )
 
 
 def published(root: str, scratch: Path) -> Path | None:

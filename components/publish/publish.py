@@ -17,6 +17,7 @@ from components.common.untrusted import sealed
 from components.publish import in_bucket, in_folder, licence, model_card, places
 from components.publish.compare import compare, read_metrics
 from components.publish.decision import PUBLISH, Decision
+from components.publish.memory import Learned, remember
 from components.publish.options import PublishOptions, default_name
 
 DECISION = "decision.json"
@@ -26,9 +27,18 @@ PAPERS = (METRICS, DECISION, model_card.FILE_NAME, model_card.EARLIER_NAME, lice
 
 @step("publish")
 def publish_if_good(
-    model_dir: Path, demo: Path, metrics: Path, options: PublishOptions, output: Path | None = None
+    model_dir: Path,
+    demo: Path,
+    metrics: Path,
+    options: PublishOptions,
+    output: Path | None = None,
+    *,
+    learned: Learned | None = None,
 ) -> tuple[Decision, str]:
     """Compare, and publish what is good enough; what is held back is no failure.
+
+    What the run knows is kept for the next one if its model is published, or if it went on with
+    what was kept: then no photo has changed its part.
 
     Args:
         model_dir: the new model.
@@ -37,6 +47,7 @@ def publish_if_good(
         options: what is asked of it, and where it goes; without a name it gets that of its
             subject.
         output: JSON file of the decision to write.
+        learned: what the run knows; None: nothing is kept.
 
     Returns:
         The decision, and the place of the version; empty where it is held back.
@@ -50,9 +61,11 @@ def publish_if_good(
         name = default_name(about.facts.subject, rendered=about.rendered)
         options = dataclasses.replace(options, name=name)
     decided = compare(model_dir, demo, metrics, options, output)
-    if decided.decision != PUBLISH:
-        return decided, ""
-    place = publish(model_dir, metrics, decided, options.publish_dir, name=options.name)
+    place = ""
+    if decided.decision == PUBLISH:
+        place = publish(model_dir, metrics, decided, options.publish_dir, name=options.name)
+    if learned and (place or learned.seen):
+        remember(places.root_of(options.publish_dir, options.name), learned)
     return decided, place
 
 

@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 from components.common.base.errors import InputError
 from components.common.base.step import DONE_LINE, ERROR_LINE
+from components.common.dataset.memory import NOTHING_NEW
 from components.common.store import storage
 
 LOG = "executor-logs"  # with the number of the try behind it
 LAST_STEP = "publish"
+FIRST_STEPS, NEWS = ("download_if_new", "compare_photos"), "news"
 DECISION = (LAST_STEP, "comparison")
 MAX_FILES = 50_000  # of a run
 MAX_LOG_BYTES = 16 * 1024 * 1024
@@ -46,10 +48,12 @@ class Outcome:
     Attributes:
         failed: those that did not come to their end.
         complete: the last step did.
+        nothing_new: what was said where the run was to end early; else empty.
     """
 
     failed: tuple[Failed, ...]
     complete: bool
+    nothing_new: str = ""
 
 
 def artifacts(run: str) -> list[Artifact]:
@@ -92,7 +96,17 @@ def judge(listed: list[Artifact]) -> Outcome:
         # that comes after them was reached.
         if None not in tries or not (complete or step == LAST_STEP):
             failed += [end for end in tries if end][-1:]
-    return Outcome(tuple(failed), complete)
+    return Outcome(tuple(failed), complete, _nothing_new(listed))
+
+
+def _nothing_new(listed: list[Artifact]) -> str:
+    """What the first step of a run that goes on said, where it found nothing to learn."""
+    for entry in listed:
+        if entry.name == NEWS and entry.task in FIRST_STEPS:
+            said = storage.read_place(entry.place, max_bytes=MAX_LOG_BYTES).decode(errors="replace")
+            if said.startswith(NOTHING_NEW):
+                return said.strip()
+    return ""
 
 
 def _end(log: Artifact) -> Failed | None:

@@ -59,12 +59,16 @@ def summarize(end: End, output: Path, *, name: str, place: str = "") -> None:
     render = partial(
         plain_text.render, __file__, {"inline": plain_text.inline, "prose": _prose}, end=end
     )
-    unknown = {"ended": _WORDS.get(end.state, f"ended as {end.state or 'unknown'}"), "failed": ()}
+    word = _WORDS.get(end.state, f"ended as {end.state or 'unknown'}")
+    unknown: dict[str, Any] = {"ended": word, "failed": (), "nothing_new": ""}
     try:
         run, separator, _ = place.rpartition(f"/{STEP}/")
         listed = outcome.artifacts(run) if separator else []
         found = outcome.judge(listed)
-        told = {"ended": _word(found), "failed": found.failed} if listed else unknown
+        told = unknown
+        if listed:
+            said = found.nothing_new
+            told = {"ended": _word(found), "failed": found.failed, "nothing_new": said}
         metrics, decision = _find(listed, *FIGURES), _find(listed, *DECISION)
         metrics = metrics or decision.get(METRICS) or {}  # of an evaluate that was cached
         name = name or str(decision.get("name", ""))
@@ -78,7 +82,7 @@ def summarize(end: End, output: Path, *, name: str, place: str = "") -> None:
 def _word(found: outcome.Outcome) -> str:
     if found.failed:
         return "failed"
-    return SUCCEEDED if found.complete else DID_NOT_FINISH
+    return SUCCEEDED if found.complete or found.nothing_new else DID_NOT_FINISH
 
 
 def _find(listed: list[outcome.Artifact], task: str, name: str, kind: Kind) -> dict[str, Any]:

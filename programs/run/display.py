@@ -57,11 +57,13 @@ class Display(AbstractContextManager["Display"]):
         warned: events of warnings, in order, each message once: of a folder every class's step may
             say the same.
         failure: the event of the first step that failed, if one did.
+        nothing_new: why the run is to end early; empty where it is not.
     """
 
     def __init__(self, console: Console, *, parts: int = 1) -> None:
         self.warned: list[dict[str, Any]] = []
         self.failure: dict[str, Any] | None = None
+        self.nothing_new = ""
         self._console = console
         self._totals = {step: parts if step in STEPS_OF_PARTS else 1 for step in STEPS}
         self._done = dict.fromkeys(STEPS, 0)
@@ -105,6 +107,8 @@ class Display(AbstractContextManager["Display"]):
                 self._progress.update(bar, detail=self._detail)
         elif kind == "warning" and event["message"] not in self.warnings:
             self.warned.append(event)
+        elif kind == "nothing_new":
+            self.nothing_new = event["message"]
         elif kind == "failed" and self.failure is None:
             self.failure = event
 

@@ -63,6 +63,9 @@ def run_locally(request: Request, pipeline_file: Path, console: Console | None =
     except KeyboardInterrupt:
         log.info(_kept(request, display))
         raise
+    if display.nothing_new:
+        console.print(display.nothing_new, markup=False, soft_wrap=True)
+        return 0
     if status or display.failure:
         raise _failure(display, status, log_file)
     if unfinished := display.unfinished():
@@ -107,7 +110,7 @@ def _run_child(request: Request, pipeline_file: Path, log_file: Path, display: D
             while child.poll() is None:
                 for event in reader.read():
                     display.show(event)
-                if display.failure:
+                if display.failure or display.nothing_new:
                     # kfp.local would go on with steps that do not need its result.
                     _stop(child, request)
                     break

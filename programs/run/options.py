@@ -75,7 +75,7 @@ PLACES = {
 # What people change first, in the order of the help.
 FIRST = (
     *("image_dir", "source", "url_list", "species", "subject", "name", "architecture"),
-    *("min_accuracy", "decisions", "runs_dir"),
+    *("min_accuracy", "decisions", "continue_", "runs_dir"),
 )
 EXAMPLES = (
     "",
@@ -101,6 +101,7 @@ class RunOptions(Options):
         "how steps run: as processes of this environment, or in their images (make images)",
         choices=RUNNERS,
     )
+    continue_: str = options.continue_option()
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class Request:
     arguments: dict[str, Any]
     runner: str = RUNNERS[0]
     species_file: str = ""  # that the classes came from, unless it is the one beside the program
+    continued: bool = False  # it goes on with what is kept under its name
 
     def write(self, path: Path) -> None:
         """Store as JSON, for the process that runs the pipeline."""
@@ -184,8 +186,7 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
             "--demo_per_class and --testing_percentage are both 0: no photo would be left to "
             "measure the model"
         )
-    if arguments["name"]:
-        places.check_name(arguments["name"])
+    arguments["name"] = _name(asked, arguments["name"])
     places.check_place(arguments["publish_dir"])
     arguments |= _classes(DownloadOptions.of(arguments), asked.species)
     by_hand.check_classes(arguments["classes"])
@@ -218,7 +219,20 @@ def request(asked: argparse.Namespace) -> Request:
         find_pointer(root)
     own = asked.species.resolve() == SPECIES_FILE.resolve()
     species_file = "" if own else str(asked.species.resolve())
-    return Request(_new_run_dir(runs), arguments, how.runner, species_file)
+    return Request(_new_run_dir(runs), arguments, how.runner, species_file, bool(how.continue_))
+
+
+def _name(asked: argparse.Namespace, name: str) -> str:
+    """The name that was asked for, by --name or --continue; empty for none."""
+    continued: str = getattr(asked, "continue_", "")
+    if continued and name not in ("", continued):
+        raise InputError(
+            f"--continue is {continued!r} and --name {name!r}: leave --name out, because a "
+            "model is published under the name that it goes on with"
+        )
+    if continued or name:
+        places.check_name(continued or name, "--continue" if continued else "--name")
+    return continued or name
 
 
 def _check_text(name: str, value: str) -> None:

@@ -103,6 +103,8 @@ def wait(
         raise
     elapsed = f"{time.monotonic() - started:.0f} s"
     if run.state == nodes.SUCCEEDED:
+        if nodes.ended_early(run):
+            console.print("nothing new: the steps after the first were left out")
         console.print(f"succeeded after {elapsed}: {place}", markup=False, soft_wrap=True)
         return
     kind = Cancelled if nodes.was_cancelled(run) else WorkError

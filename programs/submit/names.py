@@ -79,17 +79,19 @@ def told(arguments: Mapping[str, Any], *, gpu: bool, photos: int = 0, revision: 
     )
 
 
-def version(*, gpu: bool, photos: str, parts: int, digest: str) -> str:
+def version(*, gpu: bool, photos: str, parts: int, continued: bool, digest: str) -> str:
     """The name of a pipeline's version: what it was compiled for, the revision, and its content.
 
     Args:
         gpu: as `compile_one` takes it.
         photos: as `compile_one` takes it.
         parts: as `compile_one` takes it.
+        continued: as `compile_one` takes it.
         digest: of the content.
     """
     words = ["gpu" if gpu else "cpu", "own-photos" if photos == DATASET else "download"]
     words += [f"{parts}-parts"] if parts > 1 else []
+    words += ["continued"] if continued else []
     return "-".join([*words, working_tree_revision(), digest])
 
 

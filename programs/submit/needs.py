@@ -28,6 +28,7 @@ def describe(
     count: int,
     is_known: bool,
     parts: int = 1,
+    continued: bool = False,
 ) -> list[str]:
     """Lines for a person.
 
@@ -38,6 +39,7 @@ def describe(
         count: of the photos.
         is_known: it is that, and no guess: photos of this machine.
         parts: of them that are cleaned at the same time.
+        continued: the run goes on with what is kept, and may end early.
     """
     sizes = [resources.request(cluster.size) for resources in settings.RESOURCES.values()]
     steps = arguments["fine_tune_steps"]
@@ -49,7 +51,7 @@ def describe(
         {"duration": _time},
         cpu=max(settings.amount(resources.cpu) for resources in settings.RESOURCES.values()),
         memory=max(sizes, key=settings.amount),
-        pods=count_pods(is_own=is_known, parts=parts),
+        pods=count_pods(is_own=is_known, parts=parts, continued=continued),
         starts_s=STARTS_S,
         cluster=cluster,
         gpu=gpu,
@@ -64,16 +66,17 @@ def describe(
     return told.splitlines()
 
 
-def count_pods(*, is_own: bool, parts: int) -> int:
+def count_pods(*, is_own: bool, parts: int, continued: bool = False) -> int:
     """The pods of a run, as they were counted on a Kubeflow Pipelines 2.17 (docs/cluster.md).
 
     A step is a pod of KFP's driver and one of ours, and two more begin the run. Own photos are
     imported by one pod. A loop has a driver, and each part one and the two steps in it; what they
-    made is joined by one step more.
+    made is joined by one step more. A condition has a driver, and a step compares own photos.
     """
+    more = (3 if is_own else 1) if continued else 0
     if not is_own:
-        return 22
-    return 21 if parts == 1 else 20 + 5 * parts
+        return 22 + more
+    return (21 if parts == 1 else 20 + 5 * parts) + more
 
 
 def images(*, gpu: bool) -> dict[str, str]:

@@ -17,7 +17,8 @@ FINAL = (SUCCEEDED, FAILED, CANCELED, SKIPPED)
 EXECUTOR = "executor"
 _DRIVER = "_driver"
 OWN_NAMES = (*STEPS, "summarize")
-_STEP_OF_PART = {"curate_parts": "curate"}
+_STEP_OF_PART = {"curate_parts": "curate", "download_if_new": "download"}
+_FIRST_OF_CONTINUED, _LAST = ("download_if_new", "compare_photos"), "publish"
 
 
 def tasks_of(run: Any) -> Sequence[Any]:
@@ -59,6 +60,12 @@ def was_cancelled(run: Any) -> bool:
     """Whether somebody ended the run: it is FAILED then, and CANCELING is in its history."""
     states = {run.state, *(entry.state for entry in run.state_history or ())}
     return not states.isdisjoint((CANCELED, CANCELING))
+
+
+def ended_early(run: Any) -> bool:
+    """Whether a run that has succeeded found nothing new, and left its other steps out."""
+    states = {str(task.display_name or "").replace("-", "_"): task.state for task in tasks_of(run)}
+    return states.get(_LAST) != SUCCEEDED and any(name in states for name in _FIRST_OF_CONTINUED)
 
 
 def executor_of(run: Any, step: Any) -> Any:

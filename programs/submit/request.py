@@ -13,12 +13,17 @@ import yaml
 
 from components import settings
 from components.common.base.errors import InputError
+from components.common.store import storage
+from components.download import sources
+from components.download.news import listing_hash
+from components.download.options import DownloadOptions
 from components.settings import ClusterOptions
 from programs.compile import scheduling
 from programs.run import options as run_options
 from programs.submit import names
 
 FILE_DIGITS = 10
+LISTING_DIGITS = 16
 # Files that steps read from gs:// or s3:// as well: these are uploaded. A ledger may be a folder.
 UPLOADED = ("url_list", "decisions", "earlier_ledger")
 ON_VOLUME = ("weights", "cache_dir", "checkpoint_path", "imagenet")  # of steps that have it
@@ -89,10 +94,23 @@ def check_arguments(options: argparse.Namespace, cluster: ClusterOptions) -> dic
                 f"--{name} is {arguments[name]}: {_NOT_SEEN}; give --upload_to gs://… or s3://…, "
                 "and it is uploaded there"
             )
-    # Part of the cache's key: what a service offers is taken from the cache for a day.
-    if arguments["source"] != "sample":
-        arguments["photos_as_of"] = time.strftime("%Y-%m-%d", time.gmtime())
+    if not (options.continue_ or options.schedule):  # such a run looks for photos each time
+        arguments["photos_as_of"] = _photos_as_of(DownloadOptions.of(arguments))
     return arguments
+
+
+def _photos_as_of(asked: DownloadOptions) -> str:
+    """Part of the cache's key: until when photos count as the same.
+
+    Those of a service for a day, and those of a bucket as long as it holds the same.
+    """
+    named = set(sources.named(asked.source))
+    words = []
+    if named - {"sample", "storage"}:
+        words.append(time.strftime("%Y-%m-%d", time.gmtime()))
+    if "storage" in named and storage.is_uri(asked.image_dir):
+        words.append(f"listing {listing_hash(asked.image_dir)[:LISTING_DIGITS]}")
+    return ", ".join(words)
 
 
 def local_photos(arguments: Mapping[str, Any]) -> Path | None:
@@ -114,6 +132,7 @@ def compile_for(
     gpu: bool,
     photos: str,
     parts: int,
+    continued: bool,
     cluster: ClusterOptions,
     caching: bool,
 ) -> Compiled:
@@ -125,16 +144,16 @@ def compile_for(
         gpu: as `compile_one` takes it.
         photos: as `compile_one` takes it.
         parts: as `compile_one` takes it.
+        continued: as `compile_one` takes it.
         cluster: as `compile_one` takes it.
         caching: without it, no task's result of an earlier run is used. KFP takes this from the
             file alone, once a version is uploaded.
     """
-    file = compile_one(
-        folder / "pipeline.yaml", gpu=gpu, photos=photos, parts=parts, cluster=cluster
-    )
+    about: dict[str, Any] = {"gpu": gpu, "photos": photos, "parts": parts, "continued": continued}
+    file = compile_one(folder / "pipeline.yaml", **about, cluster=cluster)
     return as_version(
         file,
-        lambda digest: names.version(gpu=gpu, photos=photos, parts=parts, digest=digest),
+        lambda digest: names.version(**about, digest=digest),
         names.version_description(gpu=gpu, photos=photos),
         caching=caching,
     )

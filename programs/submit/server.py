@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from kfp_server_api import (
+    RecurringRunMode,
     V2beta1Experiment,
     V2beta1Pipeline,
     V2beta1PipelineVersion,
     V2beta1PipelineVersionReference,
+    V2beta1RecurringRun,
     V2beta1Run,
     V2beta1RuntimeConfig,
+    V2beta1Trigger,
 )
 
 from components.common.base.errors import WorkError
@@ -30,7 +33,7 @@ MAKING_ATTEMPTS = 4
 
 def experiment(connection: Connection, name: str) -> V2beta1Experiment:
     """The experiment of that name, made if need be."""
-    api, where = connection.api.experiments, _namespace(connection)
+    api, where = connection.api.experiments, namespace_of(connection)
     make = partial(
         connection.call,
         f"create the experiment {name}",
@@ -44,9 +47,15 @@ def experiment(connection: Connection, name: str) -> V2beta1Experiment:
     return _find_or_make(connection, find, make, "experiment_id")
 
 
+def find_pipeline(connection: Connection, name: str) -> V2beta1Pipeline | None:
+    """The pipeline of that name; None where there is none."""
+    listing = connection.api.pipelines.pipeline_service_list_pipelines
+    return _finder(connection, "pipelines", listing, name, **namespace_of(connection))()
+
+
 def pipeline(connection: Connection, name: str) -> V2beta1Pipeline:
     """The pipeline of that name, made without a version if need be."""
-    api, where = connection.api.pipelines, _namespace(connection)
+    api = connection.api.pipelines
     make = partial(
         connection.call,
         f"create the pipeline {name}",
@@ -54,7 +63,7 @@ def pipeline(connection: Connection, name: str) -> V2beta1Pipeline:
         again=False,
         pipeline=V2beta1Pipeline(display_name=name, name=name, namespace=connection.namespace),
     )
-    find = _finder(connection, "pipelines", api.pipeline_service_list_pipelines, name, **where)
+    find = partial(find_pipeline, connection, name)
     return _find_or_make(connection, find, make, "pipeline_id")
 
 
@@ -117,10 +126,67 @@ def run(
     make = partial(
         connection.call, "create the run", api.run_service_create_run, again=False, run=body
     )
-    where = {"experiment_id": experiment_id, **_namespace(connection)}
+    where = {"experiment_id": experiment_id, **namespace_of(connection)}
     find = _finder(connection, "runs", api.run_service_list_runs, name, **where)
     # The name is new: there is nothing to look for before the first try.
     return _find_or_make(connection, find, make, "run_id", look_first=False)
+
+
+def recurring_run(
+    connection: Connection,
+    name: str,
+    *,
+    experiment_id: str,
+    reference: V2beta1PipelineVersion,
+    parameters: dict[str, Any],
+    trigger: V2beta1Trigger,
+    catch_up: bool,
+    description: str = "",
+    pipeline_root: str = "",
+    service_account: str = "",
+) -> V2beta1RecurringRun:
+    """Make a recurring run; one of its runs is at work at a time.
+
+    Args:
+        connection: as of `run`.
+        name: that no other recurring run has.
+        experiment_id: as of `run`.
+        reference: as of `run`.
+        parameters: as of `run`.
+        trigger: when it is due.
+        catch_up: runs that were missed are made up for, one after another.
+        description: as of `run`.
+        pipeline_root: as of `run`.
+        service_account: as of `run`.
+    """
+    body = V2beta1RecurringRun(
+        experiment_id=experiment_id,
+        display_name=name,
+        description=description,
+        pipeline_version_reference=V2beta1PipelineVersionReference(
+            pipeline_id=reference.pipeline_id, pipeline_version_id=reference.pipeline_version_id
+        ),
+        runtime_config=V2beta1RuntimeConfig(
+            parameters=parameters, pipeline_root=pipeline_root or None
+        ),
+        service_account=service_account or None,
+        max_concurrency="1",  # an int64, which JSON has as a text
+        trigger=trigger,
+        mode=RecurringRunMode.ENABLE,
+        no_catchup=not catch_up,
+    )
+    api = connection.api.recurring_runs
+    make = partial(
+        connection.call,
+        "create the schedule",
+        api.recurring_run_service_create_recurring_run,
+        again=False,
+        recurring_run=body,
+    )
+    where = {"experiment_id": experiment_id, **namespace_of(connection)}
+    listing = api.recurring_run_service_list_recurring_runs
+    find = _finder(connection, "recurring_runs", listing, name, **where)
+    return _find_or_make(connection, find, make, "recurring_run_id", look_first=False)
 
 
 def _finder(
@@ -174,6 +240,6 @@ def _find_or_make(
     return existing
 
 
-def _namespace(connection: Connection) -> dict[str, Any]:
+def namespace_of(connection: Connection) -> dict[str, Any]:
     """A single-user installation refuses to be asked for one."""
     return {"namespace": connection.namespace} if connection.namespace else {}

@@ -6,6 +6,7 @@ from typing import Any
 from programs.submit import server
 from programs.submit.connection import Connection
 from programs.submit.request import Compiled
+from programs.submit.when import When
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Start:
         parameters: of the run.
         pipeline_root: where its artifacts go; empty: the installation's own place.
         service_account: whom its pods run as; empty: the installation's own choice.
+        when: it is started by the server, again and again; None: once, now.
+        catch_up: runs that were missed are made up for.
     """
 
     pipeline: str
@@ -31,9 +34,11 @@ class Start:
     parameters: dict[str, Any]
     pipeline_root: str
     service_account: str
+    when: When | None = None
+    catch_up: bool = False
 
     def send(self, connection: Connection) -> str:
-        """Make what the run belongs to, and start it; its identifier."""
+        """Make what the run belongs to, and start or schedule it; the identifier of either."""
         experiment = server.experiment(connection, self.experiment)
         pipeline = server.pipeline(connection, self.pipeline)
         version = server.version(
@@ -43,20 +48,30 @@ class Start:
             self.compiled.file,
             description=self.compiled.description,
         )
-        run = server.run(
-            connection,
-            self.name,
-            experiment_id=experiment.experiment_id,
-            reference=version,
-            parameters=self.parameters,
-            description=self.description,
-            pipeline_root=self.pipeline_root,
-            service_account=self.service_account,
-        )
-        return str(run.run_id)
+        about: dict[str, Any] = {
+            "experiment_id": experiment.experiment_id,
+            "reference": version,
+            "parameters": self.parameters,
+            "description": self.description,
+            "pipeline_root": self.pipeline_root,
+            "service_account": self.service_account,
+        }
+        if self.when is None:
+            return str(server.run(connection, self.name, **about).run_id)
+        about |= {"trigger": self.when.trigger(), "catch_up": self.catch_up}
+        return str(server.recurring_run(connection, self.name, **about).recurring_run_id)
 
     def request(self) -> dict[str, Any]:
         """All that would be sent; identifiers are the server's to give."""
+        kind = "run"
+        own: dict[str, Any] = {}
+        if self.when:
+            kind, trigger = "recurring_run", self.when.trigger()
+            cron, every = trigger.cron_schedule, trigger.periodic_schedule
+            own["trigger"] = (
+                {"cron": cron.cron} if cron else {"interval_second": every.interval_second}
+            )
+            own |= {"max_concurrency": 1, "no_catchup": not self.catch_up}
         return {
             "experiment": {"display_name": self.experiment},
             "pipeline": {"display_name": self.pipeline},
@@ -64,7 +79,7 @@ class Start:
                 "display_name": self.compiled.version,
                 "description": self.compiled.description,
             },
-            "run": {
+            kind: {
                 "display_name": self.name,
                 "description": self.description,
                 "runtime_config": {
@@ -72,5 +87,6 @@ class Start:
                     "pipeline_root": self.pipeline_root or None,
                 },
                 "service_account": self.service_account or None,
+                **own,
             },
         }

@@ -16,7 +16,7 @@ from components.common.base import options
 from components.common.base.errors import InputError
 from components.common.base.options import Options, option
 from components.common.base.step import warn
-from components.common.base.wording import counted
+from components.common.base.wording import counted, joined
 from components.common.dataset.class_facts import ClassFacts
 from components.common.store import storage
 from components.download import stated
@@ -27,10 +27,22 @@ from programs.compile import scheduling
 from programs.compile.graph import DATASET, DOWNLOAD, PIPELINE_NAME
 from programs.run import options as run_options
 from programs.run import parameters as run_parameters
-from programs.submit import follow, names, needs, pods, request, target, upload
+from programs.submit import (
+    follow,
+    names,
+    needs,
+    pods,
+    request,
+    schedules,
+    server,
+    target,
+    upload,
+    when,
+)
 from programs.submit.connection import Connection
 from programs.submit.request import CompileOne
 from programs.submit.start import Start
+from programs.submit.when import When
 
 LONGEST_S = 86400.0  # of a pause
 _PLACE, _PLACE_FORM = f"({storage.ANY_SCHEME}.+)?", "gs://, s3:// or minio://bucket/…"
@@ -71,6 +83,16 @@ class SubmitOptions(Options):
         pattern=f"({settings.NAME})?",
         form=settings.NAME_FORM,
     )
+    continue_: str = options.continue_option()
+    schedule: str = option(
+        "",
+        "when to run again and again: a cron line such as '0 3 * * 0' (UTC unless the installation "
+        "says otherwise) or an interval such as 12h or 7d; each run goes on as with --continue. Or "
+        f"what to do with the schedules of --name that there are: {joined(when.ACTIONS, 'or')}",
+    )
+    catch_up: bool = option(
+        False, "make up for each run that a schedule missed; without it, for the last one alone"
+    )
     caching: bool = option(True, "reuse results of earlier runs with the same inputs")
     wait: bool = option(False, "wait until the run has ended; exit status 0: it succeeded")
     poll_s: float = option(
@@ -88,11 +110,13 @@ class SubmitOptions(Options):
 # What people change first, in the order of the help.
 FIRST = (
     *("host", "image_dir", "upload_to", "source", "species", "gpu", "name", "architecture"),
-    *("min_accuracy", "wait", "dry_run"),
+    *("min_accuracy", "continue_", "schedule", "wait", "dry_run"),
 )
 EXAMPLES = (
     "--host http://localhost:8080 --wait",
     "--host http://localhost:8080 --image_dir ~/photos --upload_to s3://bucket/photos --gpu",
+    "--host http://localhost:8080 --image_dir s3://bucket/photos --schedule '0 3 * * 0'",
+    "--host http://localhost:8080 --name mushrooms --schedule pause",
 )
 
 
@@ -147,6 +171,8 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
     """
     place = target.place_of(arguments)
     SubmitOptions.of(arguments).check()
+    if arguments.schedule in when.ACTIONS:
+        return schedules.act(arguments)
     if arguments.gpus != ClusterOptions.gpus and not arguments.gpu:
         raise InputError(f"--gpus is {arguments.gpus}, but --gpu is missing: give both")
     console = Console(highlight=False)
@@ -167,15 +193,37 @@ def submit(arguments: argparse.Namespace, compile_one: CompileOne) -> int:
             )
         for line in submission.needs:
             console.print(line, markup=False, soft_wrap=True)
-        run_id = _send(connection, submission, console)
+        identifier = _send(connection, submission, console)
+    if submission.start.when:
+        return 0
     follow.show(
-        connection, run_id, submission.start.name, console, arguments, parts=arguments.parts
+        connection, identifier, submission.start.name, console, arguments, parts=arguments.parts
     )
     return 0
 
 
+def _schedule(arguments: argparse.Namespace) -> When | None:
+    """When the runs are due; None for one run, now.
+
+    Raises:
+        InputError: it is no time, or the runs could not learn anything new.
+    """
+    if not arguments.schedule:
+        if arguments.catch_up:
+            raise InputError("--catch_up is for --schedule, which is missing")
+        return None
+    due = When.parse(arguments.schedule)
+    if arguments.decisions:
+        raise InputError(
+            f"--decisions is {arguments.decisions}: a schedule would heed it for ever, whatever is "
+            "decided later; run once with --continue and --decisions, and the schedule finds them"
+        )
+    return due
+
+
 def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Path) -> Submission:
     """Check everything, compile, and give what is of this machine its address."""
+    due = _schedule(arguments)
     cluster = scheduling.cluster_options(arguments)
     if arguments.gpu:
         cluster.check_gpu()
@@ -184,6 +232,11 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
     if arguments.parts > 1 and not image_dir:
         raise InputError(
             f"--parts is {arguments.parts}: only a folder that is uploaded has parts (--image_dir)"
+        )
+    if image_dir and due:
+        raise InputError(
+            f"--image_dir is {image_dir}: a schedule cannot see what is new on this machine; put "
+            "the photos into a bucket (--image_dir gs://… or s3://…)"
         )
     if image_dir and not arguments.upload_to:
         raise InputError(
@@ -213,6 +266,7 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
         gpu=arguments.gpu,
         photos=DATASET if image_dir else DOWNLOAD,
         parts=arguments.parts,
+        continued=bool(due or arguments.continue_),
         cluster=cluster,
     )
     words = names.told(told, gpu=arguments.gpu, photos=len(photos))
@@ -221,10 +275,12 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
         compiled,
         arguments.experiment or words.experiment(),
         words.run(),
-        words.description(),
+        words.description() + (f" Schedule: {due.in_words()}." if due else ""),
         request.parameters_of(compiled, {**told, **run_parameters.of_run(told)}),
         arguments.pipeline_root,
         arguments.service_account,
+        due,
+        arguments.catch_up,
     )
     return Submission(
         start,
@@ -241,12 +297,13 @@ def _prepare(arguments: argparse.Namespace, compile_one: CompileOne, folder: Pat
             count=count,
             is_known=bool(photos),
             parts=arguments.parts,
+            continued=bool(due or arguments.continue_),
         ),
     )
 
 
 def _send(connection: Connection, submission: Submission, console: Console) -> str:
-    """Upload, and start the run; its identifier."""
+    """Upload, and start or schedule the run; the identifier of either."""
     for path, uri in submission.inputs.values():
         storage.upload_files({path.name: path}, uri.rpartition("/")[0])
     if submission.image_dir:
@@ -254,7 +311,18 @@ def _send(connection: Connection, submission: Submission, console: Console) -> s
         uploaded = upload.upload_photos(submission.photos, uri, submission.facts)
         done = "uploaded" if uploaded else "there already"
         console.print(f"photos  {uri}, {done}", markup=False, soft_wrap=True)
-    return submission.start.send(connection)
+    start = submission.start
+    if start.when is None:
+        return start.send(connection)
+    pipeline = server.pipeline(connection, start.pipeline)
+    name = start.name.partition(": ")[0]
+    earlier = schedules.of_name(connection, str(pipeline.pipeline_id), name)
+    identifier = start.send(connection)
+    where = schedules.link(connection, identifier)
+    told = f"schedule  {start.name}: {start.when.in_words()}\n  {where}"
+    console.print(told, markup=False, soft_wrap=True)
+    schedules.replace(connection, earlier, console)
+    return identifier
 
 
 def _request(arguments: argparse.Namespace, submission: Submission) -> dict[str, Any]:

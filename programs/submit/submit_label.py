@@ -29,7 +29,7 @@ from programs.submit.submit import SubmitOptions, warn_of_images
 CompileLabel = Callable[[Path, ClusterOptions], Path]
 # Of the options of `submit`: no photo of this machine is sent, no task has a GPU, and a job that
 # was done once has nothing left to do, cache or not.
-_NOT_FOR_LABELS = ("gpu", "upload_to", "parts", "caching")
+_NOT_FOR_LABELS = ("gpu", "upload_to", "parts", "caching", "continue_", "schedule", "catch_up")
 _EXPERIMENT = "experiment"
 MAX_PLACE = 100  # characters of the bucket in a run's name, of KFP's 191
 FIRST = ("host", "model", "photos", "output", "parts", "format", "wait", "dry_run")

@@ -126,6 +126,12 @@ seed_option = functools.partial(
     minimum=0,
     in_form=True,
 )
+continue_option = functools.partial(
+    option,
+    "",
+    "name of a published model to go on with, and to publish as: photos keep the parts that they "
+    "had, decisions by hand stay, and the run ends early if neither photos nor options are new",
+)
 cache_dir_option = functools.partial(
     option,
     "",
@@ -176,7 +182,12 @@ def refuse(name: str, value: object, expected: str) -> None:
         value: that it has.
         expected: what would be sensible, in words.
     """
-    raise InputError(f"--{name} is {value!r}: expected {expected}")
+    raise InputError(f"--{written(name)} is {value!r}: expected {expected}")
+
+
+def written(name: str) -> str:
+    """An option's name on a command line: a field that is named like a word of Python ends in _."""
+    return name.rstrip("_")
 
 
 def declarations(*kinds: Kind) -> Iterator[tuple[dataclasses.Field[Any], Declared]]:
@@ -231,7 +242,14 @@ def add_to(
             continue
         if default not in ("", None) and "default: " not in text:
             text += f" (default: {default!r})".replace("%", "%%")
-        parser.add_argument(f"--{field.name}", type=type(default), default=default, help=text)
+        parser.add_argument(
+            f"--{written(field.name)}",
+            dest=field.name,
+            metavar=written(field.name).upper(),
+            type=type(default),
+            default=default,
+            help=text,
+        )
 
 
 def add_group(
