@@ -131,9 +131,11 @@ NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
 _KEY = rf"({NAME}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
 _LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
 NAME_FORM = "a name of Kubernetes: a-z, 0-9, - and ."
+_FOR = "retrain:"  # before a label or annotation of that step's pods alone
 _SIZE = re.compile(r"[1-9]\d*(Ki|Mi|Gi|Ti|k|M|G|T)?")
 _UNITS = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 _UNITS |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+_KFP_KEYS = ("pipelines.kubeflow.org/", "pipeline/", "workflows.argoproj.io/")
 _MOST_SECONDS = 2**31 - 1  # KFP keeps them in an int32
 
 
@@ -230,6 +232,19 @@ class ClusterOptions(Options):
         pattern=f"{_KEY}={_LABEL_VALUE}",
         form="key=value",
     )
+    pod_labels: tuple[str, ...] = option(
+        (),
+        "further labels of the steps' pods, key=value with commas, such as Kueue's "
+        "kueue.x-k8s.io/queue-name=mushrooms; retrain:key=value for retrain alone",
+        pattern=f"({_FOR})?{_KEY}={_LABEL_VALUE}",
+        form="key=value or retrain:key=value",
+    )
+    pod_annotations: tuple[str, ...] = option(
+        (),
+        "further annotations of the steps' pods, in the same form",
+        pattern=f"({_FOR})?{_KEY}=[^,\\x00-\\x1f]*",
+        form="key=value or retrain:key=value",
+    )
     shm_size: str = option("1Gi", "size of /dev/shm for retrain on a GPU; part of its memory")
     # Before KFP 2.16 a loop inside an exit handler fails (kubeflow/pipelines issue 12390).
     exit_summary: bool = option(
@@ -254,6 +269,18 @@ class ClusterOptions(Options):
         super().check()
         if not _SIZE.fullmatch(self.shm_size):
             refuse("shm_size", self.shm_size, "a size such as 1Gi")
+        for name in ("pod_labels", "pod_annotations"):
+            for entry in getattr(self, name):
+                key = entry.removeprefix(_FOR).partition("=")[0]
+                if key in (PART_OF[0], COMPONENT_LABEL) or key.startswith(_KFP_KEYS):
+                    refuse(name, entry, f"another key: {key} is set by this pipeline or by KFP")
+
+    def of_pods(self, entries: tuple[str, ...], step: str) -> dict[str, str]:
+        """The labels or annotations that a step's pods get; of the step alone counts more."""
+        own = [entry.removeprefix(_FOR) for entry in entries if entry.startswith(_FOR)]
+        of_all = [entry for entry in entries if not entry.startswith(_FOR)]
+        chosen = [*of_all, *(own if f"{step}:" == _FOR else [])]
+        return {key: value for key, _, value in (entry.partition("=") for entry in chosen)}
 
     def fitting(self, photos: int) -> "ClusterOptions":
         """With the size for so many photos, unless one is named."""

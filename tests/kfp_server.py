@@ -32,6 +32,7 @@ DROP = "drop"  # does what was asked, and hangs up without an answer
 HTML = "html"  # answers with a page, as a login or another server does
 HEALTHZ, EXPERIMENTS = api.HealthzServiceApi, api.ExperimentServiceApi
 PIPELINES, RUNS = api.PipelineServiceApi, api.RunServiceApi
+RECURRING = api.RecurringRunServiceApi
 # (method, pattern of the path, the generated method that sends it)
 ROUTES = (
     ("GET", r"/healthz", HEALTHZ.healthz_service_get_healthz_with_http_info),
@@ -52,12 +53,37 @@ ROUTES = (
     ("GET", r"/runs", RUNS.run_service_list_runs_with_http_info),
     ("POST", r"/runs", RUNS.run_service_create_run_with_http_info),
     ("GET", r"/runs/([^/]+)", RUNS.run_service_get_run_with_http_info),
+    ("GET", r"/recurringruns", RECURRING.recurring_run_service_list_recurring_runs_with_http_info),
+    (
+        "POST",
+        r"/recurringruns",
+        RECURRING.recurring_run_service_create_recurring_run_with_http_info,
+    ),
+    (
+        "POST",
+        r"/recurringruns/([^/:]+):disable",
+        RECURRING.recurring_run_service_disable_recurring_run_with_http_info,
+    ),
+    (
+        "POST",
+        r"/recurringruns/([^/:]+):enable",
+        RECURRING.recurring_run_service_enable_recurring_run_with_http_info,
+    ),
+    (
+        "DELETE",
+        r"/recurringruns/([^/:]+)",
+        RECURRING.recurring_run_service_delete_recurring_run_with_http_info,
+    ),
 )
 # What the API wants in a new object, by its documentation.
 REQUIRED = {
     "V2beta1Experiment": ("display_name",),
     "V2beta1Pipeline": ("display_name", "name"),
     "V2beta1Run": ("display_name", "pipeline_version_reference", "runtime_config"),
+    "V2beta1RecurringRun": (
+        *("display_name", "pipeline_version_reference", "runtime_config"),
+        *("max_concurrency", "trigger", "mode"),
+    ),
     "V2beta1PipelineVersionReference": ("pipeline_id", "pipeline_version_id"),
 }
 
@@ -124,6 +150,8 @@ class Kfp:
     versions: list[Any] = field(default_factory=list)
     specifications: list[Any] = field(default_factory=list)
     runs: list[Any] = field(default_factory=list)
+    schedules: list[Any] = field(default_factory=list)
+    page: int = 2  # recurring runs on one page of a list, however many are asked for
     looks: int = 0
     gone_after: int = 0
     expires_after: int = 0
@@ -146,7 +174,7 @@ class Kfp:
         before = len(self.violations)
         self._check_query(sender, query)
         name = re.sub(r"_with_http_info$", "", sender.__name__)
-        content = self._content(sender, body, kind) if method == "POST" else None
+        content = self._content(sender, body, kind) if body else None
         if len(self.violations) > before:
             return 400
         handler = getattr(self, f"_{name}")
@@ -183,6 +211,8 @@ class Kfp:
             self._expect(isinstance(value, str), f"{where} is no text")
         elif kind in ("int", "bool"):
             self._expect(type(value).__name__ == kind, f"{where} is no {kind}")
+        elif values := getattr(getattr(api, kind, None), "allowable_values", None):
+            self._expect(value in values, f"{where} is {value}")
         elif kind != "object":
             model = getattr(api, kind)
             names = {key: name for name, key in model.attribute_map.items()}
@@ -279,21 +309,79 @@ class Kfp:
         return api.V2beta1ListRunsResponse(runs=found or None, total_size=len(found))
 
     def _run_service_create_run(self, query: Any, body: Any) -> Any:
+        if not self._fits(body):
+            return 404
+        made = api.V2beta1Run(**body, run_id=str(uuid.uuid4()), state="PENDING")
+        self.runs.append(made)
+        return made
+
+    def _fits(self, body: Any) -> bool:
+        """Whether there is what a run is of; its parameters are held against that."""
         reference = body["pipeline_version_reference"]
         known = {one.pipeline_version_id: number for number, one in enumerate(self.versions)}
         if reference["pipeline_version_id"] not in known:
-            return 404
+            return False
         if all(one.experiment_id != body.get("experiment_id") for one in self.experiments):
-            return 404
+            return False
         specification = self.specifications[known[reference["pipeline_version_id"]]]
         inputs = specification["root"]["inputDefinitions"]["parameters"]
         given = body["runtime_config"]["parameters"]
         self._expect(set(given) <= set(inputs), f"parameters {set(given) - set(inputs)}")
         needed = {name for name, about in inputs.items() if not about.get("isOptional")}
         self._expect(needed <= set(given), f"no parameters {needed - set(given)}")
-        made = api.V2beta1Run(**body, run_id=str(uuid.uuid4()), state="PENDING")
-        self.runs.append(made)
+        return True
+
+    def _recurring_run_service_create_recurring_run(self, query: Any, body: Any) -> Any:
+        if not self._fits(body):
+            return 404
+        self._expect(1 <= int(body["max_concurrency"]) <= 10, "max_concurrency")
+        (kind,) = body["trigger"]
+        if kind == "cron_schedule":  # robfig/cron, with seconds
+            self._expect(len(body["trigger"][kind]["cron"].split()) == 6, "cron")
+        told = {**body, "trigger": self._model(body["trigger"], "V2beta1Trigger")}
+        told["pipeline_version_reference"] = self._model(
+            body["pipeline_version_reference"], "V2beta1PipelineVersionReference"
+        )
+        made = api.V2beta1RecurringRun(
+            **told,
+            recurring_run_id=str(uuid.uuid4()),
+            status="ENABLED",
+            created_at="2026-11-30T03:00:00Z",
+        )
+        self.schedules.append(made)
         return made
+
+    def _model(self, value: Any, kind: str) -> Any:
+        return api.ApiClient().deserialize(Answer(json.dumps(value)), kind)
+
+    def _recurring_run_service_list_recurring_runs(self, query: Any, _: Any) -> Any:
+        found = self._matching(self.schedules, query)
+        start = int(query.get("page_token", 0))
+        rest = str(start + self.page) if len(found) > start + self.page else None
+        return api.V2beta1ListRecurringRunsResponse(
+            recurring_runs=found[start : start + self.page] or None,
+            total_size=len(found),
+            next_page_token=rest,
+        )
+
+    def _set_status(self, identifier: str, status: str) -> Any:
+        for one in self.schedules:
+            if one.recurring_run_id == identifier:
+                one.status = status
+                return {}
+        return 404
+
+    def _recurring_run_service_disable_recurring_run(self, query: Any, _: Any, one: str) -> Any:
+        return self._set_status(one, "DISABLED")
+
+    def _recurring_run_service_enable_recurring_run(self, query: Any, _: Any, one: str) -> Any:
+        return self._set_status(one, "ENABLED")
+
+    def _recurring_run_service_delete_recurring_run(self, query: Any, _: Any, one: str) -> Any:
+        kept = [entry for entry in self.schedules if entry.recurring_run_id != one]
+        found = len(kept) < len(self.schedules)
+        self.schedules[:] = kept
+        return {} if found else 404
 
     def _run_service_get_run(self, query: Any, _: Any, run_id: str) -> Any:
         (run,) = [one for one in self.runs if one.run_id == run_id] or [None]
@@ -404,7 +492,7 @@ def _handler(kfp: Kfp) -> type[BaseHTTPRequestHandler]:
             content = api.ApiClient().sanitize_for_serialization(answer)
             return self.reply(200, json.dumps(content).encode(), "application/json")
 
-        do_GET = do_POST = handle_any  # noqa: N815
+        do_GET = do_POST = do_DELETE = handle_any  # noqa: N815
 
         def fail(self, status: int, headers: Mapping[str, str] | None = None) -> None:
             words = {"error": f"about {status}", "code": 13, "message": f"about {status}"}

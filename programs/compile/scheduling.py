@@ -64,6 +64,10 @@ def schedule(task: dsl.PipelineTask, cluster: ClusterOptions, *, gpu: bool) -> N
         kubernetes.set_image_pull_secrets(task, list(cluster.image_pull_secrets))
     kubernetes.add_pod_label(task, *settings.PART_OF)
     kubernetes.add_pod_label(task, settings.COMPONENT_LABEL, task.name)
+    for key, value in cluster.of_pods(cluster.pod_labels, task.name).items():
+        kubernetes.add_pod_label(task, key, value)
+    for key, value in cluster.of_pods(cluster.pod_annotations, task.name).items():
+        kubernetes.add_pod_annotation(task, key, value)
     if cluster.cache_claim and task.name in settings.CACHE_STEPS:
         kubernetes.mount_pvc(task, cluster.cache_claim, settings.CACHE_MOUNT)
         task.set_env_variable(settings.CACHE_VARIABLE, settings.CACHE_MOUNT)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from components.settings import ClusterOptions
 from programs.submit import nodes, pod_log, pods
 from programs.submit.connection import Connection
 from programs.submit.pods import Pod
@@ -15,12 +16,13 @@ _FOR_MEMORY = (
 )
 
 
-def describe(connection: Connection, run: Any) -> str:
+def describe(connection: Connection, run: Any, cluster: ClusterOptions) -> str:
     """A sentence, the error's own lines, the end of the step's log, and where the rest is.
 
     Args:
         connection: to the server.
         run: as the server tells of it, ended and not SUCCEEDED.
+        cluster: what it was compiled with.
     """
     reason = f": {run.error.message}" if run.error and run.error.message else ""
     if nodes.was_cancelled(run):
@@ -33,7 +35,7 @@ def describe(connection: Connection, run: Any) -> str:
         return "\n".join([_without_step(run, known) + reason, _where(connection, run)])
     name = nodes.name_of(step)
     failed = [pod for pod in known if pod.failed and pod.step == name]
-    lines = pod_log.log_lines(connection, run, step, failed)
+    lines = pod_log.log_lines(connection, run, step, failed, cluster)
     why = next((pod.trouble for pod in known if pod.step == name and pod.trouble), "")
     if not why and _says_killed(lines):
         why = "it was killed, most likely for memory (its log ends with Killed)"

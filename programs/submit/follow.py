@@ -11,6 +11,7 @@ from rich.console import Console
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.step import log
+from components.settings import ClusterOptions
 from programs.run.display import STEPS, Display
 from programs.submit import ending, nodes, pods
 from programs.submit.connection import Connection
@@ -64,6 +65,7 @@ def show(
             parts=parts,
             poll_s=arguments.poll_s,
             lost_s=arguments.lost_s,
+            cluster=ClusterOptions.of(arguments),
         )
 
 
@@ -75,6 +77,7 @@ def wait(
     parts: int,
     poll_s: float = POLL_S,
     lost_s: float = LOST_S,
+    cluster: ClusterOptions | None = None,
 ) -> None:
     """Wait until a run has ended, and show how it goes.
 
@@ -85,6 +88,7 @@ def wait(
         parts: of the photos, each of which the steps in the loop take by itself.
         poll_s: seconds between two looks.
         lost_s: seconds for which the server may be out of reach.
+        cluster: what the run was compiled with; None: the defaults.
 
     Raises:
         InputError: the server refuses us.
@@ -107,8 +111,9 @@ def wait(
             console.print("nothing new: the steps after the first were left out")
         console.print(f"succeeded after {elapsed}: {place}", markup=False, soft_wrap=True)
         return
+    told = ending.describe(connection, run, cluster or ClusterOptions())
     kind = Cancelled if nodes.was_cancelled(run) else WorkError
-    raise kind(f"{ending.describe(connection, run)}\n  the run: {place}")
+    raise kind(f"{told}\n  the run: {place}")
 
 
 def _until_end(

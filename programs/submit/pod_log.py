@@ -9,6 +9,7 @@ from typing import Any
 import urllib3
 from kfp_server_api.exceptions import ApiException
 
+from components.settings import ClusterOptions
 from programs.submit import nodes, pods
 from programs.submit.connection import TIMEOUT_S, Connection
 from programs.submit.pods import Pod
@@ -19,14 +20,16 @@ READ_LINES = LINES + 60
 LINE_CHARACTERS = 400
 MAX_BYTES = 64 * 1024 * 1024
 # Argo names the pod of a task after its node, with the name of KFP's template in the middle: the
-# first as of KFP 2.17 with retries and labels of pods, then without, then as of earlier ones.
+# first as of KFP 2.17 with retries and so many annotations and labels, then without, then as of
+# earlier ones.
 TEMPLATES = (
-    "metadata-0-2-retry-system-container-impl",
+    "metadata-{}-{}-retry-system-container-impl",
     "retry-system-container-impl",
-    "metadata-0-2-system-container-impl",
+    "metadata-{}-{}-system-container-impl",
     "system-container-impl",
     "system-container-executor",
 )
+OWN_LABELS = 2  # that every pod of ours has
 _NOT_THE_STEP_S = re.compile(
     r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w./-]+\.go:\d+\]"  # glog, of KFP's launcher
     r'|time="?\d{4}-\d\d-\d\dT\S+ level='  # logrus, of Argo
@@ -36,7 +39,13 @@ _BROKEN = re.compile(r"[EF]\d{4} \d\d:\d\d:\d\d|level=(error|fatal)|\b[Ff]ailed 
 _ERROR = re.compile(r"[\w.]+: error: ")
 
 
-def log_lines(connection: Connection, run: Any, step: Any, failed: Sequence[Pod]) -> list[str]:
+def log_lines(
+    connection: Connection,
+    run: Any,
+    step: Any,
+    failed: Sequence[Pod],
+    cluster: ClusterOptions,
+) -> list[str]:
     """The lines of a failed step's log, as they were written; none where it cannot be read.
 
     Args:
@@ -44,8 +53,9 @@ def log_lines(connection: Connection, run: Any, step: Any, failed: Sequence[Pod]
         run: the run.
         step: the task that failed; None where it is not known.
         failed: the pods that Kubernetes names, best first.
+        cluster: what the run was compiled with.
     """
-    for lines in _readings(connection, run, step, failed):
+    for lines in _readings(connection, run, step, failed, cluster):
         if lines:
             return lines
     return []
@@ -75,7 +85,7 @@ def where(connection: Connection, run: Any) -> str:
 
 
 def _readings(
-    connection: Connection, run: Any, step: Any, failed: Sequence[Pod]
+    connection: Connection, run: Any, step: Any, failed: Sequence[Pod], cluster: ClusterOptions
 ) -> Iterator[list[str]]:
     for pod in failed:
         yield _printable(pods.log_of(connection, pod, READ_LINES))
@@ -83,7 +93,7 @@ def _readings(
     below = nodes.nodes_below(executor) if executor else []
     below += nodes.nodes_below(step) if step else []
     for node in below:
-        for name in _pod_names(node):
+        for name in _pod_names(node, nodes.name_of(step), cluster):
             query = {
                 "podname": name,
                 "podnamespace": connection.place.namespace,
@@ -94,9 +104,12 @@ def _readings(
             yield _fetch(connection, f"/apis/v1alpha1/runs/{run.run_id}/nodes/{name}/log", {})
 
 
-def _pod_names(node: str) -> list[str]:
+def _pod_names(node: str, step: str, cluster: ClusterOptions) -> list[str]:
     workflow, _, number = node.rpartition("-")
-    return [*(f"{workflow}-{template}-{number}" for template in TEMPLATES), node]
+    annotations = len(cluster.of_pods(cluster.pod_annotations, step))
+    labels = OWN_LABELS + len(cluster.of_pods(cluster.pod_labels, step))
+    templates = (template.format(annotations, labels) for template in TEMPLATES)
+    return [*(f"{workflow}-{template}-{number}" for template in templates), node]
 
 
 def _fetch(connection: Connection, path: str, query: dict[str, str]) -> list[str]:

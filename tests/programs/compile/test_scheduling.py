@@ -22,6 +22,9 @@ from programs.submit import needs
 STORE_STEPS = {"download", "clean", "curate", "retrain", "publish", "summarize"}
 
 
+QUEUE = "kueue.x-k8s.io/queue-name"
+
+
 @pytest.fixture(scope="module")
 def with_options(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     """The GPU file with every option set to something else."""
@@ -33,6 +36,8 @@ def with_options(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
         *("--store_prefix", "gs://bucket/mushrooms/", "--accelerator", "amd.com/gpu"),
         *("--gpus", "2", "--gpu_toleration", "", "--gpu_node_selector", "pool=gpu,disk=fast"),
         *("--shm_size", "4Gi", "--deadline_s", "3600", "--ttl_s", "60", "--no-exit_summary"),
+        *("--pod_labels", f"{QUEUE}=all,retrain:{QUEUE}=gpus,team=fungi"),
+        *("--pod_annotations", "retrain:example.org/why=what a person wants to know"),
     )
     return Compiled.read(folder / "pipeline-gpu.yaml")
 
@@ -141,8 +146,9 @@ def test_missing_entries_of_a_dictionary_have_the_defaults_that_the_form_shows(
             inputs = task.get("inputs", {}).get("parameters", {})
             if "options" in inputs:
                 parameter = inputs["options"]["componentInputParameter"]
-                assert parameter.endswith(f"step_{name}")
-                found[f"step_{name}"] = inputs["defaults"]["runtimeValue"]["constant"]
+                of_step = f"step_{name.removesuffix('-if-new')}"
+                assert parameter.endswith(of_step)
+                found[of_step] = inputs["defaults"]["runtimeValue"]["constant"]
         shown = {
             name: about["defaultValue"]
             for name, about in one.parameters.items()
@@ -239,6 +245,15 @@ def test_every_option_reaches_the_file(with_options: Compiled) -> None:
         "activeDeadlineSeconds": 3600,
         "resourceTtlOnCompletion": 60,
     }
+    labels = {name: one.pods[name]["podMetadata"]["labels"] for name in ("clean", "retrain")}
+    assert {name: (of[QUEUE], of["team"]) for name, of in labels.items()} == {
+        "clean": ("all", "fungi"),
+        "retrain": ("gpus", "fungi"),
+    }
+    assert "annotations" not in one.pods["clean"]["podMetadata"]
+    assert one.pods["retrain"]["podMetadata"]["annotations"] == {
+        "example.org/why": "what a person wants to know"
+    }
     assert "summarize" not in one.tasks
     assert "retrain" in one.pipeline["root"]["dag"]["tasks"]  # no exit handler around it
 
@@ -259,6 +274,11 @@ def test_every_option_reaches_the_file(with_options: Compiled) -> None:
         ("gpu_toleration", "gpu taint", "nvidia.com/gpu"),
         ("gpu_node_selector", ("gpu",), "key=value"),
         ("gpu_node_selector", ("=true",), "key=value"),
+        ("pod_labels", ("queue",), "key=value or retrain:key=value"),
+        ("pod_labels", ("clean:queue=a",), "key=value or retrain:key=value"),
+        ("pod_labels", ("queue=not a label",), "key=value or retrain:key=value"),
+        ("pod_labels", ("app.kubernetes.io/component=a",), "another key"),
+        ("pod_annotations", ("pipelines.kubeflow.org/a=b",), "another key"),
         ("shm_size", "big", "1Gi"),
         ("shm_size", "0", "1Gi"),
         ("gpus", 0, "1 or more"),

@@ -1,0 +1,171 @@
+"""`submit --schedule` as a person runs it: recurring runs made, listed, paused and deleted."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kfp_server import DROP, Kfp, serve
+from submit_command import CANARY, submit
+
+from components.common.base.errors import InputError
+from programs.submit.when import When
+
+RECURRING = "/apis/v2beta1/recurringruns"
+WEEKLY = ("--schedule", "0 3 * * 0")
+
+
+@pytest.fixture
+def kfp() -> Iterator[Kfp]:
+    with serve(Kfp(token=CANARY)) as server:
+        yield server
+        assert server.violations == []
+
+
+def test_schedule_is_a_recurring_run_of_a_version_that_may_end_early(kfp: Kfp) -> None:
+    done = submit(kfp.address, "--name", "mushrooms", "--wait", *WEEKLY)
+    assert done.returncode == 0, done.stderr
+    (schedule,) = kfp.schedules
+    assert schedule.trigger.cron_schedule.cron == "0 0 3 * * 0"
+    assert (schedule.max_concurrency, schedule.no_catchup, schedule.mode) == ("1", True, "ENABLE")
+    assert schedule.display_name.startswith("mushrooms: rendered pictures of 5 classes, CPU, ")
+    assert f"{kfp.address}/#/recurringrun/details/{schedule.recurring_run_id}" in done.stdout
+    assert "cron 0 3 * * 0" in done.stdout
+    assert kfp.runs == []  # the server starts them
+    (version,), (specification,) = kfp.versions, kfp.specifications
+    assert version.display_name.startswith("cpu-download-continued-")
+    parts = specification["components"].values()
+    tasks = {
+        name: task for part in parts for name, task in part.get("dag", {}).get("tasks", {}).items()
+    }
+    assert "cachingOptions" in tasks["download-if-new"]
+    assert not tasks["download-if-new"]["cachingOptions"]
+    asked_at = tasks["download-if-new"]["inputs"]["parameters"]["asked_at"]
+    # KFP's driver replaces it where it is the whole of a constant of a task.
+    assert asked_at["runtimeValue"]["constant"] == "{{$.pipeline_job_schedule_time_utc}}"
+    (condition,) = [task for task in tasks.values() if "condition" in task.get("triggerPolicy", {})]
+    assert "is_new" in condition["triggerPolicy"]["condition"]
+
+
+def test_interval_and_catching_up(kfp: Kfp) -> None:
+    done = submit(kfp.address, "--schedule", "12h", "--catch_up")
+    assert done.returncode == 0, done.stderr
+    (schedule,) = kfp.schedules
+    assert schedule.trigger.periodic_schedule.interval_second == "43200"
+    assert schedule.no_catchup is False
+    assert "every 12 hours" in done.stdout
+
+
+def test_schedules_are_listed_paused_resumed_replaced_and_deleted(kfp: Kfp) -> None:
+    names = ("mushrooms", "mushrooms-2", "flowers")
+    for name in names:
+        assert submit(kfp.address, "--name", name, *WEEKLY).returncode == 0
+    listed = submit(kfp.address, "--schedule", "list")
+    assert listed.returncode == 0, listed.stderr
+    shown = [line for line in listed.stdout.splitlines() if line.startswith("on ")]
+    assert [line.split()[1] for line in shown] == [f"{name}:" for name in names]
+
+    def act(action: str) -> str:
+        done = submit(kfp.address, "--name", "mushrooms", "--schedule", action)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert act("pause").startswith("paused mushrooms: ")
+    assert [one.status for one in kfp.schedules] == ["DISABLED", "ENABLED", "ENABLED"]
+    assert act("list").startswith("paused mushrooms: ")
+    assert act("resume").startswith("resumed mushrooms: ")
+    assert {one.status for one in kfp.schedules} == {"ENABLED"}
+    # Another one of the same model takes its place.
+    again = submit(kfp.address, "--name", "mushrooms", "--schedule", "1d")
+    assert again.returncode == 0, again.stderr
+    assert "deleted mushrooms: " in again.stdout
+    assert len(kfp.schedules) == 3
+    assert act("delete").startswith("deleted mushrooms: ")
+    assert {one.display_name.split(":")[0] for one in kfp.schedules} == set(names[1:])
+    done = submit(kfp.address, "--name", "mushrooms", "--schedule", "pause")
+    assert done.returncode == 2
+    assert "there is no schedule of mushrooms" in done.stderr
+
+
+def test_without_schedules_the_list_is_empty(kfp: Kfp) -> None:
+    done = submit(kfp.address, "--schedule", "list")
+    assert (done.returncode, done.stdout) == (0, "no schedules\n")
+
+
+@pytest.mark.parametrize("fault", [DROP, 500])
+def test_lost_answer_makes_no_second_schedule(kfp: Kfp, fault: Any) -> None:
+    kfp.faults = {f"POST {RECURRING}": [fault]}
+    done = submit(kfp.address, *WEEKLY)
+    assert done.returncode == 0, done.stderr
+    assert len(kfp.schedules) == 1
+
+
+def test_dry_run_shows_the_schedule_and_sends_nothing(kfp: Kfp) -> None:
+    done = submit(kfp.address, "--dry_run", *WEEKLY)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)["recurring_run"]
+    assert told["trigger"] == {"cron": "0 0 3 * * 0"}
+    assert (told["max_concurrency"], told["no_catchup"]) == (1, True)
+    assert kfp.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--schedule", "0 3 * *"), "expected a cron line such as '0 3 * * 0'"),
+        (("--schedule", "0 25 * * 0"), "the hour is '25', expected 0 to 23"),
+        (("--schedule", "0 3 * * 7"), "the day of the week is '7', expected 0 to 6"),
+        (("--schedule", "0s"), "expected a cron line"),
+        (("--schedule", "pause"), "of which model? Give --name"),
+        (("--catch_up",), "--catch_up is for --schedule"),
+        (("--continue", "a", "--name", "b"), "--continue is 'a' and --name 'b'"),
+        (("--continue", "a/b"), "--continue is 'a/b'"),
+    ],
+)
+def test_senseless_schedules_end_before_anything_is_sent(
+    kfp: Kfp, options: tuple[str, ...], said: str
+) -> None:
+    done = submit(kfp.address, *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert kfp.requests == []
+
+
+def test_schedule_cannot_see_this_machine_s_photos_nor_later_decisions(
+    kfp: Kfp, tmp_path: Any
+) -> None:
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.jpg").write_bytes(b"photo")
+    place = ("--upload_to", "s3://bucket/photos")
+    done = submit(kfp.address, "--image_dir", str(tmp_path), *place, *WEEKLY)
+    assert done.returncode == 2
+    assert "a schedule cannot see what is new on this machine" in done.stderr
+    done = submit(kfp.address, "--decisions", "s3://bucket/decisions.json", *WEEKLY)
+    assert done.returncode == 2
+    assert "run once with --continue and --decisions" in done.stderr
+    assert kfp.requests == []
+
+
+@pytest.mark.parametrize(
+    ("text", "cron", "every_s", "words"),
+    [
+        ("*/15 8-18 * jan-mar MON-FRI", "*/15 8-18 * jan-mar mon-fri", 0, ""),
+        ("0,30 3 1 * *", "0,30 3 1 * *", 0, "cron 0,30 3 1 * *"),
+        ("90m", "", 5400, "every 90 minutes"),
+        ("1d", "", 86400, "every day"),
+        ("2w", "", 1209600, "every 2 weeks"),
+    ],
+)
+def test_times_are_read(text: str, cron: str, every_s: int, words: str) -> None:
+    found = When.parse(text)
+    assert (found.cron, found.every_s) == (cron, every_s)
+    assert words in found.in_words()
+
+
+@pytest.mark.parametrize(
+    "text", ["60 * * * *", "5-3 * * * *", "* * 0 * *", "* * * 13 *", "a * * * *", "*/0 * * * *", ""]
+)
+def test_times_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="--schedule is"):
+        When.parse(text)
