@@ -136,7 +136,7 @@ def build(
                 # fail (kubeflow/pipelines issue 11173).
                 gathered = dsl.importer(artifact_uri=dataset_uri, artifact_class=dsl.Dataset).output
             elif continued:
-                moment = dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER if cluster else ""
+                moment = dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER if cluster else graph.now()
                 found = download_if_new(
                     classes=classes, compiled=compiled, asked_at=moment, **of(download_if_new)
                 )

@@ -193,7 +193,8 @@ def test_model_worse_than_the_published_one_is_held_back_and_the_summary_names_b
         assert f"({accuracy:.3f})" in because
     folder = tmp_path / "published" / "sample"
     assert json.loads((folder / "latest.json").read_text())["version"] == published.name
-    assert {path.name for path in folder.iterdir()} == {"latest.json", "serving", published.name}
+    kept = {"latest.json", "memory.json", "memory", "serving", published.name}
+    assert {path.name for path in folder.iterdir()} == kept
 
 
 def test_two_classes_of_fifteen_with_other_formats_among_them(two_classes_run: Run) -> None:

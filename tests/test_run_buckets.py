@@ -44,7 +44,8 @@ def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(
     version = run.summary["published"]
     assert version.startswith(f"{place}/sample/")
     assert f"published  {version}\n" in run.stdout
-    assert set(storage.list_folders(f"{place}/sample")) == {version.rpartition("/")[2], "serving"}
+    folders = {version.rpartition("/")[2], "serving", "memory"}
+    assert set(storage.list_folders(f"{place}/sample")) == folders
     assert storage.list_folders(f"{place}/sample/serving") == ["1"]
     assert not list(run.directory.parent.glob("*published*"))
     assert not (ROOT / store.prefix.partition("/")[0]).exists()

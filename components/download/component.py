@@ -80,7 +80,7 @@ def download_if_new(
         fine_tune_steps: As of retrain; for the same reason.
         decisions: Place of further decisions by hand.
         compiled: What the pipeline was compiled with, for entries that are missing elsewhere.
-        asked_at: When the photos are looked for, so that no earlier result is taken for this one.
+        asked_at: When the run was due; no list of photos is taken that is older.
         images: Photos as they were found; none where nothing is new.
         news: What is new, in a sentence.
     """
@@ -93,12 +93,13 @@ def download_if_new(
     from components.download.news import Continued, download_if_new
     from components.download.options import DownloadOptions
 
-    told = DownloadOptions.of(given("download", (DownloadOptions,), inputs))
+    asked = given("download", (DownloadOptions,), inputs) | {"photos_as_of": asked_at}
+    told = DownloadOptions.of(asked)
     found = download_if_new(classes, Path(images.path), told, Continued.of(inputs))
     if found.is_new:
         images.metadata.update(of_dataset(Path(images.path)))
     Path(news.path).write_text(found.said)
-    news.metadata["display_name"] = "News"  # what KFP's page shows
+    news.metadata.update({"display_name": "News", "asked_at": asked_at})  # what KFP's page shows
     return found.told()
 
 

@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -245,7 +246,16 @@ def _fetcher(options: DownloadOptions) -> Fetcher:
         allowed_hosts=[host.strip() for host in options.allow_private_hosts.split(",")],
         workers=options.workers,
         shared=SharedCache(options.shared_cache) if options.shared_cache else None,
+        lists_since=_moment(options.photos_as_of),
     )
+
+
+def _moment(text: str) -> float | None:
+    """Seconds since 1970 of a time with its zone, as a schedule gives it; None for other texts."""
+    with contextlib.suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+        return moment.timestamp() if moment.tzinfo else None
+    return None
 
 
 def _expected(names: list[str], options: DownloadOptions) -> int | None:

@@ -72,7 +72,8 @@ class DownloadOptions(Options):
     # Part of KFP's cache key, which is all that it is for.
     photos_as_of: str = option(
         "",
-        "any text, such as a date; changing it searches for photos again",
+        "any text, such as a date; changing it searches for photos again, and no list of them is "
+        "taken that is older than a time such as 2026-11-30T03:00:00Z",
         in_commands=False,
     )
     shared_cache: str = option(

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -27,6 +28,11 @@ class Outputs(NamedTuple):
     report: dsl.HTML
     gallery: dsl.HTML
     comparison: dsl.Metrics
+
+
+def now() -> str:
+    """The time as KFP writes that of a schedule."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def shaped(

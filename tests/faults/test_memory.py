@@ -27,7 +27,10 @@ pytestmark = pytest.mark.long
 MB = 1000**2
 UNITS = {"M": 1, "G": 1000}
 # Beside the steps as commands: the pipeline's tasks that are a part of one.
-TASKS = {"curate-parts": "curate"}
+TASKS = {
+    **{"curate-parts": "curate", "download-if-new": "download"},
+    "compare-photos": "download",  # which holds a manifest as well
+}
 
 
 def needs() -> dict[str, tuple[float, float]]:

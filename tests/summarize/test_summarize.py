@@ -237,3 +237,21 @@ def test_command_writes_the_summary(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "why" in place.read_text()
+
+
+@pytest.mark.parametrize("step", ["download-if-new", "compare-photos"])
+def test_run_that_found_nothing_new_succeeded_and_says_so(tmp_path: Path, step: str) -> None:
+    place = tmp_path / "run" / "summarize" / "2c3d" / "summary"
+    for name, text in (
+        ("news", "Nothing new: the same 4 photos as in the last run.\n"),
+        ("executor-logs-0", DONE.format(step="download")),
+    ):
+        file = tmp_path / "run" / step / "0a1b" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    place.parent.mkdir(parents=True)
+    summarize(End("RUNNING"), place, name="fungi", place=str(place))
+    text = place.read_text()
+    assert text.startswith("# fungi: the run succeeded\n")
+    assert "Nothing new: the same 4 photos as in the last run." in text
+    assert "failed" not in text

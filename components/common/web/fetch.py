@@ -87,6 +87,8 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         policy: time limits and retries.
         limits: what single hosts ask for.
         shared: a second place for what is fetched.
+        lists_since: answers of services and lists are fetched again if they came before this time,
+            in seconds since 1970; None: as `json` says.
 
     Example:
         >>> import tempfile
@@ -105,8 +107,10 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         policy: Policy = Policy(),
         limits: Mapping[str, HostLimits] = HOST_LIMITS,
         shared: Shared | None = None,
+        lists_since: float | None = None,
     ) -> None:
         self.contact = contact
+        self._lists_since = lists_since
         self.workers = workers
         # Held while a request is under way, not while one waits for its next attempt.
         self.slots = threading.BoundedSemaphore(workers)
@@ -140,13 +144,19 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         """
         return self.cache.lookup(url, max_age_s) or self._fetch(url, max_bytes, _check_photo)
 
-    def file(self, url: str, *, max_bytes: int) -> Fetched:
+    def file(self, url: str, *, max_bytes: int, is_list: bool = False) -> Fetched:
         """Any file but a web page, from the cache if it was fetched before.
+
+        Args:
+            url: its address.
+            max_bytes: it may have.
+            is_list: it may have grown since `lists_since`.
 
         Raises:
             FetchError: it cannot be had.
         """
-        return self.cache.lookup(url) or self._fetch(url, max_bytes, None)
+        age = self._age(None) if is_list else None
+        return self.cache.lookup(url, age) or self._fetch(url, max_bytes, None)
 
     def json(
         self, url: str, params: Mapping[str, str | int], *, max_age_s: float = JSON_MAX_AGE_S
@@ -157,10 +167,17 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             FetchError: it cannot be had, or it is no JSON.
         """
         whole = f"{url}?{urlencode(params)}"
-        answer = self.cache.lookup(whole, max_age_s) or self._fetch(
+        answer = self.cache.lookup(whole, self._age(max_age_s)) or self._fetch(
             whole, JSON_MAX_BYTES, _check_json
         )
         return json.loads(answer.read())
+
+    def _age(self, most: float | None) -> float | None:
+        """The age in seconds at which a list is fetched again; None for never."""
+        if self._lists_since is None:
+            return most
+        age = max(time.time() - self._lists_since, 0.0)
+        return age if most is None else min(most, age)
 
     def _fetch(self, url: str, max_bytes: int, check: Check | None) -> Fetched:
         """Try until the body is there, the failure is final, or the attempts are used up."""

@@ -304,7 +304,7 @@ def _column(name: str) -> str:
 def _local(url_list: str, fetcher: Fetcher) -> Iterator[Path]:
     """The list as a file here, while the block lasts."""
     if url_list.startswith(("http://", "https://")):
-        yield fetcher.file(url_list, max_bytes=MAX_BYTES).path
+        yield fetcher.file(url_list, max_bytes=MAX_BYTES, is_list=True).path
         return
     if storage.is_uri(url_list):
         # Not into the cache, which may be shared: a private list may hold signed addresses.

@@ -375,6 +375,8 @@ def test_options_are_plain_data() -> None:
         ({"photos": "dataset"}, 21),
         ({"photos": "dataset", "parts": 2}, 30),
         ({"photos": "dataset", "parts": 5}, 45),
+        ({"photos": "download", "continued": True}, 23),
+        ({"photos": "dataset", "continued": True}, 24),
     ],
 )
 def test_pods_that_submit_names_are_those_of_the_graph(
@@ -401,4 +403,5 @@ def test_pods_that_submit_names_are_those_of_the_graph(
 
     assert counted("root") == pods
     own = options["photos"] == "dataset"
-    assert needs.count_pods(is_own=own, parts=parts) == pods
+    continued = options.get("continued", False)
+    assert needs.count_pods(is_own=own, parts=parts, continued=continued) == pods

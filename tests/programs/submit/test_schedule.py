@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kfp_server import DROP, Kfp, serve
+from kfp_server import DROP, Kfp, Look, pod_of, serve
 from submit_command import CANARY, submit
 
 from components.common.base.errors import InputError
@@ -169,3 +169,24 @@ def test_times_are_read(text: str, cron: str, every_s: int, words: str) -> None:
 def test_times_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="--schedule is"):
         When.parse(text)
+
+
+def test_run_that_found_nothing_new_says_so(kfp: Kfp) -> None:
+    tasks = {"download-if-new-driver": "SUCCEEDED", "download-if-new": "SUCCEEDED"}
+    kfp.walk = [Look("SUCCEEDED", tasks)]
+    done = submit(kfp.address, "--wait", "--poll_s", "0.1", "--continue", "mushrooms")
+    assert done.returncode == 0, done.stderr
+    assert "  download     done after" in done.stdout
+    assert "nothing new: the steps after the first were left out\nsucceeded after" in done.stdout
+
+
+def test_further_labels_of_pods_are_counted_in_the_name_of_the_failed_pod(kfp: Kfp) -> None:
+    tasks = {"retrain-driver": "SUCCEEDED", "retrain": "FAILED"}
+    kfp.walk = [Look("FAILED", tasks)]
+    name = pod_of("retrain", tasks).replace("metadata-0-2", "metadata-1-4")
+    kfp.logs = {name: "retrain: error: what it said\n"}
+    options = ("--pod_labels", "team=fungi,retrain:kueue.x-k8s.io/queue-name=gpus")
+    options += ("--pod_annotations", "retrain:example.org/a=b")
+    done = submit(kfp.address, "--wait", "--poll_s", "0.1", *options)
+    assert done.returncode == 1
+    assert "    retrain: error: what it said\n" in done.stderr

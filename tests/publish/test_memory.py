@@ -1,0 +1,81 @@
+"""What a run leaves for the next one under its name: in a folder and on real stores."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Run
+from object_stores import using
+from publish_items import write_metrics
+
+from components.common.dataset import decisions, ledger, memory
+from components.common.dataset.decisions import DROP, KEEP, MOVE, Decisions
+from components.common.dataset.memory import Seen
+from components.publish.memory import Learned, remember
+from components.publish.options import PublishOptions
+from components.publish.publish import publish_if_good
+
+SEEN = Seen("photos", "settings", "", 3)
+
+
+@pytest.fixture(params=["folder", "gs", "s3"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The place of a name, in a folder and in a bucket."""
+    if request.param == "folder":
+        yield str(tmp_path / "published" / "m")
+        return
+    from object_stores import google_emulator, seaweedfs
+
+    run = google_emulator if request.param == "gs" else seaweedfs
+    with run(tmp_path / "store") as store, using(store):
+        yield f"{store.prefix}/published/m"
+
+
+def rows(folder: Path, *given: tuple[str, str, str]) -> str:
+    folder.mkdir()
+    ledger.write(given, folder / ledger.FILE_NAME)
+    return str(folder)
+
+
+def test_what_was_placed_and_decided_is_never_forgotten(root: str, tmp_path: Path) -> None:
+    first = rows(tmp_path / "1", ("daisy", "a", "demo"), ("daisy", "b", "training"))
+    by_hand = Decisions(
+        {("daisy", "1" * 64): KEEP, ("daisy", "2" * 64): MOVE}, {("daisy", "2" * 64): "rose"}
+    )
+    remember(root, Learned(first, memory.keep_decisions(str(tmp_path / "other"), by_hand), SEEN))
+    # The next run found other photos, and a person has decided otherwise of one.
+    second = rows(tmp_path / "2", ("daisy", "b", "test"), ("rose", "c", "training"))
+    later = Decisions({("daisy", "2" * 64): DROP})
+    remember(root, Learned(second, memory.keep_decisions(str(tmp_path / "other"), later)))
+    known = memory.read(root)
+    assert sorted(ledger.read_rows(known.ledger)) == [
+        ("daisy", "a", "demo"),
+        ("daisy", "b", "test"),
+        ("rose", "c", "training"),
+    ]
+    found = decisions.read(known.decisions)
+    assert found.decided == {("daisy", "1" * 64): KEEP, ("daisy", "2" * 64): DROP}
+    assert found.targets == {}
+    assert known.seen == SEEN  # a run by itself does not say what a later one has to do
+    # What an earlier run was told by name stays what it was.
+    assert known.ledger.rpartition("/")[2].startswith("ledger-")
+
+
+@pytest.mark.parametrize(
+    ("low", "seen", "kept"), [(0.8, "", True), (0.1, "", False), (0.1, SEEN.to_text(), True)]
+)
+def test_run_that_is_held_back_is_remembered_if_it_went_on(
+    sample_run: Run, tmp_path: Path, low: float, seen: str, kept: bool
+) -> None:
+    model = sample_run.directory / "model"
+    metrics = write_metrics(tmp_path / "metrics", model, low=low)
+    asked = PublishOptions(publish_dir=str(tmp_path / "out"), name="m")
+    learned = Learned.of(str(sample_run.directory / "ledger"), "", seen)
+    demo = sample_run.directory / "demo"
+    decided, place = publish_if_good(model, demo, metrics, asked, learned=learned)
+    assert bool(place) == (low == 0.8), decided.reason
+    known = memory.read(str(tmp_path / "out" / "m"))
+    assert bool(known.ledger) == kept
+    assert known.seen == (SEEN if seen else None)
+    if kept:
+        assert ledger.read(known.ledger) == ledger.read(str(sample_run.directory / "ledger"))
