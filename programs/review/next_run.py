@@ -45,7 +45,9 @@ def command(run_dir: Path, decisions_file: Path, by_hand: Decisions) -> str:
     given = list(_given(asked))
     if not asked:
         given.append(("image_dir", UNKNOWN))  # of a run on a cluster, or of an earlier version
-    if by_hand.targets or asked.get("earlier_ledger"):
+    if asked.get("continued"):
+        pass  # the ledger is found by the name
+    elif by_hand.targets or asked.get("earlier_ledger"):
         ledger = run_dir / "ledger"
         if ledger.is_dir():
             given.append(("earlier_ledger", near(ledger)))
@@ -79,6 +81,7 @@ def _read_request(path: Path) -> dict[str, Any]:
         content = json.loads(storage.find_place(str(path), max_bytes=MAX_BYTES) or b"{}")
         arguments = content["arguments"]
         others = {name: str(content.get(name, "")) for name in ("runner", "species_file")}
+        others["continued"] = "yes" if content.get("continued") is True else ""
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InputError):
         return {}
     return {**arguments, **others} if isinstance(arguments, dict) else {}
@@ -115,7 +118,9 @@ def _others(asked: Mapping[str, Any], run_dir: Path) -> Iterator[str]:
             yield f"--{name}" if value else f"--no-{name}"
         else:
             yield from (f"--{name}", str(value))
-    if asked.get("name") not in (None, "", NAME, SAMPLE_NAME):
+    if asked.get("continued"):
+        yield from ("--continue", str(asked["name"]))
+    elif asked.get("name") not in (None, "", NAME, SAMPLE_NAME):
         yield from ("--name", str(asked["name"]))
     if asked.get("publish_dir") not in (None, "", str(run_dir.parent / "published")):
         yield from ("--publish_dir", str(asked["publish_dir"]))
