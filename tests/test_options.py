@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 # Each component that takes options, and the dataclasses that declare them.
 COMPONENTS: dict[str, tuple[Any, tuple[type[options.Options], ...]]] = {
     "download": (download.download, (DownloadOptions,)),
+    "download_if_new": (download.download_if_new, (DownloadOptions,)),
     "clean": (clean.clean, (CleanOptions,)),
     "bottleneck": (bottleneck.bottleneck, (BottleneckOptions,)),
     "curate": (curate.curate, (CurateOptions,)),

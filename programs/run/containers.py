@@ -15,7 +15,7 @@ from docker.types import Mount
 from components import settings
 from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir
-from components.common.base.options import DEFAULTS, OPTIONS
+from components.common.base.options import DEFAULTS, OPTIONS, PREFIX
 from components.common.base.step import EVENTS_VARIABLE
 from components.common.base.worker_threads import cores
 from components.common.store import storage
@@ -123,7 +123,10 @@ def needs_network(request: Request, command: Sequence[str]) -> bool:
         return True
     told = json.loads(command[command.index(_INPUT) + 1])
     given = told.get("inputs", {}).get("parameterValues", {})
-    return _is_online({**given, **given.get(DEFAULTS, {}), **given.get(OPTIONS, {})})
+    # The first step of a run that goes on has the dictionaries of others, too.
+    dictionaries = [value for name, value in given.items() if name.startswith(PREFIX)]
+    own = {**given, **given.get(DEFAULTS, {}), **given.get(OPTIONS, {})}
+    return any(map(_is_online, (own, *dictionaries)))
 
 
 def _memory_bytes() -> int:

@@ -114,7 +114,7 @@ IN_A_RUN: tuple[tuple[dict[str, str], set[str]], ...] = (
     ({"source": "storage", "image_dir": "s3://bucket/photos"}, {"download", "bottleneck"}),
     ({"shared_cache": "gs://bucket/fetched"}, {"download", "bottleneck"}),
     ({"publish_dir": "gs://bucket/models"}, {"publish", "bottleneck"}),
-    ({"decisions": "s3://bucket/decisions.json"}, {"clean", "curate", "bottleneck"}),
+    ({"decisions": "s3://bucket/decisions.json"}, {"clean", "curate", "publish", "bottleneck"}),
     ({"checkpoint_path": "s3://bucket/checkpoints"}, {"retrain", "bottleneck"}),
 )
 STEPS = (download, clean, bottleneck, curate, retrain, evaluate, label_image, publish)
