@@ -104,6 +104,7 @@ LABELLING = {
     "list-photos": Resources(("512M", "512M", "512M"), "1G", timeout_s=4 * HOUR),
     "label-part": Resources(("1G", "1G", "1G"), "4G", "500m", 24 * HOUR, retries=2),
     "sum-answers": Resources(("256M", "256M", "256M"), "1G", timeout_s=HOUR),
+    "watch-answers": Resources(("512M", "512M", "512M"), "1G", timeout_s=HOUR),
 }
 # Between two tries; KFP's own default is none.
 BACKOFF_S, BACKOFF_FACTOR = 30, 2.0

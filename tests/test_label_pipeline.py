@@ -21,7 +21,7 @@ from components.label_image.job import Answers
 from components.label_image.options import LabelOptions
 
 PHOTOS = 14
-TASKS = {"list-photos", "label-part", "sum-answers"}
+TASKS = {"list-photos", "label-part", "sum-answers", "watch-answers"}
 _RUN = """
 import json, os, sys
 from kfp import local
@@ -96,6 +96,7 @@ def test_run_on_this_machine_labels_a_bucket_in_parts(
         store.put(f"photos/{number:02}.jpg", dataset.read(photo) + bytes([number]))
     store.put("photos/cut.jpg", b"\xff\xd8\xff\xe0" + bytes(3000))
     upload_folder(sample_run.directory / "model", f"{store.prefix}/models/1234")
+    store.put("models/1234/metrics.json", (sample_run.directory / "metrics.json").read_bytes())
     store.put("models/latest.json", b'{"version": "1234"}')
     output = f"{store.prefix}/answers"
     arguments = {"model": f"{store.prefix}/models", "photos": f"{store.prefix}/photos"}
@@ -127,6 +128,14 @@ def test_run_on_this_machine_labels_a_bucket_in_parts(
         "photos_failed": 1,
         "photos_of_none_of_these": told["photos_of_none_of_these"],
     }
+    with using(store.environment):
+        drift = json.loads(Answers(output).read("drift.json"))
+    (page,) = tmp_path.glob("artifacts/*/watch-answers/drift")
+    assert "photos of s3://" in page.read_text()
+    (handed_over,) = tmp_path.glob("artifacts/*/watch-answers/executor_output.json")
+    told = json.loads(handed_over.read_text())["artifacts"]["figures"]["artifacts"][0]["metadata"]
+    assert told == {"display_name": "Drift", **drift["figures"]}
+    assert told["photos_compared"] == PHOTOS
 
 
 PLACES = (
@@ -142,6 +151,7 @@ def test_submit_starts_a_run_with_the_places_as_pods_and_kubeflow_find_them(kfp:
     assert done.returncode == 0, done.stderr
     (run,), (version,), (experiment,) = kfp.runs, kfp.versions, kfp.experiments
     assert run.runtime_config["parameters"] == {
+        "earlier_batch": "",
         "format": "parquet",
         "int8": False,
         "model": "s3://mlpipeline/models",

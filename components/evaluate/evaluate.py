@@ -15,6 +15,8 @@ from components.common.dataset.vocabulary import (
     OTHER_CLASS,
     TEST,
 )
+from components.common.model import answer_counts
+from components.common.model.answer_counts import AnswerCounts
 from components.common.model.learned import Learned
 from components.common.model.model import TOP_K, Model
 from components.common.model.model_place import CROSS_VALIDATED, EFFECTIVE_PHOTOS, METRICS_KIND
@@ -192,7 +194,16 @@ def _evaluation(
         asked=len(main),
         wrong=sum(not answer.right for answer in main),
         unsteady=sum(answer.right and bool(answer.wrong_answers) for answer in main),
+        demo_answers=_counted(of_demo),
     )
+
+
+def _counted(answers: Sequence[EvaluatedPhoto]) -> AnswerCounts | None:
+    """The answers as numbers alone; None without any."""
+    counts = AnswerCounts()
+    for answer in answers:
+        counts.add(None if answer.unknown else answer.predicted, answer.familiarity)
+    return counts if answers else None
 
 
 def _nothing_to_measure(
@@ -274,6 +285,8 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
     result |= {"basis": overall.name, "rounds": overall.rounds, "photos": overall.photos}
     result["classes"] = list(evaluation.model.classes)
     result["confusion"] = overall.confusion.tolist()
+    if evaluation.demo_answers:
+        result[answer_counts.FIELD] = evaluation.demo_answers.to_json()
     result[EFFECTIVE_PHOTOS] = [one.recall.effective for one in overall.classes]
     return {name: value for name, value in result.items() if value is not None}
 

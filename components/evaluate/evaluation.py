@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common.dataset.photo import Photo
+from components.common.model.answer_counts import AnswerCounts
 from components.common.model.description import ModelDescription
 from components.common.model.model_place import CROSS_VALIDATED
 from components.common.pages.training_curves import Phase
@@ -154,6 +155,8 @@ class Evaluation:
         asked: how many photos the mistakes are of.
         wrong: how many of them were misclassified; of cross-validation by the mean of the answers.
         unsteady: how many others got a wrong answer in a round of cross-validation.
+        demo_answers: the model's own answers to the demo photos, which later batches are compared
+            with; None without demo photos.
     """
 
     model: ModelDescription
@@ -171,3 +174,4 @@ class Evaluation:
     asked: int = 0
     wrong: int = 0
     unsteady: int = 0
+    demo_answers: AnswerCounts | None = None

@@ -12,13 +12,15 @@ from components.common.base.files import default_cache_dir
 from components.common.base.step import run_command
 from components.common.base.worker_threads import cores
 from components.common.model.model import Model
-from components.common.model.model_place import local_model
+from components.common.model.model_place import local_model, pinned
 from components.label_image.answers import FORMATS, ONE_TOP_K
 from components.label_image.graph import Graph
 from components.label_image.label_image import label_demo, label_photos
 from components.label_image.options import PART_FORMATS, AnswerOptions
+from components.label_image.parts import Counts
 from components.label_image.photos import Reader
 from components.label_image.preprocessing import USUAL_SIDE, Preprocessing
+from components.label_image.watch import ALARM_STATUS, Watcher
 from components.label_image.whole import Asked, label_place
 
 INPUT_LAYER, OUTPUT_LAYER = "input", "final_result"
@@ -39,11 +41,13 @@ EXAMPLES = (
     "--model_dir runs/latest/model 'photos/**/*.png' https://example.org/1.jpg",
     "--model_dir runs/latest/model - < photo.jpg",
     "--model_dir gs://bucket/mushrooms gs://bucket/photos --output gs://bucket/answers",
+    "--model_dir runs/latest/model photos/ --format csv --watch report > answers.csv",
     "--graph retrained_graph.pb --labels retrained_labels.txt --image photo.jpg",
 )
 NOTES = (
     "exit status: 0 each photo has an answer, 1 some failed, 2 wrong usage, no model,\n"
-    "  or no photo; with --output of all runs together\n"
+    "  or no photo, 3 --watch raised an alarm: the photos are not like the demo photos;\n"
+    "  with --output of all runs together\n"
     "after a kill, the same command with --output goes on where it ended"
 )
 
@@ -111,6 +115,22 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--share", default="", help="such as 2/4: a quarter, for the second of four processes"
     )
+    group = parser.add_argument_group("whether the photos are like those of the training")
+    group.add_argument(
+        "--watch",
+        default="",
+        metavar="PLACE",
+        help="compare the answers with those to the demo photos, and write drift.html and "
+        "drift.json there: a folder, gs://… or s3://…; exit status 3 where they differ by more "
+        "than chance",
+    )
+    group.add_argument(
+        "--earlier_batch",
+        default="",
+        metavar="PLACE",
+        help="with --watch: compare the classes with those of an earlier batch: the place that its "
+        "--watch or --output named",
+    )
 
 
 def _add_groups(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +145,8 @@ def _add_groups(parser: argparse.ArgumentParser) -> None:
 
 
 def _command(options: argparse.Namespace) -> int:
+    if options.earlier_batch and not options.watch:
+        raise InputError("--earlier_batch is for --watch: say where the comparison shall go")
     named = [*options.image, *options.photos]
     if "" in named:
         raise InputError("a photo's name is empty: expected a file, folder, pattern or address")
@@ -136,18 +158,40 @@ def _command(options: argparse.Namespace) -> int:
     if any(demo):
         if named or not all(demo) or not options.model_dir:
             raise InputError("--demo, --predictions, --gallery and --model_dir go together")
+        if options.watch:
+            raise InputError("--watch is for other photos than the demo photos themselves")
         label_demo(local_model(options.model_dir, options.cache_dir), *demo)
         return 0
+    model = _model(options)
+    watcher, counts = _watcher(options, named, model), Counts()
     hosts = [host.strip() for host in options.allow_private_hosts.split(",")]
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may lack a name's letters
         sys.stdout.reconfigure(errors="replace")
     with Reader(options.cache_dir, hosts) as reader:
         failed = label_photos(
-            *(_model(options), named, reader, sys.stdout),
+            *(model, named, reader, sys.stdout),
             form=options.format or "text",
             count=options.top_k,
+            seen=counts.add if watcher else None,
         )
-    return int(failed > 0)
+    alarm = watcher is not None and watcher.ends(counts)
+    return ALARM_STATUS if alarm else int(failed > 0)
+
+
+def _watcher(options: argparse.Namespace, named: list[str], model: Model | Graph) -> Watcher | None:
+    """Who compares the answers; None where nobody shall.
+
+    Raises:
+        InputError: they cannot be compared.
+    """
+    if not options.watch:
+        return None
+    if isinstance(model, Graph):
+        raise InputError("--watch is for --model_dir: a graph has no demo photos to compare with")
+    photos = ", ".join(named)
+    return Watcher.of(
+        model.directory, photos, options.watch, options.earlier_batch, int8=options.int8
+    )
 
 
 def _last_model() -> str:
@@ -175,8 +219,22 @@ def _label_place(options: argparse.Namespace, named: list[str]) -> int:
         raise InputError(f"--output goes with --model_dir, and not with --{needless}")
     told = vars(options) | {"format": options.format or PART_FORMATS[0]}
     chosen = AnswerOptions.of({name: value for name, value in told.items() if value is not None})
-    asked = Asked(named[0], options.model_dir or _last_model(), options.output, chosen)
-    return int(label_place(asked, options.cache_dir, options.share).failed > 0)
+    if options.watch and options.share:
+        raise InputError(
+            "--watch is for a whole batch: leave it out with --share, and when all shares are done "
+            "give the same command once more with it and without --share"
+        )
+    place = pinned(options.model_dir or _last_model())
+    watcher = None
+    if options.watch:
+        folder = local_model(place, options.cache_dir)
+        watcher = Watcher.of(
+            folder, named[0], options.watch, options.earlier_batch, int8=options.int8
+        )
+    asked = Asked(named[0], place, options.output, chosen)
+    counts = label_place(asked, options.cache_dir, options.share)
+    alarm = watcher is not None and watcher.ends(counts)
+    return ALARM_STATUS if alarm else int(counts.failed > 0)
 
 
 def _model(options: argparse.Namespace) -> Model | Graph:

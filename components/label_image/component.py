@@ -90,3 +90,28 @@ def sum_answers(
     # What KFP's page shows instead of the outputs' names.
     summary.metadata["display_name"] = "Answers"
     counts.metadata["display_name"] = "Photos"
+
+
+@dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
+@described(LabelOptions)
+def watch_answers(
+    output: str,
+    earlier_batch: str,
+    drift: dsl.Output[dsl.HTML],
+    figures: dsl.Output[dsl.Metrics],
+) -> None:
+    """Compare the answers with those to the demo photos; an alarm is a metric and no failure.
+
+    Args:
+        drift: Self-contained page; it is also beside the answers, as drift.html.
+        figures: Whether there is an alarm, and what was compared.
+    """
+    from pathlib import Path
+
+    from components.label_image.whole import watch_answers
+
+    for name, value in watch_answers(output, earlier_batch, Path(drift.path)).items():
+        figures.log_metric(name, value)
+    # What KFP's page shows instead of the outputs' names.
+    drift.metadata["display_name"] = "Drift"
+    figures.metadata["display_name"] = "Drift"

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -46,6 +46,7 @@ def label_photos(
     *,
     form: str = "text",
     count: int | None = None,
+    seen: Callable[[PhotoAnswer], None] | None = None,
 ) -> int:
     """Write the answer to each photo; those that fail are named on standard error.
 
@@ -58,6 +59,7 @@ def label_photos(
         stream: where the answers go.
         form: "text", "json" or "csv".
         count: how many classes are named; None for the format's own number.
+        seen: is handed each answer too, for whoever counts them.
 
     Returns:
         How many photos failed.
@@ -68,7 +70,7 @@ def label_photos(
     if count is not None and count < 1:
         raise InputError(f"--top_k is {count}: expected 1 or more")
     names = find(places)
-    if form == "text" and len(places) == 1 and is_one(places[0]):
+    if form == "text" and len(places) == 1 and is_one(places[0]) and not seen:
         return _label_one(model, places[0], reader, count or ONE_TOP_K, stream)
     write = writer(form, model.classes, count, stream)
     # On a terminal the answers themselves are the progress.
@@ -80,6 +82,8 @@ def label_photos(
     shown = answers(many, model.classes, read_ahead(names, reader), count or ONE_TOP_K, facts)
     for labelled in shown:
         write(labelled)
+        if seen:
+            seen(labelled)
         done += 1
         learned += labelled.learned_from
         if labelled.error:

@@ -49,6 +49,14 @@ class LabelOptions(AnswerOptions):
         form=_PLACE_FORM,
         in_form=True,
     )
+    earlier_batch: str = option(
+        "",
+        "prefix of the answers to an earlier batch, whose classes this one's are compared with; "
+        "empty for none",
+        pattern=f"({_PLACE})?",
+        form=_PLACE_FORM,
+        in_form=True,
+    )
     parts: int = option(
         4, "pods that label at the same time", minimum=1, maximum=1000, in_form=True
     )

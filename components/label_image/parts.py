@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from components.common.base.errors import InputError
 from components.common.base.step import Progress, log, warn
 from components.common.base.wording import as_text, counted
 from components.common.base.worker_threads import cores, map_in_threads
 from components.common.dataset.photo_files import MAX_FILE_BYTES
+from components.common.model.answer_counts import AnswerCounts
 from components.common.model.description import ModelDescription, read_description
 from components.common.store import storage
 from components.label_image import job as jobs
@@ -29,6 +31,7 @@ from components.label_image.stored import ObjectReader, Unreadable
 AHEAD = 32  # photos in memory before they are asked for
 AHEAD_BYTES = 4 * MAX_FILE_BYTES  # of them together
 MOST_THREADS = 8  # each with a model and a photo; more would not fit into a pod's memory limit
+ANSWERS = "answers"  # field of counts, of photos that the model did not learn from
 MAX_NAMED = 20  # failures of a part that its counts name; of all parts that the summary does
 
 
@@ -42,6 +45,8 @@ class Counts:
         learned_from: those that the model learned from.
         classes: photos by their answer, `NONE_OF_THESE` among them.
         failures: names of some that failed, with the reason.
+        answers: those to photos that the model did not learn from, which are compared with others;
+            None where an earlier version has labelled a part.
     """
 
     photos: int = 0
@@ -49,6 +54,7 @@ class Counts:
     learned_from: int = 0
     classes: Counter[str] = field(default_factory=Counter)
     failures: list[tuple[str, str]] = field(default_factory=list)
+    answers: AnswerCounts | None = field(default_factory=AnswerCounts)
 
     def add(self, row: PhotoAnswer) -> None:
         """Count one answer."""
@@ -56,6 +62,8 @@ class Counts:
         self.learned_from += row.learned_from
         if not row.error:
             self.classes[row.predicted or NONE_OF_THESE] += 1
+            if self.answers and not row.learned_from:
+                self.answers.add(row.predicted, row.familiarity)
             return
         self.failed += 1
         if len(self.failures) < MAX_NAMED:
@@ -68,6 +76,10 @@ class Counts:
         self.learned_from += other.learned_from
         self.classes += other.classes
         self.failures = [*self.failures, *other.failures][:MAX_NAMED]
+        if self.answers and other.answers:
+            self.answers.join(other.answers)
+        else:
+            self.answers = None
 
     def figures(self) -> dict[str, int]:
         """What runs are compared by."""
@@ -87,6 +99,7 @@ class Counts:
             "learned_from": self.learned_from,
             "classes": dict(self.classes.most_common()),
             "failures": self.failures,
+            **({ANSWERS: self.answers.to_json()} if self.answers else {}),
         }
 
     @classmethod
@@ -104,6 +117,7 @@ class Counts:
                 int(content["learned_from"]),
                 Counter({str(key): int(value) for key, value in content["classes"].items()}),
                 [(str(file), str(why)) for file, why in content["failures"]],
+                AnswerCounts.parse(content[ANSWERS], name) if ANSWERS in content else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{name} cannot be read: {error}") from error
@@ -255,6 +269,21 @@ def sum_up(job: Job, answers: Answers) -> Counts | None:
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     answers.write(jobs.SUMMARY, text.encode(), what="the summary")
     return counts
+
+
+def parse_summary(data: bytes, name: str) -> dict[str, Any]:
+    """The fields of a summary.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        content = json.loads(data)
+        if not isinstance(content, dict):
+            raise ValueError("it holds no JSON object")
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{name} cannot be read: {error}") from error
+    return content
 
 
 def _labelled(

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from components.common.base.errors import InputError
 from components.common.base.files import default_cache_dir, write_file
-from components.common.base.step import log, step
+from components.common.base.step import log, step, warn
 from components.common.model.description import read_description
 from components.common.model.model_place import local_model, pinned, version_of
 from components.common.store import storage
 from components.label_image import job as jobs
-from components.label_image import parts, totals
+from components.label_image import parts, totals, watch
 from components.label_image.job import Answers, Job, Model
 from components.label_image.options import AnswerOptions
 from components.label_image.parts import Counts
+from components.label_image.watch import Comparison
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,51 @@ def sum_answers(output: str, page: Path) -> Counts:
     return counts
 
 
+@step("watch_answers")
+def watch_answers(output: str, earlier: str, page: Path) -> dict[str, float]:
+    """Compare a job's answers with those to the demo photos; drift.html and drift.json beside them.
+
+    Args:
+        output: the answers' place.
+        earlier: that of an earlier batch; empty for none.
+        page: HTML file to write, the same page.
+
+    Returns:
+        What runs are compared by; empty where the model does not say what it answered to its demo
+        photos, or the batch is of an earlier version: the page says so.
+
+    Raises:
+        InputError, WorkError: as `label_place`, and that parts are missing.
+    """
+    from components.label_image import watch_page
+
+    job, answers = _begun(output)
+    counts = parts.total(answers, range(job.parts))
+    model_dir = local_model(job.model.place, default_cache_dir())
+    _check_model(job, model_dir)
+    try:
+        compared = _compare_job(job, counts, watch.reference_of(model_dir), earlier)
+    except InputError as error:  # labelling has succeeded whatever is known of the model
+        warn(f"the answers were not compared: {error}")
+        write_file(page, watch_page.render_problem(str(error)), what="the comparison's page")
+        return {}
+    watch.write(answers.place, compared)
+    write_file(page, watch_page.render(compared), what="the comparison's page")
+    return compared.figures()
+
+
+def _compare_job(job: Job, counts: Counts, reference: watch.Reference, earlier: str) -> Comparison:
+    """Compare the answers of a job that is done.
+
+    Raises:
+        InputError: a part was labelled by an earlier version, or there is no such earlier batch.
+        WorkError: the store cannot be reached.
+    """
+    before = watch.earlier_batch(earlier, reference.sha256) if earlier else None
+    batch = watch.batch_of(counts, job.photos, int8=job.options.int8)
+    return watch.compare(batch, reference, before)
+
+
 def _open_or_begin(asked: Asked, cache_dir: Path) -> tuple[Job, Answers, Path]:
     asked.options.check()
     place, answers = jobs.as_place(asked.photos), Answers(asked.output)
@@ -149,5 +195,4 @@ def _check_model(job: Job, model_dir: Path) -> None:
 
 def _model_of(model_dir: Path, place: str) -> Model:
     description = read_description(model_dir)
-    sha256 = description.identity or description.head_sha256  # of before models had a seal
-    return Model(place, version_of(description), sha256)
+    return Model(place, version_of(description), watch.sha256_of(description))

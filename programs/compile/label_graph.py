@@ -1,4 +1,4 @@
-"""The pipeline that labels a bucket: list the photos, label shares side by side, sum up.
+"""The pipeline that labels a bucket: list the photos, label shares side by side, sum up, compare.
 
 What the tasks share lies at the answers' place in the store, so no photo and no answer passes
 through Kubeflow: only the shares, such as "2/4", and at the end an artifact that names the place.
@@ -11,7 +11,12 @@ from typing import Any
 from kfp import compiler, dsl
 
 from components.common.base.options import described
-from components.label_image.component import label_part, list_photos, sum_answers
+from components.label_image.component import (
+    label_part,
+    list_photos,
+    sum_answers,
+    watch_answers,
+)
 from components.label_image.options import LabelOptions
 from components.settings import ClusterOptions
 from programs.compile import scheduling
@@ -42,6 +47,7 @@ def build(cluster: ClusterOptions | None = None) -> Callable[..., Any]:
         top_k: int = _DEFAULT.top_k,
         int8: bool = _DEFAULT.int8,
         photos_per_part: int = _DEFAULT.photos_per_part,
+        earlier_batch: str = _DEFAULT.earlier_batch,
     ) -> None:
         """Label all photos of a bucket, in parts, with a published model.
 
@@ -60,9 +66,12 @@ def build(cluster: ClusterOptions | None = None) -> Callable[..., Any]:
         with dsl.ParallelFor(listed.output) as share:
             labelled = label_part(output=output, share=share)
         summed = sum_answers(output=output).after(labelled)
+        watched = watch_answers(output=output, earlier_batch=earlier_batch).after(labelled)
         # Without a pod of ours: an artifact that says where the answers are.
-        dsl.importer(artifact_uri=output, artifact_class=dsl.Dataset, reimport=True).after(summed)
-        for task in (listed, labelled, summed):
+        dsl.importer(artifact_uri=output, artifact_class=dsl.Dataset, reimport=True).after(
+            summed, watched
+        )
+        for task in (listed, labelled, summed, watched):
             # The bucket's content, and what is labelled of it, are no inputs that KFP knows.
             task.set_caching_options(False)
             if cluster:

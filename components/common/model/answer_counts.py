@@ -1,0 +1,114 @@
+"""Counts of a model's answers: of the demo photos, and of any batch that is compared with them.
+
+They are numbers only: how familiar the photos looked, in hundredths, and how many were taken for
+each class. `evaluate` puts those of the demo photos into metrics.json, which goes wherever the
+model is published; `label_image` keeps those of a batch beside its answers.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.common.base.errors import InputError
+
+FIELD = "demo_answers"  # of metrics.json
+VERSION = 1
+STEPS = 101  # familiarity is told in hundredths, 0 to 100
+MAX_CLASSES = 100_000
+
+
+@dataclass
+class AnswerCounts:
+    """Answers to photos that the model did not learn from, counted.
+
+    Attributes:
+        familiarity: photos by the share of known photos that look stranger, of 0, 0.01, … 1.
+        classes: photos by the class that they were taken for.
+        none: photos that were taken for none of the classes.
+        unjudged: photos of whose familiarity nothing is known: the model has no rule for it.
+    """
+
+    familiarity: list[int] = field(default_factory=lambda: [0] * STEPS)
+    classes: Counter[str] = field(default_factory=Counter)
+    none: int = 0
+    unjudged: int = 0
+
+    def add(self, predicted: str | None, familiarity: float | None) -> None:
+        """Count one answer.
+
+        Args:
+            predicted: the likeliest class; None for none of them.
+            familiarity: 0 to 1; None where it is not known.
+        """
+        if familiarity is None:
+            self.unjudged += 1
+        else:
+            self.familiarity[round(100 * familiarity)] += 1
+        if predicted is None:
+            self.none += 1
+        else:
+            self.classes[predicted] += 1
+
+    def join(self, other: "AnswerCounts") -> None:
+        """Add those of another part."""
+        pairs = zip(self.familiarity, other.familiarity, strict=True)
+        self.familiarity = [one + two for one, two in pairs]
+        self.classes += other.classes
+        self.none += other.none
+        self.unjudged += other.unjudged
+
+    @property
+    def photos(self) -> int:
+        """How many answers there are."""
+        return self.none + self.classes.total()
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of a file."""
+        return {
+            "version": VERSION,
+            "familiarity": self.familiarity,
+            "classes": dict(self.classes.most_common()),
+            "none_of_these": self.none,
+            "unjudged": self.unjudged,
+        }
+
+    @classmethod
+    def parse(cls, content: object, name: str) -> "AnswerCounts":
+        """What `to_json` gave.
+
+        Args:
+            content: of the file.
+            name: of the file, for messages.
+
+        Raises:
+            InputError: it is damaged, or of a version that is not read.
+        """
+        if isinstance(content, Mapping) and content.get("version") != VERSION:
+            raise InputError(
+                f"{name} has counts of answers of version {content.get('version')!r:.20}; this "
+                f"program reads {VERSION}: label again with this version"
+            )
+        try:
+            classes = content["classes"]  # type: ignore[index]
+            if len(classes) > MAX_CLASSES:
+                raise ValueError("too many classes")
+            found = cls(
+                [_count(one) for one in content["familiarity"]],  # type: ignore[index]
+                Counter({str(label): _count(one) for label, one in classes.items()}),
+                _count(content["none_of_these"]),  # type: ignore[index]
+                _count(content["unjudged"]),  # type: ignore[index]
+            )
+            if len(found.familiarity) != STEPS:
+                raise ValueError(f"familiarity has {len(found.familiarity)} steps, not {STEPS}")
+            if sum(found.familiarity) + found.unjudged != found.photos:
+                raise ValueError("its counts do not belong together")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{name} has damaged counts of answers: {error}") from error
+        return found
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 10**12:
+        raise ValueError(f"{value!r:.40} is no count")
+    return value
