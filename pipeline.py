@@ -228,6 +228,7 @@ def build(
             report=measured.outputs["report"],
             gallery=labelled.outputs["gallery"],
             comparison=published.outputs["comparison"],
+            change=published.outputs["change"],
         )
 
     return wild_mushrooms  # type: ignore[no-any-return]

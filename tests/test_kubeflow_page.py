@@ -17,7 +17,7 @@ NAMES = {
     "tensorboard": {"mlpipeline_ui_metadata": "TensorBoard", "curves": "Training curves"},
     "evaluate": {"confusion": "Confusion matrix and ROC curve", "report": "Report"},
     "label-image": {"gallery": "Gallery"},
-    "publish": {"comparison": "Decision"},
+    "publish": {"comparison": "Decision", "change": "What changed"},
 }
 
 

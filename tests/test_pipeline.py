@@ -44,7 +44,7 @@ OUTPUTS = {
         "report": "HTML",
     },
     "label-image": {"predictions": "Artifact", "gallery": "HTML"},
-    "publish": {"comparison": "Metrics"},
+    "publish": {"comparison": "Metrics", "change": "HTML"},
     "tensorboard": {"curves": "HTML", "mlpipeline_ui_metadata": "Artifact"},
     "summarize": {"summary": "Markdown"},
 }

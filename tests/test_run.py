@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE, Run, run_captured, run_pipeline
+from html_page import Page
 from PIL import Image
 
 from components.common.dataset.dataset import Dataset
@@ -195,6 +196,22 @@ def test_model_worse_than_the_published_one_is_held_back_and_the_summary_names_b
     assert json.loads((folder / "latest.json").read_text())["version"] == published.name
     kept = {"latest.json", "memory.json", "memory", "serving", published.name}
     assert {path.name for path in folder.iterdir()} == kept
+    for name in ("index", "report", "gallery", "curation"):
+        page = Page((run.directory / f"{name}.html").read_text())
+        assert "change.html" in [link.get("href") for link in page.all("a")], name
+    changed = Page((run.directory / "change.html").read_text())
+    assert f"compared with {published.name}, which was published as sample before" in changed.text
+    assert f"held back: {summary['reason']}" in changed.text
+    assert "index.html" in [link.get("href") for link in changed.all("a")]
+    assert f"changed    {run.directory / 'change.html'}" in run.stdout
+
+
+def test_first_model_has_no_page_of_changes_and_a_line_says_so(sample_run: Run) -> None:
+    assert not (sample_run.directory / "change.html").exists()
+    index = Page((sample_run.directory / "index.html").read_text())
+    assert "No page of changes: no model was published as sample before." in index.text
+    assert "change.html" not in [link.get("href") for link in index.all("a")]
+    assert "changed  " not in sample_run.stdout
 
 
 def test_two_classes_of_fifteen_with_other_formats_among_them(two_classes_run: Run) -> None:

@@ -58,6 +58,12 @@ def main() -> None:
         help=f"with --to: the folder to write (default: {hub_folder.FORM})",
     )
     parser.add_argument("--decision", type=Path, help="JSON file to write the decision to")
+    parser.add_argument(
+        "--changes",
+        type=Path,
+        help="HTML file to write, of what has changed since the published model; none without "
+        "a published model",
+    )
     options.add_to(parser, PublishOptions)
     run_command("publish", parser, _command)
 
@@ -85,12 +91,12 @@ def _command(arguments: argparse.Namespace) -> int:
             raise InputError("to publish, --model_dir, --demo and --metrics must be given")
         decided, place = publish_if_good(
             *(Path(arguments.model_dir), arguments.demo, arguments.metrics),
-            *(asked, arguments.decision),
+            *(asked, arguments.decision, arguments.changes),
         )
         print(f"published: {place} ({decided.reason})" if place else f"held back: {decided.reason}")
         if not place:
             return 1
-    elif arguments.decision or asked != PublishOptions():
+    elif arguments.decision or arguments.changes or asked != PublishOptions():
         raise InputError(
             f"--to {arguments.to} without --demo and --metrics decides nothing: it takes "
             "--model_dir and --output only"

@@ -19,8 +19,9 @@ from components.common.model.model_place import (
     version_of,
 )
 from components.common.untrusted import sealed
+from components.publish import change_page, changes, paired, places
 from components.publish import decision as decisions
-from components.publish import paired, places
+from components.publish.changes import Changes
 from components.publish.dangers import Dangers
 from components.publish.decision import Decision
 from components.publish.options import PublishOptions
@@ -36,6 +37,7 @@ def compare(
     metrics: Path,
     options: PublishOptions,
     output: Path | None = None,
+    page: Path | None = None,
 ) -> Decision:
     """Ask both models about the demo photos, and decide which is to be published.
 
@@ -47,6 +49,8 @@ def compare(
         options: what is asked of the model; the champion is the one published in their place
             under their name.
         output: JSON file of the decision to write.
+        page: HTML file to write, of what has changed since the published model. Without a published
+            model that can be asked there is none.
 
     Raises:
         InputError: an option that makes no sense, no model, photos or figures of this model, or no
@@ -76,10 +80,15 @@ def compare(
         demo_manifest_sha256=hash_file(demo / MANIFEST),
         champion=places.published_version(root),
     )
+    changed = None
     if known.champion != known.version:
         with tempfile.TemporaryDirectory() as scratch:
-            known = _beside_champion(known, challenger, photos, root, Path(scratch))
+            known, changed = _beside_champion(known, challenger, photos, root, Path(scratch))
     decided = decisions.weigh(known)
+    if page and changed:
+        write_file(page, change_page.render(changed, decided), what="the page of changes")
+    elif page:
+        log.info("no page of changes: %s", why_no_changes(decided))
     if output:
         log.info("%s: %s", decided.decision, decided.reason)
         write_file(output, decided.to_json(figures), what="the decision")
@@ -120,25 +129,29 @@ def _recalls(classes: Sequence[str], figures: Mapping[str, Any]) -> Recalls:
 
 def _beside_champion(
     known: Decision, challenger: Model, photos: Dataset, root: str, scratch: Path
-) -> Decision:
-    """The decision with the answers of both, or with why the champion could not be asked."""
+) -> tuple[Decision, Changes | None]:
+    """The decision with the answers of both, or with why the champion could not be asked.
+
+    With it comes what has changed, where both were asked.
+    """
     try:
         folder = places.published(root, scratch)
         if folder is None:
-            return known
+            return known, None
         champion = Model(folder)
         if not set(champion.classes) & set(challenger.classes):
             raise InputError(decisions.OTHER_CLASSES)
         fair = paired.unseen(photos.photos, [folder])
     except InputError as error:
-        return _unreadable(known, error, root)
+        return _unreadable(known, error, root), None
     fair = paired.unseen(fair, [challenger.directory])
     # First the new model: what is wrong with the photos is not to be blamed on the other.
     new = paired.answers(challenger, photos, fair, "compare: photos shown to the new model")
     try:
         old = paired.answers(champion, photos, fair, "compare: photos shown to the published model")
     except (InputError, ValueError, RuntimeError, LookupError, TypeError) as error:
-        return _unreadable(known, error, root)  # LiteRT and numpy say many things of a damaged one
+        # LiteRT and numpy say many things of a damaged one
+        return _unreadable(known, error, root), None
     asked = {photo.label for photo in fair}
     compared = Comparison(
         len(fair),
@@ -147,7 +160,25 @@ def _beside_champion(
         champion_lacks=tuple(sorted(asked - set(champion.classes))),
         challenger_lacks=tuple(sorted(set(champion.classes) - set(challenger.classes))),
     )
-    return dataclasses.replace(known, comparison=compared)
+    changed = changes.between(champion, challenger, compared, photos, fair, old, new)
+    return dataclasses.replace(known, comparison=compared), changed
+
+
+def say_without_changes(decided: Decision, page: Path) -> None:
+    """Write a line where there is no page of changes: Kubeflow shows an error for a missing one."""
+    if reason := why_no_changes(decided):
+        write_file(page, change_page.render_nothing(reason), what="the page of changes")
+
+
+def why_no_changes(decided: Decision) -> str:
+    """Why there is nothing to say of what has changed, in words; empty where there is."""
+    if decided.comparison:
+        return ""
+    if decided.champion_problem:
+        return f"the published model could not be asked ({decided.champion_problem})"
+    if decided.champion:
+        return "this same model is published already"
+    return f"no model was published as {decided.name} before"
 
 
 def _unreadable(known: Decision, error: Exception, root: str) -> Decision:

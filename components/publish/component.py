@@ -22,6 +22,7 @@ def publish(
     ledger: dsl.Input[dsl.Artifact],
     decisions: str,
     comparison: dsl.Output[dsl.Metrics],
+    change: dsl.Output[dsl.HTML],
     seen: str = "",
 ) -> str:
     """Ask the new and the published model about the same photos, and publish the better one.
@@ -36,6 +37,7 @@ def publish(
         ledger: Which group went to which part, for the next run.
         decisions: Place of the decisions by hand, for the next run.
         comparison: The decision, with all figures and the reason, as JSON.
+        change: What has changed since the published model: photos, accuracy, classes, answers.
         seen: What a run has seen that goes on with an earlier one; else empty.
     """
     inputs = dict(locals())
@@ -43,6 +45,7 @@ def publish(
     from pathlib import Path
 
     from components.common.base.step_options import given
+    from components.publish.compare import say_without_changes
     from components.publish.memory import Learned
     from components.publish.options import PublishOptions
     from components.publish.publish import publish_if_good
@@ -53,11 +56,14 @@ def publish(
         Path(metrics.path),
         PublishOptions.of(given("publish", (PublishOptions,), inputs)),
         Path(comparison.path),
+        Path(change.path),
         learned=Learned.of(ledger.path, decisions, seen),
     )
+    say_without_changes(decided, Path(change.path))
     # What KFP compares runs by; the others are in the report and in this JSON.
     comparison.log_metric("published", int(bool(place)))
     if decided.comparison and decided.comparison.photos:
         comparison.log_metric("accuracy_gain_over_published", decided.comparison.difference)
     comparison.metadata["display_name"] = "Decision"
+    change.metadata["display_name"] = "What changed"
     return place

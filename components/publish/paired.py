@@ -1,7 +1,7 @@
 """Two models on the same photos: how many each gets right, and how sure the difference is."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from components.common.dataset.photo import Photo
 from components.common.model import references
 from components.common.model.description import read_description
 from components.common.model.layout import REFERENCES
-from components.common.model.model import Model
+from components.common.model.model import Model, Prediction, top_k
 from components.common.photos.images import BadPhoto
 
 
@@ -97,10 +97,32 @@ def unseen(photos: Sequence[Photo], models: Sequence[Path]) -> list[Photo]:
     return [photo for photo in photos if photo.sha256 not in known and photo.group not in known]
 
 
-def answers(model: Model, dataset: Dataset, photos: Sequence[Photo], what: str) -> list[bool]:
-    """Whether the model's likeliest class is right, for each photo.
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one photo.
 
-    A photo of a class that the model does not know, or that cannot be decoded, is not.
+    Attributes:
+        right: its likeliest class is the true one. For a photo of a class that the model does not
+            know, or that cannot be decoded, it is not.
+        probabilities: by class, likeliest first; empty where the photo cannot be decoded.
+        unknown: the model calls it none of the classes.
+    """
+
+    right: bool
+    probabilities: Mapping[str, float]
+    unknown: bool = False
+
+    @classmethod
+    def of(cls, prediction: Prediction | BadPhoto, model: Model, label: str) -> "Answer":
+        """The answer to a photo of the class `label`."""
+        if isinstance(prediction, BadPhoto):
+            return cls(False, {})
+        found = dict(top_k(prediction.probabilities, model.classes, len(model.classes)))
+        return cls(next(iter(found)) == label, found, prediction.unknown)
+
+
+def answers(model: Model, dataset: Dataset, photos: Sequence[Photo], what: str) -> list[Answer]:
+    """What the model says of each photo.
 
     Raises:
         InputError: the dataset or the model is damaged.
@@ -108,13 +130,12 @@ def answers(model: Model, dataset: Dataset, photos: Sequence[Photo], what: str) 
     progress = Progress(what, len(photos), verb="answered")
     predictions = progress.over(model.predict_each(dataset.read(photo) for photo in photos))
     return [
-        not isinstance(prediction, BadPhoto)
-        and model.classes[int(prediction.probabilities.argmax())] == label
-        for prediction, label in zip(predictions, (photo.label for photo in photos), strict=True)
+        Answer.of(prediction, model, photo.label)
+        for prediction, photo in zip(predictions, photos, strict=True)
     ]
 
 
-def tally(champion: Sequence[bool], challenger: Sequence[bool]) -> tuple[int, int, int]:
+def tally(champion: Sequence[Answer], challenger: Sequence[Answer]) -> tuple[int, int, int]:
     """How many photos both get right, only the published model, and only the new one."""
-    pairs = list(zip(champion, challenger, strict=True))
+    pairs = [(old.right, new.right) for old, new in zip(champion, challenger, strict=True)]
     return pairs.count((True, True)), pairs.count((True, False)), pairs.count((False, True))

@@ -14,15 +14,22 @@ from components.common.model.description import ModelDescription, read_descripti
 from components.common.model.model_place import METRICS, version_of
 from components.common.store import storage
 from components.common.untrusted import sealed
-from components.publish import in_bucket, in_folder, licence, model_card, places
-from components.publish.compare import compare, read_metrics
+from components.publish import change_page, in_bucket, in_folder, licence, model_card, places
+from components.publish.compare import compare, read_metrics, why_no_changes
 from components.publish.decision import PUBLISH, Decision
 from components.publish.memory import Learned, remember
 from components.publish.options import PublishOptions, default_name
 
-DECISION = "decision.json"
+DECISION, CHANGES = "decision.json", "change.html"
 # What is published beside the files of a model.
-PAPERS = (METRICS, DECISION, model_card.FILE_NAME, model_card.EARLIER_NAME, licence.FILE_NAME)
+PAPERS = (
+    METRICS,
+    DECISION,
+    CHANGES,
+    model_card.FILE_NAME,
+    model_card.EARLIER_NAME,
+    licence.FILE_NAME,
+)
 
 
 @step("publish")
@@ -32,6 +39,7 @@ def publish_if_good(
     metrics: Path,
     options: PublishOptions,
     output: Path | None = None,
+    page: Path | None = None,
     *,
     learned: Learned | None = None,
 ) -> tuple[Decision, str]:
@@ -47,6 +55,7 @@ def publish_if_good(
         options: what is asked of it, and where it goes; without a name it gets that of its
             subject.
         output: JSON file of the decision to write.
+        page: HTML file to write, as of `compare`; it goes beside the published model too.
         learned: what the run knows; None: nothing is kept.
 
     Returns:
@@ -60,17 +69,26 @@ def publish_if_good(
         about = read_description(model_dir)
         name = default_name(about.facts.subject, rendered=about.rendered)
         options = dataclasses.replace(options, name=name)
-    decided = compare(model_dir, demo, metrics, options, output)
+    decided = compare(model_dir, demo, metrics, options, output, page)
     place = ""
     if decided.decision == PUBLISH:
-        place = publish(model_dir, metrics, decided, options.publish_dir, name=options.name)
+        shown = page.read_text(encoding="utf-8") if page and page.is_file() else ""
+        place = publish(
+            model_dir, metrics, decided, options.publish_dir, name=options.name, changes=shown
+        )
     if learned and (place or learned.seen):
         remember(places.root_of(options.publish_dir, options.name), learned)
     return decided, place
 
 
 def publish(
-    model_dir: Path, metrics: Path, decision: Decision, publish_dir: Path | str, *, name: str
+    model_dir: Path,
+    metrics: Path,
+    decision: Decision,
+    publish_dir: Path | str,
+    *,
+    name: str,
+    changes: str = "",
 ) -> str:
     """Copy the model to `publish_dir/name/version/` and point `latest.json` at it, last.
 
@@ -84,6 +102,7 @@ def publish(
         decision: of the step compare, about this model and name.
         publish_dir: folder of published models, gs://… or s3://….
         name: what it is published as.
+        changes: page of what has changed since the version before; empty for none.
 
     Returns:
         The place of the version.
@@ -97,7 +116,10 @@ def publish(
     root = places.root_of(publish_dir, name)
     description, figures = checked(model_dir, metrics, decision, name)
     version = decision.version
-    papers = papers_of(model_dir, figures, decision)
+    if not changes and (model_dir / CHANGES).is_file():  # of an earlier publication of this folder
+        reason = why_no_changes(decision) or "no page was made"
+        changes = change_page.render_nothing(reason)
+    papers = papers_of(model_dir, figures, decision, changes)
     pointer = pointer_of(version, description, figures)
     champion = decision.champion
     if storage.is_uri(root):
@@ -140,13 +162,16 @@ def checked(
     return description, figures
 
 
-def papers_of(model_dir: Path, figures: dict[str, Any], decision: Decision) -> dict[str, str]:
-    """Figures, decision, model card and licences, by file name.
+def papers_of(
+    model_dir: Path, figures: dict[str, Any], decision: Decision, changes: str = ""
+) -> dict[str, str]:
+    """Figures, decision, model card, licences and the page of what has changed, by file name.
 
     Args:
         model_dir: the folder that they go into, with the files of the model.
         figures: of the model.
         decision: to publish it.
+        changes: HTML of the page of what has changed; empty: there is none.
 
     Raises:
         InputError: `model.json` was not written by a training.
@@ -158,6 +183,7 @@ def papers_of(model_dir: Path, figures: dict[str, Any], decision: Decision) -> d
         DECISION: decision.to_json(),
         licence.FILE_NAME: model_card.render_licence(description, photos),
     }
+    papers |= {CHANGES: changes} if changes else {}
     files = sorted(path for path in model_dir.rglob("*") if path.is_file())
     hashes = {path.relative_to(model_dir).as_posix(): hash_file(path) for path in files}
     for name in PAPERS:  # of an earlier publication of the same folder

@@ -28,6 +28,7 @@ class Outputs(NamedTuple):
     report: dsl.HTML
     gallery: dsl.HTML
     comparison: dsl.Metrics
+    change: dsl.HTML
 
 
 def now() -> str:

@@ -17,7 +17,7 @@ from programs.review.server import Page, Server, Site
 from programs.review.store import FILE_NAME, Store
 
 REVIEW = "curation.html"
-OTHERS = ("index.html", "report.html", "gallery.html")  # to which the pages lead
+OTHERS = ("index.html", "report.html", "gallery.html", "change.html")  # to which the pages lead
 MAX_PAGE_BYTES = 64 * 1024**2
 # Another page of the run may be a stranger's. It has its own policy, and no share in this origin.
 # Pages of photos' sources that it opens are not in this sandbox.

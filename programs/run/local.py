@@ -20,6 +20,8 @@ from components.common.base.step import EVENTS_VARIABLE, log
 from components.common.base.wording import counted, folded, joined
 from components.common.dataset import reasons
 from components.common.model.model_place import METRICS
+from components.publish.compare import why_no_changes
+from components.publish.decision import Decision
 from programs.run import containers, run_log, run_pages, run_reasons, summary
 from programs.run.display import Display, EventReader
 from programs.run.options import Request
@@ -218,8 +220,8 @@ def _logs(log_file: Path) -> str:
 
 def _link_outputs(run_dir: Path, outputs: dict[str, str]) -> None:
     """Give what a person opens a short name in the run's folder."""
-    for page in run_pages.PAGES:
-        run_pages.copy(Path(outputs[page]), run_dir, page)
+    decided = Decision.read(Path(outputs["comparison"]))
+    run_pages.copy(outputs, run_dir, changed=not why_no_changes(decided))
     shutil.copyfile(outputs["metrics"], run_dir / METRICS)
     run_reasons.join(run_dir / "artifacts", run_dir / reasons.FILE_NAME)
     for name in ("model", "logs", "training", "demo", "ledger", "facts"):

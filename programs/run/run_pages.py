@@ -22,6 +22,7 @@ INDEX = "index.html"
 TITLE_CLASSES, MAX_LABEL = 3, 60  # classes in the title, and characters of each
 _REVIEW = "curate*/curation"  # below a run's folder of artifacts; `curate` or `curate-parts`
 PAGES = {"report": "Report", "gallery": "Gallery", "curation": "Curation"}  # of steps
+CHANGE = {"change": "What changed"}  # of `publish`, where a model was published before
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Outcome:
         doubtful: photos that are used, and that a person should look at.
         unstated: a remark on classes of which no danger is stated, where one is of others.
         next_steps: commands to try, and what each is for.
+        unchanged: why there is no page of what has changed; empty where there is.
     """
 
     run: str
@@ -57,6 +59,7 @@ class Outcome:
     doubtful: int = 0
     unstated: str = ""
     next_steps: Sequence[tuple[str, str]] = ()
+    unchanged: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,12 +132,21 @@ def keep_review(run_dir: Path) -> Path | None:
     return page
 
 
-def copy(source: Path, run_dir: Path, name: str) -> None:
-    """Put a step's page, with its links, into the run's folder."""
-    (run_dir / f"{name}.html").write_bytes(linked(source.read_bytes(), name))
+def copy(places: Mapping[str, str], run_dir: Path, *, changed: bool) -> None:
+    """Put the steps' pages, with their links, into the run's folder.
+
+    Args:
+        places: of the run's artifacts, by name.
+        run_dir: the run's folder.
+        changed: whether there is a page of what has changed.
+    """
+    pages = PAGES | (CHANGE if changed else {})
+    for name in pages:
+        content = linked(Path(places[name]).read_bytes(), name, pages)
+        (run_dir / f"{name}.html").write_bytes(content)
 
 
-def linked(content: bytes, name: str) -> bytes:
+def linked(content: bytes, name: str, pages: Mapping[str, str] = PAGES) -> bytes:
     """A page of a step with links to the run's others.
 
     The step cannot write them: in a cluster's artifact a page is alone. The links do not name the
@@ -142,7 +154,8 @@ def linked(content: bytes, name: str) -> bytes:
 
     Args:
         content: the page as the step wrote it.
-        name: one of `PAGES`.
+        name: one of `pages`.
+        pages: titles of the run's pages, by name.
     """
-    titles = {f"{other}.html": title for other, title in PAGES.items()}
+    titles = {f"{other}.html": title for other, title in pages.items()}
     return page.linked(content, {INDEX: "This run", **titles}, f"{name}.html")

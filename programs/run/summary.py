@@ -27,6 +27,7 @@ from components.common.untrusted import sealed
 from components.curate.facts import SUMMARY as CURATION
 from components.evaluate.report import FEW_PHOTOS
 from components.publish import places
+from components.publish.compare import why_no_changes
 from components.publish.decision import PUBLISH, Decision, comparison_figures
 from programs.run import next_steps, run_pages, run_photos
 from programs.run.notices import Notices, gathered
@@ -91,6 +92,7 @@ def show(
         doubtful=_doubtful(Path(outputs["facts"])),
         unstated=silent,
         next_steps=tuple(_next_steps(request, content, later=True)),
+        unchanged=why_no_changes(decided),
     )
     index = request.run_dir / run_pages.INDEX
     index.write_text(run_pages.index(outcome), encoding="utf-8")
@@ -205,6 +207,7 @@ def _print_result(
         not_stated=danger_words.NOT_STATED if subject == FUNGI else "",
         run=request.run_dir,
         left_out=_has_rows(request.run_dir / REASONS),
+        changed=(request.run_dir / "change.html").is_file(),
         reasons=REASONS,
         attribution=ATTRIBUTION,
         seconds=content["seconds"],

@@ -27,6 +27,7 @@ from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.decisions import KEEP, Decisions
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import OTHER_CLASS, PARTS
+from components.common.model.answer_counts import AnswerCounts
 from components.common.model.description import ModelDescription
 from components.common.model.model import Model
 from components.common.photos import images
@@ -35,10 +36,14 @@ from components.curate.facts import CURATE, Entry
 from components.curate.selection import Judged, Selection
 from components.evaluate import report
 from components.evaluate.evaluation import Caution, Unusable
-from components.label_image import gallery
+from components.label_image import gallery, watch_page
 from components.label_image.gallery import Gallery, Labelled
+from components.label_image.watch import Batch, Earlier, Reference, compare
+from components.publish import change_page as changes_page
 from components.publish import model_card
+from components.publish.changes import Changes, ClassFigures, ClassPhotos, Disagreement
 from components.publish.decision import PUBLISH, Decision
+from components.publish.paired import Answer, Comparison
 from components.summarize.summarize import End, summarize
 from programs.run import run_pages
 from programs.run.run_pages import Outcome
@@ -162,6 +167,30 @@ def index_page() -> str:
     return run_pages.index(told)
 
 
+def change_page() -> str:
+    labels = [text for text in TEXTS if text]
+    shares = {labels[0]: 0.7, labels[1]: 0.3}
+    old, new = Answer(False, shares), Answer(True, dict(reversed(shares.items())), unknown=True)
+    compared = Comparison(9, 3, 3, 1, champion_lacks=(TEXTS[0],), challenger_lacks=(TEXTS[1],))
+    found = Changes(
+        *(hostile_model(), hostile_model(), compared),
+        photos=tuple(ClassPhotos(text, 1, 2, 3, 4, 5, 6) for text in TEXTS),
+        classes=tuple(ClassFigures(text, compared, 0.01) for text in TEXTS),
+        disagreements=tuple(Disagreement(one, jpeg(), old, new, 0.5) for one in photos()),
+    )
+    decision = Decision(PUBLISH, TEXTS[0], TEXTS[1], "0123456789ab", 0.9, 0.8, 0.5, 0.1, "e" * 64)
+    return changes_page.render(found, decision)
+
+
+def drift_page() -> str:
+    counts = AnswerCounts()
+    for number, text in enumerate(TEXTS * 4):
+        counts.add(text, number % 101 / 100)
+    reference = Reference(counts, 0.05, hostile_model())
+    earlier = Earlier(TEXTS[1], counts, TEXTS[0])
+    return watch_page.render(compare(Batch(TEXTS[0], counts, int8=True), reference, earlier))
+
+
 def shown_markdown(text: str) -> str:
     """Markdown as a careless page shows it: with raw HTML, and without any policy."""
     return MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
@@ -196,6 +225,8 @@ PAGES = {
     "gallery.html": gallery_page,
     "curation.html": curation_page,
     "index.html": index_page,
+    "change.html": change_page,
+    "drift.html": drift_page,
     "MODEL_CARD.md": card_page,
     "ATTRIBUTION.md": credits_page,
 }
@@ -284,7 +315,7 @@ INJECTED = [
 ]
 
 
-@pytest.mark.parametrize("name", ["report.html", "gallery.html", "curation.html", "index.html"])
+@pytest.mark.parametrize("name", [name for name in PAGES if name.endswith(".html")])
 def test_policy_holds_where_escaping_would_not(
     chromium: Browser,
     tmp_path: Path,

@@ -11,12 +11,12 @@ from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
 from components.common.model.model import Model
-from components.publish.paired import Comparison, answers, tally, unseen
+from components.publish.paired import Answer, Comparison, answers, tally, unseen
 
 
 def test_tally_counts_the_four_ways() -> None:
-    champion = [True, True, True, False, False, False]
-    challenger = [True, True, False, True, False, False]
+    champion = [Answer(right, {}) for right in (True, True, True, False, False, False)]
+    challenger = [Answer(right, {}) for right in (True, True, False, True, False, False)]
     assert tally(champion, challenger) == (2, 1, 1)
 
 
@@ -84,6 +84,10 @@ def test_photo_of_a_class_that_the_model_does_not_know_counts_as_wrong(sample_ru
     dataset = Dataset(sample_run.directory / "demo")
     model = Model(sample_run.directory / "model")
     known = answers(model, dataset, dataset.photos, "known")
-    assert any(known)
+    assert any(one.right for one in known)
+    likeliest = [next(iter(one.probabilities)) for one in known]
+    labels = [photo.label for photo in dataset.photos]
+    right = [said == label for said, label in zip(likeliest, labels, strict=True)]
+    assert [one.right for one in known] == right
     others = [dataclasses.replace(photo, label="porcini") for photo in dataset.photos]
-    assert not any(answers(model, dataset, others, "others"))
+    assert not any(one.right for one in answers(model, dataset, others, "others"))
