@@ -20,7 +20,8 @@ from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import DOUBTFUL_SUBJECT, OTHER_CLASS
-from components.common.model import layout, out_of_fold
+from components.common.model import layout, out_of_fold, predictions
+from components.common.model.answer_counts import AnswerCounts
 from components.common.model.model import Model, Prediction
 from components.common.photos import images
 from components.evaluate import cross_validated
@@ -173,10 +174,20 @@ def test_probabilities_are_measured_with_and_without_the_temperature(sample_run:
     assert metrics["unknown_rate"] == pytest.approx(np.mean(strange))
 
 
+def test_metrics_count_what_the_model_answered_to_the_demo_photos(sample_run: Run) -> None:
+    (file,) = sample_run.directory.glob("artifacts/*/label-image/predictions")
+    counts = AnswerCounts()
+    for row in predictions.read(file, most_rows=1000).to_pylist():
+        counts.add(None if row["unknown"] else row["predicted"], row["familiarity"])
+    told = sample_run.summary["metrics"]["demo_answers"]
+    assert AnswerCounts.parse(told, "it") == counts
+    assert counts.photos == sample_run.summary["metrics"]["demo_photos"]
+
+
 def test_metrics_are_finite_and_ordered(sample_run: Run) -> None:
     metrics = sample_run.summary["metrics"]
     for name, value in metrics.items():
-        assert isinstance(value, list | str) or math.isfinite(value), name
+        assert isinstance(value, list | str | dict) or math.isfinite(value), name
     for part in ("test_", "demo_", "cross_validated_", ""):
         low, high = metrics[f"{part}accuracy_low"], metrics[f"{part}accuracy_high"]
         assert 0 <= low <= metrics[f"{part}accuracy"] <= high <= 1
