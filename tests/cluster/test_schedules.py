@@ -48,8 +48,8 @@ def put(kfp: Kfp, place: str, begin: int, count: int) -> None:
     """Put rendered photos of two classes into the store, from the `begin`th on."""
     for label in LABELS[:2]:
         photos = list(render_class(label, begin + count, seed=11))[begin:]
-        for photo in photos:
-            key = f"{place}/{label}/{photo.name}"
+        for number, photo in enumerate(photos, begin):
+            key = f"{place}/{label}/{number}.jpg"
             kfp.store.client().put_object(Bucket=BUCKET, Key=key, Body=photo.data)
 
 

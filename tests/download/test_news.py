@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from object_stores import Store, using
+from object_stores import Store
 from photo_server import Answer, serve
 from services import photo
 
@@ -166,39 +167,36 @@ def test_of_a_bucket_the_listing_is_enough(
     for path in sorted(photos.rglob("*.jpg")):
         store.put(f"news/{path.parent.name}/{path.name}", path.read_bytes())
     root = f"{store.prefix}/published"
-    options = {"source": "storage", "image_dir": f"{store.prefix}/news"}
+    place = f"{store.prefix}/news"
+    options = {"source": "storage", "image_dir": place, "min_per_class": 1}
     inputs = {"step_publish": {"publish_dir": root}}
-    with using(store):
-        first = look(inputs=inputs, **options)
-        assert first.is_new
-        assert first.seen.listing
-        assert memory.write(f"{root}/m", Memory(seen=first.seen))
-        with monkeypatch.context() as patch:
-            # No photo is read, nor is any class listed.
-            patch.setattr("components.download.news.gather_document", None)
-            assert not look(inputs=inputs, **options).is_new
-        store.put("news/rose/9.jpg", photo(9))
-        assert look(inputs=inputs, **options).is_new
+    first = look(inputs=inputs, **options)
+    assert first.is_new
+    assert first.seen.listing
+    assert memory.write(f"{root}/m", Memory(seen=first.seen))
+    with monkeypatch.context() as patch:
+        # No photo is read, nor is any class listed.
+        patch.setattr("components.download.news.gather_document", None)
+        assert not look(inputs=inputs, **options).is_new
+    store.put("news/rose/9.jpg", photo(9))
+    assert look(inputs=inputs, **options).is_new
 
 
 def test_two_who_write_a_memory_at_once_do_not_overwrite_each_other(store: Store) -> None:
     root = f"{store.prefix}/twice/m"
-    with using(store):
-        first, second = memory.read(root), memory.read(root)
-        assert memory.write(root, replace(first, seen=memory.Seen("1", "s", "", 1)))
-        assert not memory.write(root, replace(second, seen=memory.Seen("2", "s", "", 2)))
-        seen = memory.read(root).seen
-        assert seen is not None
-        assert seen.photos == "1"
+    first, second = memory.read(root), memory.read(root)
+    assert memory.write(root, replace(first, seen=memory.Seen("1", "s", "", 1)))
+    assert not memory.write(root, replace(second, seen=memory.Seen("2", "s", "", 2)))
+    seen = memory.read(root).seen
+    assert seen is not None
+    assert seen.photos == "1"
 
 
 def test_lists_are_fetched_again_that_came_before_the_run_was_due(tmp_path: Path) -> None:
     answers = iter(range(1, 9))
 
     def behave(_: str, __: int) -> Answer:
-        return Answer(json.dumps({"n": next(answers)}).encode(), content_type="application/json")
-
-    import time
+        return Answer(json.dumps({"n": next(answers)}).encode())
 
     with serve(behave) as server:
 

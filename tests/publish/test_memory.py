@@ -1,11 +1,10 @@
 """What a run leaves for the next one under its name: in a folder and on real stores."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Run
-from object_stores import using
+from object_stores import Store
 from publish_items import write_metrics
 
 from components.common.dataset import decisions, ledger, memory
@@ -18,26 +17,21 @@ from components.publish.publish import publish_if_good
 SEEN = Seen("photos", "settings", "", 3)
 
 
-@pytest.fixture(params=["folder", "gs", "s3"])
-def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The place of a name, in a folder and in a bucket."""
-    if request.param == "folder":
-        yield str(tmp_path / "published" / "m")
-        return
-    from object_stores import google_emulator, seaweedfs
-
-    run = google_emulator if request.param == "gs" else seaweedfs
-    with run(tmp_path / "store") as store, using(store):
-        yield f"{store.prefix}/published/m"
-
-
 def rows(folder: Path, *given: tuple[str, str, str]) -> str:
     folder.mkdir()
     ledger.write(given, folder / ledger.FILE_NAME)
     return str(folder)
 
 
-def test_what_was_placed_and_decided_is_never_forgotten(root: str, tmp_path: Path) -> None:
+def test_what_was_placed_and_decided_is_never_forgotten(tmp_path: Path) -> None:
+    check_nothing_is_forgotten(str(tmp_path / "published" / "m"), tmp_path)
+
+
+def test_nothing_is_forgotten_in_a_bucket_either(store: Store, tmp_path: Path) -> None:
+    check_nothing_is_forgotten(f"{store.prefix}/published/m", tmp_path)
+
+
+def check_nothing_is_forgotten(root: str, tmp_path: Path) -> None:
     first = rows(tmp_path / "1", ("daisy", "a", "demo"), ("daisy", "b", "training"))
     by_hand = Decisions(
         {("daisy", "1" * 64): KEEP, ("daisy", "2" * 64): MOVE}, {("daisy", "2" * 64): "rose"}
