@@ -53,6 +53,7 @@ ROUTES = (
     ("GET", r"/runs", RUNS.run_service_list_runs_with_http_info),
     ("POST", r"/runs", RUNS.run_service_create_run_with_http_info),
     ("GET", r"/runs/([^/]+)", RUNS.run_service_get_run_with_http_info),
+    ("POST", r"/runs/([^/:]+):terminate", RUNS.run_service_terminate_run_with_http_info),
     ("GET", r"/recurringruns", RECURRING.recurring_run_service_list_recurring_runs_with_http_info),
     (
         "POST",
@@ -315,6 +316,13 @@ class Kfp:
         self.runs.append(made)
         return made
 
+    def _run_service_terminate_run(self, query: Any, _: Any, run_id: str) -> Any:
+        if all(one.run_id != run_id for one in self.runs):
+            return 404
+        ended = Look("FAILED", history=("RUNNING", "CANCELING", "FAILED"))
+        self.walk, self.looks = [Look("CANCELING", history=("RUNNING", "CANCELING")), ended], 0
+        return {}
+
     def _fits(self, body: Any) -> bool:
         """Whether there is what a run is of; its parameters are held against that."""
         reference = body["pipeline_version_reference"]
@@ -379,6 +387,9 @@ class Kfp:
 
     def _recurring_run_service_delete_recurring_run(self, query: Any, _: Any, one: str) -> Any:
         kept = [entry for entry in self.schedules if entry.recurring_run_id != one]
+        # A real one deletes the run's workflow, and never learns how it ended.
+        at_work = [run for run in self.runs if run.state in ("PENDING", "RUNNING", "CANCELING")]
+        self._expect(all(run.recurring_run_id != one for run in at_work), "a run is at work")
         found = len(kept) < len(self.schedules)
         self.schedules[:] = kept
         return {} if found else 404

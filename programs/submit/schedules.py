@@ -1,20 +1,24 @@
 """The schedules of this pipeline on a server: KFP's recurring runs, found by the model's name."""
 
 import argparse
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console
 
-from components.common.base.errors import InputError
+from components.common.base.errors import InputError, WorkError
 from programs.compile.graph import PIPELINE_NAME
-from programs.submit import server, target, when
+from programs.submit import nodes, server, target, when
 from programs.submit.connection import Connection, plain
 from programs.submit.when import DELETE, LIST, PAUSE, RESUME
 
 PAGE_SIZE = 100
 _DONE = {PAUSE: "paused", RESUME: "resumed", DELETE: "deleted"}
 _ENABLED = "ENABLED"
+# An ended run is CANCELING for about a minute (KFP 2.17.0, Argo 4.0.5).
+ENDING_S = 300
+LOOK_S = 2
 
 
 def link(connection: Connection, identifier: str) -> str:
@@ -37,7 +41,7 @@ def of_name(connection: Connection, pipeline_id: str, name: str) -> list[Any]:
 def replace(connection: Connection, earlier: list[Any], console: Console) -> None:
     """Delete the schedules that a new one replaces: two of one model would train it twice."""
     for found in earlier:
-        _change(connection, DELETE, found)
+        _delete(connection, found, console)
         console.print(f"deleted {_described(found)}: replaced", markup=False, soft_wrap=True)
 
 
@@ -67,7 +71,9 @@ def act(arguments: argparse.Namespace) -> int:
             "--schedule '0 3 * * 0' makes one"
         )
     for schedule in found:
-        if action != LIST:
+        if action == DELETE:
+            _delete(connection, schedule, console)
+        elif action != LIST:
             _change(connection, action, schedule)
         told = f"{_DONE[action]} {_described(schedule)}" if action != LIST else _listed(schedule)
         where = "" if action == DELETE else f"\n  {link(connection, schedule.recurring_run_id)}"
@@ -94,6 +100,51 @@ def _all(connection: Connection) -> Iterator[Any]:
         token = answer.next_page_token or ""
         if not token:
             return
+
+
+def _delete(connection: Connection, schedule: Any, console: Console) -> None:
+    """Delete a schedule, after its run that is at work has come to an end.
+
+    KFP deletes the workflow of that run with the schedule, and then calls the run RUNNING for ever.
+    """
+    at_work = _runs_at_work(connection, schedule)
+    if at_work:
+        _change(connection, PAUSE, schedule)
+        # One may have begun meanwhile.
+        at_work = _runs_at_work(connection, schedule)
+    api = connection.api.runs
+    for run in at_work:
+        what = f"the run that is at work, {plain(str(run.display_name))}"
+        console.print(f"ending {what}", markup=False, soft_wrap=True)
+        ask = api.run_service_terminate_run
+        connection.call("end the run that is at work", ask, run_id=run.run_id)
+        until = time.monotonic() + ENDING_S
+        while run.state not in nodes.FINAL:
+            if time.monotonic() > until:
+                raise WorkError(
+                    f"{what}, has not come to an end within {ENDING_S} s. The schedule is paused, "
+                    "not deleted: look at the run, and delete the schedule then"
+                )
+            time.sleep(LOOK_S)
+            look = api.run_service_get_run
+            run = connection.call("look at the run", look, run_id=run.run_id)
+    _change(connection, DELETE, schedule)
+
+
+def _runs_at_work(connection: Connection, schedule: Any) -> list[Any]:
+    """A schedule's runs that have not ended. One runs at a time, so they are among the newest."""
+    answer = connection.call(
+        "list the runs of the schedule",
+        connection.api.runs.run_service_list_runs,
+        experiment_id=schedule.experiment_id,
+        page_size=PAGE_SIZE,
+        sort_by="created_at desc",
+    )
+    return [
+        run
+        for run in answer.runs or ()
+        if run.recurring_run_id == schedule.recurring_run_id and run.state not in nodes.FINAL
+    ]
 
 
 def _change(connection: Connection, action: str, schedule: Any) -> None:

@@ -1,11 +1,14 @@
 """`submit --schedule` as a person runs it: recurring runs made, listed, paused and deleted."""
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from kfp_server import DROP, Kfp, Look, pod_of, serve
+from conftest import ROOT
+from kfp_server import DROP, Answer, Kfp, Look, pod_of, serve
+from kfp_server_api import ApiClient, V2beta1Run
 from submit_command import CANARY, submit
 
 from components.common.base.errors import InputError
@@ -85,6 +88,31 @@ def test_schedules_are_listed_paused_resumed_replaced_and_deleted(kfp: Kfp) -> N
     done = submit(kfp.address, "--name", "mushrooms", "--schedule", "pause")
     assert done.returncode == 2
     assert "there is no schedule of mushrooms" in done.stderr
+
+
+@pytest.mark.parametrize("again", [("--schedule", "delete"), ("--schedule", "1d")])
+def test_run_that_is_at_work_is_ended_before_its_schedule_goes(
+    kfp: Kfp, again: tuple[str, str]
+) -> None:
+    assert submit(kfp.address, "--name", "mushrooms", *WEEKLY).returncode == 0
+    (schedule,) = kfp.schedules
+    of_it = {"experiment_id": schedule.experiment_id, "display_name": "a run"}
+    for number, (run_of, state) in enumerate(
+        (
+            (schedule.recurring_run_id, "RUNNING"),
+            (schedule.recurring_run_id, "FAILED"),
+            (None, "RUNNING"),
+        )
+    ):
+        run = V2beta1Run(run_id=str(number), recurring_run_id=run_of, state=state, **of_it)
+        kfp.runs.append(run)
+    done = submit(kfp.address, "--name", "mushrooms", *again)
+    assert done.returncode == 0, done.stderr
+    assert "ending the run that is at work, a run\n" in done.stdout
+    assert schedule not in kfp.schedules
+    ended = [path for _, path, _, _ in kfp.requests if path.endswith(":terminate")]
+    assert ended == ["/apis/v2beta1/runs/0:terminate"]
+    assert [run.state for run in kfp.runs] == ["FAILED", "FAILED", "RUNNING"]
 
 
 def test_without_schedules_the_list_is_empty(kfp: Kfp) -> None:
@@ -190,3 +218,47 @@ def test_further_labels_of_pods_are_counted_in_the_name_of_the_failed_pod(kfp: K
     done = submit(kfp.address, "--wait", "--poll_s", "0.1", *options)
     assert done.returncode == 1
     assert "    retrain: error: what it said\n" in done.stderr
+
+
+RECORDED = ROOT / "tests" / "fixtures" / "kfp_2.17.0"
+
+
+def test_tests_server_answers_as_a_real_one_did(kfp: Kfp) -> None:
+    assert submit(kfp.address, "--name", "mushrooms", "--schedule", "2m").returncode == 0
+    request = urllib.request.Request(f"{kfp.address}{RECURRING}")
+    request.add_header("Authorization", f"Bearer {CANARY}")
+    with urllib.request.urlopen(request) as answer:
+        told = json.load(answer)
+    real = json.loads((RECORDED / "recurring_runs.json").read_text())
+    assert {name: type(value) for name, value in told.items()} == {
+        name: type(value) for name, value in real.items()
+    }
+    (ours,), (theirs,) = told["recurringRuns"], real["recurringRuns"]
+    # What the tests' server leaves out is nothing that we read.
+    assert set(theirs) - set(ours) == {"updated_at", "namespace", "service_account"}
+    for name in set(ours) & set(theirs):
+        assert type(ours[name]) is type(theirs[name]), name
+    assert (ours["trigger"], ours["max_concurrency"]) == (
+        {"periodic_schedule": {"interval_second": "120"}},
+        "1",
+    )
+    assert ours["trigger"] == theirs["trigger"]
+
+
+def test_recorded_schedules_are_listed(kfp: Kfp) -> None:
+    enabled = json.loads((RECORDED / "recurring_runs.json").read_text())["recurringRuns"][0]
+    paused = json.loads((RECORDED / "recurring_run_paused.json").read_text())
+    assert submit(kfp.address, "--name", "mushrooms", "--schedule", "2m").returncode == 0
+    reference = {"pipeline_version_reference": {"pipeline_id": kfp.pipelines[0].pipeline_id}}
+    kfp.schedules[:] = [
+        ApiClient().deserialize(
+            Answer(json.dumps({**one, **reference})),
+            "V2beta1RecurringRun",
+        )
+        for one in (enabled, paused)
+    ]
+    listed = submit(kfp.address, "--schedule", "list")
+    assert listed.returncode == 0, listed.stderr
+    states = [line.split()[0] for line in listed.stdout.splitlines() if not line.startswith(" ")]
+    assert states == ["on", "paused"]
+    assert listed.stdout.count("(every 2 minutes), made 2026-11-30 08:25 UTC") == 2
