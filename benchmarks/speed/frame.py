@@ -22,6 +22,9 @@ from typing import Any
 OURS, PEER, LIMIT = "ours", "peer", "limit"
 MET, MISSED = "met", "MISSED"
 LOOK_EVERY_S = 0.02
+MAKEFILE = Path(__file__).parents[2] / "Makefile"
+# Of make (MAKEFLAGS brings the variables of its command line along), and of this project.
+_CALLERS = re.compile(r"MAKE.*|MFLAGS|GNUMAKEFLAGS|MUSHROOM_.*")
 
 
 @dataclass(frozen=True)
@@ -153,13 +156,13 @@ class Ran:
 def run(
     *command: str | Path, folder: Path | None = None, variables: Mapping[str, str] | None = None
 ) -> Ran:
-    """Run a command to its end, without a GPU.
+    """Run a command to its end, without a GPU, and without what a person told this benchmark.
 
     Raises:
         RuntimeError: it failed; the message is the end of what it printed.
     """
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    environment = {**os.environ, **quiet, **(variables or {})}
+    environment = {**environment_of_rows(), **quiet, **(variables or {})}
     # What is installed is bytecode already; ours may become it at its first run.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     # Ours sets this for itself (components/__init__.py); peers do as they like.
@@ -182,6 +185,21 @@ def run(
     if child.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))}\n{output[-3000:]}")
     return Ran(seconds, max(peak), output)
+
+
+def environment_of_rows() -> dict[str, str]:
+    """This process's environment without the variables that `make bench IMAGES=…` was told.
+
+    A `make` that a row starts would take them for its own: the folder is nowhere in its clone.
+    """
+    text = MAKEFILE.read_text().replace("\\\n", " ")
+    lists = re.findall(r"^(?:VALUES|WORDS) := (.*)$", text, re.MULTILINE)
+    told = set(" ".join(lists).split())
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in told and not _CALLERS.fullmatch(name)
+    }
 
 
 @contextlib.contextmanager
