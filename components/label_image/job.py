@@ -36,7 +36,15 @@ from components.label_image import photos, stored
 from components.label_image.options import AnswerOptions
 
 JOB, SUMMARY, LISTING, COUNTS = "job.json", "summary.json", "listing/", "counts/"
-JOB_KIND = sealed.Kind("the job", "wild-mushrooms-label-job", (1,), sealed_since=1)
+JOB_KIND = sealed.Kind(
+    *("the job", "wild-mushrooms-label-job", (1,)), sealed_since=1, again="name a new --output"
+)
+# Without a version it is from before it had a seal.
+SUMMARY_KIND = sealed.Kind(
+    *("the summary", "wild-mushrooms-label-summary", (0, 1)),
+    sealed_since=1,
+    again="label that batch again, into another --output",
+)
 LISTED_TOGETHER = 50_000  # photos of one file of the listing: 10 MB at most, mostly a third of that
 MAX_BYTES = 256 * 1024**2  # of a file of the listing
 SMALL_MAX_BYTES = 16 * 1024**2  # of any other file that is read back

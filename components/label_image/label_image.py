@@ -244,7 +244,7 @@ def _write_predictions(gallery: "Gallery", path: Path, manifest_sha256: str) -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from components.common.model.predictions import SCHEMA, VERSION
+    from components.common.model.predictions import KIND, SCHEMA
 
     photos = gallery.photos
     columns: dict[str, Sequence[object]] = {
@@ -259,7 +259,7 @@ def _write_predictions(gallery: "Gallery", path: Path, manifest_sha256: str) -> 
         "caution": [gallery.caution(row) for row in photos],
     }
     metadata = {
-        VERSION: "2",
+        **{name: str(value) for name, value in KIND.head.items()},
         # Whose probabilities they are, in their order.
         "classes": json.dumps(gallery.model.classes),
         "model_sha256": gallery.model.identity,

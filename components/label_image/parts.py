@@ -18,6 +18,7 @@ from components.common.dataset.photo_files import MAX_FILE_BYTES
 from components.common.model.answer_counts import AnswerCounts
 from components.common.model.description import ModelDescription, read_description
 from components.common.store import storage
+from components.common.untrusted import sealed
 from components.label_image import job as jobs
 from components.label_image.answers import NONE_OF_THESE, PhotoAnswer
 from components.label_image.crew import Crew
@@ -259,6 +260,7 @@ def sum_up(job: Job, answers: Answers) -> Counts | None:
         return None
     counts = total(answers, range(job.parts))
     content = {
+        **jobs.SUMMARY_KIND.head,
         "photos_at": as_text(job.photos),
         "listed_at": job.listed_at,
         "model": job.model.version,
@@ -266,8 +268,7 @@ def sum_up(job: Job, answers: Answers) -> Counts | None:
         "parts": job.parts,
         **counts.to_json(),
     }
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    answers.write(jobs.SUMMARY, text.encode(), what="the summary")
+    answers.write(jobs.SUMMARY, sealed.text(content).encode(), what="the summary")
     return counts
 
 
@@ -275,15 +276,9 @@ def parse_summary(data: bytes, name: str) -> dict[str, Any]:
     """The fields of a summary.
 
     Raises:
-        InputError: it is damaged.
+        InputError: it is damaged, or of a version that is not read.
     """
-    try:
-        content = json.loads(data)
-        if not isinstance(content, dict):
-            raise ValueError("it holds no JSON object")
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{name} cannot be read: {error}") from error
-    return content
+    return sealed.parse(data, name, jobs.SUMMARY_KIND)
 
 
 def _labelled(

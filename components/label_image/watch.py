@@ -23,7 +23,11 @@ from components.label_image import drift, job, parts
 from components.label_image.drift import Finding
 
 PAGE, DOCUMENT = "drift.html", "drift.json"
-KIND = sealed.Kind("the comparison", "wild-mushrooms-drift", (1,), sealed_since=1)
+KIND = sealed.Kind(
+    *("the comparison", "wild-mushrooms-drift", (1,)),
+    sealed_since=1,
+    again="label that batch again with this version",
+)
 ALARM_STATUS = 3  # of the command
 
 
@@ -275,7 +279,7 @@ def reference_of(model_dir: Path) -> Reference:
             f"{path} does not say what the model answered to its demo photos, which an earlier "
             f"version did not write there: {again}"
         )
-    counts = AnswerCounts.parse(content[answer_counts.FIELD], str(path))
+    counts = AnswerCounts.parse(content[answer_counts.FIELD], str(path), again)
     return Reference(counts, description.unknown.false_rejection_rate, description)
 
 

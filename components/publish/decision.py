@@ -102,11 +102,16 @@ class Decision:
         """Read what `to_json` made.
 
         Raises:
-            InputError: the file is missing, damaged, or no decision.
+            InputError: the file is missing, damaged, of a version that is not read, or no decision.
         """
         content = sealed.read(path, sealed.DECISION, max_bytes=MAX_BYTES)
         for name in (sealed.SEAL, METRICS, *sealed.DECISION.head):
             content.pop(name, None)
+        if unknown := sorted(set(content) - {field.name for field in dataclasses.fields(cls)}):
+            raise InputError(
+                f"{path} has the field {unknown[0]!r:.60}, which this program does not know: if a "
+                "newer version wrote it, use that version, or compare again with this one"
+            )
         try:
             content["recalls"] = _recalls(content.get("recalls"))
             if content.get("dangers") is not None:

@@ -319,11 +319,11 @@ def _read_manifest(path: Path) -> list[Photo]:
 
 
 def _check_version(manifest: Path, metadata: Mapping[bytes, bytes]) -> int:
-    told: dict[str, str | int] = {}
-    for name in (sealed.FORMAT, sealed.VERSION):
-        text = metadata.get(name.encode(), b"").decode(errors="replace")
-        told[name] = int(text) if re.fullmatch("[0-9]{1,9}", text) else text
-    return KIND.check(told, str(manifest))
+    told = {
+        name: metadata.get(name.encode(), b"").decode(errors="replace")
+        for name in (sealed.FORMAT, sealed.VERSION)
+    }
+    return KIND.check_texts(told, str(manifest))
 
 
 def listed_files(path: Path) -> dict[str, str]:

@@ -15,10 +15,16 @@ from components.common.base.errors import InputError
 from components.common.base.options import option
 from components.common.dataset.photo import Photo, check_label, other_spelling
 from components.common.store import storage
+from components.common.untrusted import sealed
 
 FORMAT = "wild-mushrooms-decisions"
-FORMAT_VERSION = "2"  # of what is written
-VERSIONS = ("1", "2")  # that are read; the first knew no MOVE
+# The first knew no MOVE. A file of them has no seal: people edit it.
+KIND = sealed.Kind(
+    *("the file of decisions", FORMAT, (1, 2)),
+    sealed_since=0,
+    again="decide anew on the review page",
+)
+FORMAT_VERSION = str(KIND.newest)
 KEEP, DROP, MOVE = "keep", "drop", "move"
 MAX_BYTES = 16 * 1024**2  # 100,000 decisions
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -143,10 +149,11 @@ def parse(data: bytes, name: str) -> Decisions:
     """
     try:
         content = json.loads(data)
-        version = content["format_version"]
-        if content["format"] != FORMAT or version not in VERSIONS:
-            raise ValueError(f"its format is not {FORMAT} {' or '.join(VERSIONS)}")
-        return _parse(content["decisions"], moves=version != "1")
+        told = {field: content[field] for field in (sealed.FORMAT, sealed.VERSION)}
+        if told[sealed.FORMAT] != FORMAT or not isinstance(told[sealed.VERSION], str):
+            raise ValueError(f"its format is not {FORMAT} {' or '.join(map(str, KIND.versions))}")
+        version = KIND.check_texts(told, "it")
+        return _parse(content["decisions"], moves=version > 1)
     except (ValueError, TypeError, KeyError, RecursionError, InputError) as error:
         raise InputError(
             f"{name} is no file of decisions as curation.html exports it: {_why(error)}"

@@ -9,11 +9,20 @@ import pyarrow.parquet as pq
 from components.common.base.errors import InputError
 from components.common.dataset.vocabulary import PARTS, SURPLUS
 from components.common.store import storage
-from components.common.untrusted import tables
+from components.common.untrusted import sealed, tables
 
 FILE_NAME = "split.parquet"
 MAX_BYTES = 256 * 1024**2  # about 5,000,000 groups
-SCHEMA = pa.schema([("label", pa.string()), ("group", pa.string()), ("split", pa.string())])
+# The first had no metadata.
+KIND = sealed.Kind(
+    *("the ledger", "wild-mushrooms-ledger", (0, 1)),
+    sealed_since=0,
+    again="give no ledger, and photos may change their parts",
+)
+SCHEMA = pa.schema(
+    [("label", pa.string()), ("group", pa.string()), ("split", pa.string())],
+    metadata={name: str(value) for name, value in KIND.head.items()},
+)
 
 
 def write(rows: Iterable[tuple[str, str, str]], path: Path) -> None:
@@ -41,12 +50,14 @@ def read_rows(place: str) -> list[tuple[str, str, str]]:
         place: the file `split.parquet`, or a folder that holds it; a path, gs://… or s3://….
 
     Raises:
-        InputError: the file is missing, no ledger, or names a part that there is not.
+        InputError: the file is missing, no ledger, of a version that is not read, or names a part
+            that there is not.
     """
     is_file = place.endswith(".parquet") if storage.is_uri(place) else Path(place).is_file()
     path = place if is_file else f"{place.rstrip('/')}/{FILE_NAME}"
     data = storage.read_place(path, max_bytes=MAX_BYTES)
     try:
+        KIND.check_texts(tables.told_of(data), path)
         most_rows = tables.rows_with_hashes(len(data))
         table = tables.read(data, SCHEMA, most_rows=most_rows)
     except (OSError, pa.ArrowException) as error:

@@ -22,7 +22,8 @@ from components.common.store import storage
 from components.common.untrusted import sealed
 
 FILE_NAME, FOLDER = "memory.json", "memory"
-KIND = sealed.Kind("the memory", "wild-mushrooms-memory", (1,), sealed_since=1)
+BEGIN_ANEW = "remove it, and the next run begins without a memory"
+KIND = sealed.Kind("the memory", "wild-mushrooms-memory", (1,), sealed_since=1, again=BEGIN_ANEW)
 MAX_BYTES = 1024 * 1024
 NOTHING_NEW = "Nothing new"  # how the page of a run begins that ended early
 _DIGITS = 32  # of a SHA-256
@@ -58,8 +59,13 @@ class Seen:
         Raises:
             ValueError: they are others, or of other types.
         """
-        if not isinstance(content, dict) or set(content) - set(asdict(cls())):
+        if not isinstance(content, dict):
             raise ValueError(f"{content!r:.80} is not what a run has seen")
+        if unknown := sorted(set(content) - set(asdict(cls()))):
+            raise ValueError(
+                f"what a run has seen has the field {unknown[0]!r:.60}, which this program does "
+                "not know: if a newer version wrote it, use that version"
+            )
         seen = cls(**content)
         count = int(seen.count) if isinstance(seen.count, int | float) else -1
         if not all(isinstance(text, str) for text in (seen.photos, seen.settings, seen.listing)):
@@ -113,9 +119,7 @@ def read(root: str) -> Memory:
             raise ValueError(f"it names the files {names!r:.120}")
         seen = content["seen"] and Seen.parse(content["seen"])
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{place} cannot be read: {error}: remove it, and the next run begins without a memory"
-        ) from error
+        raise InputError(f"{place} cannot be read: {error}; or {BEGIN_ANEW}") from error
     placed, decided = (f"{root}/{FOLDER}/{name}" if name else "" for name in names)
     return Memory(placed, decided, seen or None, version)
 

@@ -74,20 +74,25 @@ class AnswerCounts:
         }
 
     @classmethod
-    def parse(cls, content: object, name: str) -> "AnswerCounts":
+    def parse(
+        cls, content: object, name: str, again: str = "label again with this version"
+    ) -> "AnswerCounts":
         """What `to_json` gave.
 
         Args:
             content: of the file.
             name: of the file, for messages.
+            again: what to do about counts of another version.
 
         Raises:
             InputError: it is damaged, or of a version that is not read.
         """
-        if isinstance(content, Mapping) and content.get("version") != VERSION:
+        version = content.get("version") if isinstance(content, Mapping) else VERSION
+        if type(version) is not int or version != VERSION:
+            newer = "a newer version of this program wrote them: use that version, or "
             raise InputError(
-                f"{name} has counts of answers of version {content.get('version')!r:.20}; this "
-                f"program reads {VERSION}: label again with this version"
+                f"{name} has counts of answers of version {version!r:.20}; this program reads "
+                f"{VERSION}: {newer if type(version) is int and version > VERSION else ''}{again}"
             )
         try:
             classes = content["classes"]  # type: ignore[index]

@@ -10,6 +10,7 @@ versions are read and which of them have a seal, and `parse` holds these rules f
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +35,14 @@ class Kind:
         versions: that are read, ascending, the last of them written; 0 stands for those from before
             there were versions, which have no `format` either.
         sealed_since: the first version with a seal.
+        again: what to do about one that is not read; empty for "make it again".
     """
 
     what: str
     format: str
     versions: tuple[int, ...]
     sealed_since: int
+    again: str = ""
 
     @property
     def newest(self) -> int:
@@ -65,13 +68,24 @@ class Kind:
         is_known = type(version) is int and version in self.versions
         if is_known and kind == (self.format if version else ""):
             return int(version)
+        is_ours = kind == self.format and type(version) is int
+        way_out = self.again or f"make {self.what} again with this version"
+        if is_ours and version > self.newest:
+            way_out = f"a newer version of this program wrote it: use that version, or {way_out}"
         described = f"format {kind!r:.60} version" if self.format else "version"
         read = " and ".join(str(known) for known in self.versions if known)
         raise InputError(
             f"{name} has {described} {version or 'none'!r:.40}; this program reads "
-            f"{f'{self.format} {read}' if self.format else f'version {read}'}: make {self.what} "
-            "again with this version"
+            f"{f'{self.format} {read}' if self.format else f'version {read}'}: {way_out}"
         )
+
+    def check_texts(self, content: Mapping[str, str], name: str) -> int:
+        """As `check`, of fields that are texts, such as a parquet file's metadata."""
+        told: dict[str, str | int] = {}
+        for field in {FORMAT, VERSION} & set(content):
+            text = content[field]
+            told[field] = int(text) if re.fullmatch("[0-9]{1,9}", text) else text
+        return self.check(told, name)
 
 
 # Read by several steps, which may not know one another.

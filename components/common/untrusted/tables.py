@@ -44,6 +44,18 @@ def metadata(source: Source) -> dict[bytes, bytes]:
         return dict(file.schema_arrow.metadata or {})
 
 
+def told_of(source: Source) -> dict[str, str]:
+    """What a file says of itself: `metadata` as texts.
+
+    Raises:
+        pa.ArrowException, OSError: as of `metadata`.
+    """
+    return {
+        name.decode(errors="replace"): value.decode(errors="replace")
+        for name, value in metadata(source).items()
+    }
+
+
 def read(
     source: Source,
     schema: pa.Schema,

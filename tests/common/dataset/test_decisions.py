@@ -91,7 +91,7 @@ def test_no_place_means_no_decisions() -> None:
     ("change", "message"),
     [
         ({"format": "x"}, "its format is not"),
-        ({"format_version": "3"}, "its format is not"),
+        ({"format_version": "3"}, "use that version, or decide anew on the review page"),
         ({"format_version": ["2"]}, "its format is not"),
         ({"decisions": {}}, "not a list"),
         ({"decisions": ["x"]}, "entry 1 is not an object"),

@@ -195,7 +195,10 @@ def test_other_versions_and_formats_are_refused_with_what_to_do(
     message = str(caught.value)
     assert message.startswith(f"x.json has {said}")
     known = "2 and 3" if kind is READ else "1"
-    rest = f"; this program reads ours {known}: make {kind.what} again with this version"
+    newer = "a newer version of this program wrote it: use that version, or "
+    is_newer = content.get("format_version") == 4
+    rest = f"; this program reads ours {known}: {newer if is_newer else ''}make {kind.what} again "
+    rest += "with this version"
     assert message.endswith(rest)
     assert len(message) < 300
 
