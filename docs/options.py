@@ -30,6 +30,7 @@ from programs.run.options import STEPS, RunOptions
 from programs.serve.options import ServeOptions
 from programs.submit.submit import SubmitOptions
 from programs.submit.target import Place
+from programs.tidy.options import TidyOptions
 
 PAGE = Path(__file__).with_name("options.md")
 HEAD = """\
@@ -65,6 +66,7 @@ SECTIONS: tuple[tuple[str, str, tuple[options.Kind, ...]], ...] = (
     ("The page to try a model", "`make serve`", (ServeOptions,)),
     ("Published models: going back", "`mushrooms models rollback`", (RollbackOptions,)),
     ("Published models: removing", "`mushrooms models prune`", (PruneOptions,)),
+    ("Tidying up", "`mushrooms tidy`", (TidyOptions,)),
     ("Learning curve", "`make learning-curve`", (CurveOptions,)),
 )
 

@@ -29,6 +29,7 @@ PEOPLE = (
     Command("report", "programs.report.__main__", "the result of a finished run, once more"),
     Command("verify", "programs.verify.__main__", "check that a finished run is unmodified"),
     Command("models", "programs.models.__main__", "list, roll back, prune published models"),
+    Command("tidy", "programs.tidy.__main__", "what may be deleted; delete what is old"),
     Command("learning-curve", "programs.learning_curve.__main__", "accuracy by number of photos"),
     Command("check-sources", "programs.check_sources.__main__", "do the photo services answer?"),
 )

@@ -41,9 +41,9 @@ def folders(bucket: str, prefix: str) -> list[str]:
     return list(listing.prefixes)
 
 
-def objects(bucket: str, prefix: str) -> Iterator[tuple[str, int, str]]:
+def objects(bucket: str, prefix: str) -> Iterator[tuple[str, int, str, datetime]]:
     for blob in client().list_blobs(bucket, prefix=prefix, **_patience()):
-        yield blob.name, blob.size, str(blob.generation)
+        yield blob.name, blob.size, str(blob.generation), blob.updated
 
 
 def find(bucket: str, key: str, most: int) -> tuple[bytes, str] | None:

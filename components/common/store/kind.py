@@ -34,8 +34,8 @@ class Store(Protocol):
     def folders(self, bucket: str, prefix: str) -> list[str]:
         """Prefixes directly below one."""
 
-    def objects(self, bucket: str, prefix: str) -> Iterator[tuple[str, int, str]]:
-        """Key, size in bytes and version of each object below a prefix, sorted by key."""
+    def objects(self, bucket: str, prefix: str) -> Iterator[tuple[str, int, str, datetime]]:
+        """Key, size in bytes, version and time of each object below a prefix, sorted by key."""
 
     def find(self, bucket: str, key: str, most: int) -> tuple[bytes, str] | None:
         """The first `most` bytes of an object and its version; None where there is none."""

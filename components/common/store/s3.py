@@ -43,10 +43,10 @@ def folders(bucket: str, prefix: str) -> list[str]:
     ]
 
 
-def objects(bucket: str, prefix: str) -> Iterator[tuple[str, int, str]]:
+def objects(bucket: str, prefix: str) -> Iterator[tuple[str, int, str, datetime]]:
     for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", ()):
-            yield entry["Key"], entry["Size"], entry["ETag"].strip('"')
+            yield entry["Key"], entry["Size"], entry["ETag"].strip('"'), entry["LastModified"]
 
 
 def find(bucket: str, key: str, most: int) -> tuple[bytes, str] | None:

@@ -35,11 +35,13 @@ class StoredObject:
         uri: "gs://bucket/key" or "s3://bucket/key".
         size: in bytes.
         version: changes with the content: the generation (GCS) or the ETag (S3).
+        modified: when it was stored, in UTC.
     """
 
     uri: str
     size: int
     version: str
+    modified: datetime
 
 
 def is_uri(place: str) -> bool:
@@ -76,8 +78,8 @@ def list_objects(prefix: str) -> Iterator[StoredObject]:
     bucket, key = _split(prefix)
     scheme = canonical(prefix).partition("://")[0]
     with _explained(prefix):
-        for name, size, version in _store(prefix).objects(bucket, key):
-            yield StoredObject(f"{scheme}://{bucket}/{name}", size, version)
+        for name, size, version, modified in _store(prefix).objects(bucket, key):
+            yield StoredObject(f"{scheme}://{bucket}/{name}", size, version, modified)
 
 
 def find(uri: str, *, max_bytes: int) -> tuple[bytes, str] | None:
@@ -181,7 +183,7 @@ def upload_files(files: Mapping[str, Path], uri: str) -> None:
     store = _store(uri)
     content = {f"{prefix}{name}": (path, hash_file(path)) for name, path in files.items()}
     with _explained(uri, "written"):
-        there = {key for key, _, _ in store.objects(bucket, prefix)} & set(content)
+        there = {key for key, *_ in store.objects(bucket, prefix)} & set(content)
         _check_content(uri, there, content)
         missing = {key: content[key] for key in content if key not in there}
         store.upload(bucket, missing)
