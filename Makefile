@@ -247,7 +247,7 @@ verify: setup  ## check that a finished run is complete, unmodified and consiste
 
 .PHONY: review
 review: setup  ## the review page of the last run, which saves what you decide: make review RUN=runs/…
-	@trap : INT; $(PY) -m programs.review --port="$${PORT:-0}" -- $(RUN_FOLDER) $(UNLESS_INTERRUPTED)
+	@trap : INT; $(PY) -m programs.review --port="$${PORT:-0}" $(ARGS) -- $(RUN_FOLDER) $(UNLESS_INTERRUPTED)
 
 .PHONY: serve
 serve: setup  ## a page to try the model of the last run, at http://localhost:8080 (PORT=8081: there)

@@ -27,6 +27,7 @@ from programs.learning_curve.__main__ import CurveOptions
 from programs.models.options import PruneOptions, RollbackOptions
 from programs.review.options import ReviewOptions
 from programs.run.options import STEPS, RunOptions
+from programs.select.options import SelectOptions
 from programs.serve.options import ServeOptions
 from programs.submit.submit import SubmitOptions
 from programs.submit.target import Place
@@ -63,6 +64,7 @@ SECTIONS: tuple[tuple[str, str, tuple[options.Kind, ...]], ...] = (
         (LabelOptions,),
     ),
     ("The review page", "`make review`", (ReviewOptions,)),
+    ("Which photos to label next", "`mushrooms select`", (SelectOptions,)),
     ("The page to try a model", "`make serve`", (ServeOptions,)),
     ("Published models: going back", "`mushrooms models rollback`", (RollbackOptions,)),
     ("Published models: removing", "`mushrooms models prune`", (PruneOptions,)),

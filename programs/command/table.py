@@ -24,6 +24,7 @@ _PIPELINE = "pipeline"
 PEOPLE = (
     Command("run", _PIPELINE, "photos to a trained, measured and published model", True),
     Command("label", "components.label_image.__main__", "classify photos of your own"),
+    Command("select", "programs.select.__main__", "which photos to label next"),
     Command("serve", "programs.serve.__main__", "a page to try a model"),
     Command("review", "programs.review.__main__", "a page to check and decide about photos"),
     Command("report", "programs.report.__main__", "the result of a finished run, once more"),

@@ -10,7 +10,7 @@ from programs.review.options import ReviewOptions
 
 NOTES = (
     "exit status: 0 ended by Ctrl-C, 1 the decisions could not be read or written, 2 no run with a "
-    "review page of this version, or the port is taken"
+    "review page of this version, no folder of select, or the port is taken"
 )
 
 
@@ -19,9 +19,10 @@ def main() -> None:
     parser = CommandParser(
         prog="python -m programs.review",
         description="Show the review page of a run in the browser, save the decisions beside the "
-        "run as they are made, and say at the end how to run again with them.",
+        "run as they are made, and say at the end how to run again with them. Or show the page of "
+        "photos that select chose, save the answers, and copy the photos into class folders.",
         notes=NOTES,
-        examples=("runs/latest",),
+        examples=("runs/latest", "to-label --into ~/photos"),
     )
     parser.add_run_folder()
     options.add_to(parser, ReviewOptions)

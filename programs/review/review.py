@@ -1,4 +1,4 @@
-"""The review page of a run, on this machine: shown, and its decisions saved as they are made."""
+"""A page to decide on, on this machine: shown, and what is decided saved as it is."""
 
 import errno
 import secrets
@@ -10,15 +10,16 @@ from components.common.base.errors import InputError
 from components.common.base.wording import counted
 from components.common.dataset import decisions
 from components.common.dataset.decisions import DROP, KEEP, MOVE, Decisions
-from components.common.pages import served
 from programs.review import next_run
+from programs.review.labelling import labelling
 from programs.review.options import ReviewOptions
 from programs.review.server import Page, Server, Site
+from programs.review.shown import Shown, own_page, read_page
 from programs.review.store import FILE_NAME, Store
+from programs.select import selection
 
 REVIEW = "curation.html"
 OTHERS = ("index.html", "report.html", "gallery.html", "change.html")  # to which the pages lead
-MAX_PAGE_BYTES = 64 * 1024**2
 # Another page of the run may be a stranger's. It has its own policy, and no share in this origin.
 # Pages of photos' sources that it opens are not in this sandbox.
 SANDBOX = (
@@ -28,32 +29,43 @@ _MODULE = str(Path(components.curate.__file__).with_name("review.py"))
 
 
 def review(run: Path, options: ReviewOptions, say: Callable[[str], None]) -> None:
-    """Show the page until Ctrl-C; then say how to run again with the decisions.
+    """Show the page until Ctrl-C; then say how to go on with what was decided.
 
     Args:
-        run: the run's folder; links are followed, so that the decisions stay with this run.
-        options: where to listen.
+        run: the folder of a run, or one that `select` wrote; links are followed, so that what is
+            decided stays with this one.
+        options: where to listen, and where labelled photos go.
         say: takes what is to be said, line by line.
 
     Raises:
-        InputError: there is no review page of this version in the folder, the file of decisions
+        InputError: there is no page of this version in the folder, the file of decisions or answers
             beside it is damaged, or the port is taken.
     """
     folder = run.resolve()
-    store = Store(folder / FILE_NAME)
-    site = Site(secrets.token_urlsafe(24), pages(folder), store)
+    if selection.is_selection(folder):
+        shown = labelling(folder, options.into)
+    elif options.into:
+        raise InputError(f"--into is for a folder that select wrote: {folder} is none")
+    else:
+        shown = _run(folder)
+    store = shown.store
+    site = Site(secrets.token_urlsafe(24), shown.pages, store)
     with _listening(site, options.port) as server:
         try:
-            say(f"Review page: http://127.0.0.1:{server.server_port}/{site.token}/")
-            say(
-                f"Decisions are saved in {next_run.near(store.path)} as they are made. Ctrl-C ends."
-            )
+            say(f"{shown.title}: http://127.0.0.1:{server.server_port}/{site.token}/")
+            where = next_run.near(store.path)
+            say(f"{shown.what} are saved in {where} as they are made. Ctrl-C ends.")
             server.serve_forever()
         except KeyboardInterrupt:
             say("")  # after the ^C of the terminal
     store.close()
-    for line in _told(folder, store):
+    for line in shown.told():
         say(line)
+
+
+def _run(folder: Path) -> Shown:
+    store = Store(folder / FILE_NAME)
+    return Shown("Review page", "Decisions", pages(folder), store, lambda: _told(folder, store))
 
 
 def pages(folder: Path) -> dict[str, Page]:
@@ -62,35 +74,15 @@ def pages(folder: Path) -> dict[str, Page]:
     Raises:
         InputError: there is no review page, or not of this version.
     """
-    found = {name: _read(folder, name) for name in (REVIEW, *OTHERS)}
+    found = {name: read_page(folder, name) for name in (REVIEW, *OTHERS)}
     if not (own := found.pop(REVIEW)):
         raise InputError(
             f"{folder} has no {REVIEW}: expected the folder of a run that `make run` made, such as "
             "runs/latest"
         )
-    try:
-        made = served.with_server(own.decode(), _MODULE)
-    except ValueError:  # no text, or no page of ours
-        made = None
-    if made is None:
-        raise InputError(
-            f"{folder / REVIEW} was made by another version of this program: make run again, or "
-            "open that file in a browser and export the decisions"
-        )
-    html, policy = made
-    first = Page(html.encode(), f"{policy}; frame-ancestors 'none'")
+    first = own_page(folder / REVIEW, own, _MODULE, "make run again")
     others = {name: Page(content, SANDBOX) for name, content in found.items() if content}
     return {"": first, REVIEW: first, **others}
-
-
-def _read(folder: Path, name: str) -> bytes:
-    """A page of the folder; empty where there is none, or only a link to something else."""
-    path = folder / name
-    if path.is_symlink() or not path.is_file():
-        return b""
-    if path.stat().st_size > MAX_PAGE_BYTES:
-        raise InputError(f"{path} is larger than {MAX_PAGE_BYTES} bytes, and no page of ours")
-    return path.read_bytes()
 
 
 def _listening(site: Site, port: int) -> Server:

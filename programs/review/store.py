@@ -1,9 +1,14 @@
-"""The file of decisions beside a run: replaced as a whole, and never what another window saved."""
+"""The file that a page saves: replaced as a whole, and never what another window saved.
+
+It holds decisions beside a run, or answers beside photos that were chosen to be labelled.
+"""
 
 import hashlib
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 from components.common.base.errors import InputError
 from components.common.base.files import write_file
@@ -11,6 +16,13 @@ from components.common.dataset import decisions
 
 FILE_NAME = "decisions.json"
 NO_FILE = '""'  # the revision of a file that is not there yet
+
+
+class Content(Protocol):
+    """What such a file holds."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the file."""
 
 
 class Changed(Exception):
@@ -22,19 +34,23 @@ class Store:
 
     Args:
         path: of the file.
+        parse: reads its content, and is told its name; raises `InputError` where it is none.
 
     Raises:
-        InputError: there is such a file, and it is no file of decisions, or a link.
+        InputError: there is such a file, and it is none of its kind, or a link.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, parse: Callable[[bytes, str], Content] = decisions.parse
+    ) -> None:
         self.path = path
+        self._parse = parse
         self._lock = threading.Lock()
         if path.is_symlink():
             raise InputError(f"{path} is a link: put the file itself there, or remove the link")
         data, _ = self.read()
         if data is not None:
-            decisions.parse(data, str(path))
+            parse(data, str(path))
 
     def read(self) -> tuple[bytes | None, str]:
         """The content, None without a file, and its revision.
@@ -65,7 +81,7 @@ class Store:
             InputError: these are no decisions.
             DiskFull: the disk is full.
         """
-        content = decisions.parse(data, "what was sent").to_json()
+        content = self._parse(data, "what was sent").to_json()
         text = json.dumps(content, indent=1) + "\n"
         with self._lock:
             if self.read()[1] != revision:

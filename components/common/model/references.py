@@ -1,7 +1,7 @@
 """references.parquet of a model: the photos it was made of, to find those that look alike."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +113,11 @@ class References:
         self._thumbnails = table.column("thumbnail")
         if not np.isfinite(self._vectors).all():
             raise InputError(f"{path} cannot be read: its vectors hold no finite numbers")
+
+    def shown(self) -> Iterator[tuple[bytes, NDArray[np.float32]]]:
+        """Thumbnail and direction of the bottleneck, float32 (D,), of each photo that has them."""
+        for row, vector in zip(self._rows, self._vectors, strict=True):
+            yield self._thumbnails[row].as_py(), vector
 
     def nearest(self, bottleneck: NDArray[np.float32], count: int) -> list[Reference]:
         """The photos that look most like one, most alike first.
