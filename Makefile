@@ -18,7 +18,8 @@ FOUND_PYTHON = $(shell for p in python3.11 python3.12 python3.13 python3; do \
 #               CUDA=1 or 0 with or without the image for NVIDIA GPUs; DOCKER, the command
 #   of submit   HOST, KFP's API, as http://localhost:8080, and UPLOAD_TO, where photos of this machine are put
 #   of others   RUN, LOGS, MODEL: what `make tensorboard` and `make review` show, `make verify` checks and `make serve` serves, and PORT,
-#               where (6006, any that is free, and 8080); REPORTED: photos that `make bench-cleaning`, `make bench-drift` and `make bench-unknown` report on;
+#               where (6006, any that is free, and 8080); REPORTED: photos that `make bench-cleaning`, `make bench-drift`, `make bench-label-next` and
+#               `make bench-unknown` report on;
 #               DATABASE: OSV's archive of advisories, for `make audit` without the internet; PYTHON
 # Each is one value, whatever is in it: neither make nor the shell looks for more in it. So recipes write "$$IMAGES",
 # which the shell takes from the environment, and never $(IMAGES), but to see whether there is one.
@@ -313,6 +314,12 @@ bench-drift: setup  ## false and true alarms of label --watch, on batches of the
 	@test -n "$$IMAGES" && test -n "$$REPORTED" || { echo "make: name two folders of photos, of different things: \
 	make bench-drift IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
 	@$(PY) -m benchmarks.drift "$$IMAGES" "$$REPORTED" $(ARGS)
+
+.PHONY: bench-label-next
+bench-label-next: setup  ## photos that `mushrooms select` chooses to be labelled, compared with random ones
+	@test -n "$$IMAGES" && test -n "$$REPORTED" || { echo "make: name two folders of photos, of different things: \
+	make bench-label-next IMAGES=flowers REPORTED=fungi" >&2; exit 2; }
+	@$(PY) -m benchmarks.label_next "$$IMAGES" "$$REPORTED" $(ARGS)
 
 .PHONY: bench-temperature
 bench-temperature: setup  ## log loss with and without temperature, on photos it was not fitted on

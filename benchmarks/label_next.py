@@ -23,19 +23,19 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from benchmarks.unknown import RECIPE, Vectors, gather
 from components.common.base.step import run_command
 from components.common.model.model import softmax
 from components.common.network.architecture import PIPELINE_ARCHITECTURE
 from components.common.pages import plot
-from components.common.pages.chart import Axis, Chart, Line, share_axis
+from components.common.pages.chart import Axis, Chart, Line
 from components.retrain import calibrate
 from components.retrain.head import Examples, score, train
 from programs.select import choice
 
 SIZES, SEEDS, RANDOM_DRAWS = (10, 20, 30, 50), 10, 3
+STUDENT = 2.262  # 97.5 % point of Student's t with SEEDS - 1 degrees of freedom
 HELD_OUT, LABELLED = 0.4, 3  # share of each class's photos, and photos of each class
 ASKED = 20  # chosen photos of the two other questions
 OURS, MARGIN, RANDOM = "select", "smallest margin", "random"
@@ -171,7 +171,7 @@ def of_other_things(photos: Photos, others: Photos, seed: int) -> tuple[int, flo
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean of paired differences, and the ends of its 95 % interval by Student's t."""
     array = np.array(values)
-    half = stats.t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array))
+    half = STUDENT * array.std(ddof=1) / np.sqrt(len(array))
     return float(array.mean()), float(array.mean() - half), float(array.mean() + half)
 
 
@@ -218,20 +218,19 @@ def _chart(
 ) -> Chart:
     at = (0, *SIZES)
     lines = [
-        Line(
-            [(float(size), float(value)) for size, value in zip(at, values, strict=True)],
-            way,
-            dots=[(float(size), float(value)) for size, value in zip(at, values, strict=True)],
-        )
+        Line([(float(size), float(value)) for size, value in zip(at, values, strict=True)], way)
         for way, values in means.items()
     ]
+    every = np.concatenate(list(means.values()))
+    low, high = int(np.floor(every.min() * 10)), int(np.ceil(every.max() * 10))
+    accuracy = [(tenth / 10, f"{10 * tenth} %") for tenth in range(low, high + 1)]
     ends = ", ".join(f"{way} {values[-1]:.2f}" for way, values in means.items())
     ticks = [(float(size), str(size)) for size in at]
     return Chart(
         f"Accuracy on held-out {name} by photos added to {LABELLED} of each class, mean of "
         f"{len(found)} divisions; with {SIZES[-1]} more: {ends}.",
         Axis("photos added", 0, SIZES[-1], ticks),
-        share_axis("accuracy"),
+        Axis("accuracy", low / 10, high / 10, accuracy),
         lines,
     )
 

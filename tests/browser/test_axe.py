@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import Run
 from playwright.sync_api import Browser, Page, expect
+from select_items import chosen
 from serve_process import serving
 
 from components.common.dataset.dataset import Dataset
@@ -61,6 +62,18 @@ def test_report_that_shows_the_photos_of_one_cell_has_no_serious_issue(
 ) -> None:
     screen.goto((sample_run.directory / "report.html").as_uri())
     screen.locator(".confusion a").first.click()
+    assert serious(screen) == []
+
+
+def test_page_of_photos_to_label_has_no_serious_issue(screen: Page, tmp_path: Path) -> None:
+    chosen(tmp_path / "to-label", tmp_path / "photos")
+    screen.goto((tmp_path / "to-label" / "label.html").as_uri())
+    assert serious(screen) == []
+    for key in ("n", "2", "n", "d", "n", "m"):
+        screen.keyboard.press(key)
+    assert serious(screen) == []
+    screen.keyboard.press("Escape")
+    screen.keyboard.press("?")
     assert serious(screen) == []
 
 
