@@ -18,8 +18,8 @@ EXAMPLES = (
     "--output to-label --answers ~/Downloads/answers.json --into ~/photos",
 )
 NOTES = (
-    "The photos are looked at once more when they are copied, so they must be files, folders,\n"
-    "patterns or buckets. exit status: 0 done, 1 failed, 2 wrong usage, or no photo to choose"
+    "the photos are read again when they are copied: no addresses, no standard input\n"
+    "exit status: 0 done, 1 failed, 2 wrong usage, or no photo to choose"
 )
 
 
