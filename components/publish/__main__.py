@@ -61,8 +61,8 @@ def main() -> None:
     parser.add_argument(
         "--changes",
         type=Path,
-        help="HTML file to write, of what has changed since the published model; none without "
-        "a published model",
+        help="HTML file to write, of what has changed since the published model; without a "
+        "published model there is none, and an earlier file is removed",
     )
     options.add_to(parser, PublishOptions)
     run_command("publish", parser, _command)

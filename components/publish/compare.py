@@ -50,7 +50,7 @@ def compare(
             under their name.
         output: JSON file of the decision to write.
         page: HTML file to write, of what has changed since the published model. Without a published
-            model that can be asked there is none.
+            model that can be asked there is none, and an earlier file there is removed.
 
     Raises:
         InputError: an option that makes no sense, no model, photos or figures of this model, or no
@@ -88,6 +88,8 @@ def compare(
     if page and changed:
         write_file(page, change_page.render(changed, decided), what="the page of changes")
     elif page:
+        if page.is_file():  # of an earlier comparison: it would pass for the page of this one
+            page.unlink()
         log.info("no page of changes: %s", why_no_changes(decided))
     if output:
         log.info("%s: %s", decided.decision, decided.reason)

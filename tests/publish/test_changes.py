@@ -66,6 +66,7 @@ def test_page_shows_both_models_and_goes_with_the_published_one(
     out, place = tmp_path / "out", tmp_path / "out" / "mushrooms"
     good, page = sample_run.directory / "model", tmp_path / "change.html"
     figures = write_metrics(tmp_path / "figures", good)
+    page.write_text("of an earlier model")
     first = publish_command(sample_run, good, figures, out, "--changes", str(page))
     assert first.returncode == 0, first.stderr
     assert "no page of changes: no model was published as mushrooms before" in first.stderr
