@@ -41,10 +41,9 @@ def render_nothing(reason: str) -> str:
 
 def said(answer: Answer) -> str:
     """What a model says of a photo, in words."""
-    if not answer.probabilities:
+    if not answer.closest:
         return "cannot be decoded"
-    label, probability = next(iter(answer.probabilities.items()))
-    sure = f"{label}, {percent(probability)}"
+    sure = f"{answer.closest}, {percent(answer.probability)}"
     return f"None of these; closest: {sure}" if answer.unknown else sure
 
 

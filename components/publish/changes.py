@@ -4,7 +4,7 @@ Both models were asked about the same demo photos. What they learned from is in 
 references.parquet of each, so a model of any earlier version can be compared.
 """
 
-import math
+import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -127,6 +127,7 @@ def between(
     photos: Sequence[Photo],
     old: Sequence[Answer],
     new: Sequence[Answer],
+    distances: Sequence[float],
 ) -> Changes:
     """What has changed between two models that were asked about the same photos.
 
@@ -138,6 +139,7 @@ def between(
         photos: N of them.
         old: N answers of the published model.
         new: N answers of the new one.
+        distances: of these N answers, as of `paired.distance`.
 
     Raises:
         InputError: a model does not say which photos it was made of.
@@ -148,7 +150,7 @@ def between(
         compared,
         tuple(photo_changes(_learned(champion), _learned(challenger))),
         tuple(class_changes(photos, old, new)),
-        tuple(_disagreements(dataset, photos, old, new)),
+        tuple(_disagreements(dataset, photos, old, new, distances)),
     )
 
 
@@ -201,35 +203,26 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return adjusted
 
 
-def distance(old: Answer, new: Answer) -> float:
-    """Total variation of two answers' probabilities, 0 to 1; a class that one lacks has none."""
-    labels = old.probabilities.keys() | new.probabilities.keys()
-    return (
-        math.fsum(
-            abs(old.probabilities.get(label, 0) - new.probabilities.get(label, 0))
-            for label in sorted(labels)
-        )
-        / 2
-    )
-
-
 def _learned(model: Model) -> dict[str, str]:
     path = model.description.check_file(model.directory, REFERENCES)
     return {photo.sha256: photo.label for photo in references.References(path).photos}
 
 
 def _disagreements(
-    dataset: Dataset, photos: Sequence[Photo], old: Sequence[Answer], new: Sequence[Answer]
+    dataset: Dataset,
+    photos: Sequence[Photo],
+    old: Sequence[Answer],
+    new: Sequence[Answer],
+    distances: Sequence[float],
 ) -> list[Disagreement]:
     """The photos on which two models disagree most, those first."""
-    distances = [distance(*pair) for pair in zip(old, new, strict=True)]
-    order = sorted(range(len(photos)), key=lambda row: (-distances[row], photos[row].path))
+    apart = [row for row, distance in enumerate(distances) if distance > 0]
+    order = heapq.nsmallest(MOST_SHOWN, apart, key=lambda row: (-distances[row], photos[row].path))
     return [
         Disagreement(
             photos[row], _thumbnail(dataset, photos[row]), old[row], new[row], distances[row]
         )
-        for row in order[:MOST_SHOWN]
-        if distances[row] > 0
+        for row in order
     ]
 
 

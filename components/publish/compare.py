@@ -148,9 +148,13 @@ def _beside_champion(
         return _unreadable(known, error, root), None
     fair = paired.unseen(fair, [challenger.directory])
     # First the new model: what is wrong with the photos is not to be blamed on the other.
-    new = paired.answers(challenger, photos, fair, "compare: photos shown to the new model")
+    labels = sorted({*champion.classes, *challenger.classes})
+    what = "compare: photos shown to the {} model"
+    told = list(paired.answers(challenger, photos, fair, labels, what.format("new")))
+    new, rows = [answer for answer, _ in told], [row for _, row in told]
     try:
-        old = paired.answers(champion, photos, fair, "compare: photos shown to the published model")
+        shown = paired.answers(champion, photos, fair, labels, what.format("published"))
+        old, distances = paired.beside(shown, rows)
     except (InputError, ValueError, RuntimeError, LookupError, TypeError) as error:
         # LiteRT and numpy say many things of a damaged one
         return _unreadable(known, error, root), None
@@ -162,7 +166,7 @@ def _beside_champion(
         champion_lacks=tuple(sorted(asked - set(champion.classes))),
         challenger_lacks=tuple(sorted(set(champion.classes) - set(challenger.classes))),
     )
-    changed = changes.between(champion, challenger, compared, photos, fair, old, new)
+    changed = changes.between(champion, challenger, compared, photos, fair, old, new, distances)
     return dataclasses.replace(known, comparison=compared), changed
 
 

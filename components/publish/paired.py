@@ -1,9 +1,13 @@
 """Two models on the same photos: how many each gets right, and how sure the difference is."""
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from components.common.base.shares import Z
 from components.common.base.step import Progress
@@ -14,6 +18,8 @@ from components.common.model.description import read_description
 from components.common.model.layout import REFERENCES
 from components.common.model.model import Model, Prediction, top_k
 from components.common.photos.images import BadPhoto
+
+Row = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,8 @@ class Comparison:
         McNemar's test, exact and two-sided: of the photos that only one gets right, each model has
         half, by the toss of a coin.
         """
-        tosses = self.only_champion + self.only_challenger
-        fewer = min(self.only_champion, self.only_challenger)
-        ways = sum(math.comb(tosses, count) for count in range(fewer + 1))
-        return min(1.0, float(2 * ways / 2**tosses))
+        fewer, more = sorted((self.only_champion, self.only_challenger))
+        return _sign_test(fewer, more)
 
 
 def unseen(photos: Sequence[Photo], models: Sequence[Path]) -> list[Photo]:
@@ -97,45 +101,96 @@ def unseen(photos: Sequence[Photo], models: Sequence[Path]) -> list[Photo]:
     return [photo for photo in photos if photo.sha256 not in known and photo.group not in known]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a model says of one photo.
 
     Attributes:
         right: its likeliest class is the true one. For a photo of a class that the model does not
             know, or that cannot be decoded, it is not.
-        probabilities: by class, likeliest first; empty where the photo cannot be decoded.
+        closest: its likeliest class; empty where the photo cannot be decoded.
+        probability: of that class, 0 to 1.
         unknown: the model calls it none of the classes.
     """
 
     right: bool
-    probabilities: Mapping[str, float]
+    closest: str = ""
+    probability: float = 0.0
     unknown: bool = False
 
     @classmethod
     def of(cls, prediction: Prediction | BadPhoto, model: Model, label: str) -> "Answer":
         """The answer to a photo of the class `label`."""
         if isinstance(prediction, BadPhoto):
-            return cls(False, {})
-        found = dict(top_k(prediction.probabilities, model.classes, len(model.classes)))
-        return cls(next(iter(found)) == label, found, prediction.unknown)
+            return cls(False)
+        ((closest, probability),) = top_k(prediction.probabilities, model.classes, 1)
+        return cls(closest == label, closest, probability, prediction.unknown)
 
 
-def answers(model: Model, dataset: Dataset, photos: Sequence[Photo], what: str) -> list[Answer]:
-    """What the model says of each photo.
+def answers(
+    model: Model, dataset: Dataset, photos: Sequence[Photo], labels: Sequence[str], what: str
+) -> Iterator[tuple[Answer, Row]]:
+    """What the model says of each photo, one after the other.
+
+    Args:
+        model: who is asked.
+        dataset: that the photos are of.
+        photos: that it is asked about.
+        labels: its classes, and any others.
+        what: the name of this work, for its progress.
+
+    Yields:
+        The answer, and its probabilities by label, float32, shape (labels,): 0 for a class that the
+        model does not know, and everywhere for a photo that cannot be decoded.
 
     Raises:
         InputError: the dataset or the model is damaged.
     """
+    places = [labels.index(label) for label in model.classes]
     progress = Progress(what, len(photos), verb="answered")
     predictions = progress.over(model.predict_each(dataset.read(photo) for photo in photos))
-    return [
-        Answer.of(prediction, model, photo.label)
-        for prediction, photo in zip(predictions, photos, strict=True)
-    ]
+    for prediction, photo in zip(predictions, photos, strict=True):
+        row = np.zeros(len(labels), np.float32)
+        if not isinstance(prediction, BadPhoto):
+            row[places] = prediction.probabilities
+        yield Answer.of(prediction, model, photo.label), row
+
+
+def beside(
+    shown: Iterable[tuple[Answer, Row]], others: Sequence[Row]
+) -> tuple[list[Answer], list[float]]:
+    """A model's answers, and how far each is from another model's: no row is kept.
+
+    Args:
+        shown: of the one, as `answers` yields them.
+        others: probabilities of the other, by the same labels.
+    """
+    kept, distances = [], []
+    for (answer, row), other in zip(shown, others, strict=True):
+        kept.append(answer)
+        distances.append(distance(row, other))
+    return kept, distances
+
+
+def distance(one: Row, other: Row) -> float:
+    """Total variation of two answers' probabilities by the same labels, 0 to 1."""
+    return math.fsum(np.abs(one.astype(np.float64) - other).tolist()) / 2
 
 
 def tally(champion: Sequence[Answer], challenger: Sequence[Answer]) -> tuple[int, int, int]:
     """How many photos both get right, only the published model, and only the new one."""
     pairs = [(old.right, new.right) for old, new in zip(champion, challenger, strict=True)]
     return pairs.count((True, True)), pairs.count((True, False)), pairs.count((False, True))
+
+
+@functools.cache
+def _sign_test(fewer: int, more: int) -> float:
+    """How often a coin that is tossed `fewer + more` times is as uneven as that, two-sided.
+
+    Each binomial coefficient is made of the one before, in whole numbers: nothing is rounded.
+    """
+    tosses, ways, together = fewer + more, 1, 1
+    for count in range(fewer):
+        ways = ways * (tosses - count) // (count + 1)
+        together += ways
+    return min(1.0, float(2 * together / 2**tosses))

@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Run
 from html_page import Page
@@ -17,8 +18,8 @@ from components.common.model.model import Model
 from components.common.model.model_place import version_of
 from components.common.model.references import References
 from components.publish import changes, paired
-from components.publish.changes import ClassPhotos, class_changes, distance, holm, photo_changes
-from components.publish.paired import Answer, Comparison
+from components.publish.changes import ClassPhotos, class_changes, holm, photo_changes
+from components.publish.paired import Answer, Comparison, distance
 
 
 def test_photos_are_new_gone_moved_or_the_same() -> None:
@@ -34,7 +35,7 @@ def test_photos_are_new_gone_moved_or_the_same() -> None:
 
 def test_classes_are_paired_by_themselves_and_the_worst_change_comes_first() -> None:
     photos = [Photo("rose")] * 10 + [Photo("daisy")] * 10
-    right, wrong = Answer(True, {"rose": 1.0}), Answer(False, {"rose": 1.0})
+    right, wrong = Answer(True, "rose", 1.0), Answer(False, "rose", 1.0)
     # All ten roses are lost, and one daisy is won.
     old = [right] * 10 + [right] * 8 + [wrong] * 2
     new = [wrong] * 10 + [right] * 9 + [wrong]
@@ -54,10 +55,10 @@ def test_holm_corrects_each_p_value_for_those_that_are_left() -> None:
 
 
 def test_answers_differ_by_what_is_on_other_classes() -> None:
-    one, other = Answer(True, {"a": 0.75, "b": 0.25}), Answer(False, {"b": 0.5, "c": 0.5})
+    one, other = np.float32([0.75, 0.25, 0]), np.float32([0, 0.5, 0.5])
     assert distance(one, one) == 0
     assert distance(one, other) == 0.75
-    assert distance(one, Answer(False, {})) == 0.5
+    assert distance(one, np.float32([0, 0, 0])) == 0.5
 
 
 def test_page_shows_both_models_and_goes_with_the_published_one(
@@ -82,14 +83,16 @@ def test_page_shows_both_models_and_goes_with_the_published_one(
     assert (place / worse / "change.html").read_bytes() == page.read_bytes()
     found = Page(page.read_text())
     demo = Dataset(sample_run.directory / "demo")
+    labels = read_description(good).classes
     old, new = (
-        paired.answers(Model(one), demo, demo.photos, "demo") for one in (good, shuffled_model)
+        list(paired.answers(Model(one), demo, demo.photos, labels, "demo"))
+        for one in (good, shuffled_model)
     )
-    rights = [sum(answer.right for answer in side) for side in (new, old)]
+    rights = [sum(answer.right for answer, _ in side) for side in (new, old)]
     assert f"{rights[0]} of {len(old)} demo photos right, before {rights[1]}" in found.text
     assert f"compared with {published}, which was published as mushrooms before" in found.text
     assert len(found.all("img")) == 10
-    distances = [distance(*pair) for pair in zip(old, new, strict=True)]
+    distances = [distance(one[1], two[1]) for one, two in zip(old, new, strict=True)]
     worst = demo.photos[distances.index(max(distances))]
     first_card = found.text.split("disagree most", 1)[1]
     assert worst.path.split("/")[-1] in first_card[: first_card.index("By how much")]
@@ -130,6 +133,6 @@ def test_photos_that_must_not_be_passed_on_are_not_shown(sample_run: Run) -> Non
     dataset = Dataset(sample_run.directory / "demo")
     one = dataset.photos[0]
     ours = dataclasses.replace(one, flags=(*one.flags, IMAGENET))
-    answers = [Answer(True, {"a": 1.0})] * 2, [Answer(False, {"b": 1.0})] * 2
-    shown = changes._disagreements(dataset, [one, ours], *answers)
+    answers = [Answer(True, "a", 1.0)] * 2, [Answer(False, "b", 1.0)] * 2
+    shown = changes._disagreements(dataset, [one, ours], *answers, [1.0, 1.0])
     assert [bool(photo.thumbnail) for photo in shown] == [True, False]

@@ -1,8 +1,10 @@
 """The paired figures: against their definitions, and against scipy."""
 
 import dataclasses
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Run
 from scipy.stats import binomtest
@@ -11,12 +13,12 @@ from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.photo import Photo
 from components.common.model.model import Model
-from components.publish.paired import Answer, Comparison, answers, tally, unseen
+from components.publish.paired import Answer, Comparison, answers, beside, tally, unseen
 
 
 def test_tally_counts_the_four_ways() -> None:
-    champion = [Answer(right, {}) for right in (True, True, True, False, False, False)]
-    challenger = [Answer(right, {}) for right in (True, True, False, True, False, False)]
+    champion = [Answer(right) for right in (True, True, True, False, False, False)]
+    challenger = [Answer(right) for right in (True, True, False, True, False, False)]
     assert tally(champion, challenger) == (2, 1, 1)
 
 
@@ -83,11 +85,36 @@ def test_model_that_does_not_say_what_it_was_made_of_is_no_match(tmp_path: Path)
 def test_photo_of_a_class_that_the_model_does_not_know_counts_as_wrong(sample_run: Run) -> None:
     dataset = Dataset(sample_run.directory / "demo")
     model = Model(sample_run.directory / "model")
-    known = answers(model, dataset, dataset.photos, "known")
-    assert any(one.right for one in known)
-    likeliest = [next(iter(one.probabilities)) for one in known]
-    labels = [photo.label for photo in dataset.photos]
-    right = [said == label for said, label in zip(likeliest, labels, strict=True)]
-    assert [one.right for one in known] == right
+    labels = sorted({*model.classes, "porcini"})
+    known = list(answers(model, dataset, dataset.photos, labels, "known"))
+    assert any(one.right for one, _ in known)
+    likeliest = [one.closest for one, _ in known]
+    assert likeliest == [labels[row.argmax()] for _, row in known]
+    true = [photo.label for photo in dataset.photos]
+    right = [said == label for said, label in zip(likeliest, true, strict=True)]
+    assert [one.right for one, _ in known] == right
     others = [dataclasses.replace(photo, label="porcini") for photo in dataset.photos]
-    assert not any(one.right for one in answers(model, dataset, others, "others"))
+    assert not any(one.right for one, _ in answers(model, dataset, others, labels, "others"))
+
+
+def test_answers_of_a_second_model_keep_no_row_of_probabilities() -> None:
+    classes, photos = 500, 2_000
+    row = np.zeros(classes, np.float32)
+    row[0] = 1
+    shown = ((Answer(False, "a", 1.0), row.copy()) for _ in range(photos))
+    tracemalloc.start()
+    try:
+        kept, distances = beside(shown, [row[::-1]] * photos)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (len(kept), set(distances)) == (photos, {1.0})
+    assert peak < 1_000_000  # of 4 MB if each were kept
+
+
+def test_p_value_of_many_disagreements() -> None:
+    # Math.comb for each count took 18 s for the second.
+    assert Comparison(10**5, 0, 1_450, 1_550).p_value == pytest.approx(binomtest(1450, 3000).pvalue)
+    assert Comparison(10**5, 0, 4_900, 5_100).p_value == pytest.approx(
+        binomtest(4900, 10_000).pvalue
+    )
