@@ -188,9 +188,8 @@ def _watcher(options: argparse.Namespace, named: list[str], model: Model | Graph
         return None
     if isinstance(model, Graph):
         raise InputError("--watch is for --model_dir: a graph has no demo photos to compare with")
-    photos = ", ".join(named)
     return Watcher.of(
-        model.directory, photos, options.watch, options.earlier_batch, int8=options.int8
+        model.directory, named, options.watch, options.earlier_batch, int8=options.int8
     )
 
 
@@ -228,9 +227,7 @@ def _label_place(options: argparse.Namespace, named: list[str]) -> int:
     watcher = None
     if options.watch:
         folder = local_model(place, options.cache_dir)
-        watcher = Watcher.of(
-            folder, named[0], options.watch, options.earlier_batch, int8=options.int8
-        )
+        watcher = Watcher.of(folder, named, options.watch, options.earlier_batch, int8=options.int8)
     asked = Asked(named[0], place, options.output, chosen)
     counts = label_place(asked, options.cache_dir, options.share)
     alarm = watcher is not None and watcher.ends(counts)

@@ -11,7 +11,7 @@ number of photos and any ties; what is asked of counts needs no table of a distr
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,9 @@ FEWEST = 10  # photos of a batch; what fewer show is mostly chance
 SEED = 0  # the same batch always gets the same answer
 # Numpy deals out so many photos one by one, which is exact and fast; more by the marginals.
 MOST_DEALT = 20_000
+# Counts of shuffles that are in memory at once, 8 MB: all shuffles of what has 101 steps, and of
+# thousands of classes a few hundred at a time.
+BLOCK = 2**20
 
 FAMILIARITY, NONE, CLASSES = "familiarity", "none_of_these", "classes"
 
@@ -83,18 +86,15 @@ def find(
     random = np.random.default_rng(seed)
     families: list[list[Finding]] = []
     if min(batch.photos, reference.photos) >= FEWEST:
-        pooled, draws = _shuffle(batch.familiarity, reference.familiarity, shuffles, random)
-        limit = sum(step / 100 < rejected_below - 1e-9 for step in range(len(pooled)))
-        both = {
-            FAMILIARITY: _p_values(anderson_darling(draws, pooled)),
-            NONE: _p_values(_rate(limit)(draws, pooled)),
-        }
+        limit = sum(step / 100 < rejected_below - 1e-9 for step in range(len(batch.familiarity)))
+        asked = {FAMILIARITY: anderson_darling, NONE: _rate(limit)}
+        both = _shuffled(batch.familiarity, reference.familiarity, asked, shuffles, random)
         families.append(_step_down(both))
     if earlier and min(batch.classes.total(), earlier.classes.total()) >= FEWEST:
         labels = sorted(batch.classes.keys() | earlier.classes.keys())
         now, before = ([side.classes[label] for label in labels] for side in (batch, earlier))
-        pooled, draws = _shuffle(now, before, shuffles, random)
-        p_value = float(_p_values(chi_square(draws, pooled))[0])
+        found = _shuffled(now, before, {CLASSES: chi_square}, shuffles, random)
+        p_value = float(found[CLASSES][0])
         families.append([Finding(CLASSES, p_value, p_value)])
     return _holm(families)
 
@@ -149,18 +149,45 @@ def _rate(limit: int) -> Statistic:
     return statistic
 
 
-def _shuffle(
-    batch: Sequence[int], other: Sequence[int], shuffles: int, random: np.random.Generator
-) -> tuple[Counts, Counts]:
-    """Both sides together, int64 (K,), and parts as large as the batch, int64 (1 + shuffles, K).
+def _shuffled(
+    batch: Sequence[int],
+    other: Sequence[int],
+    statistics: Mapping[str, Statistic],
+    shuffles: int,
+    random: np.random.Generator,
+) -> dict[str, Values]:
+    """p-values of the batch, and of parts as large as it that chance makes of both sides.
 
-    The first part is the batch itself.
+    Args:
+        batch: its photos by value or class.
+        other: those of the other side, by the same.
+        statistics: how differently a part and the rest are spread, by what they are called.
+        shuffles: how often the photos are parted.
+        random: of chance.
+
+    Returns:
+        Of each statistic float64, shape (1 + shuffles,); the first part is the batch itself.
     """
     own = np.array(batch, np.int64)
     pooled = own + np.array(other, np.int64)
+    found: dict[str, list[Values]] = {what: [] for what in statistics}
+    for draws in _draws(own, pooled, shuffles, random):
+        for what, statistic in statistics.items():
+            found[what].append(statistic(draws, pooled))
+    return {what: _p_values(np.concatenate(values)) for what, values in found.items()}
+
+
+def _draws(
+    own: Counts, pooled: Counts, shuffles: int, random: np.random.Generator
+) -> Iterator[Counts]:
+    """The part that the batch itself is, and those of chance, in blocks: int64, (B, K)."""
+    yield own[None]
     method: Literal["count", "marginals"] = "count" if pooled.sum() <= MOST_DEALT else "marginals"
-    drawn = random.multivariate_hypergeometric(pooled, int(own.sum()), size=shuffles, method=method)
-    return pooled, np.concatenate([own[None], drawn])
+    size = max(1, BLOCK // len(pooled))
+    for begin in range(0, shuffles, size):
+        yield random.multivariate_hypergeometric(
+            pooled, int(own.sum()), size=min(size, shuffles - begin), method=method
+        )
 
 
 def _p_values(values: Values) -> Values:

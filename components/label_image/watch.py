@@ -4,7 +4,7 @@ What the model answered to its demo photos is in the metrics.json that lies besi
 a published model can be watched wherever it is, without a photo of its training.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from typing import Any
 from components.common.base.errors import InputError
 from components.common.base.shares import Share
 from components.common.base.step import log, warn
-from components.common.base.wording import as_text, counted
+from components.common.base.wording import as_text, counted, named
 from components.common.model import answer_counts
 from components.common.model.answer_counts import AnswerCounts
 from components.common.model.description import ModelDescription, read_description
 from components.common.model.model_place import METRICS, METRICS_KIND, version_of
 from components.common.store import storage
 from components.common.untrusted import sealed
+from components.common.untrusted.redact import without_secrets
 from components.label_image import drift, job, parts
 from components.label_image.drift import Finding
 
@@ -29,6 +30,7 @@ KIND = sealed.Kind(
     again="label that batch again with this version",
 )
 ALARM_STATUS = 3  # of the command
+MOST_NAMED, LONGEST_NAME = 3, 300  # of the places that photos come from; characters of each
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Batch:
     """A batch of answers.
 
     Attributes:
-        photos: where they come from.
+        photos: where they come from, in words.
         counts: the answers to those that the model did not learn from.
         failed: photos without an answer.
         learned_from: photos that the model learned from.
@@ -168,7 +170,7 @@ class Watcher:
 
     Attributes:
         reference: what it is compared with.
-        photos: where the batch comes from.
+        photos: where the batch comes from, in words.
         place: that the comparison is written to.
         earlier: a batch of earlier; None for none.
         int8: the int8 form of the model answers.
@@ -182,9 +184,16 @@ class Watcher:
 
     @classmethod
     def of(
-        cls, model_dir: Path, photos: str, place: str, earlier: str, *, int8: bool = False
+        cls, model_dir: Path, photos: Sequence[str], place: str, earlier: str, *, int8: bool = False
     ) -> "Watcher":
         """Read what a batch is compared with, before its first photo is answered.
+
+        Args:
+            model_dir: the model that answers.
+            photos: files, folders, patterns and addresses, as they were named.
+            place: that the comparison is written to.
+            earlier: place of an earlier batch; empty for none.
+            int8: the int8 form of the model answers.
 
         Raises:
             InputError: the model does not say what it answered to its demo photos, there is no such
@@ -195,7 +204,7 @@ class Watcher:
             raise InputError(f"--watch is {place}, a file: name a folder for {PAGE} and {DOCUMENT}")
         reference = reference_of(model_dir)
         before = earlier_batch(earlier, reference.sha256) if earlier else None
-        return cls(reference, photos, place, before, int8)
+        return cls(reference, told_of(photos), place, before, int8)
 
     def ends(self, counts: parts.Counts) -> bool:
         """Compare, write what came of it, and say whether there is an alarm.
@@ -212,17 +221,25 @@ class Watcher:
         return compared.alarm
 
 
+def told_of(photos: Sequence[str]) -> str:
+    """The first few of the places that photos come from, without passwords and signatures."""
+    plain = [as_text(without_secrets(place)) for place in photos]
+    return named(plain, most=MOST_NAMED, longest=LONGEST_NAME)
+
+
 def batch_of(counts: parts.Counts, photos: str, *, int8: bool) -> Batch:
     """The answers of a batch.
 
     Raises:
-        InputError: an earlier version answered some of the photos.
+        InputError: an earlier version answered some of the photos, or there are more than can be
+            compared.
     """
     if counts.answers is None:
         raise InputError(
             f"an earlier version labelled some of {photos}, without what batches are compared by: "
             "label them again, into another --output"
         )
+    counts.answers.check(photos)
     return Batch(photos, counts.answers, counts.failed, counts.learned_from, int8)
 
 

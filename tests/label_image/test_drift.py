@@ -1,5 +1,6 @@
 """The tests of `--watch`: how often they raise a false alarm, and what they find."""
 
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from scipy import stats
 
 from components.common.base.errors import InputError
-from components.common.model.answer_counts import AnswerCounts
+from components.common.model.answer_counts import MAX_PHOTOS, AnswerCounts
 from components.label_image import drift
 
 DRAWS = 1_000
@@ -112,6 +113,35 @@ def test_a_million_photos_are_compared() -> None:
     assert not any(one.alarm for one in found)
 
 
+def _of_classes(random: np.random.Generator, classes: int, each: int) -> AnswerCounts:
+    """Answers to photos of so many classes, `each` of them on average."""
+    names = Counter(dict(enumerate(random.poisson(each, classes).tolist())))
+    counts = Counter({f"class {number}": count for number, count in names.items()})
+    return AnswerCounts([counts.total()] + [0] * 100, counts)
+
+
+def test_shuffles_of_many_classes_are_not_in_memory_together() -> None:
+    random = np.random.default_rng(7)
+    batch, earlier = (_of_classes(random, 4_000, 4) for _ in range(2))
+    tracemalloc.start()
+    try:
+        found = drift.find(batch, answered(photos(random, 5)), 0.01, earlier, shuffles=1_999)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [one.what for one in found] == [drift.CLASSES]
+    assert peak < 60_000_000  # the shuffles alone have 64 MB, and their statistic as much again
+
+
+def test_shuffles_in_blocks_are_the_same_shuffles(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(10)
+    batch, earlier = (_of_classes(random, 40, 600) for _ in range(2))
+    demo = answered(photos(random, 60))
+    whole = drift.find(batch, demo, REJECTED_BELOW, earlier, shuffles=499)
+    monkeypatch.setattr(drift, "BLOCK", 40 * 100)
+    assert drift.find(batch, demo, REJECTED_BELOW, earlier, shuffles=499) == whole
+
+
 @pytest.mark.filterwarnings("ignore")  # of p-values outside scipy's table, and of options to come
 def test_anderson_darling_is_that_of_scipy() -> None:
     """But for a factor and a shift, which depend on the numbers of photos alone."""
@@ -134,6 +164,11 @@ def test_anderson_darling_is_that_of_scipy() -> None:
         ({"none_of_these": -1}, "is no count"),
         ({"classes": {"a": True}}, "is no count"),
         ({"classes": None}, "damaged"),
+        (
+            {"classes": {"a": 10**10}, "none_of_these": 0, "unjudged": 0}
+            | {"familiarity": [10**10] + [0] * 100},
+            "it has answers to 10,000,000,000 photos; at most 400,000,000 can be compared",
+        ),
     ],
 )
 def test_damaged_counts_are_refused(change: dict[str, object], expected: str) -> None:
@@ -141,6 +176,14 @@ def test_damaged_counts_are_refused(change: dict[str, object], expected: str) ->
     assert AnswerCounts.parse(content, "it").to_json() == content
     with pytest.raises(InputError, match=expected):
         AnswerCounts.parse(content | change, "it")
+
+
+def test_as_many_photos_as_are_allowed_can_be_compared() -> None:
+    half = MAX_PHOTOS // 2
+    most = AnswerCounts([half, half] + [0] * 99, Counter({"a": half, "b": half}))
+    read = AnswerCounts.parse(most.to_json(), "it")
+    found = drift.find(read, read, REJECTED_BELOW, read, shuffles=99)
+    assert not any(one.alarm for one in found)
 
 
 def test_counts_that_are_no_object_are_refused() -> None:

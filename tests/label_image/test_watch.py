@@ -15,6 +15,7 @@ from sealing import reseal
 from components.common.dataset.dataset import Dataset
 from components.common.untrusted import sealed
 from components.label_image import drift, watch
+from components.label_image.parts import Counts
 from components.label_image.whole import Asked, label_place, watch_answers
 
 STRANGE = 14
@@ -193,6 +194,18 @@ def test_in_a_pipeline_answers_that_cannot_be_compared_are_said_to_be(
     text = Page((tmp_path / "page.html").read_text()).text
     assert "an earlier version labelled some of" in text
     assert not (tmp_path / "answers" / "drift.json").exists()
+
+
+def test_page_and_figures_name_no_secret_and_few_places(model: str, tmp_path: Path) -> None:
+    signed = [f"https://me:pass@example.org/{number}.jpg?X-Amz-Signature=3f" for number in range(5)]
+    watcher = watch.Watcher.of(Path(model), signed, str(tmp_path), "")
+    watcher.ends(Counts())
+    told = "https://example.org/0.jpg, https://example.org/1.jpg, https://example.org/2.jpg"
+    assert document(tmp_path)["photos_at"] == f"{told} and 2 more"
+    for name in ("drift.json", "drift.html"):
+        text = (tmp_path / name).read_text()
+        assert "pass@" not in text
+        assert "Amz" not in text
 
 
 def test_median_is_the_middle_photo() -> None:

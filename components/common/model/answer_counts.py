@@ -16,6 +16,8 @@ FIELD = "demo_answers"  # of metrics.json
 VERSION = 1
 STEPS = 101  # familiarity is told in hundredths, 0 to 100
 MAX_CLASSES = 100_000
+# Of a batch: numpy shuffles fewer than 10**9 photos, those of two batches together.
+MAX_PHOTOS = 400_000_000
 
 
 @dataclass
@@ -63,6 +65,18 @@ class AnswerCounts:
         """How many answers there are."""
         return self.none + self.classes.total()
 
+    def check(self, name: str) -> None:
+        """Raise `InputError` where there are more photos than can be compared.
+
+        Args:
+            name: of the file or place, for the message.
+        """
+        if self.photos > MAX_PHOTOS:
+            raise InputError(
+                f"{name} has answers to {self.photos:,} photos; at most {MAX_PHOTOS:,} can be "
+                "compared: name a smaller batch"
+            )
+
     def to_json(self) -> dict[str, Any]:
         """The fields of a file."""
         return {
@@ -85,7 +99,8 @@ class AnswerCounts:
             again: what to do about counts of another version.
 
         Raises:
-            InputError: it is damaged, or of a version that is not read.
+            InputError: it is damaged, of a version that is not read, or of more photos than can be
+                compared.
         """
         version = content.get("version") if isinstance(content, Mapping) else VERSION
         if type(version) is not int or version != VERSION:
@@ -110,6 +125,7 @@ class AnswerCounts:
                 raise ValueError("its counts do not belong together")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{name} has damaged counts of answers: {error}") from error
+        found.check(name)
         return found
 
 
