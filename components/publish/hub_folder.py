@@ -1,8 +1,9 @@
 """A published model as a folder that the Hugging Face Hub takes: `publish --to hf-folder`.
 
-It holds the version, file for file, and its Keras model unpacked beside it: that is how Keras reads
-a repository of the Hub (`keras.saving.load_model("hf://you/name")`). Nothing is sent anywhere, and
-no token is asked for: `hf upload` does that.
+It holds the version, file for file but for the page of what has changed, which shows photos, and
+its Keras model unpacked beside it: that is how Keras reads a repository of the Hub
+(`keras.saving.load_model("hf://you/name")`). Nothing is sent anywhere, and no token is asked for:
+`hf upload` does that.
 """
 
 import contextlib

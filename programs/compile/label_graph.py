@@ -63,7 +63,7 @@ def build(cluster: ClusterOptions | None = None) -> Callable[..., Any]:
             int8=int8,
             photos_per_part=photos_per_part,
         )
-        with dsl.ParallelFor(listed.output) as share:
+        with dsl.ParallelFor(listed.output, name="shares") as share:
             labelled = label_part(output=output, share=share)
         summed = sum_answers(output=output).after(labelled)
         watched = watch_answers(output=output, earlier_batch=earlier_batch).after(labelled)

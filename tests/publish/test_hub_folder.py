@@ -70,6 +70,15 @@ def test_folder_is_the_version_and_its_keras_model_unpacked(version: Path, tmp_p
     assert Model(tmp_path / "hub").description == Model(version).description
 
 
+def test_page_of_changes_is_not_copied(version: Path, tmp_path: Path) -> None:
+    copy = tmp_path / version.name
+    shutil.copytree(version, copy)
+    (copy / "change.html").write_text("photos")
+    hub_folder.write(str(copy), tmp_path / "hub")
+    assert files(tmp_path / "hub").keys() == (files(version).keys() | ADDED) - KEPT_OUT
+    assert "change.html" not in (tmp_path / "hub" / "README.md").read_text()
+
+
 def test_keras_loads_the_folder(version: Path, tmp_path: Path) -> None:
     from keras.saving import load_model
 
