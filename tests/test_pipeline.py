@@ -131,7 +131,8 @@ def test_loop_over_parts_hands_on_lists_of_which_none_is_of_the_cache(tmp_path: 
     (key,) = [key for key, task in one.tasks.items() if "parameterIterator" in task]
     loop = one.tasks[key]
     # The name is what KFP's graph shows; by the key it finds what the loop has made.
-    assert (key, loop["taskInfo"]["name"]) == ("for-loop-1", "parts")
+    assert key.startswith("for-loop-")
+    assert loop["taskInfo"]["name"] == "parts"
     assert json.loads(loop["parameterIterator"]["items"]["raw"]) == ["1/3", "2/3", "3/3"]
     # KFP opens the store of a list where its first item lies, and a cached one lies elsewhere.
     for name in ("clean", "bottleneck"):
