@@ -9,8 +9,10 @@ from components.common.base.wording import counted
 
 LIST, PAUSE, RESUME, DELETE = ACTIONS = ("list", "pause", "resume", "delete")
 _UNITS = {"m": ("minute", 60), "h": ("hour", 3600), "d": ("day", 86400), "w": ("week", 604800)}
-_INTERVAL = re.compile(r"([1-9]\d{0,4})([mhdw])")
+_INTERVAL = re.compile(r"([1-9]\d{0,4})([mhdw])", re.ASCII)
+_PART = re.compile(r"(?:(\*)|(\w+)(?:-(\w+))?)(?:/([1-9]\d?))?", re.ASCII)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 # Minute, hour, day of the month, month, day of the week (0 is Sunday): least, most, and names.
 _FIELDS = (
@@ -45,7 +47,7 @@ class When:
         """What `--schedule` says.
 
         Raises:
-            InputError: it is no cron line of five fields, and no interval.
+            InputError: it is no cron line of five fields and no interval, or it is never due.
         """
         plain = " ".join(text.split())
         if found := _INTERVAL.fullmatch(plain):
@@ -59,6 +61,11 @@ class When:
                     f"--schedule is {text!r}: the {name} is {field!r}, expected {least} to {most}, "
                     f"*, a range such as {least}-{least + 1} or a step such as */2"
                 )
+        if not _comes(*fields[2:]):
+            raise InputError(
+                f"--schedule is {text!r}: it is never due, because none of its months has such a "
+                "day; expected a day of the month that there is, such as 1 to 28"
+            )
         return cls(plain, cron=" ".join(fields))
 
     def trigger(self) -> Any:
@@ -92,12 +99,32 @@ def _interval(seconds: int) -> str:
     return name if seconds == size else counted(seconds // size, name)
 
 
+def _comes(days: str, months: str, weekdays: str) -> bool:
+    """Whether any month has one of the days; where weekdays are named too, either is enough.
+
+    KFP's scheduler (robfig/cron) takes * for the weekday, also */2, as none that is named.
+    """
+    if not any(part.startswith("*") for part in weekdays.split(",")):
+        return True
+    first = min(day for part in days.split(",") for day in _values(part, 1, 31, ()))
+    named = {month for part in months.split(",") for month in _values(part, 1, 12, _MONTHS)}
+    return any(first <= _MONTH_DAYS[month - 1] for month in named)
+
+
 def _is_part(text: str, least: int, most: int, words: tuple[str, ...]) -> bool:
-    found = re.fullmatch(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d?))?", text)
+    found = _PART.fullmatch(text)
     if not found:
         return False
-    ends = [_number(end, least, words) for end in found.groups()[:2] if end is not None]
+    ends = [_number(end, least, words) for end in found.groups()[1:3] if end is not None]
     return all(least <= end <= most for end in ends) and ends == sorted(ends)
+
+
+def _values(text: str, least: int, most: int, words: tuple[str, ...]) -> range:
+    """What a part of a field stands for; a step after a single number goes on to the end."""
+    star, low, high, step = _PART.fullmatch(text).groups()  # type: ignore[union-attr]
+    first = least if star else _number(low, least, words)
+    last = _number(high, least, words) if high else (most if star or step else first)
+    return range(first, last + 1, int(step or 1))
 
 
 def _number(text: str, least: int, words: tuple[str, ...]) -> int:

@@ -144,6 +144,7 @@ def test_dry_run_shows_the_schedule_and_sends_nothing(kfp: Kfp) -> None:
         (("--schedule", "0 25 * * 0"), "the hour is '25', expected 0 to 23"),
         (("--schedule", "0 3 * * 7"), "the day of the week is '7', expected 0 to 6"),
         (("--schedule", "0s"), "expected a cron line"),
+        (("--schedule", "0 3 30 2 *"), "it is never due"),
         (("--schedule", "pause"), "of which model? Give --name"),
         (("--catch_up",), "--catch_up is for --schedule"),
         (("--continue", "a", "--name", "b"), "--continue is 'a' and --name 'b'"),
@@ -195,6 +196,25 @@ def test_times_are_read(text: str, cron: str, every_s: int, words: str) -> None:
     "text", ["60 * * * *", "5-3 * * * *", "* * 0 * *", "* * * 13 *", "a * * * *", "*/0 * * * *", ""]
 )
 def test_times_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="--schedule is"):
+        When.parse(text)
+
+
+@pytest.mark.parametrize("days", ["30 2 *", "31 feb,4,jun *", "31 2-4/2 *", "30/1 2 *", "30 2 */2"])
+def test_days_that_never_come_are_refused(days: str) -> None:
+    with pytest.raises(InputError, match="it is never due"):
+        When.parse(f"0 3 {days}")
+
+
+@pytest.mark.parametrize(
+    "days", ["29 2 *", "31 2-3 *", "30 2 mon", "*/30 2 *", "30,1 2 *", "31 */4 *", "20/5 2 *"]
+)
+def test_days_that_come_are_taken(days: str) -> None:
+    assert When.parse(f"0 3 {days}").cron == f"0 3 {days}"
+
+
+@pytest.mark.parametrize("text", ["\u0663 3 * * 0", "0 3 * * \uff10", "\u0661d", "1\u0662h"])
+def test_digits_that_kfp_does_not_read_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="--schedule is"):
         When.parse(text)
 
