@@ -4,28 +4,34 @@ The last run that came to its end has left what it saw (components/common/datase
 that failed leaves nothing, so its photos count as new until one has learned from them.
 """
 
+import contextlib
 import hashlib
 import json
+import re
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components.common.base.errors import InputError
 from components.common.base.options import DEFAULTS, OPTIONS, PREFIX
-from components.common.base.step import emit, log, step
-from components.common.base.wording import counted
+from components.common.base.step import emit, log, step, warn
+from components.common.base.wording import counted, named
+from components.common.dataset import decisions
 from components.common.dataset import memory as memories
 from components.common.dataset.dataset import Dataset
+from components.common.dataset.decisions import Decisions
 from components.common.dataset.memory import NOTHING_NEW, Memory, Seen
 from components.common.dataset.species import as_parameter, parse_document
+from components.common.model import published
 from components.common.store import storage
 from components.download import sources
-from components.download.download import gather_document
+from components.download.download import class_names, gather_document
 from components.download.options import DownloadOptions
 
 EVENT = "nothing_new"
+MOST_NAMED, LONGEST_NAME = 5, 60  # class folders in a warning, and characters of each
 # They change how photos are got or where work is kept, and nothing of the model. Decisions count by
 # their content, wherever it lies.
 _WITHOUT_EFFECT = frozenset(
@@ -71,12 +77,12 @@ class Continued:
     @property
     def root(self) -> str:
         """The place of all versions of the name."""
-        if not self.publish_dir or not self.name or "/" in self.name or self.name[0] == ".":
+        if not self.publish_dir or not self.name:
             raise InputError(
                 f"a run that goes on needs the name of a model and the place of published models: "
                 f"name is {self.name!r:.80}, and publish_dir {self.publish_dir!r:.80}"
             )
-        return f"{storage.plain(self.publish_dir)}/{self.name}"
+        return published.root_of(self.publish_dir, self.name)
 
 
 @dataclass(frozen=True)
@@ -120,17 +126,23 @@ def download_if_new(
         InputError: as of `download_listed`; or the memory or the decisions are damaged.
         WorkError: as of `download_listed`.
     """
-    known, place, settings = _begin(classes, continued)
-    listing = _listing(options)
-    seen = known.seen
-    if seen and listing and (seen.listing, seen.settings) == (listing, settings):
-        return _told(known, place, seen)
+    labels = [entry.label for entry in parse_document(classes, "classes").species]
+    known, place, now = _begin(classes, labels, continued)
+    unlearned = _unlearned(labels, options)
+    now = replace(now, listing=_listing(options))
+    before = known.seen
+    if before and now.listing and now == replace(before, photos="", count=0):
+        return _announced(_told(known, place, before, unlearned))
     gather_document(classes, output, options)
-    found = _seen(output, settings, listing)
-    news = _told(known, place, found)
-    if not news.is_new:
-        shutil.rmtree(output)  # nobody needs them a second time
-    return news
+    found = _seen(output, now)
+    news = _told(known, place, found, unlearned)
+    if news.is_new:
+        return news
+    shutil.rmtree(output)  # nobody needs them a second time
+    if before and found.listing and before != found:
+        # Objects changed, and the photos did not: the next run need not read them all again.
+        memories.replace_seen(continued.root, before, found)
+    return _announced(news)
 
 
 @step("download")
@@ -145,20 +157,83 @@ def compare_photos(photos: Path, continued: Continued) -> News:
         InputError: as of `download_if_new`.
         WorkError: as of `download_if_new`.
     """
-    known, place, settings = _begin({}, continued)
-    return _told(known, place, _seen(photos, settings, ""))
+    known, place, now = _begin({}, Dataset(photos).labels, continued)
+    return _announced(_told(known, place, _seen(photos, now)))
 
 
-def _begin(classes: Mapping[str, Any], continued: Continued) -> tuple[Memory, str, str]:
-    """What is remembered, the place of all decisions, and the hash of all settings."""
+def _announced(news: News) -> News:
+    """The news, told to whoever draws the progress: last, since that one ends the process."""
+    if not news.is_new:
+        emit(EVENT, message=news.said.partition("\n")[0])
+    return news
+
+
+def _begin(
+    classes: Mapping[str, Any], labels: Collection[str], continued: Continued
+) -> tuple[Memory, str, Seen]:
+    """What is remembered, the place of all decisions, and what is seen before any photo is."""
     root = continued.root
     known = memories.read(root)
-    by_hand = memories.known_decisions(known, continued.decisions)
-    place = memories.keep_decisions(root, by_hand) if continued.decisions else known.decisions
+    remembered = decisions.read(known.decisions)
+    fitting = _fitting(remembered, labels)
+    by_hand = memories.join_decisions(fitting, decisions.read(continued.decisions))
+    is_kept = not continued.decisions and fitting is remembered
+    place = known.decisions if is_kept else memories.keep_decisions(root, by_hand)
     listed = parse_document(classes, "classes") if classes else None
     about = (listed.subject, as_parameter(listed.species)) if listed else None
     told = [about, _effective(continued.settings), sorted(map(list, by_hand.decided.items()))]
-    return known, place, _hash([json.dumps([*told, sorted(by_hand.targets.items())])])
+    settings = _hash([json.dumps([*told, sorted(by_hand.targets.items())])])
+    return known, place, Seen(settings=settings, published=published.mark(root))
+
+
+def _fitting(remembered: Decisions, labels: Collection[str]) -> Decisions:
+    """The decisions but those that move a photo of a class to one that is gone; warn of these."""
+    gone = {
+        key: to for key, to in remembered.targets.items() if key[0] in labels and to not in labels
+    }
+    if not gone:
+        return remembered
+    names = _shown(sorted(set(gone.values())))
+    warn(
+        f"{counted(len(gone), 'decision')} of earlier runs moved photos to {names}, which is none "
+        "of the classes now: they are not heeded"
+    )
+    return remembered.without(gone)
+
+
+def _unlearned(labels: Collection[str], options: DownloadOptions) -> list[str]:
+    """Names of class folders, or of classes in a list, from which nothing is learned; warn of them.
+
+    The classes of a schedule are those that there were when it was made.
+    """
+    asked = sources.named(options.source)
+    names: list[str] = []
+    if {"folder", "storage"} & set(asked) and options.image_dir:
+        place = storage.plain(options.image_dir)
+        if storage.is_uri(place):
+            names = storage.list_folders(place)
+        elif Path(place).is_dir():
+            names = sorted(path.name for path in Path(place).iterdir() if path.is_dir())
+    elif "urls" in asked:
+        with contextlib.suppress(InputError):  # of one class alone, which is told elsewhere
+            names = class_names(options) or []
+    new = [name for name in names if not name.startswith((".", "__")) and name not in labels]
+    if new:
+        warn(f"{_of_unlearned(new)} (docs/cluster.md)")
+    return new
+
+
+def _of_unlearned(names: list[str]) -> str:
+    verb = "is" if len(names) == 1 else "are"
+    return (
+        f"not learned: {_shown(names)} {verb} none of the classes of this "
+        "run; a schedule keeps the classes that it was made with, so make it again"
+    )
+
+
+def _shown(names: list[str]) -> str:
+    """Names that a stranger chose, of which neither Markdown nor HTML makes anything."""
+    return re.sub(r"[^\w .,()'-]", "?", named(names, most=MOST_NAMED, longest=LONGEST_NAME))
 
 
 def _effective(value: Any) -> Any:
@@ -190,32 +265,42 @@ def listing_hash(prefix: str) -> str:
     return _hash(f"{entry.uri} {entry.size} {entry.version}" for entry in objects)
 
 
-def _seen(folder: Path, settings: str, listing: str) -> Seen:
+def _seen(folder: Path, now: Seen) -> Seen:
+    """What is seen, with the photos: all that a model, its groups or its papers are made of."""
     found = Dataset(folder)
-    rows = sorted(f"{one.label}\0{one.source_sha256}\0{one.licence}" for one in found.photos)
+    rows = sorted(
+        json.dumps([one.label, one.source_sha256, one.licence, one.observation, one.author])
+        + json.dumps([one.title, one.source_page])
+        for one in found.photos
+    )
     facts = json.dumps(found.facts.to_json(), sort_keys=True)
-    return Seen(_hash([*rows, facts]), settings, listing, len(found.photos))
+    return replace(now, photos=_hash([*rows, facts]), count=len(found.photos))
 
 
-def _told(known: Memory, decisions: str, found: Seen) -> News:
-    """The news, and a word to whoever draws the progress."""
+def _told(known: Memory, decided: str, found: Seen, unlearned: list[str] | None = None) -> News:
     before = known.seen
-    is_new = before is None or (before.photos, before.settings) != (found.photos, found.settings)
+    is_new = before is None or replace(before, listing=found.listing) != found
     photos = counted(found.count, "photo")
     if not is_new:
         said = (
             f"{NOTHING_NEW}: the same {photos}, classes, options and decisions as in the last run "
-            "under this name. All further steps are left out."
+            "under this name that went on, and the same published model as after it. All further "
+            "steps are left out."
         )
-        emit(EVENT, message=said)
     elif before is None:
         said = f"Something new: no run under this name has left what it saw. There are {photos}."
     elif before.photos != found.photos:
         said = f"Something new: {photos}, not the same {before.count} as in the last run."
-    else:
+    elif before.settings != found.settings:
         said = f"Something new: the same {photos}, with other classes, options or decisions."
+    else:
+        said = (
+            f"Something new: the same {photos}, but what is published is not what the last run "
+            "left: another version, or other files."
+        )
     log.info("download: %s", said)
-    return News(is_new, said + "\n", known.ledger, decisions, found)
+    said += f"\n\nBut {_of_unlearned(unlearned)}." if unlearned else ""
+    return News(is_new, said + "\n", known.ledger, decided, found)
 
 
 def _hash(lines: "Iterator[str] | list[str]") -> str:

@@ -1,17 +1,14 @@
 """Publishing into a folder: a version appears under its name when it is whole."""
 
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from components.common.base.files import atomic_directory, write_file
-from components.common.base.step import warn
-from components.common.base.temporary import wait_for_lock
 from components.common.model import layout
 from components.common.model.model_place import LATEST
+from components.common.store.alone import alone_in
 from components.publish import places, serving
 
 
@@ -48,21 +45,3 @@ def put(
         number = serving.give_number(str(root), version)
         write_file(root / LATEST, places.pointer_text(pointer, number), what="the pointer")
     return True
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process of this machine publishes into the folder.
-
-    Where its disk knows no locks it only says so: pointer and versions are whole all the same.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        if not wait_for_lock(descriptor):  # it ends with the descriptor, however this ends
-            warn(
-                f"{folder} is on a disk without file locks: publish {folder.name} from one run at "
-                "a time, or the later one may replace a better model"
-            )
-        yield
-    finally:
-        os.close(descriptor)

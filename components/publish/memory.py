@@ -1,17 +1,15 @@
 """What a run leaves for the next one of its name: ledger, decisions, and what it has seen."""
 
-import contextlib
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.common.base.errors import WorkError
-from components.common.base.step import log
+from components.common.base.errors import InputError, WorkError
+from components.common.base.step import log, warn
 from components.common.dataset import decisions, ledger
 from components.common.dataset import memory as memories
 from components.common.dataset.memory import Seen
+from components.common.model import published
 from components.common.store import storage
-from components.publish.in_folder import alone_in
 
 MOST_TRIES = 10  # of runs that end at once
 
@@ -39,30 +37,38 @@ class Learned:
 def remember(root: str, learned: Learned) -> None:
     """Add what a run knows to what is remembered.
 
-    Nothing is forgotten: photos that this run did not find keep the parts that they had.
+    Nothing is forgotten: photos that this run did not find keep the parts that they had. A run that
+    goes on has read the memory at its beginning; the others learn here that it is damaged, and only
+    warn of it, because their model is published by now.
 
     Args:
-        root: from `places.root_of`.
+        root: from `published.root_of`.
         learned: what the run knows.
 
     Raises:
-        InputError: no such bucket, no permission, or what is remembered is damaged.
+        InputError: no such bucket, no permission, or what a run goes on with is damaged.
         WorkError: the store cannot be reached, or other runs change the memory all the time.
     """
     rows, by_hand = ledger.read_rows(learned.ledger), decisions.read(learned.decisions)
-    is_folder = not storage.is_uri(root)
-    if is_folder:
+    if not storage.is_uri(root):
         Path(root).mkdir(parents=True, exist_ok=True)
-    with alone_in(Path(root)) if is_folder else contextlib.nullcontext():
+    with memories.locked(root):
         for _ in range(MOST_TRIES):
-            known = memories.read(root)
-            earlier = ledger.read_rows(known.ledger) if known.ledger else []
-            decided = memories.join_decisions(decisions.read(known.decisions), by_hand)
-            new = dataclasses.replace(
+            try:
+                known = memories.read(root)
+                earlier = ledger.read_rows(known.ledger) if known.ledger else []
+                decided = memories.join_decisions(decisions.read(known.decisions), by_hand)
+            except InputError as error:
+                if learned.seen:
+                    raise
+                warn(f"ledger and decisions of this run are not kept for the next one: {error}")
+                return
+            seen = learned.seen and replace(learned.seen, published=published.mark(root))
+            new = replace(
                 known,
                 ledger=memories.keep_ledger(root, memories.join_ledgers(earlier, rows)),
                 decisions=memories.keep_decisions(root, decided),
-                seen=learned.seen or known.seen,
+                seen=seen or known.seen,
             )
             if memories.write(root, new):
                 log.info("publish: ledger and decisions are kept in %s", root)

@@ -5,7 +5,6 @@ The same in a folder and in object storage.
 
 import contextlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,46 +12,9 @@ from typing import Any
 from components.common.base import temporary
 from components.common.base.errors import InputError
 from components.common.model.model_place import LATEST, find_pointer, local_model, version_in
+from components.common.model.published import check_place as check_place
+from components.common.model.published import root_of as root_of
 from components.common.store import storage
-
-
-def root_of(publish_dir: Path | str, name: str) -> str:
-    """The place of all versions of a name: a folder, or a prefix in object storage.
-
-    Raises:
-        InputError: no place, an address that names no bucket, or a name that is no plain folder
-            name.
-    """
-    check_name(name)
-    place = str(publish_dir)
-    if place in ("", "."):
-        raise InputError("no place to publish to: set publish_dir")
-    check_place(place)
-    return f"{storage.plain(place)}/{name}"
-
-
-def check_place(publish_dir: str, name: str = "--publish_dir") -> None:
-    """Raise `InputError` for an address that nothing can be published to.
-
-    Args:
-        publish_dir: the address.
-        name: what a person gave it as.
-    """
-    if storage.is_uri(publish_dir):
-        if not publish_dir.partition("://")[2].partition("/")[0]:
-            raise InputError(f"{name} is {publish_dir}: expected gs://bucket or s3://bucket")
-    elif re.match(r"[a-z0-9]+:/", publish_dir):  # a folder named "gs:" is what it would become
-        raise InputError(
-            f"{name} is {publish_dir}: expected a folder, gs://bucket/folder or s3://…"
-        )
-
-
-def check_name(name: str, option: str = "--name") -> None:
-    """Raise `InputError` unless `name` is a plain folder name."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-        raise InputError(
-            f"{option} is {name!r}: expected letters, digits, dots, dashes, underscores"
-        )
 
 
 def published(root: str, scratch: Path) -> Path | None:

@@ -23,10 +23,10 @@ from components.common.model.model_place import (
     version_of,
 )
 from components.common.store import storage
+from components.common.store.alone import alone_in
 from components.common.untrusted import sealed
 from components.publish import in_bucket, places, serving
 from components.publish.compare import read_metrics
-from components.publish.in_folder import alone_in
 from components.publish.publish import DECISION, PAPERS, pointer_of
 from components.publish.serving import Numbered
 

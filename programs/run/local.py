@@ -66,7 +66,8 @@ def run_locally(request: Request, pipeline_file: Path, console: Console | None =
         log.info(_kept(request, display))
         raise
     if display.nothing_new:
-        console.print(display.nothing_new, markup=False, soft_wrap=True)
+        for line in [*(f"warning: {said}" for said in display.warnings), display.nothing_new]:
+            console.print(line, markup=False, soft_wrap=True)
         return 0
     if status or display.failure:
         raise _failure(display, status, log_file)

@@ -21,6 +21,7 @@ from components.common.dataset import decisions, ledger
 from components.common.dataset.class_facts import FUNGI, check_subject
 from components.common.dataset.photo import other_spelling
 from components.common.dataset.species import as_parameter, read_file
+from components.common.model import published
 from components.common.model.model_place import find_pointer
 from components.common.network.architecture import parse_architecture
 from components.common.store import storage
@@ -30,7 +31,6 @@ from components.download import stated
 from components.download.download import check_options, class_names
 from components.download.options import DownloadOptions
 from components.download.sources import sample
-from components.publish import places
 from components.publish.options import PublishOptions, default_name
 from components.retrain import onnx_form
 from components.retrain.options import (
@@ -187,7 +187,7 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
             "measure the model"
         )
     arguments["name"] = _name(asked, arguments["name"])
-    places.check_place(arguments["publish_dir"])
+    published.check_place(arguments["publish_dir"])
     arguments |= _classes(DownloadOptions.of(arguments), asked.species)
     by_hand.check_classes(arguments["classes"])
     if not arguments["name"]:
@@ -214,7 +214,7 @@ def request(asked: argparse.Namespace) -> Request:
             Path(arguments["publish_dir"] or runs / "published").expanduser().resolve()
         )
     # Now, and not when everything else is done.
-    root = places.root_of(arguments["publish_dir"], arguments["name"])
+    root = published.root_of(arguments["publish_dir"], arguments["name"])
     if storage.is_uri(root):
         find_pointer(root)
     own = asked.species.resolve() == SPECIES_FILE.resolve()
@@ -231,7 +231,7 @@ def _name(asked: argparse.Namespace, name: str) -> str:
             "model is published under the name that it goes on with"
         )
     if continued or name:
-        places.check_name(continued or name, "--continue" if continued else "--name")
+        published.check_name(continued or name, "--continue" if continued else "--name")
     return continued or name
 
 

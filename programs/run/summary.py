@@ -19,6 +19,7 @@ from components.common.dataset.class_facts import FUNGI
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.reasons import FILE_NAME as REASONS
 from components.common.dataset.vocabulary import PARTS
+from components.common.model import published
 from components.common.model.description import ModelDescription, read_description
 from components.common.model.model_place import METRICS_KIND
 from components.common.pages import danger_words, plain_text
@@ -26,7 +27,6 @@ from components.common.store import storage
 from components.common.untrusted import sealed
 from components.curate.facts import SUMMARY as CURATION
 from components.evaluate.report import FEW_PHOTOS
-from components.publish import places
 from components.publish.compare import why_no_changes
 from components.publish.decision import PUBLISH, Decision, comparison_figures
 from programs.run import next_steps, run_pages, run_photos
@@ -172,7 +172,7 @@ def _published(request: Request, decided: Decision) -> str:
     """The place of the published version, empty if the model was held back."""
     if decided.decision != PUBLISH:
         return ""
-    root = places.root_of(request.arguments["publish_dir"], request.arguments["name"])
+    root = published.root_of(request.arguments["publish_dir"], request.arguments["name"])
     return f"{root}/{decided.version}"
 
 

@@ -14,11 +14,23 @@ from photo_server import Answer, serve
 from services import photo
 
 from components.common.base.errors import InputError
+from components.common.base.step import log
 from components.common.dataset import decisions, memory
-from components.common.dataset.decisions import DROP, KEEP, Decisions
+from components.common.dataset.dataset import DatasetWriter
+from components.common.dataset.decisions import DROP, KEEP, MOVE, Decisions
 from components.common.dataset.memory import Memory
+from components.common.dataset.photo import Photo
+from components.common.model import published
+from components.common.store import storage
 from components.common.web.fetch import Fetcher
-from components.download.news import Continued, News, compare_photos, download_if_new
+from components.download.news import (
+    EVENT,
+    Continued,
+    News,
+    compare_photos,
+    download_if_new,
+    listing_hash,
+)
 from components.download.options import DownloadOptions
 
 CLASSES = {"species": ["daisy", "rose"]}
@@ -70,7 +82,20 @@ def end_well(tmp_path: Path, news: News, **more: str) -> None:
     """What `publish` writes at the end of a run that came so far."""
     root = str(tmp_path / "published" / "m")
     Path(root).mkdir(parents=True, exist_ok=True)
-    memory.write(root, replace(memory.read(root), seen=news.seen, **more))
+    seen = replace(news.seen, published=published.mark(root))
+    memory.write(root, replace(memory.read(root), seen=seen, **more))
+
+
+def publish(root: str, version: str) -> None:
+    """What `publish` leaves of a version, as far as the first step looks at it."""
+    storage.write_place(f"{root}/latest.json", json.dumps({"version": version}).encode(), what="it")
+    upload_or_copy(f"{root}/{version}/model.json", version)
+
+
+def upload_or_copy(place: str, text: str) -> None:
+    if not storage.is_uri(place):
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+    storage.write_place(place, text.encode(), what="it")
 
 
 def test_photos_are_new_until_a_run_has_come_to_its_end(look: Look, tmp_path: Path) -> None:
@@ -147,9 +172,108 @@ def test_packed_photos_are_compared_too(look: Look, tmp_path: Path) -> None:
     assert not compare_photos(tmp_path / "images", Continued.of(told)).is_new
 
 
-@pytest.mark.parametrize("name", ["", "../other", ".hidden"])
-def test_name_that_leads_elsewhere_is_refused(look: Look, name: str) -> None:
-    with pytest.raises(InputError, match="needs the name of a model"):
+def test_another_published_model_is_new(look: Look, tmp_path: Path) -> None:
+    root = str(tmp_path / "published" / "m")
+    Path(root).mkdir(parents=True)
+    publish(root, "a")
+    end_well(tmp_path, look())
+    assert not look().is_new
+    publish(root, "b")  # by a run of another kind, or a person who rolled back
+    more = look()
+    assert more.is_new
+    assert "what is published is not what the last run left" in more.said
+    end_well(tmp_path, more)
+    assert not look().is_new
+    Path(root, "b", "model.json").write_text("mended")  # held back because it was damaged
+    assert look().is_new
+    end_well(tmp_path, look())
+    Path(root, "latest.json").unlink()
+    assert look().is_new
+
+
+@pytest.mark.parametrize("change", [("author", "B"), ("observation", "2"), ("title", "t")])
+def test_papers_and_groups_of_photos_count(
+    look: Look, tmp_path: Path, change: tuple[str, str]
+) -> None:
+    def with_rows(**more: str) -> Path:
+        folder = tmp_path / f"photos-{len(more)}"
+        with DatasetWriter(folder) as writer:
+            for label in ("daisy", "rose"):
+                writer.add(Photo(label=label, **more), photo(1), extension="jpg")
+        return folder
+
+    told = {"name": "m", "decisions": "", "compiled": COMPILED}
+    told["step_publish"] = {"publish_dir": str(tmp_path / "published")}
+    end_well(tmp_path, compare_photos(with_rows(), Continued.of(told)))
+    assert not compare_photos(tmp_path / "photos-0", Continued.of(told)).is_new
+    assert compare_photos(with_rows(**dict([change])), Continued.of(told)).is_new
+
+
+def test_class_folder_that_is_not_learned_is_told(
+    look: Look,
+    tmp_path: Path,
+    photos: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end_well(tmp_path, look())
+    add(photos, "tulip [x](y)", 9)
+    caplog.set_level("WARNING")
+    monkeypatch.setattr(log, "propagate", True)
+    again = look()
+    assert not again.is_new
+    said = "not learned: tulip ?x?(y) is none of the classes of this run"
+    assert said in again.said
+    assert again.said.startswith("Nothing new")
+    assert said in caplog.text
+
+
+def test_remembered_move_to_a_class_that_is_gone_is_left_out(
+    look: Look, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = str(tmp_path / "published" / "m")
+    moved, dropped = ("daisy", "a" * 64), ("rose", "b" * 64)
+    by_hand = Decisions({moved: MOVE, dropped: DROP}, {moved: "tulip"})
+    end_well(tmp_path, look(), decisions=memory.keep_decisions(root, by_hand))
+    caplog.set_level("WARNING")
+    monkeypatch.setattr(log, "propagate", True)
+    news = look()
+    heeded = decisions.read(news.decisions)
+    assert (heeded.decided, heeded.targets) == ({dropped: DROP}, {})
+    assert "1 decision of earlier runs moved photos to tulip" in caplog.text
+    assert decisions.read(memory.read(root).decisions).targets == {moved: "tulip"}  # it may return
+    # What a person hands over now is judged as ever, by `curate`.
+    file = tmp_path / "decisions.json"
+    file.write_text(json.dumps(by_hand.to_json()))
+    assert decisions.read(look(inputs={"decisions": str(file)}).decisions).targets
+
+
+def test_photos_are_gone_before_anybody_is_told(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_well(tmp_path, look())
+    there: dict[str, bool] = {}
+
+    def note(event: str, **_: object) -> None:
+        there[event] = (tmp_path / "images").exists()
+
+    monkeypatch.setattr("components.download.news.emit", note)
+    look()
+    assert there == {EVENT: False}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "needs the name of a model"),
+        ("../other", "expected letters, digits"),
+        (".hidden", "expected letters, digits"),
+        ("my fungi", "expected letters, digits"),
+        ("x" * 101, "expected letters, digits"),
+    ],
+)
+def test_name_that_publish_refuses_is_refused_at_once(look: Look, name: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
         look(inputs={"name": name})
 
 
@@ -176,6 +300,25 @@ def test_of_a_bucket_the_listing_is_enough(
     assert memory.write(f"{root}/m", Memory(seen=first.seen))
     with monkeypatch.context() as patch:
         # No photo is read, nor is any class listed.
+        patch.setattr("components.download.news.gather_document", None)
+        assert not look(inputs=inputs, **options).is_new
+    # Another version, or other files of it, and the photos are looked at again.
+    publish(f"{root}/m", "a")
+    assert look(inputs=inputs, **options).is_new
+    now = replace(first.seen, published=published.mark(f"{root}/m"))
+    assert memory.replace_seen(f"{root}/m", first.seen, now)
+    assert not look(inputs=inputs, **options).is_new
+    upload_or_copy(f"{root}/m/a/model.json", "mended")
+    assert look(inputs=inputs, **options).is_new
+    publish(f"{root}/m", "a")
+    now = replace(now, published=published.mark(f"{root}/m"))
+    assert memory.write(f"{root}/m", replace(memory.read(f"{root}/m"), seen=now))
+    # What is no photo changes the listing alone, and the photos are read once for that.
+    store.put("news/notes.txt", b"hello")
+    assert not look(inputs=inputs, **options).is_new
+    seen = memory.read(f"{root}/m").seen
+    assert seen == replace(now, listing=listing_hash(place))
+    with monkeypatch.context() as patch:
         patch.setattr("components.download.news.gather_document", None)
         assert not look(inputs=inputs, **options).is_new
     store.put("news/rose/9.jpg", photo(9))

@@ -17,7 +17,7 @@ from pathlib import Path
 from components.common.base.files import write_file
 from components.common.network.convert import quiet_tensorflow
 from components.common.web.politeness import HostLimits, Usage
-from components.publish.in_folder import alone_in
+from components.common.store.alone import alone_in
 
 try:
     fcntl.flock(1, fcntl.LOCK_EX)

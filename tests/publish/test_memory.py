@@ -1,5 +1,6 @@
 """What a run leaves for the next one under its name: in a folder and on real stores."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,13 @@ from conftest import Run
 from object_stores import Store
 from publish_items import write_metrics
 
+from components.common.base.errors import InputError
+from components.common.base.step import log
 from components.common.dataset import decisions, ledger, memory
 from components.common.dataset.decisions import DROP, KEEP, MOVE, Decisions
 from components.common.dataset.memory import Seen
+from components.common.model import published
+from components.common.untrusted import sealed
 from components.publish.memory import Learned, remember
 from components.publish.options import PublishOptions
 from components.publish.publish import publish_if_good
@@ -50,7 +55,9 @@ def check_nothing_is_forgotten(root: str, tmp_path: Path) -> None:
     found = decisions.read(known.decisions)
     assert found.decided == {("daisy", "1" * 64): KEEP, ("daisy", "2" * 64): DROP}
     assert found.targets == {}
-    assert known.seen == SEEN  # a run by itself does not say what a later one has to do
+    # A run by itself does not say what a later one has to do; the version that it publishes is not
+    # the one that is noted here, and so the next run that goes on is not "nothing new".
+    assert known.seen == SEEN
     # What an earlier run was told by name stays what it was.
     assert known.ledger.rpartition("/")[2].startswith("ledger-")
 
@@ -70,6 +77,48 @@ def test_run_that_is_held_back_is_remembered_if_it_went_on(
     assert bool(place) == (low == 0.8), decided.reason
     known = memory.read(str(tmp_path / "out" / "m"))
     assert bool(known.ledger) == kept
-    assert known.seen == (SEEN if seen else None)
+    root = str(tmp_path / "out" / "m")
+    assert known.seen == (replace(SEEN, published=published.mark(root)) if seen else None)
     if kept:
         assert ledger.read(known.ledger) == ledger.read(str(sample_run.directory / "ledger"))
+
+
+def test_run_by_itself_that_publishes_is_seen_by_the_next_that_goes_on(
+    sample_run: Run, tmp_path: Path
+) -> None:
+    model, demo = sample_run.directory / "model", sample_run.directory / "demo"
+    root = str(tmp_path / "out" / "m")
+    asked = PublishOptions(publish_dir=str(tmp_path / "out"), name="m")
+    placed = str(sample_run.directory / "ledger")
+    for low, seen in ((0.1, SEEN.to_text()), (0.8, "")):
+        metrics = write_metrics(tmp_path / f"metrics-{low}", model, low=low)
+        publish_if_good(model, demo, metrics, asked, learned=Learned.of(placed, "", seen))
+    known = memory.read(root).seen
+    assert known == SEEN  # nothing was published after that run
+    assert known.published != published.mark(root)
+
+
+def test_damaged_memory_fails_no_run_whose_model_is_published(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = str(tmp_path / "m")
+    placed = rows(tmp_path / "1", ("daisy", "a", "demo"))
+    remember(root, Learned(placed))
+    file = Path(root, memory.FILE_NAME)
+    file.write_text(file.read_text().replace("ledger-", "ledger+"))
+    damaged = file.read_text()
+    monkeypatch.setattr(log, "propagate", True)
+    remember(root, Learned(placed))
+    assert "are not kept for the next one" in caplog.text
+    assert str(file) in caplog.text
+    assert file.read_text() == damaged
+    with pytest.raises(InputError, match=r"memory\.json"):  # whoever goes on has read it before
+        remember(root, Learned(placed, "", SEEN))
+
+
+def test_memory_of_the_first_format_is_read(tmp_path: Path) -> None:
+    content = {"format": "wild-mushrooms-memory", "format_version": 1}
+    seen = {"photos": "p", "settings": "s", "listing": "", "count": 3}
+    text = sealed.text({**content, "ledger": "", "decisions": "", "seen": seen})
+    (tmp_path / memory.FILE_NAME).write_text(text)
+    assert memory.read(str(tmp_path)).seen == Seen("p", "s", "", 3, "")

@@ -21,8 +21,8 @@ from components.common.model.description import read_description
 from components.common.model.model import Model
 from components.common.model.model_place import version_of
 from components.common.model.unknown import ClassDistances
+from components.common.store.alone import alone_in
 from components.publish.decision import HOLD, Decision
-from components.publish.in_folder import alone_in
 from components.publish.options import PublishOptions
 from components.publish.publish import publish, publish_if_good
 

@@ -86,6 +86,13 @@ class Decisions:
         done = {key for key, label in self.targets.items() if (label, key[1]) in found}
         return sorted(set(self.decided) - found - done)
 
+    def without(self, keys: Collection[Key]) -> "Decisions":
+        """These decisions but those on some photos."""
+        return Decisions(
+            {key: decision for key, decision in self.decided.items() if key not in keys},
+            {key: target for key, target in self.targets.items() if key not in keys},
+        )
+
     def check_classes(self, labels: Collection[str]) -> None:
         """See to it that photos are moved to classes that are there.
 

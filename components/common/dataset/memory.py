@@ -6,24 +6,26 @@ to its end has seen. A step that is given such a name as a parameter gets the sa
 for ever, and so KFP's cache is right about it.
 """
 
+import contextlib
 import hashlib
 import json
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components.common.base.errors import InputError
-from components.common.dataset import decisions, ledger
+from components.common.dataset import ledger
 from components.common.dataset.decisions import Decisions
 from components.common.store import storage
+from components.common.store.alone import alone_in
 from components.common.untrusted import sealed
 
 FILE_NAME, FOLDER = "memory.json", "memory"
 BEGIN_ANEW = "remove it, and the next run begins without a memory"
-KIND = sealed.Kind("the memory", "wild-mushrooms-memory", (1,), sealed_since=1, again=BEGIN_ANEW)
+KIND = sealed.Kind("the memory", "wild-mushrooms-memory", (1, 2), sealed_since=1, again=BEGIN_ANEW)
 MAX_BYTES = 1024 * 1024
 NOTHING_NEW = "Nothing new"  # how the page of a run begins that ended early
 _DIGITS = 32  # of a SHA-256
@@ -41,12 +43,15 @@ class Seen:
         settings: hash of all else that makes another model: classes, options, images, decisions.
         listing: hash of the listing of a bucket that the photos came from; empty for other sources.
         count: of the photos found.
+        published: mark of what was published once the run had come to its end
+            (components/common/model/published.py); empty where nothing was.
     """
 
     photos: str = ""
     settings: str = ""
     listing: str = ""
     count: int = 0
+    published: str = ""
 
     def to_text(self) -> str:
         """As a parameter."""
@@ -68,9 +73,10 @@ class Seen:
             )
         seen = cls(**content)
         count = int(seen.count) if isinstance(seen.count, int | float) else -1
-        if not all(isinstance(text, str) for text in (seen.photos, seen.settings, seen.listing)):
+        texts = seen.photos, seen.settings, seen.listing, seen.published
+        if not all(isinstance(text, str) for text in texts):
             raise ValueError(f"{content!r:.80} is not what a run has seen")
-        return cls(seen.photos, seen.settings, seen.listing, count)
+        return replace(seen, count=count)
 
     @classmethod
     def of_text(cls, text: str) -> "Seen | None":
@@ -147,6 +153,27 @@ def write(root: str, memory: Memory) -> bool:
     return True
 
 
+def replace_seen(root: str, earlier: Seen, seen: Seen) -> bool:
+    """Let a memory hold what was seen now, of the same photos as before.
+
+    Args:
+        root: as of `read`; the memory is there.
+        earlier: what it held.
+        seen: what it is to hold.
+
+    Returns:
+        False, with nothing written, where another run has changed it since.
+    """
+    with locked(root):
+        known = read(root)
+        return known.seen == earlier and write(root, replace(known, seen=seen))
+
+
+def locked(root: str) -> contextlib.AbstractContextManager[None]:
+    """Keep other processes of this machine from a memory in a folder; in a bucket do nothing."""
+    return contextlib.nullcontext() if storage.is_uri(root) else alone_in(Path(root))
+
+
 def keep_decisions(root: str, by_hand: Decisions) -> str:
     """Keep decisions among the files of a memory, which need not name them yet; their place."""
     if not by_hand.decided:
@@ -180,19 +207,6 @@ def join_ledgers(earlier: Iterable[Row], newer: Iterable[Row]) -> list[Row]:
         (label, group): part for label, group, part in (*earlier, *newer)
     }
     return [(label, group, part) for (label, group), part in parts.items()]
-
-
-def known_decisions(memory: Memory, place: str) -> Decisions:
-    """What is remembered of a person's decisions, and what a file of them adds.
-
-    Args:
-        memory: what is remembered.
-        place: of the file; empty for none.
-
-    Raises:
-        InputError: one of the files is missing, or no file of decisions.
-    """
-    return join_decisions(decisions.read(memory.decisions), decisions.read(place))
 
 
 def _keep(root: str, what: str, ending: str, data: bytes) -> str:
