@@ -13,11 +13,13 @@ from components.bottleneck import options as bottleneck_options
 from components.clean.options import CleanOptions
 from components.common.base import options
 from components.common.base.cache_place import cache_folder
+from components.common.base.command_line import did_you_mean
 from components.common.base.errors import InputError
 from components.common.base.files import new_place
 from components.common.base.options import Options, option
+from components.common.base.step import warn
 from components.common.base.wording import as_text
-from components.common.dataset import decisions, ledger
+from components.common.dataset import decisions, ledger, memory
 from components.common.dataset.class_facts import FUNGI, check_subject
 from components.common.dataset.photo import other_spelling
 from components.common.dataset.species import as_parameter, read_file
@@ -174,6 +176,7 @@ def checked(asked: argparse.Namespace) -> dict[str, Any]:
             _check_text(name, arguments[name])
     if arguments["weights"] and not Path(arguments["weights"]).is_file():
         raise InputError(f"no weights file at {arguments['weights']}")
+    _check_ledger(asked, arguments["earlier_ledger"])
     # Read now, so that a wrong file ends the run before the photos are fetched.
     by_hand = decisions.read(arguments["decisions"])
     if arguments["earlier_ledger"]:
@@ -215,7 +218,9 @@ def request(asked: argparse.Namespace) -> Request:
         )
     # Now, and not when everything else is done.
     root = published.root_of(arguments["publish_dir"], arguments["name"])
-    if storage.is_uri(root):
+    if how.continue_:
+        _tell_of_new_name(root, arguments["publish_dir"], arguments["name"])
+    elif storage.is_uri(root):
         find_pointer(root)
     own = asked.species.resolve() == SPECIES_FILE.resolve()
     species_file = "" if own else str(asked.species.resolve())
@@ -233,6 +238,27 @@ def _name(asked: argparse.Namespace, name: str) -> str:
     if continued or name:
         published.check_name(continued or name, "--continue" if continued else "--name")
     return continued or name
+
+
+def _check_ledger(asked: argparse.Namespace, ledger_place: str) -> None:
+    """Raise `InputError` where a ledger is named beside the one that a run goes on with."""
+    if ledger_place and (getattr(asked, "continue_", "") or getattr(asked, "schedule", "")):
+        raise InputError(
+            f"--earlier_ledger is {ledger_place!r}: a run that goes on keeps to the ledger that is "
+            "kept under its name; leave --earlier_ledger out, or --continue and --schedule"
+        )
+
+
+def _tell_of_new_name(root: str, publish_dir: str, name: str) -> None:
+    """Warn where --continue names what is not there: it may be misspelt."""
+    if find_pointer(root) is not None or memory.exists(root):
+        return
+    known = [] if storage.is_uri(root) else [path.name for path in Path(publish_dir).glob("[!.]*")]
+    hint = did_you_mean(name, known)
+    warn(
+        f"--continue is {name!r}, and no run has left anything under this name in {publish_dir}: "
+        f"this one begins anew{hint}"
+    )
 
 
 def _check_text(name: str, value: str) -> None:

@@ -17,7 +17,12 @@ FINAL = (SUCCEEDED, FAILED, CANCELED, SKIPPED)
 EXECUTOR = "executor"
 _DRIVER = "_driver"
 OWN_NAMES = (*STEPS, "summarize")
-_STEP_OF_PART = {"curate_parts": "curate", "download_if_new": "download"}
+# Both ways to look for news are called `download` in their logs too.
+_STEP_OF_PART = {
+    "curate_parts": "curate",
+    "download_if_new": "download",
+    "compare_photos": "download",
+}
 _FIRST_OF_CONTINUED, _LAST = ("download_if_new", "compare_photos"), "publish"
 
 

@@ -130,6 +130,11 @@ def read(root: str) -> Memory:
     return Memory(placed, decided, seen or None, version)
 
 
+def exists(root: str) -> bool:
+    """Whether any run has left something, damaged or not."""
+    return storage.find_place(f"{root}/{FILE_NAME}", max_bytes=MAX_BYTES) is not None
+
+
 def write(root: str, memory: Memory) -> bool:
     """Let `memory.json` name what is remembered now.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.common.base.errors import InputError
+from components.common.base.step import log
 from components.common.dataset.decisions import MOVE, Decisions
 from components.retrain import onnx_form
 from components.retrain.options import RetrainOptions
@@ -176,3 +177,36 @@ def test_move_to_a_class_that_the_run_has_not_ends_it_before_photos_are_fetched(
         return
     with pytest.raises(InputError, match=message):
         options.checked(parser.parse_args(asked))
+
+
+def test_name_that_goes_on_with_nothing_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "propagate", True)
+    parser = argparse.ArgumentParser()
+    options.add_to(parser)
+    kept = tmp_path / "runs" / "published" / "mushrooms"
+    kept.mkdir(parents=True)
+
+    def ask(*asked: str) -> str:
+        caplog.clear()
+        options.request(parser.parse_args(["--runs_dir", str(tmp_path / "runs"), *asked]))
+        return caplog.text
+
+    said = ask("--continue", "mushroms")
+    assert "--continue is 'mushroms', and no run has left anything under this name" in said
+    assert "did you mean mushrooms?" in said
+    assert "begins anew" in ask("--continue", "mushrooms")
+    (kept / "memory.json").write_text("{}")
+    assert ask("--continue", "mushrooms") == ""
+    (kept / "memory.json").rename(kept / "latest.json")
+    assert ask("--continue", "mushrooms") == ""
+    assert ask("--name", "another") == ""
+
+
+def test_ledger_beside_the_one_that_a_run_goes_on_with_is_refused(tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    options.add_to(parser)
+    asked = ["--continue", "mushrooms", "--earlier_ledger", str(tmp_path)]
+    with pytest.raises(InputError, match="keeps to the ledger that is kept under its name"):
+        options.request(parser.parse_args(asked))

@@ -149,6 +149,8 @@ def test_dry_run_shows_the_schedule_and_sends_nothing(kfp: Kfp) -> None:
         (("--catch_up",), "--catch_up is for --schedule"),
         (("--continue", "a", "--name", "b"), "--continue is 'a' and --name 'b'"),
         (("--continue", "a/b"), "--continue is 'a/b'"),
+        (("--continue", "a", "--earlier_ledger", "s3://b/l"), "--earlier_ledger is 's3://b/l'"),
+        (("--earlier_ledger", "s3://b/l", *WEEKLY), "a run that goes on keeps to the ledger"),
     ],
 )
 def test_senseless_schedules_end_before_anything_is_sent(
@@ -226,6 +228,17 @@ def test_run_that_found_nothing_new_says_so(kfp: Kfp) -> None:
     assert done.returncode == 0, done.stderr
     assert "  download     done after" in done.stdout
     assert "nothing new: the steps after the first were left out\nsucceeded after" in done.stdout
+
+
+@pytest.mark.parametrize("task", ["download-if-new", "compare-photos"])
+def test_first_step_of_a_run_that_goes_on_is_named_where_it_failed(kfp: Kfp, task: str) -> None:
+    tasks = {f"{task}-driver": "SUCCEEDED", task: "FAILED"}
+    kfp.walk = [Look("FAILED", tasks)]
+    kfp.logs = {pod_of(task, tasks): "download: error: memory.json is damaged\n"}
+    done = submit(kfp.address, "--wait", "--poll_s", "0.1", "--continue", "mushrooms")
+    assert done.returncode == 1
+    assert "step download failed" in done.stderr
+    assert "    download: error: memory.json is damaged\n" in done.stderr
 
 
 def test_further_labels_of_pods_are_counted_in_the_name_of_the_failed_pod(kfp: Kfp) -> None:
