@@ -94,6 +94,7 @@ def build(
     images = [settings.DATA_IMAGE, settings.TRAIN_CUDA_IMAGE if gpu else settings.TRAIN_IMAGE]
     compiled = {name: value for name, value in preset.items() if name.startswith(PREFIX)}
     compiled |= {"images": images}
+    compiled |= {"code": graph.code_hash()} if continued and not cluster else {}
     (other,) = {DOWNLOAD, DATASET} - {photos}
 
     @dsl.pipeline(

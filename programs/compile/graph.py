@@ -1,12 +1,17 @@
 """One graph function for several pipelines: which parameters each has, and which outputs."""
 
 import functools
+import hashlib
 import inspect
 import time
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from kfp import dsl
+
+import components
+from components.common.base.files import hash_file
 
 PIPELINE_NAME = "wild-mushrooms"
 # Where the photos come from is chosen when the graph is built.
@@ -29,6 +34,17 @@ class Outputs(NamedTuple):
     gallery: dsl.HTML
     comparison: dsl.Metrics
     change: dsl.HTML
+
+
+def code_hash() -> str:
+    """Hash of all files of the steps, which run on this machine as they lie there."""
+    folder = Path(components.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            name = path.relative_to(folder).as_posix()
+            digest.update(f"{name} {hash_file(path)}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def now() -> str:
