@@ -335,6 +335,16 @@ def test_two_who_write_a_memory_at_once_do_not_overwrite_each_other(store: Store
     assert seen.photos == "1"
 
 
+def test_listing_is_not_written_over_what_another_run_has_seen(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    first, second = memory.Seen("1", "s", "l", 1), memory.Seen("2", "s", "l", 2)
+    memory.write(root, Memory(seen=second))
+    assert not memory.replace_seen(root, first, replace(first, listing="new"))
+    assert memory.read(root).seen == second
+    assert memory.replace_seen(root, second, replace(second, listing="new"))
+    assert memory.read(root).seen == replace(second, listing="new")
+
+
 def test_lists_are_fetched_again_that_came_before_the_run_was_due(tmp_path: Path) -> None:
     answers = iter(range(1, 9))
 

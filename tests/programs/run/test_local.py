@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import shlex
 from pathlib import Path
 
@@ -44,6 +45,25 @@ def test_temporary_files_of_a_run_go_with_its_end(tmp_path: Path, end: str) -> N
         "log-full.txt",
         "log.txt",
         "request.json",
+    ]
+
+
+def test_warnings_are_shown_where_nothing_is_new(tmp_path: Path) -> None:
+    program = tmp_path / "pipeline.py"
+    events = [
+        {"event": "warning", "message": "not learned: tulip"},
+        {"event": "nothing_new", "message": "Nothing new: the same 4 photos"},
+    ]
+    lines = "".join(json.dumps(event) + "\\n" for event in events)
+    program.write_text(f"import os; open(os.environ['MUSHROOM_EVENTS'], 'w').write('{lines}')")
+    run = tmp_path / "run"
+    run.mkdir()
+    shown = io.StringIO()
+    request = Request(run, {"classes": ["a", "b"]})
+    assert local.run_locally(request, program, Console(file=shown)) == 0
+    assert shown.getvalue().splitlines()[-2:] == [
+        "warning: not learned: tulip",
+        "Nothing new: the same 4 photos",
     ]
 
 
