@@ -144,7 +144,7 @@ def test_counts_of_answers_of_another_version_say_what_to_do(
     metrics.write_bytes((sample_run.directory / "metrics.json").read_bytes())
     assert watch.reference_of(model).counts.photos
     reseal(metrics, demo_answers=newer)
-    with pytest.raises(InputError, match="use that version, or publish it again with this version"):
+    with pytest.raises(InputError, match="use that version, or train and publish a new one"):
         watch.reference_of(model)
 
 

@@ -46,7 +46,7 @@ EXAMPLES = (
 )
 NOTES = (
     "exit status: 0 each photo has an answer, 1 some failed, 2 wrong usage, no model,\n"
-    "  or no photo, 3 --watch raised an alarm: the photos are not like the demo photos;\n"
+    "  or no photo, 3 --watch raised an alarm: the photos are unlike the demo photos;\n"
     "  with --output of all runs together\n"
     "after a kill, the same command with --output goes on where it ended"
 )

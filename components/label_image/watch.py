@@ -258,45 +258,47 @@ def median(familiarity: list[int]) -> float:
     return 0.0
 
 
-def reference_of(model_dir: Path) -> Reference:
+def reference_of(model_dir: Path, place: str = "") -> Reference:
     """What batches of a model's answers are compared with.
 
     Args:
         model_dir: the model; its metrics.json is in it where it was published, and beside it in the
             folder of a run.
+        place: where a person finds the model, if `model_dir` is a copy of it.
 
     Raises:
         InputError: its figures are missing, damaged or of another model, or were measured before
             there were counts of answers among them.
     """
+    named = place or str(model_dir)
     description = read_description(model_dir)
     if description.unknown is None:
         raise InputError(
-            f"{model_dir} has no rule for photos of none of its classes, so nothing tells how "
+            f"{named} has no rule for photos of none of its classes, so nothing tells how "
             "familiar photos look to it: train it again with this version"
         )
     again = (
-        "publish it again with this version, or measure it: python -m components.evaluate "
-        f"--model_dir {model_dir} --training … --demo … --metrics {model_dir / METRICS} "
-        "--report report.html"
+        "train and publish a new one with this version, or measure it: python -m "
+        f"components.evaluate --model_dir {named} --training … --demo … --metrics {METRICS} "
+        f"--report report.html, and put {METRICS} where the old one is"
     )
     path = next(
         (one for one in (model_dir / METRICS, model_dir.parent / METRICS) if one.is_file()), None
     )
     if path is None:
         raise InputError(
-            f"{model_dir / METRICS} is missing, so nothing is known of the model's answers to its "
+            f"{METRICS} of {named} is missing, so nothing is known of the model's answers to its "
             f"demo photos: {again}"
         )
     content = sealed.read(path, METRICS_KIND)
     if content.get("head_sha256") != description.head_sha256:
-        raise InputError(f"{path} holds the figures of another model than {model_dir}: {again}")
+        raise InputError(f"{METRICS} of {named} holds the figures of another model: {again}")
     if answer_counts.FIELD not in content:
         raise InputError(
-            f"{path} does not say what the model answered to its demo photos, which an earlier "
-            f"version did not write there: {again}"
+            f"{METRICS} of {named} does not say what the model answered to its demo photos, which "
+            f"an earlier version did not write there: {again}"
         )
-    counts = AnswerCounts.parse(content[answer_counts.FIELD], str(path), again)
+    counts = AnswerCounts.parse(content[answer_counts.FIELD], f"{METRICS} of {named}", again)
     return Reference(counts, description.unknown.false_rejection_rate, description)
 
 

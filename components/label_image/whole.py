@@ -136,7 +136,8 @@ def watch_answers(output: str, earlier: str, page: Path) -> dict[str, float]:
     model_dir = local_model(job.model.place, default_cache_dir())
     _check_model(job, model_dir)
     try:
-        compared = _compare_job(job, counts, watch.reference_of(model_dir), earlier)
+        reference = watch.reference_of(model_dir, job.model.place)
+        compared = _compare_job(job, counts, reference, earlier)
     except InputError as error:  # labelling has succeeded whatever is known of the model
         warn(f"the answers were not compared: {error}")
         write_file(page, watch_page.render_problem(str(error)), what="the comparison's page")

@@ -11,8 +11,8 @@ from pathlib import Path
 from components.common.dataset import memory
 from components.common.model.model_place import find_pointer
 from components.common.store import storage
+from components.common.store.alone import alone_in
 from components.publish import versions
-from components.publish.in_folder import alone_in
 from programs.tidy.entries import Entry, File, files_in, remove_file
 
 _FILE = re.compile(r"(ledger|decisions)-[0-9a-f]{32}\.(parquet|json)")

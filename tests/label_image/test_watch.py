@@ -12,6 +12,7 @@ from label_job_items import COMMAND, options, run
 from PIL import Image
 from sealing import reseal
 
+from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
 from components.common.untrusted import sealed
 from components.label_image import drift, watch
@@ -129,7 +130,11 @@ def test_model_whose_figures_say_nothing_of_its_demo_photos_is_refused(
     shutil.copytree(sample_run.directory / "model", copy)
     status, said = label(str(copy), usual, "--watch", tmp_path / "report")
     assert status == 2
-    assert "metrics.json is missing" in said
+    assert f"metrics.json of {copy} is missing" in said
+    # Where the model was fetched, a person is told where it came from, not where its copy is.
+    with pytest.raises(InputError, match=r"metrics\.json of s3://bucket/mushrooms is") as told:
+        watch.reference_of(copy, "s3://bucket/mushrooms")
+    assert str(copy) not in str(told.value)
     content = json.loads((sample_run.directory / "metrics.json").read_text())
     del content["demo_answers"]
     (tmp_path / "run" / "metrics.json").write_text(sealed.text(content))
