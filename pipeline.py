@@ -157,7 +157,7 @@ def build(
             if parts > 1:
                 each = [f"{part}/{parts}" for part in range(1, parts + 1)]
                 # KFP finds the loop by its task's key; the name is only shown in its graph.
-                with dsl.ParallelFor(each, name="parts") as part:
+                with dsl.ParallelFor(each) as part:
                     usable = clean(images=gathered, part=part, **of(clean))
                     of_part = bottleneck(images=usable.outputs["cleaned"], **of(bottleneck))
                     # KFP opens the store of a list where its first item lies: an item that was

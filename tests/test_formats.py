@@ -40,6 +40,8 @@ KINDS = {
     ("components.label_image.job", "JOB_KIND"): "name a new --output",
     ("components.label_image.job", "SUMMARY_KIND"): "label that batch again, into another --output",
     ("components.label_image.watch", "KIND"): "label that batch again with this version",
+    ("programs.select.labelled", "KIND"): "make the copies again with this version",
+    ("programs.select.selection", "KIND"): "make the selection again with this version",
 }
 NEWER = "a newer version of this program wrote it: use that version, or"
 
@@ -109,8 +111,9 @@ def test_newer_document_is_refused_where_it_is_read(
 ) -> None:
     path = written(tmp_path / name, content)
     read(path)
-    reseal(path, format_version=2)
-    with pytest.raises(InputError, match=rf"{name} has .* version 2; .*{NEWER}"):
+    newer = content[sealed.VERSION] + 1
+    reseal(path, format_version=newer)
+    with pytest.raises(InputError, match=rf"{name} has .* version {newer}; .*{NEWER}"):
         read(path)
 
 
