@@ -86,8 +86,7 @@ def version(
     return _find_or_make(connection, find, make, "pipeline_version_id")
 
 
-def run(
-    connection: Connection,
+def asked(
     name: str,
     *,
     experiment_id: str,
@@ -96,12 +95,11 @@ def run(
     description: str = "",
     pipeline_root: str = "",
     service_account: str = "",
-) -> V2beta1Run:
-    """Start a run.
+) -> dict[str, Any]:
+    """What is asked of a run, or of each run of a recurring one.
 
     Args:
-        connection: to the server.
-        name: that no other run has.
+        name: that no other run, or recurring run, has.
         experiment_id: of the experiment it belongs to.
         reference: what to run.
         parameters: of the pipeline.
@@ -109,84 +107,69 @@ def run(
         pipeline_root: where its artifacts go; empty: the installation's own place.
         service_account: whom its pods run as; empty: the installation's own choice.
     """
-    body = V2beta1Run(
-        experiment_id=experiment_id,
-        display_name=name,
-        description=description,
-        pipeline_version_reference=V2beta1PipelineVersionReference(
+    return {
+        "experiment_id": experiment_id,
+        "display_name": name,
+        "description": description,
+        "pipeline_version_reference": V2beta1PipelineVersionReference(
             pipeline_id=reference.pipeline_id, pipeline_version_id=reference.pipeline_version_id
         ),
-        runtime_config=V2beta1RuntimeConfig(
+        "runtime_config": V2beta1RuntimeConfig(
             parameters=parameters, pipeline_root=pipeline_root or None
         ),
-        service_account=service_account or None,
-    )
+        "service_account": service_account or None,
+    }
 
+
+def run(connection: Connection, what: dict[str, Any]) -> V2beta1Run:
+    """Start a run.
+
+    Args:
+        connection: to the server.
+        what: from `asked`.
+    """
     api = connection.api.runs
-    make = partial(
-        connection.call, "create the run", api.run_service_create_run, again=False, run=body
-    )
-    where = {"experiment_id": experiment_id, **namespace_of(connection)}
-    find = _finder(connection, "runs", api.run_service_list_runs, name, **where)
-    # The name is new: there is nothing to look for before the first try.
-    return _find_or_make(connection, find, make, "run_id", look_first=False)
+    make = partial(api.run_service_create_run, run=V2beta1Run(**what))
+    return _made_anew(connection, "run", what, make, api.run_service_list_runs)
 
 
 def recurring_run(
-    connection: Connection,
-    name: str,
-    *,
-    experiment_id: str,
-    reference: V2beta1PipelineVersion,
-    parameters: dict[str, Any],
-    trigger: V2beta1Trigger,
-    catch_up: bool,
-    description: str = "",
-    pipeline_root: str = "",
-    service_account: str = "",
+    connection: Connection, what: dict[str, Any], trigger: V2beta1Trigger, *, catch_up: bool
 ) -> V2beta1RecurringRun:
     """Make a recurring run; one of its runs is at work at a time.
 
     Args:
-        connection: as of `run`.
-        name: that no other recurring run has.
-        experiment_id: as of `run`.
-        reference: as of `run`.
-        parameters: as of `run`.
+        connection: to the server.
+        what: from `asked`.
         trigger: when it is due.
         catch_up: runs that were missed are made up for, one after another.
-        description: as of `run`.
-        pipeline_root: as of `run`.
-        service_account: as of `run`.
     """
     body = V2beta1RecurringRun(
-        experiment_id=experiment_id,
-        display_name=name,
-        description=description,
-        pipeline_version_reference=V2beta1PipelineVersionReference(
-            pipeline_id=reference.pipeline_id, pipeline_version_id=reference.pipeline_version_id
-        ),
-        runtime_config=V2beta1RuntimeConfig(
-            parameters=parameters, pipeline_root=pipeline_root or None
-        ),
-        service_account=service_account or None,
+        **what,
         max_concurrency="1",  # an int64, which JSON has as a text
         trigger=trigger,
         mode=RecurringRunMode.ENABLE,
         no_catchup=not catch_up,
     )
     api = connection.api.recurring_runs
-    make = partial(
-        connection.call,
-        "create the schedule",
-        api.recurring_run_service_create_recurring_run,
-        again=False,
-        recurring_run=body,
-    )
-    where = {"experiment_id": experiment_id, **namespace_of(connection)}
+    make = partial(api.recurring_run_service_create_recurring_run, recurring_run=body)
     listing = api.recurring_run_service_list_recurring_runs
-    find = _finder(connection, "recurring_runs", listing, name, **where)
-    return _find_or_make(connection, find, make, "recurring_run_id", look_first=False)
+    return _made_anew(connection, "recurring_run", what, make, listing)
+
+
+def _made_anew(
+    connection: Connection,
+    kind: str,
+    what: dict[str, Any],
+    make: Callable[..., Any],
+    listing: Callable[..., Any],
+) -> Any:
+    """What has a name that is new: there is nothing to look for before the first try."""
+    words = {"run": "create the run", "recurring_run": "create the schedule"}[kind]
+    where = {"experiment_id": what["experiment_id"], **namespace_of(connection)}
+    find = _finder(connection, f"{kind}s", listing, what["display_name"], **where)
+    create = partial(connection.call, words, make, again=False)
+    return _find_or_make(connection, find, create, f"{kind}_id", look_first=False)
 
 
 def _finder(

@@ -48,18 +48,19 @@ class Start:
             self.compiled.file,
             description=self.compiled.description,
         )
-        about: dict[str, Any] = {
-            "experiment_id": experiment.experiment_id,
-            "reference": version,
-            "parameters": self.parameters,
-            "description": self.description,
-            "pipeline_root": self.pipeline_root,
-            "service_account": self.service_account,
-        }
+        what = server.asked(
+            self.name,
+            experiment_id=experiment.experiment_id,
+            reference=version,
+            parameters=self.parameters,
+            description=self.description,
+            pipeline_root=self.pipeline_root,
+            service_account=self.service_account,
+        )
         if self.when is None:
-            return str(server.run(connection, self.name, **about).run_id)
-        about |= {"trigger": self.when.trigger(), "catch_up": self.catch_up}
-        return str(server.recurring_run(connection, self.name, **about).recurring_run_id)
+            return str(server.run(connection, what).run_id)
+        made = server.recurring_run(connection, what, self.when.trigger(), catch_up=self.catch_up)
+        return str(made.recurring_run_id)
 
     def request(self) -> dict[str, Any]:
         """All that would be sent; identifiers are the server's to give."""
