@@ -1,10 +1,11 @@
 """Self-contained HTML pages, made of Jinja2 templates that escape whatever they are handed.
 
 The page of a module lies beside it: report.py has the template report.html, the style report.css
-and, where the page has a script, report.js. Templates extend base.html and take the parts that
-several pages share from parts.html and charts.html. A page carries its pictures, its style and its
-script, and its Content-Security-Policy forbids everything else. There are no style attributes,
-which the policy would block; what depends on data is drawn as SVG.
+and, where the page has a script, report.js. A style may begin with `/* after decide.css */`, which
+puts one of this room before it that only some pages share. Templates extend base.html and take the
+parts that several pages share from parts.html and charts.html. A page carries its pictures, its
+style and its script, and its Content-Security-Policy forbids everything else. There are no style
+attributes, which the policy would block; what depends on data is drawn as SVG.
 
 Labels, file names, authors, licences and addresses come from strangers. Templates escape them by
 themselves; `safe` and `Markup` are for what this room wrote.
@@ -41,6 +42,7 @@ _GARBLING = re.compile(
 _NO_TEXT_OR_PERCENT = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>|(?<=\d) %", re.DOTALL)
 _FIGURE = re.compile(r"(under |over )?[\d,.]+( %)?")
 _POLICY = re.compile(r'http-equiv="Content-Security-Policy" content="([^"]*)"')
+_AFTER = re.compile(r"/\* after (\w+)\.css \*/\n")  # names a style of this room that some share
 _COLOUR = re.compile(r"--(\w+): (#[0-9a-f]{6});")
 
 
@@ -200,8 +202,9 @@ def environment() -> "Environment":
 
 
 def _rules(path: Path, more: str = "") -> str:
-    """The style of a module's page, with more rules after it."""
-    return "".join(map(style, STYLES)) + _read(path.with_suffix(".css")) + more
+    """The style of a module's page, with more rules after it, and before it what it names."""
+    own = _AFTER.sub(lambda found: style(found[1]), _read(path.with_suffix(".css")))
+    return "".join(map(style, STYLES)) + own + more
 
 
 def _code(path: Path, more: Sequence[str] = ()) -> str:

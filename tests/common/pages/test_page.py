@@ -83,6 +83,16 @@ def test_policy_allows_exactly_the_inline_style_and_script() -> None:
     assert pages.policy(source).startswith("default-src 'none'; img-src data:; style-src 'sha256-")
 
 
+@pytest.mark.parametrize("module", ["components/curate/review.py", "programs/select/page.py"])
+def test_style_that_some_pages_share_is_before_what_names_it(module: str) -> None:
+    shared, own = pages.style("decide"), (pages.ROOT / module).with_suffix(".css").read_text()
+    named, rest = own.split("\n", 1)
+    assert named == "/* after decide.css */"
+    whole = "".join(map(pages.style, pages.STYLES)) + shared + rest
+    digest = base64.b64encode(hashlib.sha256(whole.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in pages.policy_for(str(pages.ROOT / module))
+
+
 def test_page_without_script_allows_none() -> None:
     source = render()
     assert policy(Page(source))["script-src"] == "'none'"
