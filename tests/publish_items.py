@@ -7,7 +7,6 @@ from pathlib import Path
 from conftest import Run, run_captured
 
 from components.common.model.description import read_description
-from components.common.model.model_place import METRICS_KIND
 from components.common.untrusted import sealed
 from components.publish.compare import compare
 from components.publish.decision import HOLD, Decision
@@ -41,7 +40,7 @@ def write_metrics(path: Path, model_dir: Path, low: float = 0.8, accuracy: float
         "head_sha256": description.head_sha256,
         "model_sha256": description.identity,
     }
-    sealed.dump(path, {**METRICS_KIND.head, **figures}, what="the metrics")
+    sealed.dump(path, {**sealed.METRICS.head, **figures}, what="the metrics")
     return path
 
 

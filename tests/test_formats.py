@@ -32,7 +32,7 @@ KINDS = {
     ("components.common.dataset.ledger", "KIND"): "give no ledger, and photos may change their",
     ("components.common.dataset.memory", "KIND"): "remove it, and the next run begins without",
     ("components.common.model.description", "KIND"): "make the model again with this version",
-    ("components.common.model.model_place", "METRICS_KIND"): "make the metrics again with this",
+    ("components.common.untrusted.sealed", "METRICS"): "make the metrics again with this",
     ("components.common.model.predictions", "KIND"): "run again with this version",
     ("components.common.network.bottlenecks", "KIND"): "make the bottlenecks again with this",
     ("components.common.untrusted.sealed", "CURVES"): "make the training again with this version",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from components.common.base.command_line import CommandParser, did_you_mean
 from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
-from components.common.model.model_place import METRICS, METRICS_KIND
+from components.common.model.model_place import METRICS
 from components.common.untrusted import sealed
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Run:
         Raises:
             InputError: it is missing or damaged.
         """
-        return sealed.read(self.directory / METRICS, METRICS_KIND)
+        return sealed.read(self.directory / METRICS, sealed.METRICS)
 
     @property
     def report(self) -> Path:

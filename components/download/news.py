@@ -22,8 +22,9 @@ from components.common.dataset import decisions
 from components.common.dataset import memory as memories
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.decisions import Decisions
-from components.common.dataset.memory import NOTHING_NEW, Memory, Seen
+from components.common.dataset.memory import Memory, Seen
 from components.common.dataset.species import as_parameter, parse_document
+from components.common.dataset.vocabulary import NOTHING_NEW
 from components.common.model import published
 from components.common.store import storage
 from components.download import sources

@@ -19,7 +19,7 @@ from components.common.model import answer_counts
 from components.common.model.answer_counts import AnswerCounts
 from components.common.model.learned import Learned
 from components.common.model.model import TOP_K, Model
-from components.common.model.model_place import CROSS_VALIDATED, EFFECTIVE_PHOTOS, METRICS_KIND
+from components.common.model.model_place import CROSS_VALIDATED, EFFECTIVE_PHOTOS
 from components.common.pages import training_curves
 from components.common.pages.training_curves import Phase
 from components.common.untrusted import sealed
@@ -110,7 +110,7 @@ def evaluate(
         raise InputError(_nothing_to_measure(training, demo, folder, unusable))
     result = _evaluation(model, sources, recipe, held_out, own, seen, unusable)
     doing("evaluate: write the report")
-    sealed.dump(metrics, {**METRICS_KIND.head, **figures(result)}, what="the metrics")
+    sealed.dump(metrics, {**sealed.METRICS.head, **figures(result)}, what="the metrics")
     write_file(html, render(result), what="the report")
     return result
 

@@ -16,7 +16,7 @@ from components.common.base.wording import as_text, counted, named
 from components.common.model import answer_counts
 from components.common.model.answer_counts import AnswerCounts
 from components.common.model.description import ModelDescription, read_description
-from components.common.model.model_place import METRICS, METRICS_KIND, version_of
+from components.common.model.model_place import METRICS, version_of
 from components.common.store import storage
 from components.common.untrusted import sealed
 from components.common.untrusted.redact import without_secrets
@@ -290,7 +290,7 @@ def reference_of(model_dir: Path, place: str = "") -> Reference:
             f"{METRICS} of {named} is missing, so nothing is known of the model's answers to its "
             f"demo photos: {again}"
         )
-    content = sealed.read(path, METRICS_KIND)
+    content = sealed.read(path, sealed.METRICS)
     if content.get("head_sha256") != description.head_sha256:
         raise InputError(f"{METRICS} of {named} holds the figures of another model: {again}")
     if answer_counts.FIELD not in content:

@@ -15,7 +15,6 @@ from components.common.model.model import Model
 from components.common.model.model_place import (
     CROSS_VALIDATED,
     EFFECTIVE_PHOTOS,
-    METRICS_KIND,
     version_of,
 )
 from components.common.untrusted import sealed
@@ -104,7 +103,7 @@ def read_metrics(path: Path, model: ModelDescription) -> dict[str, Any]:
         InputError: the file is missing or damaged, holds no accuracy with its interval, or is of
             another model.
     """
-    figures = sealed.read(path, METRICS_KIND)
+    figures = sealed.read(path, sealed.METRICS)
     try:
         low, accuracy = figures["accuracy_low"], figures["accuracy"]
         if not (figures.get("held_out_photos") or figures.get("cross_validated_photos")):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from components.common.base.errors import InputError
 from components.common.base.step import DONE_LINE, ERROR_LINE
-from components.common.dataset.memory import NOTHING_NEW
+from components.common.dataset.vocabulary import NOTHING_NEW
 from components.common.store import storage
 
 LOG = "executor-logs"  # with the number of the try behind it

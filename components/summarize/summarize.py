@@ -8,7 +8,6 @@ from typing import Any
 from components.common.base.errors import InputError, WorkError
 from components.common.base.files import write_file
 from components.common.base.step import step, warn
-from components.common.model.model_place import METRICS_KIND
 from components.common.pages import plain_text
 from components.common.store import storage
 from components.common.untrusted import sealed
@@ -17,7 +16,7 @@ from components.summarize import outcome
 
 STEP = "summarize"
 # What is read of the run's other artifacts, JSON of a few kilobytes each: step, artifact and kind.
-FIGURES = ("evaluate", "metrics", METRICS_KIND)
+FIGURES = ("evaluate", "metrics", sealed.METRICS)
 DECISION = (*outcome.DECISION, sealed.DECISION)
 METRICS = "metrics"  # field of a decision with the model's figures
 MAX_BYTES = 4 * 1024 * 1024

@@ -21,7 +21,6 @@ from components.common.dataset.reasons import FILE_NAME as REASONS
 from components.common.dataset.vocabulary import PARTS
 from components.common.model import published
 from components.common.model.description import ModelDescription, read_description
-from components.common.model.model_place import METRICS_KIND
 from components.common.pages import danger_words, plain_text
 from components.common.store import storage
 from components.common.untrusted import sealed
@@ -59,7 +58,7 @@ def show(
         seconds: that it took.
         console: to print on.
     """
-    metrics = sealed.read(Path(outputs["metrics"]), METRICS_KIND)
+    metrics = sealed.read(Path(outputs["metrics"]), sealed.METRICS)
     decided = Decision.read(Path(outputs["comparison"]))
     content: dict[str, Any] = {
         "seconds": round(seconds, 1),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from components.common.base.errors import InputError
-from components.common.model.model_place import CROSS_VALIDATED, METRICS_KIND
+from components.common.model.model_place import CROSS_VALIDATED
 from components.common.untrusted import sealed
 from programs.serve.answer import Measured
 
@@ -17,7 +17,7 @@ def read(path: Path, head_sha256: str) -> Measured:
         InputError: it is missing, no such file, damaged, or of another model than the one with
             this head.
     """
-    content = sealed.read(path, METRICS_KIND)
+    content = sealed.read(path, sealed.METRICS)
     try:
         accuracy, low, high = (float(content[name]) for name in SHARES)
         photos = int(content.get("photos") or content["held_out_photos"])

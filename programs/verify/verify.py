@@ -24,7 +24,7 @@ from components.common.dataset.dataset import (
 from components.common.dataset.photo import Photo
 from components.common.model import layout, model
 from components.common.model.description import read_description
-from components.common.model.model_place import METRICS, METRICS_KIND, version_of
+from components.common.model.model_place import METRICS, version_of
 from components.common.network import bottlenecks
 from components.common.network.backbone import DESCRIPTION_FILE
 from components.common.network.views import network_name
@@ -213,7 +213,7 @@ def _model(run: Run) -> str:
 def _metrics(run: Run) -> str:
     """The figures are of this model, and the copy for people says the same."""
     figures, copy = (
-        sealed.read(path, METRICS_KIND) for path in (run.metrics, run.folder / METRICS)
+        sealed.read(path, sealed.METRICS) for path in (run.metrics, run.folder / METRICS)
     )
     if figures != copy:
         raise InputError(f"{run.folder / METRICS} is not a copy of {run.metrics}")
@@ -236,7 +236,7 @@ def _decision(run: Run) -> str:
     known = {
         "version": version_of(read_description(run.model)),
         "demo_manifest_sha256": hash_file(run.demo / MANIFEST),
-        "accuracy": sealed.read(run.metrics, METRICS_KIND).get("accuracy"),
+        "accuracy": sealed.read(run.metrics, sealed.METRICS).get("accuracy"),
     }
     for name, value in known.items():
         if decision.get(name) != value:

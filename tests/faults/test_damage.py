@@ -163,7 +163,8 @@ def with_version(path: Path, version: int) -> bool:
             return False
         changed = {**known, b"format_version": str(version).encode()}
         pq.write_table(table.replace_schema_metadata(changed), path)
-        reseal(path.with_name("dataset.json"))
+        if (described := path.with_name("dataset.json")).is_file():  # a ledger has none
+            reseal(described)
         return True
     try:
         content: Any = json.loads(path.read_bytes())

@@ -27,7 +27,6 @@ FILE_NAME, FOLDER = "memory.json", "memory"
 BEGIN_ANEW = "remove it, and the next run begins without a memory"
 KIND = sealed.Kind("the memory", "wild-mushrooms-memory", (1, 2), sealed_since=1, again=BEGIN_ANEW)
 MAX_BYTES = 1024 * 1024
-NOTHING_NEW = "Nothing new"  # how the page of a run begins that ended early
 _DIGITS = 32  # of a SHA-256
 _FILE = re.compile(r"(ledger-[0-9a-f]{32}\.parquet|decisions-[0-9a-f]{32}\.json)?")
 

@@ -12,6 +12,8 @@ from functools import partial
 TRAINING, VALIDATION, TEST, DEMO, SURPLUS = "training", "validation", "test", "demo", "surplus"
 PARTS = (TRAINING, VALIDATION, TEST, DEMO)
 
+NOTHING_NEW = "Nothing new"  # how the page of a run begins that ended early
+
 # Reasons why a file of a folder is not taken for a photo (photo_files.py).
 HIDDEN, NO_FILE, TOO_LARGE, UNREADABLE = "hidden", "no_file", "too_large", "unreadable"
 UNKNOWN_TYPE = "unknown_type"  # the decoder's too

@@ -12,12 +12,10 @@ from components.common.dataset.class_facts import ClassFacts
 from components.common.model import layout
 from components.common.model.description import ModelDescription
 from components.common.store import storage
-from components.common.untrusted.sealed import Kind
 
 LATEST = "latest.json"
 METRICS = "metrics.json"  # of evaluate; publish puts it beside the model
 # Without a version they are from before they had a seal.
-METRICS_KIND = Kind("the metrics", "wild-mushrooms-metrics", (0, 1), sealed_since=1)
 # Their field `basis` where they are of cross-validation: all but the demo photos, by heads that had
 # not seen them.
 CROSS_VALIDATED = "cross-validated"

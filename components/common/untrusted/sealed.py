@@ -90,6 +90,7 @@ class Kind:
 
 # Read by several steps, which may not know one another.
 DECISION = Kind("the decision", "wild-mushrooms-decision", (1, 2), sealed_since=2)
+METRICS = Kind("the metrics", "wild-mushrooms-metrics", (0, 1), sealed_since=1)
 CURVES = Kind("the training", "wild-mushrooms-curves", (1,), sealed_since=1)
 CURVES_FILE = "curves.json"  # beside TensorBoard's logs
 CURVE_COLUMNS = (
