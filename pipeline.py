@@ -27,8 +27,8 @@ del os.environ["_KFP_RUNTIME"]
 from kfp import compiler, dsl, local
 
 from components import settings
-from components.bottleneck.component import bottleneck, join_bottlenecks
-from components.clean.component import clean
+from components.bottleneck.component import bottleneck
+from components.clean.component import clean, clean_part
 from components.common.base.command_line import CommandParser
 from components.common.base.errors import InputError
 from components.common.base.options import DEFAULTS, OPTIONS, PREFIX, declarations, described
@@ -132,9 +132,9 @@ def build(
             if cluster and cluster.exit_summary:
                 last = summarize(**of(summarize)).set_caching_options(False)
                 groups.enter_context(dsl.ExitHandler(last, name="all steps"))
-            if photos == DATASET:
-                # Without a display name: a loop would look for its output under that one, and
-                # fail (kubeflow/pipelines issue 11173).
+            if photos == DATASET and parts > 1:
+                gathered = None  # each part is read from there by who cleans it
+            elif photos == DATASET:
                 gathered = dsl.importer(artifact_uri=dataset_uri, artifact_class=dsl.Dataset).output
             elif continued:
                 moment = dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER if cluster else graph.now()
@@ -146,7 +146,9 @@ def build(
                 found = download(classes=classes, **of(download))
                 gathered = found.outputs["images"]
             if continued and photos == DATASET:
-                found = compare_photos(images=gathered, compiled=compiled, **of(compare_photos))
+                found = compare_photos(
+                    dataset_uri=dataset_uri, compiled=compiled, **of(compare_photos)
+                )
             if found and continued:
                 found.set_caching_options(False)  # what is kept is no input that KFP knows
                 if cluster:
@@ -158,18 +160,16 @@ def build(
                 each = [f"{part}/{parts}" for part in range(1, parts + 1)]
                 # KFP finds the loop by its task's key; the name is only shown in its graph.
                 with dsl.ParallelFor(each) as part:
-                    usable = clean(images=gathered, part=part, **of(clean))
+                    usable = clean_part(dataset_uri=dataset_uri, part=part, **of(clean_part))
                     of_part = bottleneck(images=usable.outputs["cleaned"], **of(bottleneck))
                     # KFP opens the store of a list where its first item lies: an item that was
                     # taken from the cache lies elsewhere, and could not be read.
                     usable.set_caching_options(False)
                     of_part.set_caching_options(False)
-                # The compiler changes a Collected as it goes: each consumer needs its own.
-                vectors = join_bottlenecks(parts=dsl.Collected(of_part.outputs["bottlenecks"]))
-                selected = curate_parts(
-                    images=dsl.Collected(usable.outputs["cleaned"]),
-                    clean_rejects=dsl.Collected(usable.outputs["rejects"]),
-                    bottlenecks=vectors.outputs["bottlenecks"],
+                vectors = selected = curate_parts(
+                    cleaned_listings=dsl.Collected(usable.outputs["cleaned_listing"]),
+                    rejects_listings=dsl.Collected(usable.outputs["rejects_listing"]),
+                    vectors=dsl.Collected(of_part.outputs["bottlenecks"]),
                     **of(curate_parts),
                     **before,
                 )
@@ -212,7 +212,8 @@ def build(
             # What is published may change between two runs whose inputs are the same.
             published.set_caching_options(False)
         if cluster:
-            steps = [usable, vectors, selected, trained, link, measured, labelled, published]
+            steps = [usable, selected, trained, link, measured, labelled, published]
+            steps += [vectors] if vectors is not selected else []
             steps += [found] if found else []  # KFP imports without a pod of ours
             steps += [of_part] if parts > 1 else []
             steps += [last] if last else []

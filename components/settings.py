@@ -85,9 +85,9 @@ RESOURCES = {
     "download-if-new": Resources(("256M", "1G", "7G"), timeout_s=12 * HOUR, retries=2),
     "compare-photos": Resources(("256M", "1G", "7G")),
     "clean": Resources(("512M", "1G", "4G"), "4G", "500m", 4 * HOUR),
+    "clean-part": Resources(("512M", "1G", "4G"), "4G", "500m", 4 * HOUR),
     # On LiteRT, which uses no GPU: 150 photos a second on two cores.
     "bottleneck": Resources(("512M", "2G", "7G"), "4G", "500m", 4 * HOUR),
-    "join-bottlenecks": Resources(("512M", "2G", "7G"), "4G"),
     "curate": Resources(("512M", "2G", "14G")),
     "curate-parts": Resources(("512M", "2G", "14G")),
     # Fine-tuning goes on from its last checkpoint; GPU nodes are the ones that are taken away.
@@ -113,7 +113,8 @@ LOCAL_REGION = "us-east-1"  # for a store that is not Amazon's: any will do, and
 # Steps that talk to the object store by themselves: photos, weights, decisions and ledgers may
 # lie there, and logs, checkpoints and models go there while KFP looks after all other artifacts.
 STORE_STEPS = (
-    *("download", "download-if-new", "compare-photos", "clean", "curate", "curate-parts"),
+    *("download", "download-if-new", "compare-photos", "clean", "clean-part"),
+    *("curate", "curate-parts"),
     *("retrain", "publish", "summarize"),
     *LABELLING,
 )

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.common.dataset.dataset import DatasetWriter
 from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import SURPLUS
 from components.common.network import bottlenecks
 from components.common.network.backbone import BackboneKey
 from components.common.network.bottlenecks import Bottlenecks
+from components.curate import facts
 from components.curate.curate import Outputs
 from components.curate.options import Division
 
@@ -76,6 +79,15 @@ def prepare(root: Path, photos: Sequence[Item]) -> tuple[list[Path], Path]:
     )
     bottlenecks.save(found, root / "bottlenecks", [label for label, *_ in unique.values()])
     return sorted((root / "clean").iterdir()), root / "bottlenecks"
+
+
+def surplus(outputs: Outputs) -> list[Photo]:
+    """What is known of the photos that there was no need for: they are copied nowhere."""
+    rows = pq.read_table(outputs.facts / facts.ROWS).to_pylist()
+    names = ("label", "source_url", "split", "reason", "group")
+    return [
+        Photo(**{name: row[name] for name in names}) for row in rows if row["reason"] == SURPLUS
+    ]
 
 
 def places(out: Path) -> Outputs:

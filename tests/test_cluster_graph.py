@@ -136,7 +136,7 @@ def test_parts_give_what_the_whole_gives(
         )
         assert done.returncode == 0, done.stdout + done.stderr
         loops = 0 if parts == 1 else parts
-        assert len(list(root.glob("*/for-loop-*/clean/cleaned"))) == loops
+        assert len(list(root.glob("*/for-loop-*/clean-part/cleaned"))) == loops
         found_hashes[parts] = {
             name: hashlib.sha256(found(root, name).read_bytes()).hexdigest()
             for name in (

@@ -134,12 +134,25 @@ def test_loop_over_parts_hands_on_lists_of_which_none_is_of_the_cache(tmp_path: 
     assert loop["taskInfo"]["name"] == key
     assert json.loads(loop["parameterIterator"]["items"]["raw"]) == ["1/3", "2/3", "3/3"]
     # KFP opens the store of a list where its first item lies, and a cached one lies elsewhere.
-    for name in ("clean", "bottleneck"):
+    for name in ("clean-part", "bottleneck"):
         assert "enableCache" not in one.tasks[name].get("cachingOptions", {})
-    assert one.tasks["join-bottlenecks"]["cachingOptions"]["enableCache"]
-    for name in ("join-bottlenecks", "curate-parts"):
-        inputs = one.pipeline["components"][f"comp-{name}"]["inputDefinitions"]["artifacts"]
-        assert [key for key, entry in inputs.items() if entry.get("isArtifactList")]
+    inputs = one.pipeline["components"]["comp-curate-parts"]["inputDefinitions"]["artifacts"]
+    assert all(entry.get("isArtifactList") for entry in inputs.values())
+
+
+def test_photos_of_parts_are_not_handed_to_who_needs_only_some(tmp_path: Path) -> None:
+    one = Compiled.read(compile_dataset(tmp_path / "parts.yaml", parts=3))
+    # The launcher fetches all of an input: the packed photos go to no task, those of a part to one.
+    assert "importer" not in one.tasks
+    assert "artifacts" not in one.pipeline["components"]["comp-clean-part"]["inputDefinitions"]
+    takers = [
+        name
+        for name, task in one.tasks.items()
+        for given in task.get("inputs", {}).get("artifacts", {}).values()
+        if given.get("taskOutputArtifact", {}).get("outputArtifactKey") in ("cleaned", "rejects")
+        and given["taskOutputArtifact"]["producerTask"] == "clean-part"
+    ]
+    assert takers == ["bottleneck"]
 
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu", "gpu-dataset"])

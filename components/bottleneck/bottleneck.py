@@ -43,21 +43,6 @@ def bottleneck(
     bottlenecks.save(result, output, [labels[sha256] for sha256 in result.sha256])
 
 
-@step("join_bottlenecks")
-def join(sources: Sequence[Path], output: Path) -> None:
-    """Put the bottlenecks of parts together: as if all photos had been computed at once.
-
-    Args:
-        sources: bottlenecks of the parts, in their order.
-        output: directory of the bottlenecks to write.
-
-    Raises:
-        InputError: they are of different networks, or there are none.
-    """
-    result, labels = bottlenecks.joined(sources)
-    bottlenecks.save(result, output, labels)
-
-
 def _check_weights(weights: str, sha256: str) -> None:
     if not sha256:
         return

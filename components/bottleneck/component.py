@@ -1,12 +1,12 @@
-"""KFP interfaces of the step `bottleneck`: of one dataset, and to join those of its parts."""
+"""KFP interface of the step `bottleneck`."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from kfp import dsl
 
 from components.bottleneck.options import BottleneckOptions
 from components.common.base.options import described
-from components.settings import DATA_IMAGE, TRAIN_IMAGE
+from components.settings import TRAIN_IMAGE
 
 
 @dsl.component(base_image=TRAIN_IMAGE, install_kfp_package=False)
@@ -35,23 +35,4 @@ def bottleneck(
 
     told = BottleneckOptions.of(given("bottleneck", (BottleneckOptions,), inputs))
     bottleneck([Path(images.path)], Path(bottlenecks.path), told)
-    bottlenecks.metadata.update(of_bottlenecks(Path(bottlenecks.path)))
-
-
-@dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
-def join_bottlenecks(
-    parts: dsl.Input[List[dsl.Artifact]], bottlenecks: dsl.Output[dsl.Artifact]
-) -> None:
-    """Put the bottlenecks of all parts together.
-
-    Args:
-        parts: Bottlenecks of one network.
-        bottlenecks: Vectors and scores, keyed by content.
-    """
-    from pathlib import Path
-
-    from components.bottleneck.bottleneck import join
-    from components.common.model.artifact_metadata import of_bottlenecks
-
-    join([Path(part.path) for part in parts], Path(bottlenecks.path))
     bottlenecks.metadata.update(of_bottlenecks(Path(bottlenecks.path)))

@@ -18,7 +18,7 @@ from components.common.base.errors import InputError
 from components.common.base.step import FLAGGED, LEFT_OUT, Progress, step, warn
 from components.common.base.wording import counted
 from components.common.base.worker_threads import map_in_threads, step_threads
-from components.common.dataset import decisions, vocabulary
+from components.common.dataset import decisions, listing, vocabulary
 from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.dataset.decisions import Decisions
 from components.common.dataset.photo import Photo
@@ -33,6 +33,7 @@ from components.common.dataset.vocabulary import (
 )
 from components.common.photos import file_types, images, perceptual_hash
 from components.common.photos.images import BadPhoto, CleanPhoto
+from components.common.store import storage
 
 AHEAD = 32  # photos judged ahead of the one being written: bounds memory
 # Rejects are evidence, not data: what a person needs to see them, and no more.
@@ -121,7 +122,7 @@ class _Tally:
 
 @step("clean")
 def clean(
-    source: Path,
+    source: Path | str,
     output: Path,
     rejects: Path,
     options: CleanOptions = CleanOptions(),
@@ -129,7 +130,7 @@ def clean(
     """Sort a dataset into usable photos, as upright JPEGs without EXIF, and rejects with reasons.
 
     Args:
-        source: dataset as downloaded.
+        source: dataset as downloaded; of one at gs://… or s3://… only the photos of the part come.
         output: dataset of usable photos to write.
         rejects: dataset of rejected files to write, bytes as they were up to `REJECT_MAX_BYTES`
             and, together, `REJECTS_MAX_BYTES`; its REASONS.csv says of each why.
@@ -140,10 +141,21 @@ def clean(
     Raises:
         InputError: a class has no usable photo, an output is the input, or no decisions file.
     """
-    if source.resolve() in (output.resolve(), rejects.resolve()):
+    place = str(source)
+    if not storage.is_uri(place) and Path(source).resolve() in (
+        output.resolve(),
+        rejects.resolve(),
+    ):
         raise InputError(f"{source} would be replaced by its own result: choose another output")
     by_hand = decisions.read(options.decisions)
-    dataset = Dataset(source, part=options.part)
+    with listing.opened(place, part=options.part) as dataset:
+        _clean(dataset, output, rejects, options, by_hand)
+
+
+def _clean(
+    dataset: Dataset, output: Path, rejects: Path, options: CleanOptions, by_hand: Decisions
+) -> None:
+    """As `clean`."""
     tallies = {label: _Tally() for label in dataset.labels}
     what = dataset.labels[0] if len(dataset.labels) == 1 else f"{len(dataset.labels)} classes"
     progress = Progress(f"clean {what}", len(dataset.photos), verb="looked at")

@@ -81,15 +81,16 @@ def curate(
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
 @described(CurateOptions)
 def curate_parts(
-    images: dsl.Input[List[dsl.Dataset]],
-    clean_rejects: dsl.Input[List[dsl.Dataset]],
-    bottlenecks: dsl.Input[dsl.Artifact],
+    cleaned_listings: dsl.Input[List[dsl.Dataset]],
+    rejects_listings: dsl.Input[List[dsl.Dataset]],
+    vectors: dsl.Input[List[dsl.Artifact]],
     decisions: str,
     options: Dict[str, Any],
     defaults: Dict[str, Any],
     training: dsl.Output[dsl.Dataset],
     demo: dsl.Output[dsl.Dataset],
     rejects: dsl.Output[dsl.Dataset],
+    bottlenecks: dsl.Output[dsl.Artifact],
     ledger: dsl.Output[dsl.Artifact],
     facts: dsl.Output[dsl.Artifact],
     curation: dsl.Output[dsl.HTML],
@@ -98,13 +99,16 @@ def curate_parts(
 ) -> None:
     """Curate photos that were cleaned in parts: group copies, drop what does not belong, divide.
 
+    It decides by manifests and vectors, and fetches no photo but those that it writes or shows.
+
     Args:
-        images: Datasets of clean photos.
-        clean_rejects: What the cleaning rejected, to be shown.
-        bottlenecks: Bottlenecks of the clean photos.
+        cleaned_listings: Manifests of clean photos.
+        rejects_listings: Manifests of what the cleaning rejected, to be shown.
+        vectors: Bottlenecks of the clean photos.
         training: Training, validation and test parts.
         demo: Held-out demo photos.
         rejects: What was left out, with reasons.
+        bottlenecks: Bottlenecks of the photos that were not left out.
         ledger: Which group went to which part.
         facts: What became of every photo, as JSON and parquet.
         curation: Page to review it on.
@@ -116,16 +120,16 @@ def curate_parts(
     from pathlib import Path
 
     from components.common.base.step_options import given
-    from components.common.model.artifact_metadata import of_dataset
-    from components.curate.curate import Outputs, curate
+    from components.common.model.artifact_metadata import of_bottlenecks, of_dataset
+    from components.curate.curate import Outputs, curate_listed
     from components.curate.facts import COMPARED
     from components.curate.options import CurateOptions
 
     told = given("curate", (CurateOptions,), inputs)
     told["earlier_ledger"] = placed_before or told["earlier_ledger"]
-    content = curate(
-        [Path(dataset.path) for dataset in images],
-        Path(bottlenecks.path),
+    content = curate_listed(
+        [Path(listing.path) for listing in cleaned_listings],
+        [Path(part.path) for part in vectors],
         Outputs(
             Path(training.path),
             Path(demo.path),
@@ -134,7 +138,8 @@ def curate_parts(
             Path(facts.path),
             Path(curation.path),
         ),
-        clean_rejects=[Path(dataset.path) for dataset in clean_rejects],
+        Path(bottlenecks.path),
+        clean_rejects=[Path(listing.path) for listing in rejects_listings],
         options=CurateOptions.of(told),
         page_place=curation.uri,
     )
@@ -142,6 +147,7 @@ def curate_parts(
         counts.log_metric(f"photos_{name}", content["total"][name])
     for written in (training, demo, rejects):
         written.metadata.update(of_dataset(Path(written.path)))
+    bottlenecks.metadata.update(of_bottlenecks(Path(bottlenecks.path)))
     # What KFP's page shows instead of the outputs' names.
     counts.metadata["display_name"] = "Photos"
     curation.metadata["display_name"] = "Review of the photos"

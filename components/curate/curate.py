@@ -7,8 +7,9 @@ part only. `selection` decides, this module reads and writes.
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from components.common.base.errors import InputError, WorkError
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import FEW, LEFT_OUT, Progress, log, step, warn
 from components.common.base.wording import counted
-from components.common.dataset import class_facts, decisions, ledger, vocabulary
+from components.common.dataset import class_facts, decisions, ledger, listing, vocabulary
 from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset, DatasetWriter, stream_all
 from components.common.dataset.decisions import Decisions
@@ -34,6 +35,7 @@ from components.common.dataset.vocabulary import (
     SURPLUS,
 )
 from components.common.network import bottlenecks
+from components.common.network.bottlenecks import Bottlenecks
 from components.common.store import storage
 from components.curate import facts, moves, review, selection
 from components.curate.facts import CLEAN, CURATE, Entry
@@ -93,16 +95,63 @@ def curate(
             a decision that moves a photo to a class that is not there.
     """
     options.check()
-    by_hand = decisions.read(options.decisions)
-    placed = ledger.read(options.earlier_ledger) if options.earlier_ledger else {}
     datasets = [Dataset(source) for source in sources]
     rejected = [Dataset(source) for source in clean_rejects]
+    vectors = bottlenecks.load(bottleneck_dir)
+    return _curate(datasets, rejected, vectors, outputs, options, page_place)
+
+
+@step("curate")
+def curate_listed(
+    listings: Sequence[Path],
+    bottleneck_dirs: Sequence[Path],
+    outputs: Outputs,
+    used_bottlenecks: Path,
+    *,
+    clean_rejects: Sequence[Path] = (),
+    options: CurateOptions = CurateOptions(),
+    page_place: str = "",
+) -> dict[str, Any]:
+    """As `curate`, of photos that lie elsewhere: those that are used or shown alone are fetched.
+
+    Args:
+        listings: of the datasets of clean photos.
+        bottleneck_dirs: their bottlenecks.
+        outputs: where to write.
+        used_bottlenecks: directory to write the bottlenecks of the photos to that models are
+            trained or measured on.
+        clean_rejects: listings of what `clean` rejected.
+        options: as of `curate`.
+        page_place: as of `curate`.
+    """
+    options.check()
+    datasets = [listing.read(path) for path in listings]
+    rejected = [listing.read(path) for path in clean_rejects]
+    vectors, classes = bottlenecks.joined(bottleneck_dirs)
+    content = _curate(datasets, rejected, vectors, outputs, options, page_place)
+    training = Dataset(outputs.training)
+    used = [*training.photos, *training.left_out(), *Dataset(outputs.demo).photos]
+    kept, labels = bottlenecks.chosen(vectors, classes, used)
+    bottlenecks.save(kept, used_bottlenecks, labels)
+    return content
+
+
+def _curate(
+    datasets: Sequence[Dataset],
+    rejected: Sequence[Dataset],
+    vectors: Bottlenecks,
+    outputs: Outputs,
+    options: CurateOptions,
+    page_place: str,
+) -> dict[str, Any]:
+    """As `curate`."""
+    by_hand = decisions.read(options.decisions)
+    placed = ledger.read(options.earlier_ledger) if options.earlier_ledger else {}
     every = [*datasets, *rejected]
     by_hand.check_classes({label for dataset in every for label in dataset.labels})
     found = moves.find(datasets, by_hand)
     photos = [found.rows[row] for row in found.unique.values()]
     known = class_facts.combine([dataset.facts for dataset in datasets], options.subject)
-    vectors = bottlenecks.load(bottleneck_dir)
     selected = selection.select(photos, vectors, options, placed, by_hand, known, found.found_in)
     entries = list(_entries(found, rejected, selected, by_hand))
     unknown = by_hand.unknown(
@@ -193,8 +242,10 @@ def _show(
 ) -> None:
     """Make the review's thumbnails of photos that `clean` took."""
     judged = [entry for entry in entries if entry.step == CURATE]
-    for entry, (_, data) in zip(judged, stream_all(datasets), strict=True):
-        review_photos.add_thumbnail(entry, data)
+    shown = [review_photos.wants(entry) for entry in judged]
+    with closing(stream_all(datasets, shown)) as photos:
+        for entry, (_, data) in zip(itertools.compress(judged, shown), photos, strict=True):
+            review_photos.add_thumbnail(entry, data)
 
 
 def _show_rejected(
@@ -218,6 +269,8 @@ def _write(
 ) -> None:
     """Write the datasets and the ledger, and make the review's thumbnails on the way."""
     judged = [entry for entry in entries if entry.step == CURATE]
+    # Good photos that there were enough of are not copied.
+    needed = [entry.photo.reason != SURPLUS or review_photos.wants(entry) for entry in judged]
     progress = Progress("curate", len(judged), verb="sorted")
     with ExitStack() as stack:
         training = stack.enter_context(DatasetWriter(outputs.training, facts=known))
@@ -226,10 +279,16 @@ def _write(
         ledger_folder = stack.enter_context(
             atomic_directory(outputs.ledger, what="the ledger", marker=ledger.FILE_NAME)
         )
-        for entry, (_, data) in zip(judged, stream_all(datasets), strict=True):
-            review_photos.add_thumbnail(entry, data)
+        fetched = stack.enter_context(closing(stream_all(datasets, needed)))
+        for entry, is_needed in zip(judged, needed, strict=True):
             row = entry.photo
-            if row.reason:
+            data = b""
+            if is_needed:
+                _, data = next(fetched)
+                review_photos.add_thumbnail(entry, data)
+            if row.reason == SURPLUS:
+                rejects.leave_out(row)
+            elif row.reason:
                 rejects.add(row, data, measured=_measured(entry.judged))
                 if row.reason == OTHER_CLASS:
                     training.leave_out(row)

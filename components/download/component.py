@@ -106,7 +106,7 @@ def download_if_new(
 @dsl.component(base_image=DATA_IMAGE, install_kfp_package=False)
 @described()
 def compare_photos(
-    images: dsl.Input[dsl.Dataset],
+    dataset_uri: str,
     seed: int,
     name: str,
     min_accuracy: float,
@@ -126,7 +126,7 @@ def compare_photos(
     """Tell whether there is something to learn from photos that are packed already.
 
     Args:
-        images: The photos.
+        dataset_uri: Packed photos, as `submit` uploads them; the manifest alone is fetched.
         seed: As of all steps; another one makes the same photos worth another run.
         name: What the model is published as, and whose memory is gone on with.
         min_accuracy: As of publish; for the same reason.
@@ -142,7 +142,7 @@ def compare_photos(
 
     from components.download.news import Continued, compare_photos
 
-    found = compare_photos(Path(images.path), Continued.of(inputs))
+    found = compare_photos(dataset_uri, Continued.of(inputs))
     Path(news.path).write_text(found.said)
     news.metadata["display_name"] = "News"  # what KFP's page shows
     return found.told()

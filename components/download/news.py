@@ -18,7 +18,7 @@ from components.common.base.errors import InputError
 from components.common.base.options import DEFAULTS, OPTIONS, PREFIX
 from components.common.base.step import emit, log, step, warn
 from components.common.base.wording import counted, named
-from components.common.dataset import decisions
+from components.common.dataset import decisions, listing
 from components.common.dataset import memory as memories
 from components.common.dataset.dataset import Dataset
 from components.common.dataset.decisions import Decisions
@@ -135,7 +135,7 @@ def download_if_new(
     if before and now.listing and now == replace(before, photos="", count=0):
         return _announced(_told(known, place, before, unlearned))
     gather_document(classes, output, options)
-    found = _seen(output, now)
+    found = _seen(Dataset(output), now)
     news = _told(known, place, found, unlearned)
     if news.is_new:
         return news
@@ -147,19 +147,20 @@ def download_if_new(
 
 
 @step("download")
-def compare_photos(photos: Path, continued: Continued) -> News:
+def compare_photos(photos: str, continued: Continued) -> News:
     """Whether there is something to learn from photos that are packed already.
 
     Args:
-        photos: the dataset.
+        photos: place of the dataset, of which only the manifest is fetched.
         continued: as of `download_if_new`.
 
     Raises:
         InputError: as of `download_if_new`.
         WorkError: as of `download_if_new`.
     """
-    known, place, now = _begin({}, Dataset(photos).labels, continued)
-    return _announced(_told(known, place, _seen(photos, now)))
+    with listing.opened(photos) as dataset:
+        known, place, now = _begin({}, dataset.labels, continued)
+        return _announced(_told(known, place, _seen(dataset, now)))
 
 
 def _announced(news: News) -> News:
@@ -266,9 +267,8 @@ def listing_hash(prefix: str) -> str:
     return _hash(f"{entry.uri} {entry.size} {entry.version}" for entry in objects)
 
 
-def _seen(folder: Path, now: Seen) -> Seen:
+def _seen(found: Dataset, now: Seen) -> Seen:
     """What is seen, with the photos: all that a model, its groups or its papers are made of."""
-    found = Dataset(folder)
     rows = sorted(
         json.dumps([one.label, one.source_sha256, one.licence, one.observation, one.author])
         + json.dumps([one.title, one.source_page])

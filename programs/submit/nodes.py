@@ -19,6 +19,7 @@ _DRIVER = "_driver"
 OWN_NAMES = (*STEPS, "summarize")
 # Both ways to look for news are called `download` in their logs too.
 _STEP_OF_PART = {
+    "clean_part": "clean",
     "curate_parts": "curate",
     "download_if_new": "download",
     "compare_photos": "download",

@@ -22,6 +22,7 @@ from components.common.dataset.dataset import (
     listed_files,
 )
 from components.common.dataset.photo import Photo
+from components.common.dataset.vocabulary import SURPLUS
 from components.common.model import layout, model
 from components.common.model.description import read_description
 from components.common.model.model_place import METRICS, version_of
@@ -141,8 +142,10 @@ def _ledger(run: Run) -> str:
     """The ledger says what the manifests say, and no photo and no group is in two parts."""
     used = [*Dataset(run.training).photos, *Dataset(run.demo).photos]
     _check_parts(used, run)
-    known = [*used, *Dataset(run.rejects).photos]
+    rejects = Dataset(run.rejects)
+    known = [*used, *rejects.photos]
     expected = {(photo.label, photo.group, photo.split) for photo in known if photo.split}
+    expected |= {(photo.label, photo.group, SURPLUS) for photo in rejects.left_out()}
     rows = set(ledger.read_rows(str(run.ledger)))
     for label, group, split in sorted(rows ^ expected):
         where = run.ledger if (label, group, split) in rows else run.training.parent
@@ -170,8 +173,9 @@ def _bottlenecks(run: Run) -> str:
     """A row for every photo that was clean, and no other."""
     loaded = bottlenecks.load(run.bottlenecks)
     described = sealed.read(run.bottlenecks / DESCRIPTION_FILE, bottlenecks.KIND)
-    used = (run.training, run.demo, run.rejects)
-    expected = {photo.sha256 for path in used for photo in Dataset(path).photos}
+    datasets = [Dataset(path) for path in (run.training, run.demo, run.rejects)]
+    expected = {photo.sha256 for dataset in datasets for photo in dataset.photos}
+    expected |= {photo.sha256 for photo in datasets[-1].left_out()}
     for sha256 in sorted(set(loaded.sha256) ^ expected):
         what = "has no row for the photo" if sha256 in expected else "has a row for no photo, with"
         raise InputError(f"{run.bottlenecks} {what} SHA-256 {sha256}: it belongs to other datasets")

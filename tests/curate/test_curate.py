@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import pyarrow.parquet as pq
 import pytest
-from curation_items import SMALL, Item, items, places, prepare
+from curation_items import SMALL, Item, items, places, prepare, surplus
 from sealing import reseal
 
 from components.clean.clean import clean
@@ -38,12 +38,14 @@ class Curated:
     training: Dataset
     demo: Dataset
     rejects: Dataset
+    surplus: list[Photo]
     ledger: Path
 
     @property
     def parts(self) -> dict[str, str]:
         """The part of each photo, by its name; the reason where it was left out."""
-        found = [*self.training.photos, *self.demo.photos, *self.rejects.photos]
+        used = [*self.training.photos, *self.demo.photos]
+        found = [*used, *self.rejects.photos, *self.surplus]
         return {photo.source_url: photo.reason or photo.split for photo in found}
 
 
@@ -59,7 +61,7 @@ def run(
     options = CurateOptions(**dataclasses.asdict(division), earlier_ledger=ledger)
     curate(sources, vectors, outputs, options=options)
     written = (Dataset(place) for place in (outputs.training, outputs.demo, outputs.rejects))
-    return Curated(*written, ledger=outputs.ledger)
+    return Curated(*written, surplus(outputs), ledger=outputs.ledger)
 
 
 def curated(
@@ -82,7 +84,20 @@ def test_enough_photos_fill_every_part_and_the_rest_is_surplus(
         expected = {TRAINING: 8, VALIDATION: 1, TEST: 1, DEMO: 2}
         assert {part: counts[label, part] for part in expected} == expected
     assert {photo.split for photo in found.demo.photos} == {DEMO}
-    assert [photo.reason for photo in found.rejects.photos] == ["surplus"] * 3
+    assert len(found.surplus) == 3
+
+
+def test_surplus_is_told_and_not_copied(tmp_path: Path) -> None:
+    found = curated(tmp_path, items("daisy", 15) + items("roses", 12))
+    assert found.rejects.photos == []
+    left_out = found.rejects.left_out()
+    assert {(photo.label, photo.group) for photo in left_out} == {
+        (photo.label, photo.group) for photo in found.surplus
+    }
+    assert len({photo.sha256 for photo in left_out}) == 3
+    rows = list(csv.DictReader((found.rejects.path / FILE_NAME).open(encoding="utf-8-sig")))
+    told = {(row["class"], row["found_as"], row["reason"]) for row in rows}
+    assert told == {(photo.label, photo.source_url, "surplus") for photo in found.surplus}
 
 
 def test_no_photo_is_lost_and_bytes_go_along(tmp_path: Path) -> None:
@@ -97,8 +112,9 @@ def test_no_photo_is_lost_and_bytes_go_along(tmp_path: Path) -> None:
         for dataset in (found.training, found.demo, found.rejects)
         for _, data in dataset.stream()
     ]
-    assert len(after) == len(photos)
-    assert set(after) == before
+    assert len(after) + len(found.surplus) == len(photos)
+    without = {photo.sha256 for photo in found.rejects.left_out()}
+    assert set(after) == {one for one in before if hashlib.sha256(one).hexdigest() not in without}
 
 
 def test_best_of_near_copies_is_kept(tmp_path: Path) -> None:
@@ -176,9 +192,12 @@ def test_photos_of_one_observation_stay_in_one_part(tmp_path: Path) -> None:
     ]
     found = curated(tmp_path, photos, Division(train_per_class=16, demo_per_class=4))
     parts = collections.defaultdict(set)
-    for photo in [*found.training.photos, *found.demo.photos, *found.rejects.photos]:
-        parts[photo.observation].add(photo.split)
-        assert photo.group == hashlib.sha1(photo.observation.encode()).hexdigest()
+    observations = {photo.name: photo.observation for photo in photos}
+    used = [*found.training.photos, *found.demo.photos]
+    for photo in [*used, *found.rejects.photos, *found.surplus]:
+        observation = observations[photo.source_url]
+        parts[observation].add(photo.split)
+        assert photo.group == hashlib.sha1(observation.encode()).hexdigest()
     assert len(parts) == 24
     assert all(len(places) == 1 for places in parts.values())
 
@@ -350,7 +369,8 @@ def test_photo_stays_in_its_part_when_a_copy_of_it_arrives(tmp_path: Path) -> No
 def test_ledger_lists_every_group_once(tmp_path: Path) -> None:
     found = curated(tmp_path, items("daisy", 20) + items("roses", 14))
     rows = pq.read_table(found.ledger / LEDGER).to_pylist()
-    everything = [*found.training.photos, *found.demo.photos, *found.rejects.photos]
+    used = [*found.training.photos, *found.demo.photos]
+    everything = [*used, *found.rejects.photos, *found.surplus]
     assert len(rows) == len({photo.group for photo in everything})
     assert {(row["label"], row["group"]): row["split"] for row in rows} == {
         (photo.label, photo.group): photo.split for photo in everything

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from curation_items import SMALL, Item, items, places, prepare
+from curation_items import SMALL, Item, items, places, prepare, surplus
 
 from components.common.base.errors import InputError
 from components.common.dataset import decisions
@@ -53,7 +53,8 @@ def curated(
     content = curate(sources, vectors, outputs, options=chosen)
     rows = pq.read_table(outputs.facts / facts.ROWS).to_pylist()
     written = (Dataset(place) for place in (outputs.training, outputs.demo, outputs.rejects))
-    by_place = {(photo.label, photo.source_url): photo for set_ in written for photo in set_.photos}
+    photos = [*surplus(outputs), *(photo for dataset in written for photo in dataset.photos)]
+    by_place = {(photo.label, photo.source_url): photo for photo in photos}
     found = {
         f"{row['found_in']}/{row['source_url']}": by_place[row["label"], row["source_url"]]
         for row in rows

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from curation_items import SMALL, Item, items, places, prepare
+from curation_items import SMALL, Item, items, places, prepare, surplus
 
 from components.common.dataset import decisions
 from components.common.dataset.dataset import Dataset, DatasetWriter
@@ -52,7 +52,8 @@ def outcome(
     options = CurateOptions(**dataclasses.asdict(division), decisions=decided)
     curate(sources, vectors, outputs, options=options)
     written = (Dataset(place) for place in (outputs.training, outputs.demo, outputs.rejects))
-    return {photo.source_url: photo for dataset in written for photo in dataset.photos}
+    photos = [*surplus(outputs), *(photo for dataset in written for photo in dataset.photos)]
+    return {photo.source_url: photo for photo in photos}
 
 
 def where(rows: dict[str, Photo]) -> dict[str, str]:

@@ -166,10 +166,10 @@ def test_packed_photos_are_compared_too(look: Look, tmp_path: Path) -> None:
     assert look().is_new
     told = {"name": "m", "decisions": "", "compiled": COMPILED, "step_curate": {}}
     told["step_publish"] = {"publish_dir": str(tmp_path / "published")}
-    first = compare_photos(tmp_path / "images", Continued.of(told))
+    first = compare_photos(str(tmp_path / "images"), Continued.of(told))
     assert first.is_new
     end_well(tmp_path, first)
-    assert not compare_photos(tmp_path / "images", Continued.of(told)).is_new
+    assert not compare_photos(str(tmp_path / "images"), Continued.of(told)).is_new
 
 
 def test_another_published_model_is_new(look: Look, tmp_path: Path) -> None:
@@ -204,9 +204,9 @@ def test_papers_and_groups_of_photos_count(
 
     told = {"name": "m", "decisions": "", "compiled": COMPILED}
     told["step_publish"] = {"publish_dir": str(tmp_path / "published")}
-    end_well(tmp_path, compare_photos(with_rows(), Continued.of(told)))
-    assert not compare_photos(tmp_path / "photos-0", Continued.of(told)).is_new
-    assert compare_photos(with_rows(**dict([change])), Continued.of(told)).is_new
+    end_well(tmp_path, compare_photos(str(with_rows()), Continued.of(told)))
+    assert not compare_photos(str(tmp_path / "photos-0"), Continued.of(told)).is_new
+    assert compare_photos(str(with_rows(**dict([change]))), Continued.of(told)).is_new
 
 
 def test_class_folder_that_is_not_learned_is_told(

@@ -28,7 +28,7 @@ MB = 1000**2
 UNITS = {"M": 1, "G": 1000}
 # Beside the steps as commands: the pipeline's tasks that are a part of one.
 TASKS = {
-    **{"curate-parts": "curate", "download-if-new": "download"},
+    **{"clean-part": "clean", "curate-parts": "curate", "download-if-new": "download"},
     "compare-photos": "download",  # which holds a manifest as well
 }
 
@@ -48,8 +48,6 @@ def test_every_step_has_a_row() -> None:
 @pytest.mark.parametrize("task", settings.RESOURCES)
 def test_requests_on_a_cluster_suffice(task: str, size: str) -> None:
     step = TASKS.get(task, task.replace("-", "_"))
-    if step == "join_bottlenecks":
-        pytest.skip("reads what others made, and no photo")
     memory = settings.RESOURCES[task].request(size)
     base, more = needs()[step]
     # Half as much again: the system counts files that are being written, too.

@@ -9,11 +9,12 @@ so one can be read at random without unpacking anything. docs/artifacts.md descr
 
 import dataclasses
 import hashlib
+import itertools
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -109,7 +110,7 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
             (folder / attribution.FILE_NAME).write_text(attribution.render(self._photos), "utf-8")
             if self._rejects:
                 # With the mark by which spreadsheets know UTF-8.
-                rows = reasons.render(self._photos, self._measured)
+                rows = reasons.render([*self._photos, *self._left_out], self._measured)
                 (folder / reasons.FILE_NAME).write_text(rows, "utf-8-sig")
             if self._left_out:
                 left_out.write(self._left_out, folder / left_out.FILE_NAME)
@@ -151,7 +152,10 @@ class DatasetWriter(AbstractContextManager["DatasetWriter"]):
         return stored
 
     def leave_out(self, photo: Photo) -> None:
-        """Note a photo that is not of the dataset, but that recipes are measured on."""
+        """Note a photo that is not of the dataset.
+
+        Recipes are measured on it all the same; or, of rejects, it is good but not needed.
+        """
         self._left_out.append(photo)
 
     def revise(self, change: Callable[[Photo], Photo]) -> list[Photo]:
@@ -186,6 +190,25 @@ def write_manifest(photos: Sequence[Photo], path: Path, facts: ClassFacts = Clas
     sealed.dump(path.with_name(DESCRIPTION), content, what="the dataset")
 
 
+class Shards(Protocol):
+    """Where the photos of a dataset are: `shards.ShardFolder` or `stored_shards.StoredShards`."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Bytes of each shard, by its name, in their order."""
+
+    def size(self, shard: str) -> int:
+        """Bytes of a shard; `InputError` where there is none."""
+
+    def read(self, photo: Photo) -> bytes:
+        """The bytes of a photo; `InputError` where they are others than the manifest describes."""
+
+    def stream(
+        self, shard: str, expected: Mapping[int, Photo], wanted: Collection[int]
+    ) -> Iterator[tuple[Photo, bytes]]:
+        """Photos of a shard at the wanted offsets; `InputError` as of `read`."""
+
+
 class Dataset:
     """Reads a dataset artifact and checks what it reads against the manifest.
 
@@ -193,6 +216,7 @@ class Dataset:
         path: the dataset's directory.
         part: "2/4" for the second of four equal parts, as several machines share the work; empty
             for all photos. The parts one after another are the whole, in its order.
+        shards_in: the shards, where they are not in the directory (`listing`).
 
     Attributes:
         facts: what is known of the classes; of a dataset of before there were such, nothing.
@@ -202,9 +226,12 @@ class Dataset:
             not (another folder, a link, bytes outside a shard), or `part` is no part.
     """
 
-    def __init__(self, path: Path | str, *, part: str = "") -> None:
+    def __init__(
+        self, path: Path | str, *, part: str = "", shards_in: "Shards | None" = None
+    ) -> None:
         self.path = Path(path)
-        self.photos = self._listed = _read_manifest(self.path)
+        self._shards: Shards = shards_in or shards.ShardFolder(self.path)
+        self.photos = self._listed = _read_manifest(self.path, self._shards.sizes)
         self.facts = _read_facts(self.path)
         self._check_places()
         if part:
@@ -218,7 +245,7 @@ class Dataset:
         return sorted({photo.label for photo in self.photos})
 
     def left_out(self) -> list[Photo]:
-        """Photos that nothing is to be learned from, and that recipes are measured on all the same.
+        """Photos that are not of the dataset but noted beside it: see `DatasetWriter.leave_out`.
 
         Raises:
             InputError: left_out.parquet is damaged, or of another dataset.
@@ -237,23 +264,31 @@ class Dataset:
         Raises:
             InputError: the bytes are not those that the manifest describes.
         """
-        return shards.read(self.path / photo.shard, photo)
+        return self._shards.read(photo)
 
-    def stream(self) -> Generator[tuple[Photo, bytes], None, None]:
+    def stream(
+        self, only: Sequence[bool] | None = None
+    ) -> Generator[tuple[Photo, bytes], None, None]:
         """Every photo with its bytes, in the order of the shards.
+
+        Args:
+            only: whether each is wanted, in the order of `in_order`; all are by default.
 
         Raises:
             InputError: a shard holds anything but the photos that the manifest lists.
         """
+        photos = self.photos
+        if only is not None:
+            photos = list(itertools.compress(self.in_order(), only))
         wanted: dict[str, set[int]] = {}
-        for photo in self.photos:
+        for photo in photos:
             wanted.setdefault(photo.shard, set()).add(photo.offset)
         by_shard: dict[str, dict[int, Photo]] = {}
         for photo in _in_order(self._listed):
             if photo.shard in wanted:
                 by_shard.setdefault(photo.shard, {})[photo.offset] = photo
         for shard, expected in by_shard.items():
-            yield from shards.stream(self.path / shard, expected, wanted[shard])
+            yield from self._shards.stream(shard, expected, wanted[shard])
 
     def in_order(self) -> list[Photo]:
         """The photos in the order of `stream`."""
@@ -272,7 +307,7 @@ class Dataset:
                     raise self._misplaced(
                         photo, f"names the shard {photo.shard!r}, not images-NNNNN.tar"
                     )
-                sizes[photo.shard] = _shard_size(self.path / photo.shard)
+                sizes[photo.shard] = self._shards.size(photo.shard)
             if (
                 not _MEMBER_NAME.fullmatch(photo.path)
                 or photo.path != f"{photo.label}/{photo.path.rpartition('/')[2]}"
@@ -289,23 +324,22 @@ class Dataset:
         return InputError(f"{self.path / MANIFEST}: photo {photo.path!r} {what}")
 
 
-def _read_manifest(path: Path) -> list[Photo]:
+def _read_manifest(path: Path, there: Mapping[str, int]) -> list[Photo]:
     manifest = path / MANIFEST
     if not manifest.is_file() or manifest.is_symlink():
         raise InputError(f"{path} is no dataset: there is no {MANIFEST} in it")
     if manifest.stat().st_size > MANIFEST_MAX_BYTES:
         raise InputError(f"{manifest} is larger than {MANIFEST_MAX_BYTES} bytes")
-    there = sorted(path.glob("images-*.tar"))
     try:
         version = _check_version(manifest, tables.metadata(manifest))
         # Also where the version is an older one, which damage can make of it.
         if version >= KIND.sealed_since or (path / DESCRIPTION).exists():
             sealed.check_file(path, MANIFEST, listed_files(path), DESCRIPTION)
-        size = sum(shard.stat().st_size for shard in there)
-        table = tables.read(manifest, SCHEMA, most_rows=shards.most_photos(size))
+        most_rows = shards.most_photos(sum(there.values()))
+        table = tables.read(manifest, SCHEMA, most_rows=most_rows)
     except (pa.ArrowException, OSError) as error:
         beside = (
-            f"{counted(len(there), 'shard')}, {there[0].name} the first"
+            f"{counted(len(there), 'shard')}, {next(iter(there))} the first"
             if there
             else "no images-00000.tar"
         )
@@ -347,17 +381,16 @@ def _read_facts(path: Path) -> ClassFacts:
         raise InputError(f"{path / DESCRIPTION} cannot be read: {error}") from error
 
 
-def _shard_size(shard: Path) -> int:
-    if shard.is_symlink() or not shard.is_file():
-        raise InputError(f"{shard} is missing or is no regular file: the dataset is damaged")
-    return shard.stat().st_size
-
-
 def _in_order(photos: Iterable[Photo]) -> list[Photo]:
     return sorted(photos, key=lambda photo: (photo.shard, photo.offset))
 
 
-def stream_all(datasets: Iterable[Dataset]) -> Iterator[tuple[Photo, bytes]]:
-    """Every photo of several datasets, one dataset after another."""
+def stream_all(
+    datasets: Iterable[Dataset], only: Sequence[bool] | None = None
+) -> Generator[tuple[Photo, bytes], None, None]:
+    """Every photo of several datasets, one dataset after another; of them `only` those wanted."""
+    start = 0
     for dataset in datasets:
-        yield from dataset.stream()
+        end = start + len(dataset.photos)
+        yield from dataset.stream(None if only is None else only[start:end])
+        start = end

@@ -1,8 +1,10 @@
-"""left_out.parquet of a dataset: photos that recipes are measured on, but nothing is learned from.
+"""left_out.parquet of a dataset: photos that belong beside it, and are not copied into it.
 
 `curate` leaves photos out of the training part that look like another class. Whoever measures by
 cross-validation how good models of this recipe are has to ask about them too: without them, the
 photos would be easier than those that people will bring. The pictures are among the rejects.
+Beside the rejects stands the surplus: good photos that there were enough of. Their pictures are in
+what `clean` took.
 """
 
 from collections.abc import Sequence

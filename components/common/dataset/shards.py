@@ -142,24 +142,62 @@ class ShardWriter:
         return self._written
 
 
-def read(place: Path, photo: Photo) -> bytes:
-    """The bytes of one photo of the shard `place`, by its offset.
+class ShardFolder:
+    """The shards in a folder of this machine.
 
-    Raises:
-        InputError: they are not those that the manifest describes.
+    Args:
+        folder: that they are in.
+
+    Attributes:
+        sizes: of the shards in bytes, by name, in their order.
     """
-    with open(place, "rb", buffering=0) as shard:
-        return _read(shard.fileno(), place, photo)
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        there = sorted(folder.glob("images-*.tar"))
+        self.sizes = {shard.name: shard.stat().st_size for shard in there if shard.is_file()}
+
+    def size(self, shard: str) -> int:
+        """Its bytes.
+
+        Raises:
+            InputError: there is no such file, or it is a link.
+        """
+        path = self._folder / shard
+        if path.is_symlink() or not path.is_file():
+            raise InputError(f"{path} is missing or is no regular file: the dataset is damaged")
+        return path.stat().st_size
+
+    def read(self, photo: Photo) -> bytes:
+        """The bytes of one photo, by its offset.
+
+        Raises:
+            InputError: they are not those that the manifest describes.
+        """
+        path = self._folder / photo.shard
+        with open(path, "rb", buffering=0) as shard:
+            return _read(shard.fileno(), path, photo)
+
+    def stream(
+        self, shard: str, expected: Mapping[int, Photo], wanted: Collection[int]
+    ) -> Iterator[tuple[Photo, bytes]]:
+        """The wanted photos of one shard with their bytes; see `stream`."""
+        return stream(self._folder / shard, expected, wanted)
 
 
 def _read(descriptor: int, place: Path, photo: Photo) -> bytes:
     data = _pread(descriptor, photo.size, photo.offset)
     if len(data) != photo.size or hashlib.sha256(data).hexdigest() != photo.sha256:
-        raise InputError(
-            f"{place}: the bytes of {photo.path!r} are not those that the manifest describes "
-            "(sha256 differs): make the dataset again"
-        )
+        raise changed(place, photo)
     return data
+
+
+def changed(place: Path | str, photo: Photo) -> InputError:
+    """Says that a shard holds other bytes where a photo should be."""
+    return InputError(
+        f"{place}: the bytes of {photo.path!r} are not those that the manifest describes "
+        "(sha256 differs): make the dataset again"
+    )
 
 
 def most_photos(size: int) -> int:

@@ -295,6 +295,25 @@ def joined(paths: Sequence[Path]) -> tuple[Bottlenecks, list[str]]:
     return made, [labels[sha256] for sha256 in rows]
 
 
+def chosen(
+    vectors: Bottlenecks, labels: Sequence[str], photos: Sequence[Photo]
+) -> tuple[Bottlenecks, list[str]]:
+    """The bottlenecks of some photos, in the order of all, and the class of each row.
+
+    Args:
+        vectors: of these and other photos.
+        labels: the class of each row.
+        photos: which are wanted.
+
+    Raises:
+        InputError: a photo has no bottleneck.
+    """
+    rows = np.unique(vectors.rows(photos))
+    matrices = {name: getattr(vectors, name)[rows] for name in _TYPES}
+    names = tuple(vectors.sha256[row] for row in rows)
+    return Bottlenecks(names, **matrices, key=vectors.key), [labels[row] for row in rows]
+
+
 def load(path: Path) -> Bottlenecks:
     """Read the artifact.
 

@@ -61,6 +61,12 @@ def find(bucket: str, key: str, most: int) -> tuple[bytes, str] | None:
     return data, str(blob.generation)
 
 
+def read_range(bucket: str, key: str, start: int, size: int) -> bytes:
+    blob = client().bucket(bucket).blob(key)
+    data: bytes = blob.download_as_bytes(start=start, end=start + size - 1, **_patience())
+    return data
+
+
 def stat(bucket: str, key: str) -> tuple[int, str, str] | None:
     blob = client().bucket(bucket).get_blob(key, **_patience())
     if blob is None:

@@ -40,6 +40,9 @@ class Store(Protocol):
     def find(self, bucket: str, key: str, most: int) -> tuple[bytes, str] | None:
         """The first `most` bytes of an object and its version; None where there is none."""
 
+    def read_range(self, bucket: str, key: str, start: int, size: int) -> bytes:
+        """So many bytes of an object from an offset on, fewer where it ends before."""
+
     def stat(self, bucket: str, key: str) -> tuple[int, str, str] | None:
         """Size in bytes, version and SHA-256 of an object; None where there is none."""
 

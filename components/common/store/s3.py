@@ -52,19 +52,30 @@ def objects(bucket: str, prefix: str) -> Iterator[tuple[str, int, str, datetime]
 def find(bucket: str, key: str, most: int) -> tuple[bytes, str] | None:
     from botocore.exceptions import ClientError
 
+    try:
+        return _read(most, Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+
+
+def read_range(bucket: str, key: str, start: int, size: int) -> bytes:
+    wanted = f"bytes={start}-{start + size - 1}"
+    return _read(size, Bucket=bucket, Key=key, Range=wanted)[0]
+
+
+def _read(most: int, **asked: str) -> tuple[bytes, str]:
+    """The first `most` bytes that come, and the version of the object."""
     for attempt in range(1, BODY_ATTEMPTS + 1):
         try:
-            answer = client().get_object(Bucket=bucket, Key=key)
+            answer = client().get_object(**asked)
             # Not `with` the body itself: that gives the bare stream, which checks nothing.
             with closing(answer["Body"]) as body:
                 data: bytes = body.read(most)
                 if len(data) < most:
                     body.read(1)  # only at the end does the client notice that bytes are missing
                 return data, answer.get("ETag", "").strip('"')
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
-                return None
-            raise
         except _cut():
             if attempt == BODY_ATTEMPTS:
                 raise

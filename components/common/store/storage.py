@@ -97,6 +97,17 @@ def find(uri: str, *, max_bytes: int) -> tuple[bytes, str] | None:
     return content
 
 
+def read_range(uri: str, start: int, size: int) -> bytes:
+    """So many bytes (at least one) of an object from an offset on; fewer where it ends before.
+
+    Raises:
+        InputError: there is no such object, or it ends before the offset.
+    """
+    bucket, key = _object(uri)
+    with _explained(uri):
+        return _store(uri).read_range(bucket, key, start, size)
+
+
 def read_place(place: str, *, max_bytes: int) -> bytes:
     """The content of a file or, for gs:// and s3://, of an object.
 
