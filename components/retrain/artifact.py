@@ -72,9 +72,36 @@ class Measured:
     final_fit: str = TRAINING
 
 
-def write(
+def write_forms(
     folder: Path,
     models: KerasModels,
+    material: Material,
+    photos: Sequence[Photo],
+    vectors: NDArray[np.float32],
+    final_tensor_name: str,
+) -> None:
+    """Write those forms of the model for which its weights are all that counts.
+
+    Args:
+        folder: where to; empty.
+        models: the Keras models.
+        material: what was trained on.
+        photos: that the head learned from.
+        vectors: their bottlenecks.
+        final_tensor_name: name of the frozen graph's output.
+    """
+    # Thumbnails are made outside Python, and writing the model's forms is one thread's work.
+    with ThreadPoolExecutor(1) as beside:
+        place = folder / layout.REFERENCES
+        written = beside.submit(references.write, place, material.dataset, photos, vectors)
+        doing("retrain: write the model")
+        size = material.vectors.key.input_size
+        export.write(models, size, folder, final_tensor_name=final_tensor_name)
+    written.result()
+
+
+def write(
+    folder: Path,
     material: Material,
     trained: Trained,
     measured: Measured,
@@ -84,11 +111,10 @@ def write(
     int8: bool,
     onnx: bool,
 ) -> ModelDescription:
-    """Write everything that a model directory holds.
+    """Write what else a model directory holds.
 
     Args:
-        folder: where to; empty.
-        models: the Keras models.
+        folder: where `write_forms` has written.
         material: what was trained on.
         trained: what the training found.
         measured: what is known of the recipe beside it.
@@ -98,20 +124,11 @@ def write(
         onnx: whether the ONNX form is wanted.
     """
     dataset, size = material.dataset, material.vectors.key.input_size
-    # Thumbnails are made outside Python, and writing the model's forms is one thread's work.
-    with ThreadPoolExecutor(1) as beside:
-        seen = trained.learned, trained.vectors
-        references_written = beside.submit(
-            references.write, folder / layout.REFERENCES, dataset, *seen
-        )
-        doing("retrain: write the model")
-        export.write(models, size, folder, final_tensor_name=final_tensor_name)
-        coarse = _write_int8(folder, dataset, trained, size) if int8 else None
-        mediapipe_form.write(folder, dataset.labels)
-        if onnx:
-            doing("retrain: write the ONNX model")
-            onnx_form.write(folder, final_tensor_name)
-    references_written.result()
+    coarse = _write_int8(folder, dataset, trained, size) if int8 else None
+    mediapipe_form.write(folder, dataset.labels)
+    if onnx:
+        doing("retrain: write the ONNX model")
+        onnx_form.write(folder, final_tensor_name)
     learned.write(folder / layout.LEARNED, trained.learned)
     description = describe(material, trained, measured, coarse, origin)
     _write_head(trained, folder / layout.HEAD, folder / layout.DISTANCES)

@@ -55,25 +55,35 @@ def rounds_for(photos: int, wanted: int) -> int:
     return min(wanted, math.ceil(ENOUGH_ANSWERS / photos))
 
 
-def cross_validate(pool: Pool, recipe: Recipe, rounds: int) -> list[Round]:
+def divisions(pool: Pool, rounds: int) -> list[NDArray[np.int64]]:
+    """The fold of each photo in so many rounds, int64 (N,) each.
+
+    None where a class has a single group of photos, and so cannot be divided.
+    """
+    labels = pool.examples.labels
+    divided = [calibrate.folds(labels, pool.groups, seed=number) for number in range(rounds)]
+    return [fold for fold in divided if fold.any()]
+
+
+def cross_validate(pool: Pool, recipe: Recipe, rounds: int, threads: int = 0) -> list[Round]:
     """Answer every photo of the pool so many times, each time with other folds.
 
     Args:
         pool: the photos.
         recipe: of the heads; early stopping is left out.
         rounds: how many.
+        threads: that work; by default as many as a step has. The answers do not depend on it.
 
     Returns:
-        The rounds; none where a class has a single group of photos, and so cannot be divided.
+        The rounds; none where the photos cannot be divided.
     """
-    if not rounds:
+    divided = divisions(pool, rounds)
+    if not divided:
         return []
-    labels = pool.examples.labels
-    divided = [calibrate.folds(labels, pool.groups, seed=number) for number in range(rounds)]
-    divided = [fold for fold in divided if fold.any()]
     heads = sum(_heads(fold) for fold in divided)
     progress = Progress("cross-validation", heads, verb="trained", unit="head")
-    done = [_round(pool, recipe, fold, progress) for fold in divided]
+    threads = threads or step_threads()
+    done = [_round(pool, recipe, fold, threads, progress) for fold in divided]
     progress.finish()
     return done
 
@@ -83,7 +93,9 @@ def _heads(fold: NDArray[np.int64]) -> int:
     return folds + math.comb(folds, 2) * (folds >= LEAST_NESTED)
 
 
-def _round(pool: Pool, recipe: Recipe, fold: NDArray[np.int64], progress: Progress) -> Round:
+def _round(
+    pool: Pool, recipe: Recipe, fold: NDArray[np.int64], threads: int, progress: Progress
+) -> Round:
     folds = range(int(fold.max()) + 1)
     sizes = (1, 2) if len(folds) >= LEAST_NESTED else (1,)
     left_out = list(itertools.chain(*(itertools.combinations(folds, size) for size in sizes)))
@@ -94,8 +106,8 @@ def _round(pool: Pool, recipe: Recipe, fold: NDArray[np.int64], progress: Progre
 
     learned: dict[tuple[int, ...], Mask] = {}
     heads: dict[tuple[int, ...], Head] = {}
-    with worker_threads(step_threads()) as threads:
-        for out, (rest, head) in zip(left_out, threads.map(fitted_without, left_out), strict=True):
+    with worker_threads(threads) as workers:
+        for out, (rest, head) in zip(left_out, workers.map(fitted_without, left_out), strict=True):
             learned[out], heads[out] = rest, head
             progress.advance()
     examples = pool.examples

@@ -1,31 +1,45 @@
 """The final head: of all photos but the demo ones, once the recipe has been measured."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.common.base.step import log
+from components.common.dataset.photo import Photo
 from components.retrain import calibrate
 from components.retrain.artifact import Trained
 from components.retrain.calibrate import OutOfFold
 from components.retrain.cross_validation import Round
-from components.retrain.head import Examples
+from components.retrain.head import Examples, Head
 from components.retrain.options import Recipe
 from components.retrain.pool import Mask, Pool
 
 
-def fit(pool: Pool, recipe: Recipe, rounds: Sequence[Round]) -> Trained:
-    """Train on the pool, pruned as curation prunes, with temperature and rule.
+@dataclass(frozen=True)
+class Final:
+    """The final head.
 
-    Temperature and rule come from the heads of the first round, which saw neither the photo that
-    they score nor its group; where these leave a fold without a class, from heads that are trained
-    for that alone.
+    Attributes:
+        head: it.
+        learned: the photos that it learned from.
+        vectors: their bottlenecks, float32 (N, D).
+        chosen: which of the pool's photos these are.
+    """
+
+    head: Head
+    learned: list[Photo]
+    vectors: NDArray[np.float32]
+    chosen: Mask
+
+
+def train(pool: Pool, recipe: Recipe) -> Final:
+    """Train on the pool, pruned as curation prunes.
 
     Args:
         pool: the photos; the head learns from none that curation left out.
         recipe: of the head; early stopping is left out.
-        rounds: of cross-validation.
     """
     chosen = pool.pruned(pool.in_dataset)
     left_out = int(pool.in_dataset.sum() - chosen.sum())
@@ -37,14 +51,29 @@ def fit(pool: Pool, recipe: Recipe, rounds: Sequence[Round]) -> Trained:
         len(photos),
         left_out,
     )
-    vectors = pool.examples.vectors[chosen]
-    scored = _scored(pool, chosen, recipe, rounds)
+    return Final(head, photos, pool.examples.vectors[chosen], chosen)
+
+
+def calibrated(final: Final, pool: Pool, recipe: Recipe, rounds: Sequence[Round]) -> Trained:
+    """The final head with temperature and rule.
+
+    These come from the heads of the first round, which saw neither the photo that they score nor
+    its group; where these leave a fold without a class, from heads that are trained for that alone.
+
+    Args:
+        final: the head.
+        pool: the photos that it was trained on.
+        recipe: of the head.
+        rounds: of cross-validation.
+    """
+    trained = final.head, recipe, final.learned, final.vectors, final.learned
+    scored = _scored(pool, final.chosen, recipe, rounds)
     if scored is None:
         log.info(calibrate.TOO_FEW)
-        return Trained(head, recipe, photos, vectors, photos, None, None)
+        return Trained(*trained, None, None)
     fitted = calibrate.calibrate(scored)
     calibrate.tell(fitted)
-    return Trained(head, recipe, photos, vectors, photos, scored, fitted)
+    return Trained(*trained, scored, fitted)
 
 
 def _scored(pool: Pool, chosen: Mask, recipe: Recipe, rounds: Sequence[Round]) -> OutOfFold | None:

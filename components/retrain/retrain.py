@@ -1,6 +1,6 @@
 """Step `retrain`: a new last layer for the pretrained network, and the model in all its forms."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from components.common.base import worker_process
 from components.common.base.cache_place import cache_folder
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import doing, log, step
+from components.common.base.worker_threads import step_threads
 from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
 from components.common.model import layout
 from components.common.network import origin, weights_sources
@@ -22,7 +24,7 @@ from components.common.network.weights import Weights
 from components.retrain import artifact, calibrate, export, final, finetune, onnx_form
 from components.retrain import sweep as sweeping
 from components.retrain.artifact import Measured, Trained
-from components.retrain.cross_validation import cross_validate, rounds_for
+from components.retrain.cross_validation import Round, cross_validate, divisions, rounds_for
 from components.retrain.curves import Curves
 from components.retrain.export import KerasModels
 from components.retrain.finetune import TunedLook
@@ -91,16 +93,19 @@ def retrain(
     pretrained = _pretrained(material.vectors, cache, options.weights)
     trials = sweeping.run(material, recipe) if options.sweep else []
     recipe = trials[0].recipe if trials else recipe
-    doing("retrain: load TensorFlow")
-    load_tensorflow()
-    from components.retrain.summaries import TensorBoardSummaries
-
     classes, validation = material.dataset.labels, material.parts[VALIDATION]
     with (
         atomic_directory(output, what="the model", marker=layout.DESCRIPTION) as model_folder,
         LiveLogs(summaries_dir, logs_place),
         ExitStack() as opened,
     ):
+        measure = partial(_measured_beside, opened, material, measuring)
+        # How many steps there are is known before training unless that stops by itself.
+        begun = None if recipe.early_stopping_patience else measure(recipe)
+        doing("retrain: load TensorFlow")
+        load_tensorflow()
+        from components.retrain.summaries import TensorBoardSummaries
+
         curves = Curves(summaries_dir, material.dataset.facts.of_classes(classes))
         # Whoever else is to hear of the training comes into this list.
         listeners: list[Listener] = [
@@ -114,7 +119,8 @@ def retrain(
         doing("retrain: train the head")
         last = _train(material, recipe, listeners)
         same = replace(recipe, how_many_training_steps=last.step + 1)
-        measured = _cross_validated(material, same, measuring)
+        pool, rounds = begun or measure(same)
+        whole = None
         if fine_tuning:
             doing("retrain: fine-tune the network")
             models = export.build(material.architecture, pretrained, last.head, material.views)
@@ -127,24 +133,29 @@ def retrain(
         else:
             doing("retrain: fit the temperature")
             trained = _calibrated(material, recipe, last)
-            if measuring.final_fit == ALL and (pool := measured.pool):
-                measured = replace(measured, tested=trained, final_fit=ALL)
-                trained = final.fit(pool, same, measured.rounds)
+            if measuring.final_fit == ALL and pool:
+                whole = final.train(pool, same)
             doing("retrain: build the network")
-            head = trained.head
+            head = (whole or trained).head
             models = export.build(material.architecture, pretrained, head, material.views)
         _report_test(last.head, material.parts[TEST], recipe)
         if extras.print_misclassified_test_images:
             _print_misclassified(last.head, material)
         curves.save(model_folder)
+        learned, name = whole or trained, extras.final_tensor_name
+        seen = learned.learned, learned.vectors
+        artifact.write_forms(model_folder, models, material, *seen, final_tensor_name=name)
+        measured = Measured(pool, rounds())
+        if whole and pool:
+            measured = replace(measured, tested=trained, final_fit=ALL)
+            trained = final.calibrated(whole, pool, same, measured.rounds)
         artifact.write(
             model_folder,
-            models,
             material,
             trained,
             measured,
             origin=origin.find(material.architecture, pretrained.sha256, cache, options.weights),
-            final_tensor_name=extras.final_tensor_name,
+            final_tensor_name=name,
             int8=extras.int8,
             onnx=options.export == ONNX,
         )
@@ -204,11 +215,22 @@ def _train(material: Material, recipe: Recipe, listeners: Sequence[Listener]) ->
     return replace(looks[0], head=head)
 
 
-def _cross_validated(material: Material, recipe: Recipe, measuring: Measuring) -> Measured:
-    """The rounds that were asked for; none where there are too many photos or too few.
+def _measured_beside(
+    opened: ExitStack, material: Material, measuring: Measuring, recipe: Recipe
+) -> tuple[Pool | None, Callable[[], list[Round]]]:
+    """Begin the rounds that were asked for; none where there are too many photos or too few.
 
     Without them the final head is that of the training part: had it learned from the test photos,
     too, nothing but the demo photos would be left to tell how good it is.
+
+    Args:
+        opened: what ends them, where the training fails.
+        material: what is trained on.
+        measuring: what was asked for.
+        recipe: of the heads.
+
+    Returns:
+        The photos of cross-validation, and what waits for its rounds; None and no rounds without.
     """
     wanted, what = measuring.cross_validation_rounds, "no cross-validation"
     if measuring.final_fit == ALL:
@@ -216,15 +238,17 @@ def _cross_validated(material: Material, recipe: Recipe, measuring: Measuring) -
     if not wanted:
         if measuring.final_fit == ALL:
             log.info("%s: --cross_validation_rounds is 0", what)
-        return Measured()
+        return None, list
     pool = Pool.of(material)
     number = rounds_for(len(pool.photos), wanted)
-    rounds = cross_validate(pool, recipe, number)
-    if rounds:
-        return Measured(pool, rounds)
+    if divisions(pool, number):
+        # One core is for this process, which makes the forms of the model in the meantime.
+        threads = max(1, step_threads() - 1)
+        work = partial(cross_validate, pool, recipe, number, threads)
+        return pool, opened.enter_context(worker_process.beside(work, "cross-validation"))
     many = f"the held-out ones of {len(pool.photos)} photos are enough"
     log.info("%s: %s", what, "a class has only one group of photos" if number else many)
-    return Measured()
+    return None, list
 
 
 def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:

@@ -105,7 +105,9 @@ def test_intervals_hold_the_accuracy_of_the_final_head() -> None:
             np.ones(60, bool),
         )
         rounds = cross_validate(photos, QUICK, 1)
-        answered = final.fit(photos, QUICK, rounds).head.logits(everything.examples.vectors[~few])
+        answered = final.calibrated(final.train(photos, QUICK), photos, QUICK, rounds).head.logits(
+            everything.examples.vectors[~few]
+        )
         truth = float((answered.argmax(axis=1) == everything.examples.labels[~few]).mean())
         found = outcomes(photos, rounds)
         share = found.share(found.right)
@@ -194,7 +196,7 @@ def test_final_head_is_calibrated_where_what_is_left_of_a_class_is_in_one_fold()
     )
     rounds = cross_validate(photos, QUICK, 1)
     assert not photos.pruned(photos.in_dataset)[8:10].any()
-    trained = final.fit(photos, QUICK, rounds)
+    trained = final.calibrated(final.train(photos, QUICK), photos, QUICK, rounds)
     assert len(trained.learned) == len(rows) - 2
     assert trained.calibration is None  # one group is left of the class: nothing can be held out
 
@@ -211,7 +213,7 @@ def test_final_head_learns_from_all_but_what_curation_left_out() -> None:
     photos = pool(60, copies=2)
     outside = dataclasses.replace(photos, in_dataset=np.arange(60) < 55)
     rounds = cross_validate(outside, QUICK, 1)
-    trained = final.fit(outside, QUICK, rounds)
+    trained = final.calibrated(final.train(outside, QUICK), outside, QUICK, rounds)
     assert [photo.sha256 for photo in trained.learned] == [p.sha256 for p in photos.photos[:55]]
     assert len(trained.vectors) == len(trained.scored) == 55
     # Those left out are asked about.
@@ -223,7 +225,9 @@ def test_final_head_learns_from_all_but_what_curation_left_out() -> None:
 @pytest.mark.parametrize("rounds", [0, 1])
 def test_final_head_is_calibrated_by_heads_that_had_not_seen_the_photos(rounds: int) -> None:
     photos = pool(60, apart=1.0)
-    trained = final.fit(photos, QUICK, cross_validate(photos, QUICK, rounds))
+    trained = final.calibrated(
+        final.train(photos, QUICK), photos, QUICK, cross_validate(photos, QUICK, rounds)
+    )
     assert trained.found is not None
     for number, head in enumerate(trained.found.heads):
         rows = trained.found.fold == number
