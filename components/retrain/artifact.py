@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from components import __version__
 from components.common.base.step import doing, log, warn
 from components.common.dataset import attribution
-from components.common.dataset.dataset import MANIFEST, Dataset
+from components.common.dataset.dataset import MANIFEST
 from components.common.dataset.photo import Photo
 from components.common.dataset.vocabulary import PARTS, RENDERED, TRAINING
 from components.common.model import layout, learned, model, out_of_fold, references
@@ -79,6 +79,7 @@ def write_forms(
     photos: Sequence[Photo],
     vectors: NDArray[np.float32],
     final_tensor_name: str,
+    on_litert: Callable[[], None],
 ) -> None:
     """Write those forms of the model for which its weights are all that counts.
 
@@ -89,6 +90,7 @@ def write_forms(
         photos: that the head learned from.
         vectors: their bottlenecks.
         final_tensor_name: name of the frozen graph's output.
+        on_litert: called once the LiteRT form is there.
     """
     # Thumbnails are made outside Python, and writing the model's forms is one thread's work.
     with ThreadPoolExecutor(1) as beside:
@@ -96,7 +98,8 @@ def write_forms(
         written = beside.submit(references.write, place, material.dataset, photos, vectors)
         doing("retrain: write the model")
         size = material.vectors.key.input_size
-        export.write(models, size, folder, final_tensor_name=final_tensor_name)
+        name = final_tensor_name
+        export.write(models, size, folder, final_tensor_name=name, on_litert=on_litert)
     written.result()
 
 
@@ -108,7 +111,7 @@ def write(
     *,
     origin: Mapping[str, str],
     final_tensor_name: str,
-    int8: bool,
+    int8: Callable[[], quantize.Tried] | None,
     onnx: bool,
 ) -> ModelDescription:
     """Write what else a model directory holds.
@@ -120,11 +123,12 @@ def write(
         measured: what is known of the recipe beside it.
         origin: of the pretrained weights.
         final_tensor_name: name of the frozen graph's output.
-        int8: whether the int8 form is wanted.
+        int8: gives the int8 form and what it sees on the photos that `trained` has scores of; None
+            where it is not wanted.
         onnx: whether the ONNX form is wanted.
     """
-    dataset, size = material.dataset, material.vectors.key.input_size
-    coarse = _write_int8(folder, dataset, trained, size) if int8 else None
+    dataset = material.dataset
+    coarse = _write_int8(folder / layout.INT8, int8, trained) if int8 else None
     mediapipe_form.write(folder, dataset.labels)
     if onnx:
         doing("retrain: write the ONNX model")
@@ -244,16 +248,14 @@ def _facts(facts: Calibration | Int8) -> dict[str, object]:
     return content
 
 
-def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> Int8 | None:
+def _write_int8(path: Path, int8: Callable[[], quantize.Tried], trained: Trained) -> Int8 | None:
     """Write the int8 form if it is good enough; None where there are too few photos to tell."""
     if trained.found is None:
         log.info("no int8 model: too few photos to measure it")
         return None
     doing("retrain: make and measure the int8 model")
-    path = folder / layout.INT8
-    photos = trained.scored
-    path.write_bytes(quantize.make((folder / layout.LITERT).read_bytes(), dataset, size))
-    measured = quantize.measure(path, dataset, photos, trained.found, size)
+    tried = int8()
+    measured = quantize.measure(tried, trained.found)
     low, high = (100 * bound for bound in measured.interval)
     log.info(
         "int8 model: same answer on %.1f%% of %d photos, accuracy %.1f%% instead of %.1f%% "
@@ -266,8 +268,9 @@ def _write_int8(folder: Path, dataset: Dataset, trained: Trained, size: int) -> 
         low,
         high,
     )
-    if not measured.shipped:
-        path.unlink()
+    if measured.shipped:
+        path.write_bytes(tried.form)
+    else:
         warn(
             f"no int8 model: it would lose {100 * measured.loss:.2f} points of accuracy "
             f"(95 % interval {low:.2f} to {high:.2f}, limit {100 * quantize.MAX_LOSS:.0f})"

@@ -5,6 +5,7 @@ import graphlib
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +80,12 @@ def build(
 
 
 def write(
-    models: KerasModels, size: int, directory: Path, *, final_tensor_name: str = layout.SCORES
+    models: KerasModels,
+    size: int,
+    directory: Path,
+    *,
+    final_tensor_name: str = layout.SCORES,
+    on_litert: Callable[[], None] = lambda: None,
 ) -> None:
     """Write `model.keras`, `saved_model/`, `model.tflite` and `retrained_graph.pb`.
 
@@ -90,12 +96,14 @@ def write(
         size: pixels of the square input.
         directory: where to.
         final_tensor_name: name of the frozen graph's output.
+        on_litert: called once `model.tflite` is there, of which more can be made in the meantime.
     """
-    _save_keras(models.classifier, directory / layout.KERAS)
     traced = trace(models, size, final_tensor_name)
-    _save(models, traced, size, directory / layout.SAVED_MODEL)
     frozen = freeze(traced)
     (directory / layout.LITERT).write_bytes(to_litert(frozen, INSPECT, directory))
+    on_litert()
+    _save_keras(models.classifier, directory / layout.KERAS)
+    _save(models, traced, size, directory / layout.SAVED_MODEL)
     (directory / layout.FROZEN).write_bytes(frozen_graph(frozen, final_tensor_name))
 
 

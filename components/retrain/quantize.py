@@ -1,6 +1,7 @@
 """The int8 form: made, measured on photos that the scoring head had not seen, and judged."""
 
 import math
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -52,6 +53,21 @@ class Int8:
     interval: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class Tried:
+    """The int8 form, and what it sees on photos.
+
+    Attributes:
+        form: it.
+        rows: which photos it looked at, int64 (N,).
+        vectors: their bottlenecks, float32 (N, D).
+    """
+
+    form: bytes
+    rows: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+
+
 def make(float_model: bytes, dataset: Dataset, size: int) -> bytes:
     """The int8 form, with the ranges that a few training photos of every class show.
 
@@ -86,25 +102,38 @@ def to_int8(float_model: bytes, samples: Iterable[NDArray[np.float32]]) -> bytes
     return quantized
 
 
-def measure(
-    path: Path, dataset: Dataset, photos: Sequence[Photo], scored: OutOfFold, size: int
-) -> Int8:
-    """Compare the int8 model's bottlenecks with the float32 ones, under the same heads.
+def tried(float_model: Path, dataset: Dataset, photos: Sequence[Photo], size: int) -> Tried:
+    """Make the int8 form, and let it look at photos.
 
     Args:
-        path: the int8 model.
+        float_model: the float32 form.
         dataset: where the photos are.
-        photos: in the order of `scored`.
-        scored: scores of the photos from their float32 bottlenecks.
+        photos: of the training and validation parts; at most `MEASURED_PHOTOS` are looked at.
         size: pixels of the model's input.
     """
+    form = make(float_model.read_bytes(), dataset, size)
     rows = np.arange(len(photos))
     if len(rows) > MEASURED_PHOTOS:
         rows = np.sort(np.random.default_rng(0).permutation(rows)[:MEASURED_PHOTOS])
-    vectors = np.zeros_like(scored.examples.vectors)
-    run = backbone.make_interpreter(path)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, layout.INT8)
+        path.write_bytes(form)
+        run = backbone.make_interpreter(path)
     batches = inputs(dataset, [photos[row] for row in rows.tolist()], size, BATCH)
-    vectors[rows] = np.concatenate([run(input=batch)[layout.BOTTLENECK] for batch in batches])
+    found = np.concatenate([run(input=batch)[layout.BOTTLENECK] for batch in batches])
+    return Tried(form, rows, found)
+
+
+def measure(tried: Tried, scored: OutOfFold) -> Int8:
+    """Compare the int8 model's bottlenecks with the float32 ones, under the same heads.
+
+    Args:
+        tried: the int8 form and what it sees.
+        scored: scores of the same photos from their float32 bottlenecks.
+    """
+    rows = tried.rows
+    vectors = np.zeros_like(scored.examples.vectors)
+    vectors[rows] = tried.vectors
     labels = scored.examples.labels[rows]
     exact = scored.logits[rows].argmax(axis=1)
     coarse = scored.logits_of(vectors)[rows].argmax(axis=1)

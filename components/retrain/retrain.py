@@ -21,7 +21,7 @@ from components.common.network.architecture import parse_architecture
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.network.convert import freeze, load_tensorflow, quiet_tensorflow
 from components.common.network.weights import Weights
-from components.retrain import artifact, calibrate, export, final, finetune, onnx_form
+from components.retrain import artifact, calibrate, export, final, finetune, onnx_form, quantize
 from components.retrain import sweep as sweeping
 from components.retrain.artifact import Measured, Trained
 from components.retrain.cross_validation import Round, cross_validate, divisions, rounds_for
@@ -106,6 +106,8 @@ def retrain(
         load_tensorflow()
         from components.retrain.summaries import TensorBoardSummaries
 
+        # Before TensorFlow computes anything.
+        begin, tried = _int8_beside(opened) if extras.int8 else (_leave, None)
         curves = Curves(summaries_dir, material.dataset.facts.of_classes(classes))
         # Whoever else is to hear of the training comes into this list.
         listeners: list[Listener] = [
@@ -143,8 +145,13 @@ def retrain(
             _print_misclassified(last.head, material)
         curves.save(model_folder)
         learned, name = whole or trained, extras.final_tensor_name
-        seen = learned.learned, learned.vectors
-        artifact.write_forms(model_folder, models, material, *seen, final_tensor_name=name)
+        size, scored = material.vectors.key.input_size, whole.learned if whole else trained.scored
+        litert = model_folder / layout.LITERT
+        artifact.write_forms(
+            *(model_folder, models, material, learned.learned, learned.vectors),
+            final_tensor_name=name,
+            on_litert=partial(begin, litert, material.dataset, scored, size),
+        )
         measured = Measured(pool, rounds())
         if whole and pool:
             measured = replace(measured, tested=trained, final_fit=ALL)
@@ -156,7 +163,7 @@ def retrain(
             measured,
             origin=origin.find(material.architecture, pretrained.sha256, cache, options.weights),
             final_tensor_name=name,
-            int8=extras.int8,
+            int8=tried,
             onnx=options.export == ONNX,
         )
         graph = (model_folder / layout.FROZEN).read_bytes()
@@ -245,10 +252,24 @@ def _measured_beside(
         # One core is for this process, which makes the forms of the model in the meantime.
         threads = max(1, step_threads() - 1)
         work = partial(cross_validate, pool, recipe, number, threads)
-        return pool, opened.enter_context(worker_process.beside(work, "cross-validation"))
+        begun = opened.enter_context(worker_process.beside(work, "cross-validation"))
+        begun.begin()
+        return pool, begun.result
     many = f"the held-out ones of {len(pool.photos)} photos are enough"
     log.info("%s: %s", what, "a class has only one group of photos" if number else many)
     return None, list
+
+
+def _int8_beside(
+    opened: ExitStack,
+) -> tuple[Callable[..., None], Callable[[], quantize.Tried]]:
+    """What begins to make the int8 form, and what waits for it."""
+    work = opened.enter_context(worker_process.beside(quantize.tried, "the int8 model"))
+    return work.begin, work.result
+
+
+def _leave(*_: object) -> None:
+    """Begin nothing."""
 
 
 def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:

@@ -21,6 +21,7 @@ from components.common.base.worker_threads import cores
 from components.common.store import storage
 from components.download.sources import OFFLINE, named
 from programs.run import run_log, tasks
+from programs.run.forked_steps import step_of
 from programs.run.options import PLACES, Request
 
 NAME = "docker"  # of this runner, in the options
@@ -119,7 +120,7 @@ def needs_network(request: Request, command: Sequence[str]) -> bool:
         request: the run.
         command: of the step's container, as kfp.local makes it: the executor and what it is told.
     """
-    if tasks.step_of(command) == _FETCHES_WEIGHTS and _is_online(request.arguments):
+    if step_of(command) == _FETCHES_WEIGHTS and _is_online(request.arguments):
         return True
     told = json.loads(command[command.index(_INPUT) + 1])
     given = told.get("inputs", {}).get("parameterValues", {})

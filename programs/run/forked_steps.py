@@ -8,7 +8,9 @@ its exit status counts, and nothing that it does reaches the parent.
 
 import atexit
 import builtins
+import contextlib
 import io
+import json
 import logging
 import os
 import signal
@@ -17,17 +19,54 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn, cast
 
 from components.common.base import termination
 from components.common.base.step import log
 
+FUNCTION = "--function_to_execute"  # in the command that kfp makes for a step, before its name
 INPUT = "--executor_input"  # the first of the executor's arguments; the component's source precedes
 MODULE = "--component_module_path"
 _print = builtins.print  # kfp.local replaces it while a task runs
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A fork that has something imported, and waits for its task.
+
+    Attributes:
+        child: its process number.
+        task: descriptor to write the task to.
+        output: descriptor to read its output from.
+    """
+
+    child: int
+    task: int
+    output: int
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Both descriptors; a fork of its parent must not hold them open."""
+        return self.task, self.output
+
+
+_waiting: dict[str, _Waiting] = {}  # by the name of the step
+
+
+def prepare(step: str, imports: Callable[[], object]) -> None:
+    """Begin a fork for the next task of a step, which imports in the meantime what that needs.
+
+    It ends with this process where it gets no task.
+
+    Args:
+        step: the name of the step.
+        imports: what it calls.
+    """
+    _waiting[step] = _fork(imports)
 
 
 def run(full_command: Sequence[str], env_vars: Mapping[str, str] | None = None) -> int:
@@ -39,17 +78,42 @@ def run(full_command: Sequence[str], env_vars: Mapping[str, str] | None = None) 
         env_vars: of the task's environment.
     """
     source, arguments = _parts(full_command)
-    reader, writer = os.pipe()
+    fork = _waiting.pop(step_of(full_command), None) or _fork()
+    task = {"source": source, "arguments": arguments, "variables": dict(env_vars or {})}
+    with open(fork.task, "wb") as file, contextlib.suppress(BrokenPipeError):
+        file.write(json.dumps(task).encode())
+    with open(fork.output, "rb") as written:
+        _show(written)
+    return os.waitstatus_to_exitcode(os.waitpid(fork.child, 0)[1])
+
+
+def _fork(imports: Callable[[], object] | None = None) -> _Waiting:
+    tasks, task = os.pipe()
+    output, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
-    if not child:
-        os.close(reader)
-        _become(source, arguments, env_vars or {}, writer)
-    os.close(writer)
-    with open(reader, "rb") as written:
-        _show(written)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if child:
+        os.close(tasks)
+        os.close(writer)
+        return _Waiting(child, task, output)
+    try:
+        for ours in (task, output, *(end for one in _waiting.values() for end in one.ends)):
+            os.close(ours)
+        if imports:
+            with contextlib.suppress(Exception):  # the task says it again, where it is heard
+                imports()
+        with open(tasks, "rb") as file:
+            told = file.read()
+        if told:
+            _become(**json.loads(told), output=writer)
+    finally:
+        os._exit(1)
+
+
+def step_of(command: Sequence[str]) -> str:
+    """The name of the step that a task's command runs."""
+    return command[list(command).index(FUNCTION) + 1]
 
 
 def spawn(full_command: Sequence[str], env_vars: Mapping[str, str] | None = None) -> int:
@@ -91,7 +155,7 @@ def _show(written: IO[bytes]) -> None:
 
 
 def _become(
-    source: str, arguments: Sequence[str], variables: Mapping[str, str], output: int
+    *, source: str, arguments: Sequence[str], variables: Mapping[str, str], output: int
 ) -> NoReturn:
     """Be the task's process, from a state as if it had just been started, to its end."""
     status = 1

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from components.common.base.step import emit
+from components.common.base.worker_threads import cores
 from programs.run import forked_steps, run_log
+from programs.run.forked_steps import step_of
 
-# In the command that kfp makes for a step: what stands for its input, and the word before its name.
+# In the command that kfp makes for a step: what stands for its input.
 INPUT_PLACEHOLDER = "{{$}}"
-FUNCTION = "--function_to_execute"
+# The last step that leaves a core free, in which TensorFlow is loaded meanwhile.
+BEFORE_RETRAIN = "curate"
 _SHELL_KILLED = 128  # added to a signal's number by shells and containers
 
 
@@ -50,10 +53,18 @@ def use_processes(full_log: Path) -> None:
     start = forked_steps.run if sys.platform == "linux" else forked_steps.spawn
 
     def run(task: Any) -> status.Status:
+        if step_of(task.full_command) == BEFORE_RETRAIN and sys.platform == "linux" and cores() > 1:
+            forked_steps.prepare("retrain", _load_tensorflow)
         failed = told(task.full_command, lambda: start(task.full_command, task.env_vars), full_log)
         return status.Status.FAILURE if failed else status.Status.SUCCESS
 
     subprocess_task_handler.SubprocessTaskHandler.run = run
+
+
+def _load_tensorflow() -> None:
+    from components.common.network.convert import load_tensorflow
+
+    load_tensorflow()
 
 
 def told(command: Sequence[str], start: Callable[[], int], full_log: Path) -> int:
@@ -74,11 +85,6 @@ def told(command: Sequence[str], start: Callable[[], int], full_log: Path) -> in
         message = "\n    ".join([_ending(status, silent=not words), *words])
         emit("failed", step=step_of(command), message=message, exit_status=1)
     return status
-
-
-def step_of(command: Sequence[str]) -> str:
-    """The name of the step that a task's command runs."""
-    return command[list(command).index(FUNCTION) + 1]
 
 
 def _ending(status: int, *, silent: bool) -> str:

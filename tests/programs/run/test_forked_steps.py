@@ -1,7 +1,9 @@
 """A step as a fork ends as a process of its own does, and leaves its parent as it was."""
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,16 @@ before = (os.getcwd(), list(sys.argv), dict(os.environ), builtins.print, os.getp
 given = json.dumps({"inputs": {}, "outputs": {"outputFile": sys.argv[2]}})
 words = ["sh", "-ec", "a script", open(sys.argv[1]).read()]
 words += ["--executor_input", given, "--function_to_execute", "work"]
-status = getattr(forked_steps, sys.argv[3])(words, {"OF_THE_TASK": "yes"})
+start = sys.argv[3]
+if start.startswith("prepared"):
+    def imports():
+        sys.modules["prepared"] = sys
+        if start == "prepared in vain":
+            raise ImportError("no such thing")
+    forked_steps.prepare("work", imports)
+    forked_steps.prepare("another step", imports)  # which never comes
+    start = "run"
+status = getattr(forked_steps, start)(words, {"OF_THE_TASK": "yes"})
 assert before == (os.getcwd(), list(sys.argv), dict(os.environ), builtins.print, os.getpid())
 assert os.path.isdir(kept.name)
 print("status", status)
@@ -75,8 +86,13 @@ ENDINGS = {
 }
 
 
-@pytest.mark.parametrize("start", ["run", "spawn"])
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    ("ending", "start"),
+    [
+        *((ending, start) for ending in ENDINGS for start in ("run", "spawn")),
+        *(("good", "prepared"), ("killed", "prepared"), ("input", "prepared in vain")),
+    ],
+)
 def test_ends_as_a_process_of_its_own_and_leaves_its_parent_as_it_was(
     tmp_path: Path, ending: str, start: str
 ) -> None:
@@ -92,3 +108,41 @@ def test_ends_as_a_process_of_its_own_and_leaves_its_parent_as_it_was(
     assert done.stderr == ""
     if ending == "good":
         assert json.loads((tmp_path / "out.json").read_text()) == {}
+
+
+def test_fork_that_waits_has_imported_what_its_task_needs_and_others_have_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "source.py").write_text(
+        f"{HEAD}\ndef work() -> None:\n    print('prepared' in __import__('sys').modules)\n"
+    )
+    for start, said in (("prepared", "True"), ("run", "False")):
+        done = run_captured(
+            *(
+                sys.executable,
+                "-c",
+                SCRIPT,
+                str(tmp_path / "source.py"),
+                str(tmp_path / "out.json"),
+            ),
+            start,
+        )
+        assert said in done.stdout.split(), done.stderr
+
+
+def test_fork_that_waits_ends_with_who_began_it() -> None:
+    script = (
+        "import os\n"
+        "from programs.run import forked_steps\n"
+        "forked_steps.prepare('retrain', lambda: None)\n"
+        "print(forked_steps._waiting['retrain'].child)\n"
+    )
+    done = run_captured(sys.executable, "-c", script)
+    child = int(done.stdout)
+    for _ in range(500):
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
+    pytest.fail("it waits for ever")

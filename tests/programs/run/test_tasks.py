@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from programs.run import tasks
+from programs.run import forked_steps, tasks
 
 # What people name folders, classes and options, and what kfp.local or a shell would take for more.
 VALUES = [
@@ -178,4 +178,4 @@ def test_no_step_s_command_has_another_placeholder_than_its_input() -> None:
         container = getattr(module, name).component_spec.implementation.container
         words = [*container.command, *container.args]
         assert [word for word in words if "{{$" in word] == [tasks.INPUT_PLACEHOLDER]
-        assert tasks.step_of(words) == name
+        assert forked_steps.step_of(words) == name
