@@ -6,10 +6,12 @@ it), and it puts the path of Python unquoted into a shell's script. Here a value
 the step as it is, whichever runner is used.
 """
 
+import importlib
 import json
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,15 @@ from programs.run.forked_steps import step_of
 
 # In the command that kfp makes for a step: what stands for its input.
 INPUT_PLACEHOLDER = "{{$}}"
-# The last step that leaves a core free, in which TensorFlow is loaded meanwhile.
-BEFORE_RETRAIN = "curate"
+# Steps that leave a core free for a while, and what is imported then, for which steps after them.
+_MEANWHILE: dict[str, dict[str, tuple[str, ...]]] = {
+    "curate": {"retrain": ("components.retrain.retrain",)},
+    "retrain": {
+        "evaluate": ("components.evaluate.evaluate", "sklearn.metrics"),
+        "label_image": ("components.label_image.label_image",),
+        "publish": ("components.publish.publish",),
+    },
+}
 _SHELL_KILLED = 128  # added to a signal's number by shells and containers
 
 
@@ -53,18 +62,22 @@ def use_processes(full_log: Path) -> None:
     start = forked_steps.run if sys.platform == "linux" else forked_steps.spawn
 
     def run(task: Any) -> status.Status:
-        if step_of(task.full_command) == BEFORE_RETRAIN and sys.platform == "linux" and cores() > 1:
-            forked_steps.prepare("retrain", _load_tensorflow)
+        if start is forked_steps.run and cores() > 1:
+            for step, modules in _MEANWHILE.get(step_of(task.full_command), {}).items():
+                forked_steps.prepare(step, partial(_load, modules))
         failed = told(task.full_command, lambda: start(task.full_command, task.env_vars), full_log)
         return status.Status.FAILURE if failed else status.Status.SUCCESS
 
     subprocess_task_handler.SubprocessTaskHandler.run = run
 
 
-def _load_tensorflow() -> None:
-    from components.common.network.convert import load_tensorflow
+def _load(modules: Sequence[str]) -> None:
+    for module in modules:
+        importlib.import_module(module)
+    if "components.retrain.retrain" in modules:
+        from components.common.network.convert import load_tensorflow
 
-    load_tensorflow()
+        load_tensorflow()  # which is imported in a way of its own
 
 
 def told(command: Sequence[str], start: Callable[[], int], full_log: Path) -> int:
