@@ -2,12 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import preloaded
 import yaml
 
 from components import settings
@@ -19,11 +20,12 @@ IMAGES = {
     variable: f"registry.example/mushrooms/{kind}:1"
     for kind, variable in settings.NAME_VARIABLES.items()
 }
-_ONE = """
+_VARIANTS = """
 import json, sys
 from pathlib import Path
 import pipeline
-pipeline.compile_one(Path(sys.argv[1]), **json.loads(sys.argv[2]))
+for path, arguments in json.loads(sys.argv[1]).items():
+    pipeline.compile_one(Path(path), **arguments)
 """
 KINDS = ("cpu", "gpu", "gpu-dataset", "cpu-continued")
 
@@ -39,7 +41,7 @@ class Compiled:
     @classmethod
     def read(cls, path: Path) -> "Compiled":
         """Read a file, which has exactly two documents."""
-        pipeline, platform = yaml.safe_load_all(path.read_text())
+        pipeline, platform = yaml.load_all(path.read_text(), yaml.CSafeLoader)
         return cls(path, pipeline, platform)
 
     @property
@@ -81,8 +83,8 @@ class Compiled:
         return by_parameter | {name: one[name] for one in dictionaries for name in one}
 
 
-def compile_to(folder: Path, *options: str, images: dict[str, str] = IMAGES) -> None:
-    """Run `pipeline.py compile` with images of these names."""
+def compile_to(folder: Path, *options: str, images: Mapping[str, str] = IMAGES) -> None:
+    """Run `pipeline.py compile` with images of these names, by their variables."""
     command = [sys.executable, str(ROOT / "pipeline.py"), "compile", "--output_dir", str(folder)]
     _run([*command, *options], images)
 
@@ -95,19 +97,23 @@ def compile_label(folder: Path) -> None:
 def compile_all_kinds(folder: Path) -> None:
     """Write both files of the command line, and the variants that `submit` makes."""
     compile_to(folder)
-    compile_dataset(folder / "pipeline-gpu-dataset.yaml")
-    compile_one(folder / "pipeline-cpu-continued.yaml", gpu=False, continued=True)
+    dataset = {"gpu": True, "photos": "dataset"}
+    continued = {"gpu": False, "continued": True}
+    compile_variants(
+        {
+            folder / "pipeline-gpu-dataset.yaml": dataset,
+            folder / "pipeline-cpu-continued.yaml": continued,
+        }
+    )
 
 
-def compile_dataset(path: Path, parts: int = 1) -> Path:
-    """Write the variant for a packed dataset, and return its path."""
-    return compile_one(path, gpu=True, photos="dataset", parts=parts)
+def compile_variants(variants: Mapping[Path, Mapping[str, Any]]) -> None:
+    """Write variants as `submit` makes them: by path, the arguments of `pipeline.compile_one`.
 
-
-def compile_one(path: Path, **arguments: Any) -> Path:
-    """Write a variant as `submit` makes it, and return its path."""
-    _run([sys.executable, "-c", _ONE, str(path), json.dumps(arguments)], IMAGES)
-    return path
+    In a process of their own: KFP looks through all modules at each step, and a test's has many.
+    """
+    told = json.dumps({str(path): arguments for path, arguments in variants.items()})
+    _run([sys.executable, "-c", _VARIANTS, told], IMAGES)
 
 
 def read_all_kinds(folder: Path) -> dict[str, Compiled]:
@@ -115,12 +121,6 @@ def read_all_kinds(folder: Path) -> dict[str, Compiled]:
     return {kind: Compiled.read(folder / f"pipeline-{kind}.yaml") for kind in KINDS}
 
 
-def _run(command: list[str], images: dict[str, str]) -> None:
-    subprocess.run(
-        command,
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **images},
-    )
+def _run(command: list[str], images: Mapping[str, str]) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **images}
+    preloaded.run(command, timeout_s=120, environment=environment).check_returncode()

@@ -32,7 +32,7 @@ def kustomized(folder: str) -> str:
 
 @cache
 def built(folder: str) -> tuple[Manifest, ...]:
-    return tuple(yaml.safe_load_all(kustomized(folder)))
+    return tuple(yaml.load_all(kustomized(folder), yaml.CSafeLoader))
 
 
 def of_kind(folder: str, *kinds: str) -> list[Manifest]:

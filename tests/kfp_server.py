@@ -285,7 +285,7 @@ class Kfp:
             return 404
         if any(one.display_name == query["name"] for one in self.versions):
             return 409
-        first, *rest = yaml.safe_load_all(content)
+        first, *rest = yaml.load_all(content, yaml.CSafeLoader)
         json_format.ParseDict(first, pipeline_spec_pb2.PipelineSpec())
         for document in rest:
             json_format.ParseDict(document, pipeline_spec_pb2.PlatformSpec())

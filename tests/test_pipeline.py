@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from compiled_pipelines import Compiled, compile_dataset, compile_to
+from compiled_pipelines import Compiled, compile_to, compile_variants
 
 from components import settings
 from components.common.dataset.species import as_document, read_species
@@ -126,8 +126,16 @@ def test_no_pod_is_there_for_order_alone(compiled: dict[str, Compiled], kind: st
     assert tasks == set(IMAGES) - {"download"} | {"exit-handler-1"}
 
 
-def test_loop_over_parts_hands_on_lists_of_which_none_is_of_the_cache(tmp_path: Path) -> None:
-    one = Compiled.read(compile_dataset(tmp_path / "parts.yaml", parts=3))
+@pytest.fixture(scope="module")
+def in_parts(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    """The variant for a packed dataset in three parts."""
+    path = tmp_path_factory.mktemp("parts") / "parts.yaml"
+    compile_variants({path: {"gpu": True, "photos": "dataset", "parts": 3}})
+    return Compiled.read(path)
+
+
+def test_loop_over_parts_hands_on_lists_of_which_none_is_of_the_cache(in_parts: Compiled) -> None:
+    one = in_parts
     (key,) = [key for key, task in one.tasks.items() if "parameterIterator" in task]
     loop = one.tasks[key]
     # By its key KFP finds what the loop has made: a shown name of its own was not tried there.
@@ -140,8 +148,8 @@ def test_loop_over_parts_hands_on_lists_of_which_none_is_of_the_cache(tmp_path: 
     assert all(entry.get("isArtifactList") for entry in inputs.values())
 
 
-def test_photos_of_parts_are_not_handed_to_who_needs_only_some(tmp_path: Path) -> None:
-    one = Compiled.read(compile_dataset(tmp_path / "parts.yaml", parts=3))
+def test_photos_of_parts_are_not_handed_to_who_needs_only_some(in_parts: Compiled) -> None:
+    one = in_parts
     # The launcher fetches all of an input: the packed photos go to no task, those of a part to one.
     assert "importer" not in one.tasks
     assert "artifacts" not in one.pipeline["components"]["comp-clean-part"]["inputDefinitions"]

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from compiled_pipelines import KINDS, Compiled, compile_to
+from compiled_pipelines import KINDS, Compiled, compile_to, compile_variants
 from conftest import run_captured
 
-import pipeline
 from components import settings
 from components.common.base.errors import InputError
 from components.settings import ClusterOptions
@@ -193,7 +191,7 @@ def test_store_s_keys_come_by_name_from_kfp_s_own_secret_if_there_is_one(
 def test_every_pod_knows_the_region_of_the_store(
     tmp_path: Path, options: tuple[str, ...], region: str | None
 ) -> None:
-    compile_to(tmp_path, *options)
+    compile_to(tmp_path, *options, images={})
     for name, container in Compiled.read(tmp_path / "pipeline-cpu.yaml").containers.items():
         told = {entry["name"]: entry["value"] for entry in container.get("env", ())}
         assert told.get("AWS_REGION") == region, name
@@ -308,7 +306,7 @@ def test_option_that_cannot_be_right_is_refused(option: str, value: object, expe
 def test_memory_goes_by_the_size_and_cores_are_limited_where_that_is_wanted(
     tmp_path: Path, options: tuple[str, ...], request_: str, limit: str, cpu: str | None
 ) -> None:
-    compile_to(tmp_path, *options)
+    compile_to(tmp_path, *options, images={})
     resources = Compiled.read(tmp_path / "pipeline-cpu.yaml").containers["clean"]["resources"]
     assert resources["resourceMemoryRequest"] == request_
     assert resources["resourceMemoryLimit"] == limit
@@ -368,24 +366,33 @@ def test_options_are_plain_data() -> None:
     assert json.loads(json.dumps(dataclasses.asdict(ClusterOptions())))["gpus"] == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "pods"),
-    [
-        ({"photos": "download"}, 22),
-        ({"photos": "dataset"}, 21),
-        ({"photos": "dataset", "parts": 2}, 30),
-        ({"photos": "dataset", "parts": 5}, 45),
-        ({"photos": "download", "continued": True}, 23),
-        ({"photos": "dataset", "continued": True}, 24),
-    ],
-)
-def test_pods_that_submit_names_are_those_of_the_graph(
-    tmp_path: Path, options: dict[str, Any], pods: int
-) -> None:
+# Arguments of `pipeline.compile_one`, and the pods.
+GRAPHS: list[tuple[dict[str, Any], int]] = [
+    ({"photos": "download"}, 22),
+    ({"photos": "dataset"}, 21),
+    ({"photos": "dataset", "parts": 2}, 30),
+    ({"photos": "dataset", "parts": 5}, 45),
+    ({"photos": "download", "continued": True}, 23),
+    ({"photos": "dataset", "continued": True}, 24),
+]
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> list[Compiled]:
+    """Those of GRAPHS."""
+    folder = tmp_path_factory.mktemp("graphs")
+    paths = [folder / f"{number}.yaml" for number in range(len(GRAPHS))]
+    asked = [{"gpu": False, **options} for options, _ in GRAPHS]
+    compile_variants(dict(zip(paths, asked, strict=True)))
+    return [Compiled.read(path) for path in paths]
+
+
+@pytest.mark.parametrize("number", range(len(GRAPHS)))
+def test_pods_that_submit_names_are_those_of_the_graph(graphs: list[Compiled], number: int) -> None:
     """By KFP's rule: a driver for the whole, each group, each iteration and each step of ours."""
+    options, pods = GRAPHS[number]
     parts = options.get("parts", 1)
-    file = pipeline.compile_one(tmp_path / "x.yaml", gpu=False, **options)
-    specification = next(yaml.safe_load_all(file.read_text()))
+    specification = graphs[number].pipeline
     components = {"root": specification["root"], **specification["components"]}
 
     def counted(name: str) -> int:
