@@ -42,6 +42,7 @@ for ignored in (signal.SIGQUIT, signal.SIGHUP):
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 SMALL_ARCHITECTURE = "mobilenet_1.0_128"
+LIGHT_ARCHITECTURE = "mobilenet_0.25_128"
 # Takes a name, and a function that fills a new folder; gives the folder.
 MadeOnce: TypeAlias = Callable[[str, Callable[[Path], None]], Path]
 
@@ -215,6 +216,35 @@ def sample_run(made_once: MadeOnce, backbone_cache: Path) -> Run:
         *("--per_class", "20", "--architecture", SMALL_ARCHITECTURE),
         *("--how_many_training_steps", "500"),
     )
+
+
+@pytest.fixture(scope="session")
+def light_run(made_once: MadeOnce) -> Run:
+    """A run whose model has a tenth of the size, for tests that store, copy and send models.
+
+    The network has random weights: its answers are not good, and it is not published.
+    """
+    cache = made_once("light-cache", _fill_light_cache)
+    return run_pipeline_once(
+        *(made_once, "light", cache),
+        *("--per_class", "20", "--architecture", LIGHT_ARCHITECTURE),
+        *("--how_many_training_steps", "100"),
+    )
+
+
+def _fill_light_cache(folder: Path) -> None:
+    """Put random weights for the light network where those of a package would be."""
+    import small_networks
+
+    from components.common.network import weights
+    from components.common.network.architecture import parse_architecture
+
+    architecture = parse_architecture(LIGHT_ARCHITECTURE)
+    network = architecture.build()
+    small_networks.enliven(network)
+    path = weights.cache_file(architecture, folder)
+    path.parent.mkdir()
+    weights.save_weights(weights.from_keras(network), path)
 
 
 @pytest.fixture(scope="session")

@@ -44,9 +44,9 @@ def files(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def version(sample_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def version(light_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A published version; nobody changes it."""
-    return publish_as(sample_run, sample_run.directory / "model", tmp_path_factory.mktemp("hub"))
+    return publish_as(light_run, light_run.directory / "model", tmp_path_factory.mktemp("hub"))
 
 
 def test_folder_is_the_version_and_its_keras_model_unpacked(version: Path, tmp_path: Path) -> None:
@@ -121,18 +121,18 @@ def test_model_is_published_and_written_in_one_go(sample_run: Run, tmp_path: Pat
 
 
 def test_version_in_a_bucket_gives_the_same_folder(
-    sample_run: Run, store: Store, tmp_path: Path
+    light_run: Run, store: Store, tmp_path: Path
 ) -> None:
-    model = sample_run.directory / "model"
+    model = light_run.directory / "model"
     metrics = write_metrics(tmp_path / "metrics", model)
     place = f"{store.prefix}/hub"
-    decision = decided(sample_run, model, tmp_path, max_regression=1.0, place=place)
+    decision = decided(light_run, model, tmp_path, max_regression=1.0, place=place)
     there = publish(model, metrics, decision, place, name="m")
     for number, asked in enumerate((there, f"{place}/m")):
         hub_folder.write(asked, tmp_path / f"hub {number}")
     with pytest.raises(InputError, match="no published model"):
         hub_folder.write(f"{place}/other", tmp_path / "other")
-    here = publish_as(sample_run, model, tmp_path)
+    here = publish_as(light_run, model, tmp_path)
     hub_folder.write(str(here), tmp_path / "here")
     expected = files(tmp_path / "here")
     assert files(tmp_path / "hub 0") == files(tmp_path / "hub 1") == expected
@@ -159,9 +159,9 @@ def test_output_inside_the_model_is_refused(version: Path) -> None:
     assert files(version) == before
 
 
-def test_what_is_not_published_is_refused(sample_run: Run, tmp_path: Path) -> None:
+def test_what_is_not_published_is_refused(light_run: Run, tmp_path: Path) -> None:
     for place, said in (
-        (sample_run.directory / "model", "is not published: expected a run"),
+        (light_run.directory / "model", "is not published: expected a run"),
         (tmp_path / "nothing", "no published model"),
     ):
         with pytest.raises(InputError, match=said):

@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT, Run, run_captured
 from object_stores import Store, upload_folder, using
 from publish_items import decided, publish_command, write_metrics
+from sealing import reseal
 
 from components.common.base.errors import InputError, WorkError
 from components.common.model.model import Model
@@ -26,10 +27,13 @@ def place(store: Store, request: pytest.FixtureRequest) -> str:
     return f"{store.prefix}/{request.node.name.partition('[')[0]}"
 
 
-@pytest.fixture
-def models(sample_run: Run, shuffled_model: Path) -> tuple[Path, Path]:
-    """Two models that a test may publish one after the other."""
-    return sample_run.directory / "model", shuffled_model
+@pytest.fixture(scope="module")
+def models(light_run: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two models of other versions, that a test may publish one after the other."""
+    other = tmp_path_factory.mktemp("other") / "model"
+    shutil.copytree(light_run.directory / "model", other)
+    reseal(other / "model.json", manifest_sha256="1" * 64)
+    return light_run.directory / "model", other
 
 
 def publish_it(run: Run, model_dir: Path, folder: Path, place: str) -> str:
@@ -49,10 +53,10 @@ def names(prefix: str) -> dict[str, str]:
     return {one.uri[len(prefix) + 1 :]: one.version for one in storage.list_objects(prefix)}
 
 
-def test_bucket_gets_what_a_folder_gets(sample_run: Run, place: str, tmp_path: Path) -> None:
-    model = sample_run.directory / "model"
-    there = publish_it(sample_run, model, tmp_path, place)
-    here = Path(publish_it(sample_run, model, tmp_path, str(tmp_path / "published")))
+def test_bucket_gets_what_a_folder_gets(light_run: Run, place: str, tmp_path: Path) -> None:
+    model = light_run.directory / "model"
+    there = publish_it(light_run, model, tmp_path, place)
+    here = Path(publish_it(light_run, model, tmp_path, str(tmp_path / "published")))
     assert there == f"{place}/m/{here.name}"
     expected = {path.relative_to(here).as_posix() for path in here.rglob("*") if path.is_file()}
     assert set(names(there)) == expected
@@ -65,46 +69,46 @@ def test_bucket_gets_what_a_folder_gets(sample_run: Run, place: str, tmp_path: P
 
 
 def test_same_model_twice_is_one_version_left_as_it_was(
-    sample_run: Run, place: str, tmp_path: Path
+    light_run: Run, place: str, tmp_path: Path
 ) -> None:
-    model = sample_run.directory / "model"
-    publish_it(sample_run, model, tmp_path, place)
+    model = light_run.directory / "model"
+    publish_it(light_run, model, tmp_path, place)
     before = names(f"{place}/m")
-    publish_it(sample_run, model, tmp_path, place)
+    publish_it(light_run, model, tmp_path, place)
     assert names(f"{place}/m") == before
 
 
 def test_next_model_is_compared_with_the_one_in_the_bucket_and_takes_its_place(
-    sample_run: Run, models: tuple[Path, Path], place: str, tmp_path: Path
+    light_run: Run, models: tuple[Path, Path], place: str, tmp_path: Path
 ) -> None:
-    first = publish_it(sample_run, models[1], tmp_path, place)
+    first = publish_it(light_run, models[1], tmp_path, place)
     before = names(first)
-    decision = decided(sample_run, models[0], tmp_path, place=place)
+    decision = decided(light_run, models[0], tmp_path, place=place)
     assert decision.champion == first.rpartition("/")[2]
     assert decision.comparison
     assert decision.comparison.photos
-    second = publish_it(sample_run, models[0], tmp_path, place)
+    second = publish_it(light_run, models[0], tmp_path, place)
     assert pointer(place) == second.rpartition("/")[2]
     assert names(first) == before
 
 
 def test_worse_model_is_held_back_by_the_one_in_the_bucket(
-    sample_run: Run, models: tuple[Path, Path], place: str, tmp_path: Path
+    sample_run: Run, shuffled_model: Path, place: str, tmp_path: Path
 ) -> None:
-    published = publish_it(sample_run, models[0], tmp_path, place)
-    metrics = write_metrics(tmp_path / "metrics", models[1])
-    done = publish_command(sample_run, models[1], metrics, place, "--name", "m")
+    published = publish_it(sample_run, sample_run.directory / "model", tmp_path, place)
+    metrics = write_metrics(tmp_path / "metrics", shuffled_model)
+    done = publish_command(sample_run, shuffled_model, metrics, place, "--name", "m")
     assert done.returncode == 1, done.stderr
     assert "held back" in done.stdout
     assert pointer(place) == published.rpartition("/")[2]
 
 
 def test_model_published_since_the_decision_is_not_passed_over(
-    sample_run: Run, models: tuple[Path, Path], place: str, tmp_path: Path
+    light_run: Run, models: tuple[Path, Path], place: str, tmp_path: Path
 ) -> None:
     metrics = write_metrics(tmp_path / "own metrics", models[0])
-    decision = decided(sample_run, models[0], tmp_path, place=place)
-    other = publish_it(sample_run, models[1], tmp_path, place)
+    decision = decided(light_run, models[0], tmp_path, place=place)
+    other = publish_it(light_run, models[1], tmp_path, place)
     with pytest.raises(WorkError, match="another model was published as m since"):
         publish(models[0], metrics, decision, place, name="m")
     assert pointer(place) == other.rpartition("/")[2]
@@ -113,14 +117,14 @@ def test_model_published_since_the_decision_is_not_passed_over(
 
 
 def test_model_published_during_the_upload_is_not_passed_over(
-    sample_run: Run,
+    light_run: Run,
     models: tuple[Path, Path],
     place: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     metrics = write_metrics(tmp_path / "own metrics", models[0])
-    decision = decided(sample_run, models[0], tmp_path, place=place)
+    decision = decided(light_run, models[0], tmp_path, place=place)
     upload = in_bucket._upload
     others: list[str] = []
 
@@ -128,7 +132,7 @@ def test_model_published_during_the_upload_is_not_passed_over(
         upload(*arguments)  # type: ignore[arg-type]
         if not others:
             others.append("")
-            others[0] = publish_it(sample_run, models[1], tmp_path, place)
+            others[0] = publish_it(light_run, models[1], tmp_path, place)
 
     monkeypatch.setattr(in_bucket, "_upload", overtaken)
     with pytest.raises(WorkError, match="another model was published as m since"):
@@ -139,7 +143,7 @@ def test_model_published_during_the_upload_is_not_passed_over(
 
 @pytest.fixture
 def publishers(
-    sample_run: Run, models: tuple[Path, Path], place: str, tmp_path: Path
+    light_run: Run, models: tuple[Path, Path], place: str, tmp_path: Path
 ) -> Iterator[list["subprocess.Popen[str]"]]:
     """Two processes that have decided to publish a model each, and wait for a word to do it."""
     code = (
@@ -155,7 +159,7 @@ def publishers(
     for number, model in enumerate(models):
         metrics = write_metrics(tmp_path / f"metrics {number}", model)
         decision = tmp_path / f"decision {number}"
-        decision.write_text(decided(sample_run, model, tmp_path, place=place).to_json())
+        decision.write_text(decided(light_run, model, tmp_path, place=place).to_json())
         command = [sys.executable, "-c", code, str(model), str(metrics), str(decision), place]
         pipe = subprocess.PIPE
         started.append(
@@ -186,13 +190,13 @@ def test_of_two_publishers_at_once_one_wins_and_the_other_is_told(
 
 
 def test_publisher_that_ends_half_way_leaves_the_pointer_and_can_be_repeated(
-    sample_run: Run,
+    light_run: Run,
     models: tuple[Path, Path],
     place: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = publish_it(sample_run, models[1], tmp_path, place)
+    first = publish_it(light_run, models[1], tmp_path, place)
     upload_files = storage.upload_files
 
     def dies(files: dict[str, Path], uri: str) -> None:
@@ -201,45 +205,45 @@ def test_publisher_that_ends_half_way_leaves_the_pointer_and_can_be_repeated(
 
     monkeypatch.setattr(storage, "upload_files", dies)
     with pytest.raises(WorkError, match="gone"):
-        publish_it(sample_run, models[0], tmp_path, place)
+        publish_it(light_run, models[0], tmp_path, place)
     monkeypatch.undo()
     assert pointer(place) == first.rpartition("/")[2]
     folders = storage.list_folders(f"{place}/m")
     (half,) = {f"{place}/m/{name}" for name in folders} - {first, f"{place}/m/serving"}
     before = names(half)
     assert 0 < len(before) <= 4
-    second = publish_it(sample_run, models[0], tmp_path, place)
+    second = publish_it(light_run, models[0], tmp_path, place)
     assert second == half
     assert pointer(place) == second.rpartition("/")[2]
     assert before.items() <= names(second).items()  # what was there was not sent again
 
 
 def test_object_of_somebody_else_in_a_version_is_never_overwritten(
-    sample_run: Run, store: Store, place: str, tmp_path: Path
+    light_run: Run, store: Store, place: str, tmp_path: Path
 ) -> None:
-    model = sample_run.directory / "model"
-    version = decided(sample_run, model, tmp_path, place=place).version
+    model = light_run.directory / "model"
+    version = decided(light_run, model, tmp_path, place=place).version
     key = f"{place.removeprefix(f'{store.prefix}/')}/m/{version}/retrained_labels.txt"
     store.put(key, b"mine")
     with pytest.raises(WorkError, match=r"retrained_labels\.txt is there already, with other"):
-        publish_it(sample_run, model, tmp_path, place)
+        publish_it(light_run, model, tmp_path, place)
     assert storage.read_place(f"{store.prefix}/{key}", max_bytes=9) == b"mine"
     assert pointer(place) == ""
 
 
 def test_damaged_pointer_is_replaced_where_that_was_decided(
-    sample_run: Run, store: Store, place: str, tmp_path: Path
+    light_run: Run, store: Store, place: str, tmp_path: Path
 ) -> None:
     store.put(f"{place.removeprefix(f'{store.prefix}/')}/m/latest.json", b"{")
-    published = publish_it(sample_run, sample_run.directory / "model", tmp_path, place)
+    published = publish_it(light_run, light_run.directory / "model", tmp_path, place)
     assert pointer(place) == published.rpartition("/")[2]
 
 
-def test_bucket_that_is_not_there_is_exit_2(sample_run: Run, store: Store, tmp_path: Path) -> None:
-    model = sample_run.directory / "model"
+def test_bucket_that_is_not_there_is_exit_2(light_run: Run, store: Store, tmp_path: Path) -> None:
+    model = light_run.directory / "model"
     metrics = write_metrics(tmp_path / "metrics", model)
     missing = store.prefix.replace("photos", "no-such-bucket")
-    done = publish_command(sample_run, model, metrics, missing)
+    done = publish_command(light_run, model, metrics, missing)
     assert done.returncode == 2
     assert f"{missing}/mushrooms/latest.json cannot be read" in done.stderr
     assert "Traceback" not in done.stderr
@@ -247,12 +251,12 @@ def test_bucket_that_is_not_there_is_exit_2(sample_run: Run, store: Store, tmp_p
 
 @pytest.mark.parametrize("store", ["s3"], indirect=True)  # Google's emulator takes anyone
 def test_wrong_secret_is_exit_2_and_is_not_repeated(
-    sample_run: Run, place: str, store: Store, tmp_path: Path
+    light_run: Run, place: str, store: Store, tmp_path: Path
 ) -> None:
-    model = sample_run.directory / "model"
+    model = light_run.directory / "model"
     metrics = write_metrics(tmp_path / "metrics", model)
     with using({**store.environment, "AWS_SECRET_ACCESS_KEY": "not-my-secret"}):
-        done = publish_command(sample_run, model, metrics, place)
+        done = publish_command(light_run, model, metrics, place)
         with pytest.raises(InputError, match="cannot be written"):
             upload_folder(model, place)
     assert done.returncode == 2
@@ -262,20 +266,20 @@ def test_wrong_secret_is_exit_2_and_is_not_repeated(
 
 
 @pytest.mark.parametrize("store", ["s3"], indirect=True)
-def test_minio_is_another_name_of_s3(sample_run: Run, place: str, tmp_path: Path) -> None:
+def test_minio_is_another_name_of_s3(light_run: Run, place: str, tmp_path: Path) -> None:
     published = publish_it(
-        sample_run, sample_run.directory / "model", tmp_path, place.replace("s3://", "minio://")
+        light_run, light_run.directory / "model", tmp_path, place.replace("s3://", "minio://")
     )
     assert published.startswith(f"{place}/m/")
     Model(local_model(f"{place.replace('s3://', 'minio://')}/m", tmp_path / "cache"))
 
 
 def test_published_model_answers_from_the_bucket_as_at_home(
-    sample_run: Run, place: str, tmp_path: Path
+    light_run: Run, place: str, tmp_path: Path
 ) -> None:
-    model = sample_run.directory / "model"
-    publish_it(sample_run, model, tmp_path, place)
-    for shard in (sample_run.directory / "demo").glob("images-*.tar"):
+    model = light_run.directory / "model"
+    publish_it(light_run, model, tmp_path, place)
+    for shard in (light_run.directory / "demo").glob("images-*.tar"):
         shutil.unpack_archive(shard, tmp_path / "photos", filter="data")
     command = [sys.executable, "-m", "components.label_image", str(tmp_path / "photos")]
     command += ["--format", "json", "--cache_dir", str(tmp_path / "cache"), "--model_dir"]

@@ -66,13 +66,13 @@ def check_nothing_is_forgotten(root: str, tmp_path: Path) -> None:
     ("low", "seen", "kept"), [(0.8, "", True), (0.1, "", False), (0.1, SEEN.to_text(), True)]
 )
 def test_run_that_is_held_back_is_remembered_if_it_went_on(
-    sample_run: Run, tmp_path: Path, low: float, seen: str, kept: bool
+    light_run: Run, tmp_path: Path, low: float, seen: str, kept: bool
 ) -> None:
-    model = sample_run.directory / "model"
+    model = light_run.directory / "model"
     metrics = write_metrics(tmp_path / "metrics", model, low=low)
     asked = PublishOptions(publish_dir=str(tmp_path / "out"), name="m")
-    learned = Learned.of(str(sample_run.directory / "ledger"), "", seen)
-    demo = sample_run.directory / "demo"
+    learned = Learned.of(str(light_run.directory / "ledger"), "", seen)
+    demo = light_run.directory / "demo"
     decided, place = publish_if_good(model, demo, metrics, asked, learned=learned)
     assert bool(place) == (low == 0.8), decided.reason
     known = memory.read(str(tmp_path / "out" / "m"))
@@ -80,16 +80,16 @@ def test_run_that_is_held_back_is_remembered_if_it_went_on(
     root = str(tmp_path / "out" / "m")
     assert known.seen == (replace(SEEN, published=published.mark(root)) if seen else None)
     if kept:
-        assert ledger.read(known.ledger) == ledger.read(str(sample_run.directory / "ledger"))
+        assert ledger.read(known.ledger) == ledger.read(str(light_run.directory / "ledger"))
 
 
 def test_run_by_itself_that_publishes_is_seen_by_the_next_that_goes_on(
-    sample_run: Run, tmp_path: Path
+    light_run: Run, tmp_path: Path
 ) -> None:
-    model, demo = sample_run.directory / "model", sample_run.directory / "demo"
+    model, demo = light_run.directory / "model", light_run.directory / "demo"
     root = str(tmp_path / "out" / "m")
     asked = PublishOptions(publish_dir=str(tmp_path / "out"), name="m")
-    placed = str(sample_run.directory / "ledger")
+    placed = str(light_run.directory / "ledger")
     for low, seen in ((0.1, SEEN.to_text()), (0.8, "")):
         metrics = write_metrics(tmp_path / f"metrics-{low}", model, low=low)
         publish_if_good(model, demo, metrics, asked, learned=Learned.of(placed, "", seen))

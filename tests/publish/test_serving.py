@@ -31,11 +31,11 @@ def numbers(root: Path) -> list[str]:
 
 
 def test_each_publication_has_a_higher_number_that_the_pointer_names(
-    sample_run: Run, tmp_path: Path
+    light_run: Run, tmp_path: Path
 ) -> None:
-    model = sample_run.directory / "model"
-    first = publish_as(sample_run, model, tmp_path)
-    second = publish_as(sample_run, other(model, tmp_path), tmp_path)
+    model = light_run.directory / "model"
+    first = publish_as(light_run, model, tmp_path)
+    second = publish_as(light_run, other(model, tmp_path), tmp_path)
     root = first.parent
     assert numbers(root) == ["1", "2"]
     for number, version in (("1", first), ("2", second)):
@@ -49,14 +49,14 @@ def test_each_publication_has_a_higher_number_that_the_pointer_names(
     assert json.loads((root / "latest.json").read_text())["serving"] == 2
 
 
-def test_what_has_the_number_answers_as_the_model(sample_run: Run, tmp_path: Path) -> None:
+def test_what_has_the_number_answers_as_the_model(light_run: Run, tmp_path: Path) -> None:
     import tensorflow as tf
 
-    published = publish_as(sample_run, sample_run.directory / "model", tmp_path)
+    published = publish_as(light_run, light_run.directory / "model", tmp_path)
     loaded = tf.saved_model.load(str(published.parent / "serving" / "1"))
     answers = loaded.signatures["serving_default"]
     ((_, taken),) = answers.structured_input_signature[1].items()
-    model, demo = Model(published), Dataset(sample_run.directory / "demo")
+    model, demo = Model(published), Dataset(light_run.directory / "demo")
     size = model.description.input_size
     assert taken.shape.as_list() == [None, size, size, 3]
     batch = np.stack([images.model_input(demo.read(photo), size) for photo in demo.photos[:3]])
@@ -65,7 +65,7 @@ def test_what_has_the_number_answers_as_the_model(sample_run: Run, tmp_path: Pat
 
 
 def test_number_is_there_only_when_it_is_whole(
-    sample_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    light_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A server that looks at any moment: at each file that is put there.
     seen: list[list[str]] = []
@@ -78,58 +78,58 @@ def test_number_is_there_only_when_it_is_whole(
         link(source, target)
 
     monkeypatch.setattr(os, "link", looking)
-    published = publish_as(sample_run, sample_run.directory / "model", tmp_path)
+    published = publish_as(light_run, light_run.directory / "model", tmp_path)
     assert len(seen) >= 3
     assert not any(seen)
     assert (published.parent / "serving" / "1" / SAVED_MODEL).is_file()
 
 
 def test_disk_without_hard_links_gets_copies(
-    sample_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    light_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuses(source: str, target: str) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuses)
-    published = publish_as(sample_run, sample_run.directory / "model", tmp_path)
+    published = publish_as(light_run, light_run.directory / "model", tmp_path)
     copy = published.parent / "serving" / "1" / SAVED_MODEL
     assert copy.read_bytes() == (published / "saved_model" / SAVED_MODEL).read_bytes()
 
 
-def test_place_from_before_there_were_numbers_goes_on(sample_run: Run, tmp_path: Path) -> None:
-    model = sample_run.directory / "model"
-    first = publish_as(sample_run, model, tmp_path)
+def test_place_from_before_there_were_numbers_goes_on(light_run: Run, tmp_path: Path) -> None:
+    model = light_run.directory / "model"
+    first = publish_as(light_run, model, tmp_path)
     shutil.rmtree(first.parent / "serving")
     pointer = json.loads((first.parent / "latest.json").read_text())
     del pointer["serving"]
     (first.parent / "latest.json").write_text(json.dumps(pointer))
     # The same model again gives the place its first number, and the next one the second.
-    assert publish_as(sample_run, model, tmp_path) == first
+    assert publish_as(light_run, model, tmp_path) == first
     assert json.loads((first.parent / "latest.json").read_text()) == {**pointer, "serving": 1}
-    publish_as(sample_run, other(model, tmp_path), tmp_path)
+    publish_as(light_run, other(model, tmp_path), tmp_path)
     assert numbers(first.parent) == ["1", "2"]
 
 
 def test_model_without_a_saved_model_is_published_without_a_number(
-    sample_run: Run, tmp_path: Path
+    light_run: Run, tmp_path: Path
 ) -> None:
     model = tmp_path / "model"
-    shutil.copytree(sample_run.directory / "model", model)
+    shutil.copytree(light_run.directory / "model", model)
     shutil.rmtree(model / "saved_model")
     files = json.loads((model / "model.json").read_text())["files"]
     rest = {name: sha256 for name, sha256 in files.items() if "saved_model/" not in name}
     reseal(model / "model.json", files=rest)
-    published = publish_as(sample_run, model, tmp_path)
+    published = publish_as(light_run, model, tmp_path)
     assert not (published.parent / "serving").exists()
     assert "serving" not in json.loads((published.parent / "latest.json").read_text())
 
 
-def test_numbers_pass_over_what_is_not_ours(sample_run: Run, tmp_path: Path) -> None:
+def test_numbers_pass_over_what_is_not_ours(light_run: Run, tmp_path: Path) -> None:
     root = tmp_path / "published" / "m"
     (root / "serving" / "41").mkdir(parents=True)  # of somebody, or of a publisher that was killed
     (root / "serving" / "notes").mkdir()
     (root / "serving" / ("9" * 30)).mkdir()  # no number of 64 bits: servers pass it over too
-    publish_as(sample_run, sample_run.directory / "model", tmp_path)
+    publish_as(light_run, light_run.directory / "model", tmp_path)
     assert {"41", "42"} < set(numbers(root))
     newest = serving.newest(serving.numbered(str(root)))
     assert newest

@@ -24,24 +24,24 @@ COUNT = 3
 
 
 @pytest.fixture(scope="module")
-def models(sample_run: Run, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def models(light_run: Run, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Models of other versions each, with the same networks."""
     folder = tmp_path_factory.mktemp("models")
     made = []
     for number in range(COUNT):
         made.append(folder / str(number))
-        shutil.copytree(sample_run.directory / "model", made[-1])
+        shutil.copytree(light_run.directory / "model", made[-1])
         reseal(made[-1] / "model.json", manifest_sha256=f"{number}" * 64)
     return made
 
 
 @pytest.fixture(scope="module")
 def _published(
-    sample_run: Run, models: list[Path], tmp_path_factory: pytest.TempPathFactory
+    light_run: Run, models: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("published")
     for day, model in enumerate(models, 1):
-        published = publish_as(sample_run, model, folder)
+        published = publish_as(light_run, model, folder)
         record = published.parent / "serving" / str(day) / RECORD
         first = f"2026-01-0{day}T12:00:00+00:00"
         content = {**json.loads(record.read_text()), "first_published": first}
@@ -117,10 +117,10 @@ def test_rollback_serves_the_one_before_under_a_new_number(root: Path) -> None:
 
 
 def test_next_model_is_compared_with_the_one_that_was_rolled_back_to(
-    sample_run: Run, models: list[Path], root: Path, tmp_path: Path
+    light_run: Run, models: list[Path], root: Path, tmp_path: Path
 ) -> None:
     chosen, _ = roll_back(str(root))
-    decision = decided(sample_run, models[2], tmp_path, place=str(tmp_path), max_regression=1.0)
+    decision = decided(light_run, models[2], tmp_path, place=str(tmp_path), max_regression=1.0)
     assert decision.champion == chosen
 
 
@@ -228,11 +228,11 @@ def test_place_without_a_pointer_is_refused(tmp_path: Path) -> None:
 
 
 def test_versions_live_in_a_bucket_as_in_a_folder(
-    sample_run: Run, models: list[Path], store: Store, tmp_path: Path
+    light_run: Run, models: list[Path], store: Store, tmp_path: Path
 ) -> None:
     place = f"{store.prefix}/versions"
     for model in models:
-        publish_as(sample_run, model, tmp_path, place=place)
+        publish_as(light_run, model, tmp_path, place=place)
     root = root_at(f"{place}/m/")
     first, second, third = names(root)
     assert pointer(root)["serving"] == COUNT
@@ -264,13 +264,13 @@ def test_versions_live_in_a_bucket_as_in_a_folder(
 
 
 def test_rollback_while_somebody_publishes_is_refused_and_leaves_no_number(
-    sample_run: Run,
+    light_run: Run,
     models: list[Path],
     store: Store,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    root = two_in_a_bucket(sample_run, models, f"{store.prefix}/overtaken", tmp_path)
+    root = two_in_a_bucket(light_run, models, f"{store.prefix}/overtaken", tmp_path)
     give = serving.give_number
 
     def overtaken(*arguments: Any) -> int | None:
@@ -286,13 +286,13 @@ def test_rollback_while_somebody_publishes_is_refused_and_leaves_no_number(
 
 
 def test_version_that_is_removed_while_it_is_published_is_told(
-    sample_run: Run,
+    light_run: Run,
     models: list[Path],
     store: Store,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    root = two_in_a_bucket(sample_run, models, f"{store.prefix}/removed", tmp_path)
+    root = two_in_a_bucket(light_run, models, f"{store.prefix}/removed", tmp_path)
     write = storage.write_if
 
     def removed(uri: str, data: bytes, version: str | None) -> bool:
@@ -307,7 +307,7 @@ def test_version_that_is_removed_while_it_is_published_is_told(
 
 
 def test_saved_model_is_the_last_that_comes_into_a_bucket(
-    sample_run: Run, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    light_run: Run, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = f"{store.prefix}/last"
     order: list[str] = []
@@ -318,22 +318,22 @@ def test_saved_model_is_the_last_that_comes_into_a_bucket(
         copy(uri, target)
 
     monkeypatch.setattr(storage, "copy", noting)
-    publish_as(sample_run, sample_run.directory / "model", tmp_path, place=place)
+    publish_as(light_run, light_run.directory / "model", tmp_path, place=place)
     assert len(order) > 2
     assert order[-1] == "saved_model.pb"
 
 
 def test_unfinished_number_of_the_same_version_is_finished_and_another_is_passed_over(
-    sample_run: Run, models: list[Path], store: Store, tmp_path: Path
+    light_run: Run, models: list[Path], store: Store, tmp_path: Path
 ) -> None:
     place = f"{store.prefix}/unfinished"
-    publish_as(sample_run, models[0], tmp_path, place=place)
+    publish_as(light_run, models[0], tmp_path, place=place)
     root = f"{place}/m"
     (first,) = names(root)
     storage.delete(f"{root}/serving/1/saved_model.pb")
-    publish_as(sample_run, models[0], tmp_path, place=place)
+    publish_as(light_run, models[0], tmp_path, place=place)
     assert newest(root) == (1, first)
     storage.delete(f"{root}/serving/1/saved_model.pb")
-    publish_as(sample_run, models[1], tmp_path, place=place)
+    publish_as(light_run, models[1], tmp_path, place=place)
     assert newest(root)[0] == 2
     assert prune(root, keep=5).numbers == (1,)
