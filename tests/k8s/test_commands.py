@@ -218,9 +218,9 @@ def test_a_bucket_that_is_missing_is_told_and_waited_for(store: Store, waiting: 
         waiting.is_published(f"{store.prefix.replace('photos', 'no-such-bucket')}/mushrooms")
 
 
-def test_the_page_s_containers_serve_a_published_model(store: Store, sample_run: Run) -> None:
+def test_the_page_s_containers_serve_a_published_model(store: Store, light_run: Run) -> None:
     place = f"{store.prefix}/mushrooms"
-    for file in (sample_run.directory / "model").iterdir():
+    for file in (light_run.directory / "model").iterdir():
         if file.is_file():
             store.put(f"mushrooms/{file.name}", file.read_bytes())
     first = command("base", "wild-mushrooms-serve", "wait-for-model")

@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT
 from gate import Gate, open_gate
 from label_job_items import COMMAND, PER_PART, PHOTOS, options, part_files, rows, run
-from object_stores import Store, google_emulator, seaweedfs
+from object_stores import Store, google_emulator, seaweedfs_bucket
 
 from components.common.base.errors import InputError, WorkError
 from components.common.store import storage
@@ -52,14 +52,18 @@ def _gated(
     contents: dict[str, bytes],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Gated]:
-    run = google_emulator if request.param == "gs" else seaweedfs
-    with open_gate() as gate, run(tmp_path_factory.mktemp(request.param), gate) as store:
-        for name, data in contents.items():
-            store.put(f"photos/{name}", data)
-        store.put("photos/notes.txt", b"no photo")
-        store.put("photos/.hidden/a.jpg", b"no photo")
-        store.put("photos2/a.jpg", b"beside the prefix")
-        yield Gated(store, gate)
+    with open_gate() as gate:
+        if request.param == "gs":
+            run = google_emulator(tmp_path_factory.mktemp("gs"), gate)
+        else:
+            run = seaweedfs_bucket(request.getfixturevalue("s3_port"), gate)
+        with run as store:
+            for name, data in contents.items():
+                store.put(f"photos/{name}", data)
+            store.put("photos/notes.txt", b"no photo")
+            store.put("photos/.hidden/a.jpg", b"no photo")
+            store.put("photos2/a.jpg", b"beside the prefix")
+            yield Gated(store, gate)
 
 
 @pytest.fixture

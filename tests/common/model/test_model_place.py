@@ -18,8 +18,8 @@ def upload(store: Store, model: Path, prefix: str) -> None:
             store.put(f"{prefix}/{path.name}", path.read_bytes())
 
 
-def test_folder_is_taken_as_it_is(sample_run: Run, tmp_path: Path) -> None:
-    model = sample_run.directory / "model"
+def test_folder_is_taken_as_it_is(light_run: Run, tmp_path: Path) -> None:
+    model = light_run.directory / "model"
     assert local_model(str(model), tmp_path) == model
 
 
@@ -38,13 +38,13 @@ def test_pointer_that_names_no_version_is_refused(tmp_path: Path, pointer: str) 
 
 
 def test_model_in_a_bucket_is_fetched_once_and_answers(
-    sample_run: Run, store: Store, tmp_path: Path
+    light_run: Run, store: Store, tmp_path: Path
 ) -> None:
-    upload(store, sample_run.directory / "model", "published/v1")
+    upload(store, light_run.directory / "model", "published/v1")
     store.put("published/latest.json", json.dumps({"version": "v1"}).encode())
     by_pointer = local_model(f"{store.prefix}/published/", tmp_path)
-    assert Model(by_pointer).classes == Model(sample_run.directory / "model").classes
-    there = {path.name for path in (sample_run.directory / "model").iterdir()}
+    assert Model(by_pointer).classes == Model(light_run.directory / "model").classes
+    there = {path.name for path in (light_run.directory / "model").iterdir()}
     assert {path.name for path in by_pointer.iterdir()} == set(WANTED) & there
     before = (by_pointer / "model.tflite").stat().st_mtime_ns
     again = local_model(f"{store.prefix}/published/v1", tmp_path)
@@ -53,9 +53,9 @@ def test_model_in_a_bucket_is_fetched_once_and_answers(
 
 
 def test_changed_model_in_a_bucket_is_fetched_anew(
-    sample_run: Run, store: Store, tmp_path: Path
+    light_run: Run, store: Store, tmp_path: Path
 ) -> None:
-    upload(store, sample_run.directory / "model", "changing")
+    upload(store, light_run.directory / "model", "changing")
     first = local_model(f"{store.prefix}/changing", tmp_path)
     store.put("changing/retrained_labels.txt", b"other\n")
     second = local_model(f"{store.prefix}/changing", tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from gate import Gate, open_gate
-from object_stores import Store, download_folder, google_emulator, seaweedfs, upload_folder
+from object_stores import Store, download_folder, google_emulator, seaweedfs_bucket, upload_folder
 
 from components.common.base.errors import InputError, WorkError
 from components.common.store import google, s3, storage
@@ -28,9 +28,13 @@ class Gated:
 def _gated(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gated]:
-    run = google_emulator if request.param == "gs" else seaweedfs
-    with open_gate() as gate, run(tmp_path_factory.mktemp(request.param), gate) as store:
-        yield Gated(store, gate)
+    with open_gate() as gate:
+        if request.param == "gs":
+            run = google_emulator(tmp_path_factory.mktemp("gs"), gate)
+        else:
+            run = seaweedfs_bucket(request.getfixturevalue("s3_port"), gate)
+        with run as store:
+            yield Gated(store, gate)
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """Class folders in object storage, of both kinds, on real servers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from object_stores import Store, google_emulator, seaweedfs
+from object_stores import Store
 from services import photo
 
 from components.common.base.errors import InputError, WorkError
@@ -18,27 +17,24 @@ from components.download.options import DownloadOptions
 from components.download.sources import storage
 
 
-@pytest.fixture(scope="module", params=["gs", "s3"])
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    run = google_emulator if request.param == "gs" else seaweedfs
-    with run(tmp_path_factory.mktemp(request.param)) as made:
-        for number in range(5):
-            made.put(f"set/daisy/{number}.jpg", photo(number))
-            made.put(f"set/rose/{number}.JPG", photo(10 + number))
-            made.put(f"parts/train/daisy/{number}.jpg", photo(number))
-            made.put(f"parts/Test/daisy/{number}.jpg", photo(number))
-            made.put(f"deeper/rose/old/{number}.jpg", photo(number))
-        made.put("deeper/daisy/1.jpg", photo(1))
-        made.put("deeper/daisy/old/older/2.jpg", photo(2))
-        made.put("twins/Fly agaric/1.jpg", photo(1))
-        made.put("twins/fly_agaric/1.jpg", photo(1))
-        made.put("set/daisy/notes.txt", b"no photo")
-        made.put("set/daisy/.hidden.jpg", b"no photo")
-        made.put("set/readme.txt", b"no class")
-        made.put("one/daisy/1.jpg", photo(1))
-        yield made
+@pytest.fixture(scope="module")
+def store(store: Store) -> Store:
+    """A store with class folders."""
+    for number in range(5):
+        store.put(f"set/daisy/{number}.jpg", photo(number))
+        store.put(f"set/rose/{number}.JPG", photo(10 + number))
+        store.put(f"parts/train/daisy/{number}.jpg", photo(number))
+        store.put(f"parts/Test/daisy/{number}.jpg", photo(number))
+        store.put(f"deeper/rose/old/{number}.jpg", photo(number))
+    store.put("deeper/daisy/1.jpg", photo(1))
+    store.put("deeper/daisy/old/older/2.jpg", photo(2))
+    store.put("twins/Fly agaric/1.jpg", photo(1))
+    store.put("twins/fly_agaric/1.jpg", photo(1))
+    store.put("set/daisy/notes.txt", b"no photo")
+    store.put("set/daisy/.hidden.jpg", b"no photo")
+    store.put("set/readme.txt", b"no class")
+    store.put("one/daisy/1.jpg", photo(1))
+    return store
 
 
 def options(store: Store, tmp_path: Path, folder: str = "set") -> DownloadOptions:

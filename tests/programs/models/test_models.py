@@ -16,13 +16,13 @@ MODELS = (sys.executable, "-m", "programs.command", "models")
 
 
 @pytest.fixture
-def place(sample_run: Run, tmp_path: Path) -> Path:
+def place(light_run: Run, tmp_path: Path) -> Path:
     """Two versions."""
     model = tmp_path / "model"
-    shutil.copytree(sample_run.directory / "model", model)
-    publish_as(sample_run, model, tmp_path)
+    shutil.copytree(light_run.directory / "model", model)
+    publish_as(light_run, model, tmp_path)
     reseal(model / "model.json", manifest_sha256="0" * 64)
-    return publish_as(sample_run, model, tmp_path).parent
+    return publish_as(light_run, model, tmp_path).parent
 
 
 def told(*words: object, status: int = 0) -> str:

@@ -44,20 +44,20 @@ def until(what: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def models(sample_run: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def models(light_run: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two models, by programs of two versions; answers name the program's version."""
     folder = tmp_path_factory.mktemp("models")
     for name in ("old", "new"):
-        shutil.copytree(sample_run.directory / "model", folder / name)
+        shutil.copytree(light_run.directory / "model", folder / name)
         manifest = {"old": "0", "new": "1"}[name] * 64
         reseal(folder / name / "model.json", version=name, manifest_sha256=manifest)
     return folder / "old", folder / "new"
 
 
 @pytest.fixture
-def place(sample_run: Run, models: tuple[Path, Path], tmp_path: Path) -> Path:
+def place(light_run: Run, models: tuple[Path, Path], tmp_path: Path) -> Path:
     """Where the first of them is published."""
-    return publish_as(sample_run, models[0], tmp_path).parent
+    return publish_as(light_run, models[0], tmp_path).parent
 
 
 def get(process: ServeProcess, path: str) -> Any:
@@ -76,7 +76,7 @@ def said(process: ServeProcess, words: str) -> int:
 
 
 def test_page_takes_a_new_version_and_goes_back_without_missing_a_photo(
-    sample_run: Run, models: tuple[Path, Path], place: Path, photo: bytes, tmp_path: Path
+    light_run: Run, models: tuple[Path, Path], place: Path, photo: bytes, tmp_path: Path
 ) -> None:
     with (
         serving(place, "--reload_every_s", "1", "--no-access_log") as process,
@@ -95,7 +95,7 @@ def test_page_takes_a_new_version_and_goes_back_without_missing_a_photo(
         visiting = threads.submit(visit)
         try:
             until(lambda: answered)
-            newer = publish_as(sample_run, models[1], tmp_path)
+            newer = publish_as(light_run, models[1], tmp_path)
             until(lambda: get(process, "healthz")["version"] == newer.name)
             until(lambda: answered[-1] == "new")
             health = get(process, "healthz")
@@ -114,12 +114,12 @@ def test_page_takes_a_new_version_and_goes_back_without_missing_a_photo(
 
 
 def test_damaged_version_is_not_taken_and_the_log_says_so_once(
-    sample_run: Run, models: tuple[Path, Path], place: Path, photo: bytes, tmp_path: Path
+    light_run: Run, models: tuple[Path, Path], place: Path, photo: bytes, tmp_path: Path
 ) -> None:
     first = latest_version(str(place))
     with serving(place, "--reload_every_s", "1", "--no-access_log") as process:
         pointer = (place / "latest.json").read_bytes()
-        newer = publish_as(sample_run, models[1], tmp_path)
+        newer = publish_as(light_run, models[1], tmp_path)
         newest = (place / "latest.json").read_bytes()
         (place / "latest.json").write_bytes(pointer)
         whole = (newer / "head.npz").read_bytes()
@@ -198,14 +198,14 @@ def follower(place: str, cache: Path) -> tuple[Follower, Switch[Service], Counte
 
 
 def test_version_in_a_bucket_is_fetched_and_a_store_that_is_away_changes_nothing(
-    sample_run: Run,
+    light_run: Run,
     models: tuple[Path, Path],
     store: Store,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     place = f"{store.prefix}/followed"
-    publish_as(sample_run, models[0], tmp_path, place=place)
+    publish_as(light_run, models[0], tmp_path, place=place)
     looking, switch, counters = follower(f"{place}/m", tmp_path / "cache")
     first = switch.service.version
     looking.look()
@@ -225,7 +225,7 @@ def test_version_in_a_bucket_is_fetched_and_a_store_that_is_away_changes_nothing
     assert switch.service.newer is None
     assert counters.registry.get_sample_value("mushrooms_newer_refused") == 0
 
-    publish_as(sample_run, models[1], tmp_path, place=place)
+    publish_as(light_run, models[1], tmp_path, place=place)
     looking.look()
     assert switch.service.version == latest_version(f"{place}/m") != first
     assert switch.service.description.version == "new"

@@ -74,12 +74,12 @@ def made_run(runs: Path, name: str, *, days: float, finished: bool = True, **ask
 
 
 def test_old_runs_go_and_those_that_something_depends_on_stay(
-    sample_run: Run, tmp_path: Path
+    light_run: Run, tmp_path: Path
 ) -> None:
     runs = tmp_path / "runs"
-    model = sample_run.directory / "model"
+    model = light_run.directory / "model"
     version = version_of(read_description(model))
-    place = publish_as(sample_run, model, runs)
+    place = publish_as(light_run, model, runs)
     assert place.name == version
 
     old = made_run(runs, "20260101-000000", days=90)
@@ -215,9 +215,9 @@ def test_memory_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_published_versions_are_told_and_left_to_another_command(
-    sample_run: Run, tmp_path: Path
+    light_run: Run, tmp_path: Path
 ) -> None:
-    place = publish_as(sample_run, sample_run.directory / "model", tmp_path)
+    place = publish_as(light_run, light_run.directory / "model", tmp_path)
     aged(place, 400)
     said = tidy(place.parent, "--older_than", "1d", "--yes")
     assert f"{place.name}" in said
