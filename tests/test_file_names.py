@@ -1,19 +1,18 @@
 """Photos whose names are no UTF-8, as old archives and sticks leave them: every command takes them.
 
-`make submit` has its own in tests/programs/submit/test_photos.py.
+`make submit` has its own in tests/programs/submit/test_photos.py, and a whole run in
+tests/test_run_places.py.
 """
 
 import csv
-import itertools
 import json
 import os
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_ARCHITECTURE, Run, run_captured, run_pipeline
+from conftest import SMALL_ARCHITECTURE, Run, run_captured
 
-from components.common.dataset.dataset import Dataset
 from components.download.sources import sample
 
 LABELS = ("fly agaric", "earthstar")
@@ -39,17 +38,6 @@ def told(*command: object) -> str:
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
-
-
-def test_run(photos: Path, tmp_path: Path, backbone_cache: Path) -> None:
-    options = ("--architecture", SMALL_ARCHITECTURE, "--how_many_training_steps", "200")
-    run = run_pipeline(tmp_path / "runs", backbone_cache, "--image_dir", str(photos), *options)
-    assert run.returncode == 0, run.stderr
-    with open(run.directory / "REASONS.csv", encoding="utf-8-sig", newline="") as file:
-        assert list(csv.reader(file))
-    parts = (Dataset(run.directory / name).photos for name in ("training", "demo"))
-    named = {Path(photo.source_url).name for photo in itertools.chain(*parts)}
-    assert named >= set(SHOWN)
 
 
 def test_retrain(photos: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import heif_files  # noqa: F401 - saves HEIC
@@ -19,7 +20,7 @@ from conftest import ROOT, SMALL_ARCHITECTURE, Run, run_captured, run_pipeline
 from html_page import Page
 from PIL import Image
 
-from components.common.dataset.dataset import Dataset
+from components.common.dataset.dataset import Dataset, DatasetWriter
 from components.common.network import bottlenecks
 from components.download.sources import sample
 
@@ -222,6 +223,7 @@ def test_two_classes_of_fifteen_with_other_formats_among_them(two_classes_run: R
     assert "rendered" not in two_classes_run.stdout
 
 
+@pytest.mark.long  # tests/retrain/test_command.py trains on real photographs too
 def test_real_photographs_run_through(
     shared_photos: Path, tmp_path: Path, backbone_cache: Path
 ) -> None:
@@ -399,6 +401,45 @@ def test_run_that_lost_its_parent_or_its_terminal_ends_and_publishes_nothing(
         assert "started this run was killed" in (events.parent / "log.txt").read_text()
 
 
+@pytest.fixture(scope="module")
+def learn(backbone_cache: Path) -> Callable[[Path, Path, Path, str], dict[str, object]]:
+    """Train on a dataset and vectors: what is written into a folder, said of the model alone."""
+    from components.retrain.options import Extras, Measuring, Recipe, RetrainOptions
+    from components.retrain.retrain import retrain
+
+    def learned(training: Path, vectors: Path, folder: Path, final_fit: str) -> dict[str, object]:
+        retrain(
+            training,
+            vectors,
+            folder / "model",
+            folder / "logs",
+            recipe=Recipe(how_many_training_steps=100),
+            options=RetrainOptions(cache_dir=str(backbone_cache)),
+            measuring=Measuring(final_fit=final_fit, cross_validation_rounds=1),
+            extras=Extras(int8=False),
+        )
+        description = json.loads((folder / "model" / "model.json").read_text())
+        facts = ("head_sha256", "distances_sha256", "temperature", "unknown", "measured", "learned")
+        return {name: description[name] for name in facts}
+
+    return learned
+
+
+@pytest.fixture(scope="module")
+def learned_as_it_was(
+    sample_run: Run,
+    learn: Callable[[Path, Path, Path, str], dict[str, object]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, dict[str, object]]:
+    """What is said of the model of the run's own photos, by what the final head learns from."""
+    vectors = next((sample_run.directory / "artifacts").rglob("bottlenecks"))
+    training = sample_run.directory / "training"
+    return {
+        final_fit: learn(training, vectors, tmp_path_factory.mktemp(final_fit), final_fit)
+        for final_fit in ("training", "all")
+    }
+
+
 @pytest.mark.parametrize(
     ("final_fit", "swapped_parts", "same"),
     [
@@ -409,7 +450,8 @@ def test_run_that_lost_its_parent_or_its_terminal_ends_and_publishes_nothing(
 )
 def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_model(
     sample_run: Run,
-    backbone_cache: Path,
+    learn: Callable[[Path, Path, Path, str], dict[str, object]],
+    learned_as_it_was: dict[str, dict[str, object]],
     tmp_path: Path,
     final_fit: str,
     swapped_parts: set[str],
@@ -419,10 +461,6 @@ def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_mo
 
     Nor does anything of the test part, where the final head is to be that of the training part.
     """
-    from components.common.dataset.dataset import DatasetWriter
-    from components.retrain.options import Extras, Measuring, Recipe, RetrainOptions
-    from components.retrain.retrain import retrain
-
     vectors = bottlenecks.load(next((sample_run.directory / "artifacts").rglob("bottlenecks")))
     dataset = Dataset(sample_run.directory / "training")
     known = [*dataset.photos, *Dataset(sample_run.directory / "demo").photos]
@@ -442,29 +480,10 @@ def test_swapping_labels_and_vectors_of_held_out_photos_changes_no_bit_of_the_mo
             writer.leave_out(photo)
     names = [photo.label for photo in Dataset(tmp_path / "swapped").photos]
     assert (names != [photo.label for photo in dataset.photos]) == ("test" in swapped_parts)
-    for name, features in (("vectors", vectors.vectors), ("swapped vectors", moved)):
-        changed_vectors = dataclasses.replace(vectors, vectors=features)
-        bottlenecks.save(changed_vectors, tmp_path / name, [""] * len(vectors.sha256))
-    made = []
-    for name, data, source in (
-        ("as it was", sample_run.directory / "training", tmp_path / "vectors"),
-        ("swapped", tmp_path / "swapped", tmp_path / "swapped vectors"),
-    ):
-        model = tmp_path / f"model {name}"
-        retrain(
-            data,
-            source,
-            model,
-            tmp_path / f"logs {name}",
-            recipe=Recipe(how_many_training_steps=100),
-            options=RetrainOptions(cache_dir=str(backbone_cache)),
-            measuring=Measuring(final_fit=final_fit, cross_validation_rounds=1),
-            extras=Extras(int8=False),
-        )
-        description = json.loads((model / "model.json").read_text())
-        facts = ("head_sha256", "distances_sha256", "temperature", "unknown", "measured", "learned")
-        made.append({name: description[name] for name in facts})
-    assert (made[0] == made[1]) == same
+    changed_vectors = dataclasses.replace(vectors, vectors=moved)
+    bottlenecks.save(changed_vectors, tmp_path / "vectors", [""] * len(vectors.sha256))
+    made = learn(tmp_path / "swapped", tmp_path / "vectors", tmp_path, final_fit)
+    assert (made == learned_as_it_was[final_fit]) == same
 
 
 def test_full_disk_is_exit_1_and_names_what_was_being_written(backbone_cache: Path) -> None:
@@ -488,6 +507,7 @@ def test_full_disk_is_exit_1_and_names_what_was_being_written(backbone_cache: Pa
             subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.long  # tests/curate/test_curate.py hands a ledger to the step
 def test_ledger_of_an_earlier_run_keeps_its_photos_in_their_parts(
     two_classes_run: Run, tmp_path: Path, backbone_cache: Path
 ) -> None:

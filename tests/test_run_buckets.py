@@ -37,6 +37,8 @@ def published(
     return Published(run, place)
 
 
+# Into the other kind publishes a whole run of tests/test_run_secrets.py.
+@pytest.mark.parametrize("store", ["s3", pytest.param("gs", marks=pytest.mark.long)], indirect=True)
 def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(
     published: Published, store: Store, tmp_path: Path
 ) -> None:
@@ -61,6 +63,7 @@ def test_run_publishes_into_a_bucket_and_the_model_answers_from_there(
     assert here.stdout.count('"probabilities"') > 10
 
 
+@pytest.mark.parametrize("store", ["s3"], indirect=True)
 def test_same_photos_and_seed_give_the_same_head(sample_run: Run, published: Published) -> None:
     again = published.run
     descriptions = [

@@ -1,6 +1,7 @@
 """A whole run where people really have their files: odd folders, odd names, odd disks."""
 
 import csv
+import itertools
 import json
 import os
 import subprocess
@@ -18,17 +19,24 @@ from programs.verify.verify import verify
 ODD = 'it\'s "my" $HOME (python3) {{$.inputs}} {{$}} [x] `touch hacked` 🍄'
 CLASSES = ("{{$.inputs}} python3", 'it\'s "q" $HOME [b] `id` 🍄')
 
+NO_TEXT = [b"G\xe4nsebl\xfcmchen 1.jpg", b"G\xe4nsebl\xfcmchen 2.jpg", b"\xff.jpg", b"\xfe.jpg"]
+
 
 @pytest.fixture(scope="module")
 def odd_run(tmp_path_factory: pytest.TempPathFactory, backbone_cache: Path) -> Run:
     """A run from a checkout, on photos and into folders with odd names.
 
-    One photo cannot be read, and `latest` is a folder of somebody's own.
+    One photo cannot be read, the names of some are no UTF-8, and `latest` is a folder of somebody's
+    own.
     """
     folder = tmp_path_factory.mktemp("places") / ODD
     long = "ü" * 124 + "abcdefg"  # 255 bytes
     for label, looks in zip(CLASSES, sample.LABELS, strict=False):
         write_class(folder / "photos" / label, label, 16, looks=looks)
+    names = sorted(path.name for path in (folder / "photos" / CLASSES[1]).iterdir())
+    for name, odd in zip(names, NO_TEXT, strict=False):
+        path = folder / "photos" / CLASSES[1] / name
+        path.rename(path.with_name(os.fsdecode(odd)))
     # Even root gets an error of the disk when it reads this.
     (folder / "photos" / CLASSES[0] / "unreadable.jpg").symlink_to("/proc/self/mem")
     (folder / "photos" / CLASSES[0] / "000.jpg").rename(
@@ -64,6 +72,13 @@ def test_run_in_folders_with_odd_names_is_whole(odd_run: Run) -> None:
     assert Path(odd_run.summary["published"]).is_relative_to(odd_run.directory.parent)
     assert all(finding.fits for finding in verify(odd_run.directory))
     assert not list(odd_run.directory.parents[1].rglob("hacked"))
+
+
+def test_photos_whose_names_are_no_text_are_used(odd_run: Run) -> None:
+    parts = (Dataset(odd_run.directory / name).photos for name in ("training", "demo"))
+    named = {Path(photo.source_url).name for photo in itertools.chain(*parts)}
+    shown = {os.fsdecode(name).encode(errors="backslashreplace").decode() for name in NO_TEXT}
+    assert named >= shown
 
 
 def test_photo_that_cannot_be_read_is_left_out_with_its_reason(odd_run: Run) -> None:

@@ -129,9 +129,15 @@ def test_tensorboard_starts_and_answers_its_probes(tmp_path: Path) -> None:
     one = container("base", "wild-mushrooms-tensorboard", "tensorboard")
     port = free_port()
     words = tensorboard_command(port, str(tmp_path))
-    with running(words, {"TF_CPP_MIN_LOG_LEVEL": "3"}) as process:
+    with running(words, without_tensorflow(tmp_path)) as process:
         for path in probed(one):
             wait_until_answered(process, f"http://127.0.0.1:{port}{path}")
+
+
+def without_tensorflow(folder: Path) -> dict[str, str]:
+    """What hides TensorFlow from a process: the image has none, whose file systems read no s3://."""
+    (folder / "tensorflow.py").write_text("raise ImportError('not in the image')\n")
+    return {"PYTHONPATH": str(folder), "AWS_MAX_ATTEMPTS": "1"}
 
 
 def tensorboard_command(port: int, logs: str) -> list[str]:
@@ -145,8 +151,6 @@ def tensorboard_command(port: int, logs: str) -> list[str]:
 
 
 def test_tensorboard_finds_logs_in_the_store_whenever_that_is_there(tmp_path: Path) -> None:
-    # The image has no TensorFlow, whose own file systems would not read s3://.
-    (tmp_path / "tensorflow.py").write_text("raise ImportError('not in the image')\n")
     writer = tmp_path / "write.py"
     writer.write_text(
         "from tensorboard.summary import Writer\n"
@@ -154,7 +158,7 @@ def test_tensorboard_finds_logs_in_the_store_whenever_that_is_there(tmp_path: Pa
         "writer.add_scalar('accuracy_1', 1.0, 0)\n"
         "writer.close()\n"
     )
-    without = {"PYTHONPATH": str(tmp_path), "AWS_MAX_ATTEMPTS": "1"}
+    without = without_tensorflow(tmp_path)
     subprocess.run([sys.executable, str(writer)], env={**os.environ, **without}, check=True)
     (events,) = (tmp_path / "logs").iterdir()
     (tmp_path / "store").mkdir()
@@ -175,12 +179,12 @@ def test_tensorboard_finds_logs_in_the_store_whenever_that_is_there(tmp_path: Pa
         words = tensorboard_command(port, f"{store.prefix}/v2/artifacts")
         with running(words, {**store.environment, **without}) as process:
             wait_until_answered(process, url)
-            time.sleep(3)
+            time.sleep(2.5)  # it has looked
             assert json.load(urllib.request.urlopen(url)) == []
             gate.reset()
             wait_for_run(1)
             gate.cut_each_at = 0  # and again
-            time.sleep(3)
+            time.sleep(2.5)
             gate.reset()
             put(f"v2/artifacts/run-2/logs/train/{events.name}")
             wait_for_run(2)

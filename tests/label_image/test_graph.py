@@ -55,8 +55,19 @@ def load(path: Path, *, output_layer: str = "final_result", **options: float) ->
     return Graph(path, None, preprocessing, input_layer="input", output_layer=output_layer)
 
 
-@pytest.mark.parametrize("sides", [("--input_height", SIDE, "--input_width", SIDE), ()])
-@pytest.mark.parametrize("name", ["retrained_graph.pb", "model.tflite"])
+SIDES = ("--input_height", SIDE, "--input_width", SIDE)
+
+
+@pytest.mark.parametrize(
+    ("name", "sides"),
+    [
+        # That takes TensorFlow, which takes seconds to start.
+        pytest.param("retrained_graph.pb", SIDES, marks=pytest.mark.long),
+        ("retrained_graph.pb", ()),
+        ("model.tflite", SIDES),
+        ("model.tflite", ()),
+    ],
+)
 def test_answer_of_a_graph_is_the_model_s_without_temperature(
     sample_run: Run, photo: Path, name: str, sides: tuple[str | int, ...]
 ) -> None:

@@ -1,7 +1,6 @@
 """retrain.py's command line: its options, and the command as people still paste it."""
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL_ARCHITECTURE, run_captured
+from conftest import SMALL_ARCHITECTURE, run_captured
 
 from components.common.base.errors import InputError
 from components.common.model.model import Model
@@ -71,15 +70,8 @@ def test_defaults_of_places_and_architecture() -> None:
 
 def command(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     """Run in `folder`, where the tutorial's user stands."""
-    return subprocess.run(
-        [sys.executable, "-m", "components.retrain", *options],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    words = (sys.executable, "-m", "components.retrain", *options)
+    return run_captured(*words, directory=folder, timeout_s=300)
 
 
 PASTED = (

@@ -23,7 +23,7 @@ CLASSES = ("fly agaric", "Schäfchen", "0")
         ("mobilenet_0.25_128", 1),
         ("mobilenet_0.25_128", 5),
         ("efficientnet_lite0", 1),
-        ("efficientnet_lite0", 2),
+        pytest.param(("efficientnet_lite0", 2), marks=pytest.mark.long),
     ],
 )
 def kind(request: pytest.FixtureRequest) -> tuple[str, int]:
