@@ -31,17 +31,20 @@ def run(
     directory: Path = ROOT,
     timeout_s: float = 60,
     environment: Mapping[str, str] | None = None,
+    any_code: bool = False,
 ) -> "subprocess.CompletedProcess[str]":
     """Run `python -m components.…`, `python -m programs.…` or `python …/pipeline.py …`.
 
-    Any other command, and one with a variable that is read on import, is started as usual.
+    Any other command, and one with a variable that is read on import, is started as usual. With
+    `any_code`, `python -c …` too begins with everything imported.
 
     Raises:
         subprocess.TimeoutExpired: it took longer; it is killed.
     """
     told = dict(os.environ if environment is None else environment)
     words = list(map(str, command))
-    if not _is_ours(words) or any(name.endswith(ON_IMPORT) for name in told):
+    is_ours = _is_ours(words) or (any_code and words[:2] == [sys.executable, "-c"])
+    if not is_ours or any(name.endswith(ON_IMPORT) for name in told):
         return subprocess.run(
             words,
             cwd=directory,
@@ -139,6 +142,10 @@ def _become(request: Mapping[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     first, *rest = request["words"]
+    if first == "-c":
+        sys.argv, sys.path[0] = ["-c", *rest[1:]], request["cwd"]
+        exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})
+        return
     sys.argv = [rest[0] if first == "-m" else first, *(rest[1:] if first == "-m" else rest)]
     sys.path[0] = request["cwd"] if first == "-m" else str(Path(first).parent)
     if first == "-m":

@@ -2,14 +2,13 @@
 
 import dataclasses
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, SMALL_ARCHITECTURE, Run, run_pipeline
+from conftest import SMALL_ARCHITECTURE, Run, run_captured, run_pipeline
 from playwright.sync_api import Browser, Page, expect
 from review_items import entry, rendered
 from review_process import reviewing
@@ -21,18 +20,20 @@ from components.common.dataset.vocabulary import MOVED_BY_HAND
 from components.common.pages import page as pages
 
 
-def outcomes(run: Run) -> dict[tuple[str, str, str], tuple[str, str]]:
-    """Part and reason of every photo."""
-    rows = pq.read_table(run.directory / "facts" / "photos.parquet").to_pylist()
+def outcomes(folder: Path) -> dict[tuple[str, str, str], tuple[str, str]]:
+    """Part and reason of every photo, by the facts of a run or of its step `curate`."""
+    rows = pq.read_table(folder / "facts" / "photos.parquet").to_pylist()
     return {
         (row["label"], row["source_sha256"], row["step"]): (row["split"], row["reason"])
         for row in rows
     }
 
 
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_two_dropped_photos_are_gone_and_nothing_else_moved(
-    page: Page, sample_run: Run, backbone_cache: Path, tmp_path: Path
+    page: Page, sample_run: Run, backbone_cache: Path, tmp_path: Path, whole: bool
 ) -> None:
+    """In the next curation, and in a whole run."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text))
@@ -53,14 +54,19 @@ def test_two_dropped_photos_are_gone_and_nothing_else_moved(
     assert len(dropped) == 2
     assert len(decisions.read(str(place)).decided) == 2
 
-    again = run_pipeline(
-        tmp_path / "runs",
-        backbone_cache,
-        *("--per_class", "20", "--architecture", SMALL_ARCHITECTURE),
-        *("--how_many_training_steps", "20", "--decisions", str(place)),
-    )
-    assert again.returncode == 0, again.stdout + again.stderr
-    before, after = outcomes(sample_run), outcomes(again)
+    if whole:
+        run = run_pipeline(
+            tmp_path / "runs",
+            backbone_cache,
+            *("--per_class", "20", "--architecture", SMALL_ARCHITECTURE),
+            *("--how_many_training_steps", "20", "--decisions", str(place)),
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        again = run.directory
+    else:
+        again = tmp_path / "again"
+        curated_again(sample_run, again, place)
+    before, after = outcomes(sample_run.directory), outcomes(again)
     assert set(after) == set(before)
     for photo in dropped:
         assert before[photo][1] == ""
@@ -71,12 +77,12 @@ def test_two_dropped_photos_are_gone_and_nothing_else_moved(
     used = {
         photo["source_sha256"]
         for part in ("training", "demo")
-        for photo in pq.read_table(again.directory / part / "manifest.parquet").to_pylist()
+        for photo in pq.read_table(again / part / "manifest.parquet").to_pylist()
     }
     assert not used & {sha256 for _, sha256, _ in dropped}
 
-    # The page of the second run knows what was decided, and its export holds it.
-    page.goto((again.directory / "curation.html").as_uri())
+    # The next page knows what was decided, and its export holds it.
+    page.goto((again / "curation.html").as_uri())
     assert page.locator("#bar output").inner_text() == "0 to keep, 2 to drop, 0 to move"
     assert page.locator("#by-hand .photo.drop").count() == 2
     page.locator("#by-hand .photo.drop button[value=drop]").first.click()
@@ -281,17 +287,17 @@ def test_pressed_buttons_can_be_read(scheme: int) -> None:
         assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
 
 
-def curated_again(run: Run, out: Path) -> dict[str, Dataset]:
-    """The datasets of the run's step `curate`, made again with the decisions beside the run."""
+def curated_again(run: Run, out: Path, by_hand: Path) -> dict[str, Dataset]:
+    """The datasets of the run's step `curate`, made again with decisions."""
     (root,) = (run.directory / "artifacts").iterdir()
-    command = [sys.executable, "-m", "components.curate", "--images", root / "clean" / "cleaned"]
-    command += ["--clean_rejects", root / "clean" / "rejects"]
-    command += ["--bottlenecks", root / "bottleneck" / "bottlenecks"]
+    command = [sys.executable, "-m", "components.curate"]
+    command += ["--images", str(root / "clean" / "cleaned")]
+    command += ["--clean_rejects", str(root / "clean" / "rejects")]
+    command += ["--bottlenecks", str(root / "bottleneck" / "bottlenecks")]
     for name in ("training", "demo", "rejects", "ledger", "facts"):
-        command += [f"--{name}", out / name]
-    command += ["--page", out / "curation.html"]
-    command += ["--decisions", run.directory / "decisions.json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        command += [f"--{name}", str(out / name)]
+    command += ["--page", str(out / "curation.html"), "--decisions", str(by_hand)]
+    done = run_captured(*command)
     assert done.returncode == 0, done.stderr
     return {name: Dataset(out / name) for name in ("training", "demo", "rejects")}
 
@@ -337,7 +343,7 @@ def test_what_is_decided_is_saved_and_taken_by_the_next_curation(
     assert f"DECISIONS={run.directory / 'decisions.json'}" in said
     by_hand = decisions.read(str(run.directory / "decisions.json"))
     assert sorted(by_hand.decided.values()) == [DROP, MOVE]
-    datasets = curated_again(run, tmp_path / "again")
+    datasets = curated_again(run, tmp_path / "again", run.directory / "decisions.json")
     rejected = {(one.label, one.source_sha256): one.reason for one in datasets["rejects"].photos}
     (dropped,) = (key for key, what in by_hand.decided.items() if what == DROP)
     assert rejected[dropped] == "dropped"

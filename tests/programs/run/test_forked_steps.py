@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import preloaded
 import pytest
-from conftest import run_captured
 
 # Runs one component by its source, as kfp.local hands it over, and tells what became of both.
 SCRIPT = """
@@ -98,10 +98,8 @@ def test_ends_as_a_process_of_its_own_and_leaves_its_parent_as_it_was(
 ) -> None:
     code, status, said = ENDINGS[ending]
     (tmp_path / "source.py").write_text(f"{HEAD}\ndef work() -> None:\n    {code}\n")
-    done = run_captured(
-        *(sys.executable, "-c", SCRIPT, str(tmp_path / "source.py"), str(tmp_path / "out.json")),
-        start,
-    )
+    places = (str(tmp_path / "source.py"), str(tmp_path / "out.json"))
+    done = preloaded.run([sys.executable, "-c", SCRIPT, *places, start], any_code=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"status {status}"
     assert all(words in done.stdout for words in said), done.stdout
