@@ -108,22 +108,39 @@ def test_client_that_goes_away_leaves_no_trace_but_a_line(process: ServeProcess)
     assert not any("Traceback" in line for line in process.lines)
 
 
+SIGNALS = {
+    signal.SIGTERM: (143, "stopped by SIGTERM"),
+    signal.SIGINT: (130, "serve: interrupted"),
+}
+
+
+def end_and_check(process: ServeProcess, number: signal.Signals) -> None:
+    """It ends within ten seconds, and says why without a traceback."""
+    status, message = SIGNALS[number]
+    ended, seconds = process.end(number)
+    assert ended == status
+    assert seconds < 10
+    assert process.lines[-1].strip() == message
+    assert not any("Traceback" in line for line in process.lines)
+
+
+# It waits some seconds for the slow one, whatever the signal.
 @pytest.mark.parametrize(
-    ("number", "status", "message"),
-    [(signal.SIGTERM, 143, "stopped by SIGTERM"), (signal.SIGINT, 130, "serve: interrupted")],
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
 )
-def test_signal_ends_it_within_ten_seconds_without_a_traceback(
-    model_dir: Path, number: int, status: int, message: str
+def test_signal_ends_it_within_ten_seconds_with_a_photo_under_way(
+    model_dir: Path, number: signal.Signals
 ) -> None:
     with serving(model_dir) as process, connected(process) as slow:
         slow.sendall(head(1000) + b"\xff\xd8\xff")
         time.sleep(0.2)
-        ended, seconds = process.end(number)
-        assert ended == status
-        assert seconds < 10
-        assert process.lines[-1].strip() == message
-        assert not any("Traceback" in line for line in process.lines)
+        end_and_check(process, number)
         assert status_of(slow) == 503
+
+
+def test_interrupt_ends_it_with_its_own_status(model_dir: Path) -> None:
+    with serving(model_dir) as process:
+        end_and_check(process, signal.SIGINT)
 
 
 def refusal(*options: str) -> str:
