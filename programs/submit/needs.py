@@ -70,13 +70,13 @@ def count_pods(*, is_own: bool, parts: int, continued: bool = False) -> int:
     """The pods of a run, as they were counted on a Kubeflow Pipelines 2.17 (docs/cluster.md).
 
     A step is a pod of KFP's driver and one of ours, and two more begin the run. Own photos are
-    imported by one pod. A loop has a driver, and each part one and the two steps in it; what they
-    made is joined by one step more. A condition has a driver, and a step compares own photos.
+    imported by one pod, or fetched in parts by who cleans them. A loop has a driver, and each part
+    one and the two steps in it. A condition has a driver, and a step compares own photos.
     """
     more = (3 if is_own else 1) if continued else 0
     if not is_own:
         return 22 + more
-    return (21 if parts == 1 else 20 + 5 * parts) + more
+    return (21 if parts == 1 else 17 + 5 * parts) + more
 
 
 def images(*, gpu: bool) -> dict[str, str]:

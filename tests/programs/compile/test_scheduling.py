@@ -370,8 +370,8 @@ def test_options_are_plain_data() -> None:
 GRAPHS: list[tuple[dict[str, Any], int]] = [
     ({"photos": "download"}, 22),
     ({"photos": "dataset"}, 21),
-    ({"photos": "dataset", "parts": 2}, 30),
-    ({"photos": "dataset", "parts": 5}, 45),
+    ({"photos": "dataset", "parts": 2}, 27),
+    ({"photos": "dataset", "parts": 5}, 42),
     ({"photos": "download", "continued": True}, 23),
     ({"photos": "dataset", "continued": True}, 24),
 ]

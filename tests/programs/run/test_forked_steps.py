@@ -115,16 +115,8 @@ def test_fork_that_waits_has_imported_what_its_task_needs_and_others_have_not(
         f"{HEAD}\ndef work() -> None:\n    print('prepared' in __import__('sys').modules)\n"
     )
     for start, said in (("prepared", "True"), ("run", "False")):
-        done = run_captured(
-            *(
-                sys.executable,
-                "-c",
-                SCRIPT,
-                str(tmp_path / "source.py"),
-                str(tmp_path / "out.json"),
-            ),
-            start,
-        )
+        places = (str(tmp_path / "source.py"), str(tmp_path / "out.json"))
+        done = preloaded.run([sys.executable, "-c", SCRIPT, *places, start])
         assert said in done.stdout.split(), done.stderr
 
 
@@ -135,7 +127,7 @@ def test_fork_that_waits_ends_with_who_began_it() -> None:
         "forked_steps.prepare('retrain', lambda: None)\n"
         "print(forked_steps._waiting['retrain'].child)\n"
     )
-    done = run_captured(sys.executable, "-c", script)
+    done = preloaded.run([sys.executable, "-c", script])
     child = int(done.stdout)
     for _ in range(500):
         try:
