@@ -40,11 +40,7 @@ _RUN = """
 import json, sys
 import pipeline
 from kfp import local
-from programs.run import tasks
-from pathlib import Path
 local.init(local.SubprocessRunner(use_venv=False), pipeline_root=sys.argv[1])
-tasks.use_processes(Path(sys.argv[1], "log.txt"))
-tasks.hand_over_values()
 pipeline.build(photos="dataset", parts=int(sys.argv[2]))(**json.loads(sys.argv[3]))
 """
 

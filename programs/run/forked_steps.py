@@ -81,7 +81,7 @@ def run(full_command: Sequence[str], env_vars: Mapping[str, str] | None = None) 
     fork = _waiting.pop(step_of(full_command), None) or _fork()
     task = {"source": source, "arguments": arguments, "variables": dict(env_vars or {})}
     with open(fork.task, "wb") as file, contextlib.suppress(BrokenPipeError):
-        file.write(json.dumps(task).encode())
+        file.write(json.dumps(task).encode() + b"\n")
     with open(fork.output, "rb") as written:
         _show(written)
     return os.waitstatus_to_exitcode(os.waitpid(fork.child, 0)[1])
@@ -103,8 +103,8 @@ def _fork(imports: Callable[[], object] | None = None) -> _Waiting:
         if imports:
             with contextlib.suppress(Exception):  # the task says it again, where it is heard
                 imports()
-        with open(tasks, "rb") as file:
-            told = file.read()
+        with open(tasks, "rb") as file:  # to the line's end: another fork may hold this open
+            told = file.readline()
         if told:
             _become(**json.loads(told), output=writer)
     finally:
