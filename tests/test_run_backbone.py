@@ -67,4 +67,4 @@ def test_vectors_of_two_networks_never_meet(runs: tuple[Path, Run, Run], tmp_pat
     assert small.vectors.shape[1] == 1024
     assert lite.key.digest != small.key.digest
     with pytest.raises(InputError, match="of different networks"):
-        bottlenecks.joined(places)
+        bottlenecks.join(places, tmp_path / "joined")

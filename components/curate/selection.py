@@ -24,6 +24,7 @@ from components.common.dataset.decisions import DROP, KEEP, MOVE, Decisions
 from components.common.dataset.groups import group_keys, group_photos
 from components.common.dataset.photo import Photo
 from components.common.dataset.quotas import Quota
+from components.common.dataset.rows import RowsOf
 from components.common.dataset.vocabulary import (
     DOUBTFUL_SUBJECT,
     DOUBTS,
@@ -51,7 +52,7 @@ LATE_REASONS = (NO_MUSHROOM, DROPPED, OTHER_CLASS)
 Key = tuple[str, str]  # label, path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Judged:
     """One photo, what became of it, and why.
 
@@ -128,7 +129,7 @@ def select(
     if not photos:
         return Selection({}, False, {}, {}, 0, {}, suspects.limits(vectors))
     rows = vectors.rows(photos)
-    features = vectors.vectors[rows]
+    features = RowsOf(vectors.vectors, rows)
     work = _Work(photos, by_hand, found_in)
     pairs = near_copies(vectors.fingerprints_of(rows), features, vectors.family, vectors.key.views)
     work.group(pairs, placed)
@@ -136,11 +137,11 @@ def select(
     shown = subject.judge(vectors, rows, classes, groups, known)
     work.judge_subject(shown)
     work.drop()
-    for label in work.labels:
+    for label in work.rows_of:
         work.divide(label, division)
     training = np.array([part == TRAINING for part in work.parts_used()])
     labels = label_check.judge_labels(features, classes, groups, training)
-    over_cap = {label: count for label in work.labels if (count := work.prune(label, labels))}
+    over_cap = {label: count for label in work.rows_of if (count := work.prune(label, labels))}
     return Selection(
         work.judged(shown.odds, labels),
         shown.is_judged,
@@ -159,7 +160,11 @@ class _Work:
         self, photos: Sequence[Photo], by_hand: Decisions, found_in: Mapping[Key, str]
     ) -> None:
         self.photos = list(photos)
-        self.labels = sorted({photo.label for photo in photos})
+        # The rows of each class, in the order of their names.
+        names = sorted({photo.label for photo in photos})
+        self.rows_of: dict[str, list[int]] = {name: [] for name in names}
+        for row, photo in enumerate(photos):
+            self.rows_of[photo.label].append(row)
         # The class in which each was found: another one than its own where a person moved it.
         self.found_in = [found_in.get((photo.label, photo.path), photo.label) for photo in photos]
         decided = list(map(by_hand.of, photos, self.found_in))
@@ -174,7 +179,7 @@ class _Work:
         self.best: list[str] = [""] * len(photos)
         self.best_name: list[str] = [""] * len(photos)
         self.elsewhere: list[str] = [""] * len(photos)
-        self.parts: dict[Key, str] = {}  # by label and group
+        self.parts: dict[str, dict[str, str]] = collections.defaultdict(dict)  # label, then group
         self.earlier: dict[str, dict[str, str]] = collections.defaultdict(dict)
         self.quotas: dict[str, Quota] = {}
         self.problems: dict[str, str] = {}  # by label
@@ -258,13 +263,12 @@ class _Work:
 
     def _fail(self, label: str, error: InputError) -> None:
         """Note why a class has too few photos; none of them has a part then."""
-        rows = [row for row, photo in enumerate(self.photos) if photo.label == label]
+        rows = self.rows_of[label]
         counts = collections.Counter(self.reasons[row] for row in rows if self.reasons[row])
         out = f"; of {counted(len(rows), 'photo')} left out: "
         out += vocabulary.listed(dict(counts.most_common()))
         self.problems[label] = f"{error}{out if counts else ''}"
-        for key in [key for key in self.parts if key[0] == label]:
-            del self.parts[key]
+        self.parts[label].clear()
 
     def _divide(self, label: str, division: Division) -> None:
         sizes = self._sizes(label, "", *LATE_REASONS)
@@ -291,9 +295,8 @@ class _Work:
         Returns:
             How many clearly do, if that is more than may be left out; else 0.
         """
-        parts = self.parts_used()
-        rows = [row for row, photo in enumerate(self.photos) if photo.label == label]
-        doubted = labels.suspect
+        rows, doubted = self.rows_of[label], labels.suspect
+        parts = {row: self._part_used(row) for row in rows}
         suspect = [row for row in rows if doubted[row] and not self.vouched[row]]
         training = [row for row in rows if parts[row] == TRAINING]
         pruned, over_cap = label_check.clearest(
@@ -309,39 +312,37 @@ class _Work:
             doubtful = {self.photos[row].group for row in suspect if parts[row] == SURPLUS}
             sizes = self._sizes(label, "")
             free = {key: size for key, size in sizes.items() if key not in doubtful}
-            of_label = {key: part for (name, key), part in self.parts.items() if name == label}
             try:
-                self._fill(label, free, of_label)
+                self._fill(label, free, self.parts[label])
             except InputError as error:
                 self._fail(label, error)
         return over_cap
 
     def _fill(self, label: str, sizes: Mapping[str, int], parts: Mapping[str, str]) -> None:
         filled = quotas.fill_vacancies(label, sizes, self.quotas[label], parts, self.earlier[label])
-        self.parts.update({(label, key): part for key, part in filled.items()})
+        self.parts[label].update(filled)
 
     def _sizes(self, label: str, *reasons: str) -> dict[str, int]:
         """Photos of each group of a class whose reason is one of these."""
-        return dict(
-            collections.Counter(
-                photo.group
-                for photo, reason in zip(self.photos, self.reasons, strict=True)
-                if photo.label == label and reason in reasons
-            )
-        )
+        rows = [row for row in self.rows_of[label] if self.reasons[row] in reasons]
+        return dict(collections.Counter(self.photos[row].group for row in rows))
 
     def parts_used(self) -> list[str]:
         """The part of each photo, empty for those left out."""
-        return [
-            "" if reason else self.parts.get((photo.label, photo.group), "")
-            for photo, reason in zip(self.photos, self.reasons, strict=True)
-        ]
+        return list(map(self._part_used, range(len(self.photos))))
+
+    def _part_used(self, row: int) -> str:
+        return "" if self.reasons[row] else self._part(self.photos[row])
+
+    def _part(self, photo: Photo) -> str:
+        """That of its group, also where the photo was left out; empty where it has none."""
+        return self.parts[photo.label].get(photo.group, "")
 
     def judged(self, odds: NDArray[np.float64], labels: label_check.Labels) -> dict[Key, Judged]:
         """What became of every photo."""
         outcome = {}
         for row, photo in enumerate(self.photos):
-            part = self.parts.get((photo.label, photo.group), "")
+            part = self._part(photo)
             reason = self.reasons[row] or (SURPLUS if part == SURPLUS else "")
             late = not self.reasons[row] or self.reasons[row] in LATE_REASONS
             # What an earlier curation said is found again, or no longer true.

@@ -5,13 +5,14 @@ that the network takes for a bird, a set that is only partly about fungi. What a
 is one. So single photos are left out of a class, and where that would take many of them, none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.common.dataset.class_facts import FUNGI, ClassFacts
+from components.common.dataset.rows import RowsOf, numbered
 from components.common.network.bottlenecks import Bottlenecks
 from components.curate import suspects
 from components.curate.suspects import Limits
@@ -70,21 +71,26 @@ def judge(
     nothing, limits = np.zeros(len(labels), dtype=bool), suspects.limits(vectors)
     if facts.subject != FUNGI:
         return Subject(np.full(len(labels), np.nan), nothing, nothing, {}, limits)
-    names = np.array(labels)
-    asked = ~np.isin(names, facts.others)
+    names, classes = numbered(labels)
+    asked = _others_than(facts.others, names)[classes]
     odds = _odds(vectors, np.asarray(rows), groups, asked)
-    whole = _mostly_without(odds, names, limits)
-    if whole and (asked & ~np.isin(names, list(whole))).any():
+    whole = _mostly_without(odds, names, classes, limits)
+    of_others = asked & _others_than(whole, names)[classes]
+    if whole and of_others.any():
         # What they show says nothing of the others: without them these are judged as by themselves.
-        asked &= ~np.isin(names, list(whole))
-        again = _odds(vectors, np.asarray(rows), groups, asked)
+        again = _odds(vectors, np.asarray(rows), groups, of_others)
         odds = np.where(np.isnan(again), odds, again)
-        whole |= _mostly_without(again, names, limits)
+        whole |= _mostly_without(again, names, classes, limits)
     out, doubtful = odds < limits.no_mushroom, odds < limits.doubtful
     if not suspects.may_leave_out(vectors):
         return Subject(odds, nothing, doubtful, {}, limits)
-    spared = np.isin(names, list(whole))
+    spared = ~_others_than(whole, names)[classes]
     return Subject(odds, out & ~spared, doubtful & (spared | ~out), whole, limits)
+
+
+def _others_than(some: Collection[str], names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which names are none of some: bool, one for each."""
+    return np.array([name not in some for name in names], dtype=bool)
 
 
 def _odds(
@@ -99,7 +105,7 @@ def _odds(
     chosen = rows[places]
     scores = vectors.scores[np.ix_(chosen, np.array(suspects.FUNGI))]
     found = suspects.mushroom_odds(
-        vectors.vectors[chosen], scores, [groups[place] for place in places.tolist()]
+        RowsOf(vectors.vectors, chosen), scores, [groups[place] for place in places.tolist()]
     )
     if found is not None:
         odds[places] = found
@@ -107,12 +113,19 @@ def _odds(
 
 
 def _mostly_without(
-    odds: NDArray[np.float64], names: NDArray[np.str_], limits: Limits
+    odds: NDArray[np.float64], names: Sequence[str], classes: NDArray[np.intp], limits: Limits
 ) -> dict[str, int]:
-    """Classes of which `MAX_SHARE` or more would go, with the number of those photos."""
-    counts = {}
-    for label in sorted(set(names[~np.isnan(odds)].tolist())):
-        of_class = odds[names == label] < limits.no_mushroom
-        if of_class.mean() >= MAX_SHARE:
-            counts[label] = int(of_class.sum())
-    return counts
+    """Classes of which `MAX_SHARE` or more would go, with the number of those photos.
+
+    Args:
+        odds: float64 (N,); of a class all are NaN where nothing was asked, or none is.
+        names: of the classes.
+        classes: int (N,), the class of each photo, by its place among them.
+        limits: of the odds.
+    """
+    found, gone = (
+        np.bincount(classes[chosen], minlength=len(names)).tolist()
+        for chosen in (~np.isnan(odds), odds < limits.no_mushroom)
+    )
+    shares = zip(names, found, gone, strict=True)
+    return {label: gone for label, found, gone in shares if found and gone / found >= MAX_SHARE}

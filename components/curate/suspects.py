@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.common.dataset import ridge
+from components.common.dataset.rows import Rows
 from components.common.network.architecture import parse_architecture
 from components.common.network.bottlenecks import Bottlenecks
 
@@ -54,7 +55,7 @@ JUDGED_FROM_PHOTOS = 20  # fewer say too little about each other
 
 
 def mushroom_odds(
-    features: NDArray[np.float32], scores: NDArray[np.float16], groups: Sequence[str]
+    features: Rows[np.float32], scores: NDArray[np.float16], groups: Sequence[str]
 ) -> NDArray[np.float64] | None:
     """How surely each photo shows a fungus, by the pretrained network; no label takes part.
 
@@ -72,7 +73,9 @@ def mushroom_odds(
     if len(share) < JUDGED_FROM_PHOTOS or np.median(own) <= 0:
         return None
     fitted = ridge.fit(features, own[:, None], groups, strength=ODDS_STRENGTH)
-    odds: NDArray[np.float64] = fitted.left_out[:, 0] + OWN_SHARE * (own - own.mean())
+    odds: NDArray[np.float64] = OWN_SHARE * (own - own.mean())
+    for rows, predicted in fitted.left_out():
+        odds[rows] += predicted[:, 0]
     return odds
 
 

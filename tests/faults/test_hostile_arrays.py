@@ -88,6 +88,8 @@ def test_array_is_no_more_than_its_file_holds(
     with little_memory():
         with pytest.raises(ValueError, match=r"its header|it was cut"):
             arrays.read_npy(Path("a.npy"))
+        with pytest.raises(ValueError, match=r"its header|it was cut"):
+            arrays.map_npy(Path("a.npy"))
         with pytest.raises(ValueError, match="not a sound") as caught:
             arrays.read_npz(packed)
     assert len(str(caught.value)) < 400
@@ -213,8 +215,29 @@ def test_honest_arrays_come_back_as_numpy_reads_them(tmp_path: Path) -> None:
         for name, array in kept.items():
             np.testing.assert_array_equal(found[name], array)
             assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
-    np.save(tmp_path / "a.npy", kept["fortran"])
-    np.testing.assert_array_equal(arrays.read_npy(tmp_path / "a.npy"), kept["fortran"])
+    for array in kept.values():
+        np.save(tmp_path / "a.npy", array)
+        for found in (arrays.read_npy(tmp_path / "a.npy"), arrays.map_npy(tmp_path / "a.npy")):
+            np.testing.assert_array_equal(found, array)
+            assert (found.dtype, found.shape) == (array.dtype, array.shape)
+
+
+def test_mapped_array_cannot_be_changed_and_outlives_its_name(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.arange(6))
+    found = arrays.map_npy(tmp_path / "a.npy")
+    (tmp_path / "a.npy").unlink()
+    assert found.tolist() == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 1
+
+
+def test_array_that_lacks_a_byte_was_cut(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.arange(6.0))
+    with open(tmp_path / "a.npy", "r+b") as file:
+        file.truncate((tmp_path / "a.npy").stat().st_size - 1)
+    for read in (arrays.read_npy, arrays.map_npy):
+        with pytest.raises(ValueError, match="it was cut"):
+            read(tmp_path / "a.npy")
 
 
 def test_any_damage_is_a_value_error(tmp_path: Path) -> None:

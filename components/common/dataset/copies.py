@@ -8,15 +8,22 @@ from numpy.typing import NDArray
 
 from components.common.base.step import log
 from components.common.base.worker_threads import step_threads, worker_threads
-from components.common.photos import cuttings, hash_index, perceptual_hash
+from components.common.dataset import hash_index
+from components.common.dataset.nearest import (
+    ALL_PAIRS_UP_TO,
+    BLOCK_ROWS,
+    Pairs,
+    nearest_pairs,
+    unique_pairs,
+)
+from components.common.dataset.rows import Places, Rows
+from components.common.photos import cuttings, perceptual_hash
 from components.common.photos.fingerprint import SIDE
 
 # Chosen on 200 real photos of flowers and copies of them in 23 ways (`benchmarks/cleaning.py` has
 # most of them). Candidates are photos whose hashes, upright, differ in at most so many
 # bits of 64, and those whose features are the most alike.
 MOST_BITS = 10
-NEAREST = 4
-LEAST_COSINE = 0.5  # in the dimensions in which they are looked for
 # They are copies where their grey levels, turned alike, correlate by so much, and their features
 # have such a cosine: turned photos have 0.6 and more, in 95 of 100 cases. Of different photos whose
 # hashes are so close, none correlated by more than 0.72.
@@ -42,23 +49,22 @@ SEVERAL_VIEWS_COSINE = 0.96
 # weights are random, or wrong), and its features are not asked.
 ALIKE_MOST, ALIKE_FROM, ALIKE_SAMPLE = 0.2, 50, 1000  # share, photos, photos
 
-BLOCK_ROWS = 1024  # rows compared with as many others at once: fits the CPU's cache
 # The nearest are looked for in so many dimensions, found on so many photos.
 DIMENSIONS, DIMENSIONS_SAMPLE = 64, 8192
+REDUCED_ROWS = ALL_PAIRS_UP_TO  # at once: 80 MB of 1,024 dimensions
 PAIRS = 512  # whose pictures a thread looks at at once: 26 MB
 ROUNDING = 1e-6  # of cosines
 
-Pairs = NDArray[np.int64]  # shape (P, 2), rows (i, j) with i < j
-_NONE = np.empty((0, 2), np.int64)
-
 
 def near_copies(
-    fingerprints: NDArray[np.uint8],
-    vectors: NDArray[np.float32],
+    fingerprints: Rows[np.uint8],
+    vectors: Rows[np.float32],
     family: str = "",
     views: int = 1,
 ) -> list[tuple[int, int]]:
     """Pairs of rows that show the same photo.
+
+    Takes 1 KB for each row, whatever D is, and less than 0.5 GB besides.
 
     Args:
         fingerprints: uint8, shape (N, 32, 32), as of `components.common.photos.fingerprint`.
@@ -68,13 +74,10 @@ def near_copies(
 
     Returns:
         Pairs (i, j) with i < j, sorted. Of many copies of one photo each is in some pair with
-        another, not every two of them.
+        another, not every two of them. Of many photos those are looked for in near cells only
+        (`components.common.dataset.nearest`).
     """
-    directions = np.zeros_like(vectors)
-    for start in range(0, len(vectors), BLOCK_ROWS):
-        rows = vectors[start : start + BLOCK_ROWS]
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        np.divide(rows, lengths, out=directions[start : start + BLOCK_ROWS], where=lengths > 0)
+    directions = _Directions(vectors)
     by_hash = _close_by_hash(fingerprints)
     pieces = [_passing(SAME_RULES, by_hash, partial(_turned_likenesses, fingerprints), directions)]
     tilted_cosine = TILTED_COSINES.get(family, UNMEASURED_COSINE)
@@ -82,19 +85,42 @@ def near_copies(
         tilted_cosine = SEVERAL_VIEWS_COSINE
     if _tells_apart(directions, tilted_cosine):
         rules = ((CUT_LIKENESS, CUT_COSINE), (TILTED_LIKENESS, tilted_cosine))
-        measure = partial(cuttings.likenesses, fingerprints)
-        pieces.append(_passing(rules, _nearest(directions), measure, directions))
+        measure = partial(_cut_likenesses, fingerprints)
+        pieces.append(_passing(rules, nearest_pairs(_reduced(directions)), measure, directions))
     else:
         log.info("the network hardly tells these photos apart: copies that were cut are not found")
-    copies: list[list[int]] = np.unique(np.concatenate(pieces), axis=0).tolist()
+    copies: list[list[int]] = unique_pairs(np.concatenate(pieces), len(vectors)).tolist()
     return [(left, right) for left, right in copies]
+
+
+class _Directions:
+    """Vectors at length 1, which are made when they are taken; a row of zeros stays.
+
+    Args:
+        vectors: float32 (N, D).
+    """
+
+    def __init__(self, vectors: Rows[np.float32]) -> None:
+        self._vectors = vectors
+        self.dimensions = vectors.shape[1]
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def __getitem__(self, places: Places) -> NDArray[np.float32]:
+        rows = self._vectors[places]
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        units: NDArray[np.float32] = np.divide(
+            rows, lengths, out=np.zeros_like(rows), where=lengths > 0
+        )
+        return units
 
 
 def _passing(
     rules: tuple[tuple[float, float], ...],
     pairs: Pairs,
     measure: Callable[[Pairs], NDArray[np.float32]],
-    directions: NDArray[np.float32],
+    directions: _Directions,
 ) -> Pairs:
     """The pairs whose likeness and cosine are both at least those of a rule."""
     cosines = _cosines(directions, pairs)
@@ -109,20 +135,24 @@ def _passing(
     return pairs[passing]
 
 
-def _close_by_hash(fingerprints: NDArray[np.uint8]) -> Pairs:
+def _close_by_hash(fingerprints: Rows[np.uint8]) -> Pairs:
     """Pairs whose hashes, upright, are close."""
-    rows, hashes = perceptual_hash.upright_hashes(fingerprints)
-    close = np.array(hash_index.close_pairs(hashes, MOST_BITS), dtype=np.int64).reshape(-1, 2)
-    pairs = np.sort(rows[close], axis=1)
-    unique: Pairs = np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
-    return unique
+    rows, hashes = [np.empty(0, np.intp)], [np.empty(0, np.uint64)]
+    for start in range(0, len(fingerprints), perceptual_hash.CHUNK):
+        block = fingerprints[start : start + perceptual_hash.CHUNK]
+        own, found = perceptual_hash.upright_hashes(block)
+        rows.append(start + own)
+        hashes.append(found)
+    pairs = hash_index.close_pairs(np.concatenate(hashes), MOST_BITS)
+    return unique_pairs(np.concatenate(rows)[pairs], len(fingerprints))
 
 
-def _turned_likenesses(fingerprints: NDArray[np.uint8], pairs: Pairs) -> NDArray[np.float32]:
+def _turned_likenesses(fingerprints: Rows[np.uint8], pairs: Pairs) -> NDArray[np.float32]:
     """The correlation of the grey levels of two photos, turned alike: float32 (P,), -1 to 1."""
-    flat = fingerprints.reshape(len(fingerprints), SIDE**2)
     left, right = (
-        cuttings.centred(flat[pairs[:, side]].astype(np.float32)).reshape(-1, SIDE, SIDE)
+        cuttings.centred(
+            fingerprints[pairs[:, side]].reshape(-1, SIDE**2).astype(np.float32)
+        ).reshape(-1, SIDE, SIDE)
         for side in (0, 1)
     )
     best = np.full(len(pairs), -1, np.float32)
@@ -133,7 +163,13 @@ def _turned_likenesses(fingerprints: NDArray[np.uint8], pairs: Pairs) -> NDArray
     return best
 
 
-def _tells_apart(directions: NDArray[np.float32], cosine: float) -> bool:
+def _cut_likenesses(fingerprints: Rows[np.uint8], pairs: Pairs) -> NDArray[np.float32]:
+    """How well one photo of each pair fits a part of the other: float32 (P,), -1 to 1."""
+    rows, places = np.unique(pairs, return_inverse=True)
+    return cuttings.likenesses(fingerprints[rows], places.reshape(pairs.shape))
+
+
+def _tells_apart(directions: _Directions, cosine: float) -> bool:
     """False where too many photos look alike to the network: have features of such a cosine."""
     sample = directions[:: max(1, len(directions) // ALIKE_SAMPLE)]
     if len(sample) < ALIKE_FROM:
@@ -142,70 +178,25 @@ def _tells_apart(directions: NDArray[np.float32], cosine: float) -> bool:
     return bool(alike.sum() - len(sample) <= ALIKE_MOST * len(sample) * (len(sample) - 1))
 
 
-def _nearest(directions: NDArray[np.float32]) -> Pairs:
-    """Each row with the `NEAREST` others whose cosine with it is the largest."""
-    points = _reduced(directions)
-    kept = min(NEAREST, len(points))
-
-    def of_block(start: int) -> Pairs:
-        rows = points[start : start + BLOCK_ROWS]
-        own = np.arange(start, start + len(rows))
-        best = np.full((len(rows), NEAREST), LEAST_COSINE, np.float32)
-        found = np.full((len(rows), NEAREST), -1)
-        for other in range(0, len(points), BLOCK_ROWS):
-            products = rows @ points[other : other + BLOCK_ROWS].T
-            if other == start:
-                np.fill_diagonal(products, -1)
-            if other == 0:
-                columns = np.argpartition(products, -kept, axis=1)[:, -kept:]
-                row, column = np.repeat(np.arange(len(rows)), kept), columns.ravel()
-            else:  # few of them, after the first blocks
-                places = np.flatnonzero(products > best[:, -1:])  # ten times as fast as nonzero
-                row, column = np.divmod(places, products.shape[1])
-            _merge(best, found, row, products[row, column], column + other)
-        pairs = np.stack([np.repeat(own, NEAREST), found.ravel()], axis=1)
-        return np.sort(pairs[pairs[:, 1] >= 0], axis=1)
-
-    with worker_threads(step_threads()) as pool:
-        blocks = list(pool.map(of_block, range(0, len(points), BLOCK_ROWS)))
-    unique: Pairs = np.unique(np.concatenate([_NONE, *blocks]), axis=0)
-    return unique
-
-
-def _merge(
-    best: NDArray[np.float32],
-    found: NDArray[np.int64],
-    row: NDArray[np.int64],
-    product: NDArray[np.float32],
-    column: NDArray[np.int64],
-) -> None:
-    """Put the largest products of each row among its `best`, and their columns among `found`."""
-    above = product > best[row, -1]
-    row, product, column = row[above], product[above], column[above]
-    rows = np.unique(row)
-    every = np.concatenate([row, np.repeat(rows, NEAREST)])
-    products = np.concatenate([product, best[rows].ravel()])
-    columns = np.concatenate([column, found[rows].ravel()])
-    order = np.lexsort((columns, -products, every))
-    first = np.searchsorted(every[order], rows)
-    kept = order[first[:, np.newaxis] + np.arange(NEAREST)]
-    best[rows], found[rows] = products[kept], columns[kept]
-
-
-def _reduced(directions: NDArray[np.float32]) -> NDArray[np.float32]:
+def _reduced(directions: _Directions) -> NDArray[np.float32]:
     """Rows whose products are about the cosines: float32 (N, `DIMENSIONS`), or as they are.
 
     Their part along the axes on which a sample of them is longest.
     """
-    if directions.shape[1] <= DIMENSIONS:
-        return directions
+    if directions.dimensions <= DIMENSIONS:
+        return directions[:]
     sample = directions[:: max(1, len(directions) // DIMENSIONS_SAMPLE)].astype(np.float64)
-    _, axes = np.linalg.eigh(sample.T @ sample)
-    return directions @ axes[:, -DIMENSIONS:].astype(np.float32)
+    _, every = np.linalg.eigh(sample.T @ sample)
+    axes = every[:, -DIMENSIONS:].astype(np.float32)
+    reduced = np.empty((len(directions), DIMENSIONS), np.float32)
+    for start in range(0, len(directions), REDUCED_ROWS):
+        block = slice(start, start + REDUCED_ROWS)
+        reduced[block] = directions[block] @ axes
+    return reduced
 
 
-def _cosines(directions: NDArray[np.float32], pairs: Pairs) -> NDArray[np.float32]:
-    """Cosines of pairs of rows of length 1: float32 (P,)."""
+def _cosines(directions: _Directions, pairs: Pairs) -> NDArray[np.float32]:
+    """Cosines of pairs of rows: float32 (P,)."""
     cosines = np.empty(len(pairs), np.float32)
     for start in range(0, len(pairs), BLOCK_ROWS):
         some = pairs[start : start + BLOCK_ROWS]

@@ -20,15 +20,17 @@ def group_photos(photos: Sequence[Photo], pairs: Iterable[tuple[int, int]]) -> l
             row = parent[row]
         return row
 
+    def join(left: int, right: int) -> None:
+        low, high = sorted((root(left), root(right)))
+        parent[high] = low
+
+    for left, right in pairs:
+        join(left, right)
     first: dict[str, int] = {}
-    joined = list(pairs)
     for row, photo in enumerate(photos):
         for key in (photo.observation, photo.sha256, photo.source_sha256):
             if key:
-                joined.append((first.setdefault(key, row), row))
-    for left, right in joined:
-        low, high = sorted((root(left), root(right)))
-        parent[high] = low
+                join(first.setdefault(key, row), row)
     groups: dict[int, list[int]] = {}
     for row in range(len(photos)):
         groups.setdefault(root(row), []).append(row)

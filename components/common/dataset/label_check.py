@@ -4,14 +4,17 @@ What is asked of the training photos may take photos from the training part only
 make the figures better than the model is.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.common.dataset import ridge
+from components.common.dataset.rows import Rows, RowsOf
 
 LABEL_STRENGTH = 1.0
 # Margins below which a photo is left out of the training part, and below which a person should
@@ -37,13 +40,13 @@ class Labels:
     margins: NDArray[np.float64]
     nearest: tuple[str, ...]
 
-    @property
+    @cached_property
     def suspect(self) -> NDArray[np.bool_]:
         """Photos that a person should look at."""
         doubtful: NDArray[np.bool_] = self.margins < DOUBTFUL_MARGIN
         return doubtful
 
-    @property
+    @cached_property
     def clear(self) -> NDArray[np.bool_]:
         """Those of them that are not to be learnt from."""
         clear: NDArray[np.bool_] = self.margins < OTHER_CLASS_MARGIN
@@ -51,7 +54,7 @@ class Labels:
 
 
 def judge_labels(
-    features: NDArray[np.float32],
+    features: Rows[np.float32],
     labels: Sequence[str],
     groups: Sequence[str],
     training: NDArray[np.bool_],
@@ -67,28 +70,39 @@ def judge_labels(
     Returns:
         Nothing (NaN margins) where fewer than two classes have training photos.
     """
-    names = sorted({label for label, used in zip(labels, training, strict=True) if used})
-    classes = np.array([names.index(label) if label in names else -1 for label in labels])
+    names = sorted(set(itertools.compress(labels, training)))
+    numbers = {name: number for number, name in enumerate(names)}
+    classes = np.array([numbers.get(label, -1) for label in labels], np.intp)
     if len(names) < 2:
         return Labels(np.full(len(labels), np.nan), ("",) * len(labels))
     learnt = np.flatnonzero(training)
-    wanted = np.eye(len(names))[classes[learnt]]
     # Each class counts the same, however many photos it has.
-    counts = wanted.sum(axis=0)
+    counts = np.bincount(classes[learnt]).astype(np.float64)
     fitted = ridge.fit(
-        features[learnt],
-        wanted,
+        RowsOf(features, learnt),
+        ridge.OneHot(classes[learnt], len(names)),
         [groups[row] for row in learnt.tolist()],
         strength=LABEL_STRENGTH,
         weights=1 / counts[classes[learnt]],
     )
-    scores = fitted.predict(features)
-    scores[learnt] = fitted.left_out
-    own = np.where(classes >= 0, scores[np.arange(len(labels)), classes], np.nan)
-    known = np.flatnonzero(classes >= 0)
-    scores[known, classes[known]] = -np.inf
-    best = scores.argmax(axis=1)
-    return Labels(own - scores[np.arange(len(labels)), best], tuple(names[place] for place in best))
+    margins, nearest = np.empty(len(labels)), np.empty(len(labels), np.intp)
+
+    def compare(rows: NDArray[np.intp], scores: NDArray[np.float64]) -> None:
+        own = np.where(classes[rows] >= 0, scores[np.arange(len(rows)), classes[rows]], np.nan)
+        known = np.flatnonzero(classes[rows] >= 0)
+        scores[known, classes[rows][known]] = -np.inf
+        nearest[rows] = scores.argmax(axis=1)
+        margins[rows] = own - scores[np.arange(len(rows)), nearest[rows]]
+
+    # A row at a time has as many scores as there are classes: all of them need not fit into memory.
+    def predicted(block: slice) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        return np.arange(len(labels))[block], fitted.predict(features[block])
+
+    for rows, scores in ridge.in_threads(predicted, ridge.blocks(len(labels))):
+        compare(rows, scores)
+    for rows, scores in fitted.left_out():
+        compare(learnt[rows], scores)
+    return Labels(margins, tuple(names[number] for number in nearest.tolist()))
 
 
 def clearest(judged: Labels, rows: Sequence[int], photos: int) -> tuple[list[int], int]:

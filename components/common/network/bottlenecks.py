@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from components.common.base.errors import InputError
@@ -19,6 +21,7 @@ from components.common.base.step import Progress
 from components.common.base.wording import counted
 from components.common.base.worker_threads import OnePerThread, map_in_threads, step_threads
 from components.common.dataset.photo import Photo
+from components.common.dataset.rows import Rows, RowsOf
 from components.common.network.architecture import parse_architecture
 from components.common.network.backbone import (
     DESCRIPTION_FILE,
@@ -41,6 +44,7 @@ FINGERPRINTS_SINCE = 2
 CACHE_FOLDER = "bottlenecks"  # of the cache
 SAVED_TOGETHER = 2048  # vectors in a file of the cache: 12 MB, a quarter of a minute of work
 AHEAD = 64  # photos in memory
+BLOCK_ROWS = 4096  # of a file, in memory at once: 17 MB of 1,024 dimensions
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Bottlenecks:
 
     Attributes:
         sha256: of each photo as stored, the key of its row.
-        vectors: float32, shape (N, D), pooled features.
+        vectors: float32, shape (N, D), pooled features. Matrices that were loaded are read-only,
+            and read from their files when they are used.
         scores: float16, shape (N, 1000), ImageNet probabilities.
         fingerprints: uint8, shape (N, 1024), grey levels row by row, by which copies are found;
             shape (N, 0) where an earlier version made the artifact.
@@ -83,8 +88,8 @@ class Bottlenecks:
             )
         return np.array([position[photo.sha256] for photo in photos], dtype=np.intp)
 
-    def fingerprints_of(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """The fingerprints of M rows as pictures: uint8, shape (M, 32, 32).
+    def fingerprints_of(self, rows: NDArray[np.intp]) -> RowsOf[np.uint8]:
+        """The fingerprints of M rows as pictures: uint8, shape (M, 32, 32), copied when taken.
 
         Raises:
             InputError: there are none.
@@ -94,7 +99,7 @@ class Bottlenecks:
                 "these bottlenecks are of an earlier version, without what copies are found by: "
                 "make them again"
             )
-        return self.fingerprints[rows].reshape(-1, fingerprint.SIDE, fingerprint.SIDE)
+        return RowsOf(self.fingerprints, rows, (fingerprint.SIDE, fingerprint.SIDE))
 
 
 class _Row(NamedTuple):
@@ -119,12 +124,21 @@ def _stacked(rows: Sequence[_Row]) -> dict[str, NDArray[Any]]:
 def _check(name: str, matrix: NDArray[Any], count: int) -> None:
     """Raise `ValueError` where a matrix is not what the rows of `count` photos are made of."""
     dtype = np.dtype(_TYPES[name])
-    if matrix.dtype != dtype or matrix.ndim != 2 or not np.isfinite(matrix).all():
+    if matrix.dtype != dtype or matrix.ndim != 2 or not all(map(_is_finite, _blocks(matrix))):
         raise ValueError(f"{FILES[name]} is not a finite {dtype} matrix")
     if dtype == np.uint8 and matrix.shape[1] != fingerprint.SIDE**2:
         raise ValueError(f"{FILES[name]} has rows of {matrix.shape[1]} pixels")
     if len(matrix) != count:
         raise ValueError("its files differ in length: they are of different runs")
+
+
+def _blocks(matrix: Rows[Any]) -> Iterator[NDArray[Any]]:
+    """A matrix, some rows at a time."""
+    return (matrix[start : start + BLOCK_ROWS] for start in range(0, len(matrix), BLOCK_ROWS))
+
+
+def _is_finite(block: NDArray[Any]) -> bool:
+    return bool(np.isfinite(block).all())
 
 
 class Prepare(Protocol):
@@ -261,38 +275,53 @@ def save(bottlenecks: Bottlenecks, path: Path, labels: Sequence[str]) -> None:
     with atomic_directory(path, what="the bottlenecks", marker=DESCRIPTION_FILE) as temporary:
         for name, file in FILES.items():
             np.save(temporary / file, getattr(bottlenecks, name))
-        index = pa.table({"sha256": list(bottlenecks.sha256), "label": list(labels)})
-        pq.write_table(index, temporary / INDEX)
-        description = {
-            **bottlenecks.key.fields,
-            **KIND.head,
-            sealed.FILES: sealed.hash_files(temporary),
-        }
-        sealed.dump(temporary / DESCRIPTION_FILE, description, what="the bottlenecks")
+        _describe(temporary, bottlenecks.sha256, labels, bottlenecks.key)
 
 
-def joined(paths: Sequence[Path]) -> tuple[Bottlenecks, list[str]]:
-    """The bottlenecks of several artifacts, each photo once, and the class of each row.
+def _describe(folder: Path, names: Sequence[str], labels: Sequence[str], key: BackboneKey) -> None:
+    """Write what goes with the matrices of a folder: the index and the description."""
+    pq.write_table(pa.table({"sha256": list(names), "label": list(labels)}), folder / INDEX)
+    description = {**key.fields, **KIND.head, sealed.FILES: sealed.hash_files(folder)}
+    sealed.dump(folder / DESCRIPTION_FILE, description, what="the bottlenecks")
+
+
+def join(paths: Sequence[Path], path: Path) -> None:
+    """Write one artifact of several: each photo once, where it is first, by the last of its labels.
+
+    Holds a block of rows in memory, and the names of all.
 
     Raises:
         InputError: one cannot be read, they are of different networks, or there are none.
     """
-    loaded = [(path, *_load(path)) for path in paths]
+    loaded = [(place, *_load(place)) for place in paths]
     if not loaded:
         raise InputError("there are no bottlenecks to put together")
-    first, key = loaded[0][0], loaded[0][1].key
-    rows: dict[str, _Row] = {}
+    first, key, width = loaded[0][0], loaded[0][1].key, loaded[0][1].vectors.shape[1]
     labels: dict[str, str] = {}
-    for path, part, names in loaded:
-        if part.key != key:
-            raise InputError(f"{path} and {first} are of different networks")
+    new: list[tuple[Bottlenecks, NDArray[np.intp]]] = []
+    for place, part, names in loaded:
+        if part.key != key or part.vectors.shape[1] != width:
+            raise InputError(f"{place} and {first} are of different networks")
+        rows = []
         for row, (sha256, label) in enumerate(zip(part.sha256, names, strict=True)):
-            rows.setdefault(
-                sha256, _Row(part.vectors[row], part.scores[row], part.fingerprints[row])
-            )
+            if sha256 not in labels:
+                rows.append(row)
             labels[sha256] = label
-    made = Bottlenecks(tuple(rows), **_stacked(list(rows.values())), key=key)
-    return made, [labels[sha256] for sha256 in rows]
+        new.append((part, np.array(rows, np.intp)))
+    with atomic_directory(path, what="the bottlenecks", marker=DESCRIPTION_FILE) as temporary:
+        for name, file in FILES.items():
+            _write(temporary / file, [RowsOf(getattr(part, name), rows) for part, rows in new])
+        _describe(temporary, list(labels), list(labels.values()), key)
+
+
+def _write(path: Path, parts: Sequence[RowsOf[Any]]) -> None:
+    """Write matrices one below the other, as `np.save` would write all of them."""
+    count, kind = sum(map(len, parts)), parts[0][:0]
+    with open(path, "wb") as file:
+        header = npy.header_data_from_array_1_0(kind)
+        npy.write_array_header_1_0(file, {**header, "shape": (count, *kind.shape[1:])})
+        for block in itertools.chain.from_iterable(map(_blocks, parts)):
+            file.write(np.ascontiguousarray(block).data)
 
 
 def chosen(
@@ -335,13 +364,14 @@ def _load(path: Path) -> tuple[Bottlenecks, list[str]]:
         most_rows = tables.rows_with_hashes((path / INDEX).stat().st_size)
         index = tables.read(path / INDEX, INDEX_SCHEMA, most_rows=most_rows)
         names, labels = index.column("sha256").to_pylist(), index.column("label").to_pylist()
-        stored = {
-            name: arrays.read_npy(path / file)
+        files = {
+            name: path / file
             for name, file in FILES.items()
             if name != "fingerprints" or version >= FINGERPRINTS_SINCE
         }
-        for name, matrix in stored.items():
-            _check(name, matrix, len(names))
+        for name, file in files.items():
+            _check(name, arrays.map_npy(file), len(names))  # what it has read goes with this map
+        stored = {name: arrays.map_npy(file) for name, file in files.items()}
     except (ValueError, TypeError, OSError, pa.ArrowException) as error:
         raise InputError(f"the bottlenecks in {path} cannot be read: {error}") from error
     stored.setdefault("fingerprints", np.empty((len(names), 0), np.uint8))

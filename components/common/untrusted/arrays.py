@@ -9,7 +9,7 @@ import math
 import os
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -36,6 +36,27 @@ def read_npy(path: Path) -> NDArray[Any]:
     """
     with open(path, "rb") as file:
         return _checked(file, path.stat().st_size)
+
+
+def map_npy(path: Path) -> NDArray[Any]:
+    """The array of a .npy file, read-only, whose bytes are read when they are used.
+
+    They stay the file's, and so the system may take their memory back. The file must not change
+    while the array is used; it may be removed or replaced by another one.
+
+    Raises:
+        ValueError: as of `read_npy`.
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        size = path.stat().st_size
+        shape, order, dtype = _header(file, size)
+        start, claimed = file.tell(), math.prod(shape) * dtype.itemsize
+        if start + claimed > size:
+            raise ValueError(f"it was cut: {start + claimed - size} of {claimed} bytes are missing")
+        if not claimed:  # nothing cannot be mapped
+            return np.empty(shape, dtype, order)
+        return np.asarray(np.memmap(file, dtype, "r", start, shape, order))
 
 
 def read_npz(source: Path | IO[bytes], wanted: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
@@ -77,6 +98,20 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
 
 def _checked(file: IO[bytes], size: int) -> NDArray[Any]:
     """The array, once its header is known to claim no more than `size` bytes."""
+    shape, order, dtype = _header(file, size)
+    array = np.empty(math.prod(shape), dtype)
+    claimed = array.nbytes
+    place = memoryview(array.view(np.uint8)) if claimed else memoryview(b"")  # type: ignore[arg-type]
+    while place:
+        count = file.readinto(place[:CHUNK_BYTES])  # type: ignore[attr-defined]
+        if not count:
+            raise ValueError(f"it was cut: {len(place)} of {claimed} bytes are missing")
+        place = place[count:]
+    return array.reshape(shape, order=order)
+
+
+def _header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any]]:
+    """Shape, order and type of an array of at most `size` bytes; the file is then at its start."""
     try:
         head = io.BytesIO(file.read(HEADER_MAX_BYTES))  # the header may claim any length itself
         version = npy.read_magic(head)
@@ -91,11 +126,4 @@ def _checked(file: IO[bytes], size: int) -> NDArray[Any]:
     claimed = math.prod(shape) * dtype.itemsize
     if claimed > size:
         raise ValueError(f"its header claims {claimed} bytes, and it has {size}")
-    array = np.empty(math.prod(shape), dtype)
-    place = memoryview(array.view(np.uint8)) if claimed else memoryview(b"")  # type: ignore[arg-type]
-    while place:
-        count = file.readinto(place[:CHUNK_BYTES])  # type: ignore[attr-defined]
-        if not count:
-            raise ValueError(f"it was cut: {len(place)} of {claimed} bytes are missing")
-        place = place[count:]
-    return array.reshape(shape, order="F" if fortran_order else "C")
+    return shape, "F" if fortran_order else "C", dtype

@@ -9,7 +9,7 @@ from conftest import SMALL_ARCHITECTURE
 from numpy.typing import NDArray
 
 from benchmarks import faults
-from components.common.dataset import copies
+from components.common.dataset import copies, hash_index, nearest
 from components.common.dataset.copies import near_copies
 from components.common.dataset.photo import Photo
 from components.common.network import bottlenecks
@@ -111,32 +111,14 @@ def test_photos_without_any_feature_are_compared_by_pixels() -> None:
     assert near_copies(photos, np.zeros((3, 8), np.float32)) == [(0, 2)]
 
 
-@pytest.mark.parametrize("block", [8, 1024])
-@pytest.mark.parametrize("count", [3, 4, 5, 70])
-def test_nearest_are_those_of_comparing_all(
-    block: int, count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(copies, "BLOCK_ROWS", block)
-    rows = directions(count, 32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    cosines = rows @ rows.T
-    np.fill_diagonal(cosines, -1)
-    expected = set()
-    for row, line in enumerate(cosines):
-        for other in np.argsort(-line)[: copies.NEAREST]:
-            if line[other] > copies.LEAST_COSINE:
-                expected.add((min(row, other), max(row, other)))
-    assert set(map(tuple, copies._nearest(rows).tolist())) == expected
-    assert expected
-
-
 def test_result_does_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     photos, vectors = pictures(300), directions(300, 100)
     photos[1::10], vectors[1::10] = photos[::10], vectors[::10]
     found = []
     for threads in (1, 4):
-        monkeypatch.setattr(copies, "step_threads", lambda threads=threads: threads)
-        monkeypatch.setattr(copies, "BLOCK_ROWS", 64)
+        for module in (copies, nearest, hash_index):
+            monkeypatch.setattr(module, "step_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(nearest, "BLOCK_ROWS", 64)
         found.append(near_copies(photos, vectors))
     assert found[0] == found[1]
     assert set(found[0]) >= {(row, row + 1) for row in range(0, 300, 10)}

@@ -241,6 +241,7 @@ def saved(path: Path, labels: Sequence[str] = tuple("aabbc")) -> Path:
 def test_artifact_comes_back(tmp_path: Path) -> None:
     loaded = bottlenecks.load(saved(tmp_path / "b"))
     assert_same(loaded, some())
+    assert np.array_equal(loaded.fingerprints, some().fingerprints)
     assert loaded.key == KEY
     assert pq.read_table(tmp_path / "b" / INDEX)["label"].to_pylist() == list("aabbc")
     assert json.loads((tmp_path / "b" / "backbone.json").read_text())["input_size"] == 128
@@ -377,12 +378,26 @@ def test_parts_are_joined_as_if_computed_at_once(
         places.append(tmp_path / str(number))
         computed = bottlenecks.compute(backbone, part)  # type: ignore[arg-type]
         bottlenecks.save(computed, places[-1], ["daisy"] * len(computed.sha256))
-    joined, labels = bottlenecks.joined(places)
-    assert joined.sha256 == whole.sha256
-    assert np.array_equal(joined.vectors, whole.vectors)
-    assert np.array_equal(joined.scores, whole.scores)
-    assert joined.key == whole.key
-    assert labels == ["daisy"] * len(photos)
+    bottlenecks.join(places, tmp_path / "joined")
+    bottlenecks.save(whole, tmp_path / "whole", ["daisy"] * len(photos))
+    for file in (tmp_path / "whole").iterdir():  # to the last bit, the description too
+        assert (tmp_path / "joined" / file.name).read_bytes() == file.read_bytes(), file.name
+    assert_same(bottlenecks.load(tmp_path / "joined"), whole)
+
+
+def test_photo_of_two_parts_keeps_its_first_place_and_its_last_label(tmp_path: Path) -> None:
+    for name, order, labels in (("a", [1, 0], "xy"), ("b", [2, 1, 4], "zzz")):
+        part = dataclasses.replace(
+            some(),
+            sha256=tuple(some().sha256[row] for row in order),
+            **{name: getattr(some(), name)[order] for name in bottlenecks.FILES},
+        )
+        bottlenecks.save(part, tmp_path / name, labels)
+    bottlenecks.join([tmp_path / "a", tmp_path / "b"], tmp_path / "joined")
+    joined = bottlenecks.load(tmp_path / "joined")
+    assert joined.sha256 == tuple(some().sha256[row] for row in (1, 0, 2, 4))
+    assert np.array_equal(joined.vectors, some().vectors[[1, 0, 2, 4]])
+    assert pq.read_table(tmp_path / "joined" / INDEX)["label"].to_pylist() == list("zyzz")
 
 
 def test_parts_of_different_networks_are_not_joined(tmp_path: Path) -> None:
@@ -390,6 +405,7 @@ def test_parts_of_different_networks_are_not_joined(tmp_path: Path) -> None:
     saved(tmp_path / "b")
     reseal(tmp_path / "b" / "backbone.json", input_size=96)
     with pytest.raises(InputError, match="different networks"):
-        bottlenecks.joined([tmp_path / "a", tmp_path / "b"])
+        bottlenecks.join([tmp_path / "a", tmp_path / "b"], tmp_path / "joined")
     with pytest.raises(InputError, match="no bottlenecks"):
-        bottlenecks.joined([])
+        bottlenecks.join([], tmp_path / "joined")
+    assert not (tmp_path / "joined").exists()
