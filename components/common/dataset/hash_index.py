@@ -21,6 +21,7 @@ BITS = 64
 MAX_EQUAL = 32  # of photos with the very same hash, those that are paired with one another
 MOST_PIECES = 6  # of a key
 SORTING = 2  # a hash by its key takes as long as looking at so many pairs
+LIKELY = 3  # hashes of photos have a key in common so much more often than random ones
 
 Hashes = NDArray[np.uint64]  # shape (N,)
 Piece = tuple[int, int]  # the lowest of its bits, and the one above the highest
@@ -92,7 +93,7 @@ def _pieces_of_key(count: int, most_bits: int) -> int:
 
     def time(common: int) -> float:
         keys = math.comb(most_bits + common, common)
-        together = count / 2 ** (BITS * common / (most_bits + common) + 1)
+        together = LIKELY * count / 2 ** (BITS * common / (most_bits + common) + 1)
         return keys * (SORTING + together)
 
     return min(range(1, MOST_PIECES + 1), key=time)
