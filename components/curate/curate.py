@@ -8,6 +8,7 @@ part only. `selection` decides, this module reads and writes.
 import collections
 import dataclasses
 import itertools
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -127,12 +128,14 @@ def curate_listed(
     options.check()
     datasets = [listing.read(path) for path in listings]
     rejected = [listing.read(path) for path in clean_rejects]
-    vectors, classes = bottlenecks.joined(bottleneck_dirs)
-    content = _curate(datasets, rejected, vectors, outputs, options, page_place)
-    training = Dataset(outputs.training)
-    used = [*training.photos, *training.left_out(), *Dataset(outputs.demo).photos]
-    kept, labels = bottlenecks.chosen(vectors, classes, used)
-    bottlenecks.save(kept, used_bottlenecks, labels)
+    used_bottlenecks.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=used_bottlenecks.parent) as folder:
+        bottlenecks.join(bottleneck_dirs, Path(folder, "all"))
+        vectors = bottlenecks.load(Path(folder, "all"))
+        content = _curate(datasets, rejected, vectors, outputs, options, page_place)
+        training = Dataset(outputs.training)
+        used = [*training.photos, *training.left_out(), *Dataset(outputs.demo).photos]
+        bottlenecks.save_chosen(vectors, used, used_bottlenecks)
     return content
 
 

@@ -324,15 +324,13 @@ def _write(path: Path, parts: Sequence[RowsOf[Any]]) -> None:
             file.write(np.ascontiguousarray(block).data)
 
 
-def chosen(
-    vectors: Bottlenecks, labels: Sequence[str], photos: Sequence[Photo]
-) -> tuple[Bottlenecks, list[str]]:
-    """The bottlenecks of some photos, in the order of all, and the class of each row.
+def save_chosen(vectors: Bottlenecks, photos: Sequence[Photo], path: Path) -> None:
+    """Write the artifact of some photos, in the order of all.
 
     Args:
         vectors: of these and other photos.
-        labels: the class of each row.
         photos: which are wanted.
+        path: directory to write.
 
     Raises:
         InputError: a photo has no bottleneck.
@@ -340,7 +338,9 @@ def chosen(
     rows = np.unique(vectors.rows(photos))
     matrices = {name: getattr(vectors, name)[rows] for name in _TYPES}
     names = tuple(vectors.sha256[row] for row in rows)
-    return Bottlenecks(names, **matrices, key=vectors.key), [labels[row] for row in rows]
+    labels = {photo.sha256: photo.label for photo in photos}
+    kept = Bottlenecks(names, **matrices, key=vectors.key)
+    save(kept, path, [labels[name] for name in names])
 
 
 def load(path: Path) -> Bottlenecks:
