@@ -15,7 +15,7 @@ from benchmarks.speed.frame import OURS, Check, Row, Way, timed
 from benchmarks.speed.materials import Bench
 from components.common.network.convert import quiet_tensorflow
 from components.common.photos.images import BadPhoto
-from components.retrain.distort import distorted_input
+from components.retrain.distort import distorted_input, draw
 from components.retrain.head import Examples, Head, cross_entropy, train
 from components.retrain.options import Distortions, Recipe
 
@@ -35,9 +35,9 @@ def of_photos(bench: Bench) -> Examples:
     inputs, labels = [], []
     for number in range(ROWS):
         label, path = files[number % len(files)]
-        generator = np.random.default_rng(number)
+        distortion = draw(size, DISTORTIONS, np.random.default_rng(number))
         try:
-            inputs.append(distorted_input(path.read_bytes(), size, DISTORTIONS, generator))
+            inputs.append(distorted_input(path.read_bytes(), size, distortion))
         except BadPhoto:
             continue
         labels.append(names.index(label))

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -25,28 +26,53 @@ from components.retrain.options import Distortions
 VERSION = 1  # part of the cache's key: change it when a distortion makes something else
 
 
-def distorted_input(
-    data: bytes, size: int, distortions: Distortions, generator: np.random.Generator
-) -> NDArray[np.float32]:
-    """A photo as the network takes it, distorted as retrain.py's add_input_distortions does.
+@dataclass(frozen=True)
+class Distortion:
+    """What is done to one photo.
+
+    Attributes:
+        side: pixels of the square at which the photo is drawn.
+        top, left: corner of the square that is cut out of it.
+        mirrored: left and right are exchanged.
+        brightness: that the pixels are multiplied by.
+    """
+
+    side: int
+    top: int
+    left: int
+    mirrored: bool
+    brightness: np.float32
+
+
+def draw(size: int, distortions: Distortions, generator: np.random.Generator) -> Distortion:
+    """Draw a distortion as retrain.py's add_input_distortions does.
 
     The photo is drawn at size x (1 + crop / 100) x U(1, 1 + scale / 100), a random square of `size`
     pixels is cut out, mirrored or not, and multiplied by U(1 - brightness / 100, 1 + the same).
+    """
+    scale = generator.uniform(1, 1 + distortions.random_scale / 100)
+    side = round(size * (1 + distortions.random_crop / 100) * scale)
+    top, left = generator.integers(side - size + 1, size=2).tolist()
+    mirrored = generator.random() < 0.5
+    most = distortions.random_brightness / 100
+    brightness = np.float32(generator.uniform(1 - most, 1 + most))
+    return Distortion(side, top, left, distortions.flip_left_right and mirrored, brightness)
+
+
+def distorted_input(data: bytes, size: int, distortion: Distortion) -> NDArray[np.float32]:
+    """A photo as the network takes it, distorted.
 
     Returns:
         float32 array of shape (size, size, 3), RGB; -1 to 1, a little more where it is brightened.
     """
-    scale = generator.uniform(1, 1 + distortions.random_scale / 100)
-    side = round(size * (1 + distortions.random_crop / 100) * scale)
-    top, left = generator.integers(side - size + 1, size=2)
-    mirrored = generator.random() < 0.5
-    most = distortions.random_brightness / 100
-    brightness = np.float32(generator.uniform(1 - most, 1 + most))
+    side = distortion.side
     drawn = cv2.resize(images.decode(data, size), (side, side), interpolation=cv2.INTER_LINEAR)
-    cut = drawn[top : top + size, left : left + size].astype(np.float32)
-    if distortions.flip_left_right and mirrored:
+    rows = slice(distortion.top, distortion.top + size)
+    columns = slice(distortion.left, distortion.left + size)
+    cut = drawn[rows, columns].astype(np.float32)
+    if distortion.mirrored:
         cut = cut[:, ::-1]
-    distorted: NDArray[np.float32] = cut * brightness / np.float32(127.5) - np.float32(1)
+    distorted: NDArray[np.float32] = cut * distortion.brightness / np.float32(127.5) - np.float32(1)
     return np.ascontiguousarray(distorted)
 
 
@@ -94,4 +120,4 @@ def _prepare(
 ) -> NDArray[np.float32]:
     digest = hashlib.sha256(f"{variant} {photo.sha256}".encode()).digest()
     generator = np.random.default_rng(int.from_bytes(digest[:16], "big"))
-    return distorted_input(data, size, distortions, generator)
+    return distorted_input(data, size, draw(size, distortions, generator))

@@ -31,10 +31,17 @@ ENCODED_INPUT = "image_bytes"  # TensorFlow Serving decodes base64 for names tha
 
 @dataclass(frozen=True)
 class KerasModels:
-    """Two views of the same layers: the classifier, and one that shows its inside as well."""
+    """Two models of the same layers: the classifier, and one that shows its inside as well.
+
+    Attributes:
+        classifier: gives probabilities.
+        inspectable: gives bottleneck and feature map besides.
+        views: that they take of a photo.
+    """
 
     classifier: "keras.Model"
     inspectable: "keras.Model"
+    views: int = 1
 
     def set_head(self, head: Head) -> None:
         """Give the last layer other weights."""
@@ -76,6 +83,7 @@ def build(
             },
             name=f"{name}_inspectable",
         ),
+        views,
     )
 
 

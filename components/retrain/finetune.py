@@ -2,7 +2,8 @@
 
 Written for Keras 3 without anything of TensorFlow's own (but for several GPUs), so that it runs on
 JAX and PyTorch as well. Every step's batch and distortions are drawn from the seed and the step's
-number alone: weights, optimizer and step are all that a checkpoint needs to hold.
+number alone: weights, optimizer and step are all that a checkpoint needs to hold. What the frozen
+layers make of a photo is computed once where that is possible (kept_activations.py).
 """
 
 import contextlib
@@ -24,13 +25,16 @@ from components.common.dataset.vocabulary import TRAINING
 from components.retrain.checkpoints import Checkpoint, Checkpoints
 from components.retrain.export import KerasModels
 from components.retrain.head import Head
+from components.retrain.kept_activations import keep
 from components.retrain.options import Distortions, FineTuning
-from components.retrain.photo_batches import PREDICT_BATCH, PhotoBatches, inputs
+from components.retrain.photo_batches import PREDICT_BATCH, Batches, NoRoom, PhotoBatches, inputs
 
 if TYPE_CHECKING:
     import keras
 
 REPORT_INTERVAL = 10  # steps
+# In the fingerprint: the last bits are those of running the whole network for most networks only.
+KEPT = ("activations kept",)
 
 
 @dataclass(frozen=True)
@@ -112,37 +116,78 @@ def fine_tune(
         InputError: a GPU is required and there is none, or checkpoints cannot be kept.
         WorkError: the disk is full, or the store of the checkpoints cannot be reached.
     """
+    on_gpu = check_gpu(required=options.require_gpu)
+
+    def train(*, keeping: bool) -> "keras.Model":
+        with _all_gpus(), _precision("mixed_float16" if on_gpu else "float32"):
+            learner = _learner(build(head), dataset, options, distortions, seed, keeping=keeping)
+        way = KEPT if learner.is_part else ()
+        others = [origin, str(seed), *way]
+        fingerprint = _fingerprint(head, dataset, options, distortions, others)
+        _run(learner, options, Checkpoints(checkpoint_path, fingerprint), report)
+        return learner.network
+
+    try:
+        network = train(keeping=True)
+    except NoRoom as full:
+        log.info("fine-tuning runs the whole network in every step: %s", full)
+        network = train(keeping=False)
+    tuned = build(head)
+    tuned.classifier.set_weights(network.get_weights())
+    return tuned
+
+
+@dataclass(frozen=True)
+class _Learner:
+    """A network that learns.
+
+    Attributes:
+        network: the whole of it.
+        model: what the steps run: the network, or its layers above the frozen ones; compiled.
+        batches: of what `model` takes.
+    """
+
+    network: "keras.Model"
+    model: "keras.Model"
+    batches: Batches
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the steps run a part of the network."""
+        return self.model is not self.network
+
+    @property
+    def variables(self) -> tuple[Any, ...]:
+        """What the steps change, in the order of the network."""
+        return (*self.network.trainable_variables, *self.model.optimizer.variables)
+
+
+def _learner(
+    models: KerasModels,
+    dataset: Dataset,
+    options: FineTuning,
+    distortions: Distortions,
+    seed: int,
+    *,
+    keeping: bool,
+) -> _Learner:
+    """What learns of a network, and its batches; those of the whole network unless `keeping`."""
     import keras
 
-    on_gpu = check_gpu(required=options.require_gpu)
-    with _all_gpus(), _precision("mixed_float16" if on_gpu else "float32"):
-        classifier = build(head).classifier
-        unfreeze(classifier, options.fine_tune_layers)
-        classifier.compile(
-            optimizer=keras.optimizers.Adam(options.fine_tune_learning_rate),
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-        )
-        classifier.optimizer.build(classifier.trainable_variables)
+    network = models.classifier
+    unfreeze(network, options.fine_tune_layers)
     photos = PhotoBatches(
-        dataset,
-        classifier.input_shape[1],
-        options.fine_tune_batch_size,
-        distortions,
-        seed,
+        dataset, network.input_shape[1], options.fine_tune_batch_size, distortions, seed
     )
-    fingerprint = _fingerprint(head, dataset, options, distortions, [origin, str(seed)])
-    _run(
-        classifier,
-        photos,
-        options.fine_tune_steps,
-        Checkpoints(checkpoint_path, fingerprint),
-        options.checkpoint_interval,
-        report,
+    kept = keep(models, photos, options.fine_tune_steps) if keeping else None
+    model, batches = kept or (network, photos)
+    model.compile(
+        optimizer=keras.optimizers.Adam(options.fine_tune_learning_rate),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
     )
-    tuned = build(head)
-    tuned.classifier.set_weights(classifier.get_weights())
-    return tuned
+    model.optimizer.build(network.trainable_variables)
+    return _Learner(network, model, batches)
 
 
 def unfreeze(classifier: "keras.Model", layers: int) -> None:
@@ -177,29 +222,30 @@ def predict(
 
 
 def _run(
-    classifier: "keras.Model",
-    photos: PhotoBatches,
-    steps: int,
+    learner: _Learner,
+    options: FineTuning,
     checkpoints: Checkpoints,
-    interval: int,
     report: Callable[[TunedLook], None],
 ) -> None:
-    done = _restore(classifier, checkpoints, steps)
+    steps, interval = options.fine_tune_steps, options.checkpoint_interval
+    done = _restore(learner, checkpoints, steps)
+    model, batches = learner.model, learner.batches
+    if done < steps:
+        batches.prepare()
     while done < steps:
         # To the next report or checkpoint. Not train_on_batch: on several GPUs that gives the whole
         # batch to each.
         end = min(done - done % every + every for every in (interval, REPORT_INTERVAL))
         end = min(end, steps)
-        fed = _feed(classifier, photos, done, end)
-        steps_now = end - done
-        fitted = classifier.fit(fed, steps_per_epoch=steps_now, epochs=1, shuffle=False, verbose=0)
+        fed = _feed(model, batches, done, end)
+        fitted = model.fit(fed, steps_per_epoch=end - done, epochs=1, shuffle=False, verbose=0)
         done = end
         kept = done % interval == 0 or done == steps
         if kept:
-            checkpoints.save(_snapshot(classifier, done))
+            checkpoints.save(_snapshot(learner, done))
         seen = float(fitted.history["loss"][0]), float(fitted.history["accuracy"][0])
-        look = TunedLook(done, seen, photos.validate(classifier) if kept else None)
-        _log(look, len(photos.validation))
+        look = TunedLook(done, seen, batches.validate(model) if kept else None)
+        _log(look, len(batches.validation))
         report(look)
 
 
@@ -216,21 +262,17 @@ def _log(look: TunedLook, validation: int) -> None:
         )
 
 
-def _snapshot(classifier: "keras.Model", step: int) -> Checkpoint:
+def _snapshot(learner: _Learner, step: int) -> Checkpoint:
     from keras import ops
 
-    def values(variables: Sequence[Any]) -> list[NDArray[np.float32]]:
-        return [np.asarray(ops.convert_to_numpy(variable)) for variable in variables]
-
-    return Checkpoint(
-        step, values(classifier.trainable_variables), values(classifier.optimizer.variables)
-    )
+    arrays = [np.asarray(ops.convert_to_numpy(variable)) for variable in learner.variables]
+    weights = len(learner.network.trainable_variables)
+    return Checkpoint(step, arrays[:weights], arrays[weights:])
 
 
-def _restore(classifier: "keras.Model", checkpoints: Checkpoints, steps: int) -> int:
+def _restore(learner: _Learner, checkpoints: Checkpoints, steps: int) -> int:
     """Set the model to the last checkpoint; returns how many steps are done."""
     checkpoint = checkpoints.load()
-    variables = (*classifier.trainable_variables, *classifier.optimizer.variables)
     if checkpoint is None:
         return 0
     if checkpoint.step > steps:
@@ -240,7 +282,7 @@ def _restore(classifier: "keras.Model", checkpoints: Checkpoints, steps: int) ->
             "fine-tuning starts over, without checkpoints, so as not to lose the longer one"
         )
         return 0
-    arrays = (*checkpoint.weights, *checkpoint.optimizer)
+    variables, arrays = learner.variables, (*checkpoint.weights, *checkpoint.optimizer)
     if [tuple(variable.shape) for variable in variables] != [array.shape for array in arrays]:
         warn("the checkpoint belongs to another version of the network: fine-tuning starts over")
         return 0
@@ -281,17 +323,17 @@ def _precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _feed(classifier: "keras.Model", photos: PhotoBatches, start: int, end: int) -> Any:
+def _feed(model: "keras.Model", batches: Batches, start: int, end: int) -> Any:
     """The batches as `fit` takes them; on several GPUs with shapes, else each would get all."""
-    strategy = getattr(classifier, "distribute_strategy", None)
+    strategy = getattr(model, "distribute_strategy", None)
     if strategy is None or strategy.num_replicas_in_sync < 2:
-        return photos.batches(start, end)
+        return batches.batches(start, end)
     import tensorflow as tf
 
-    shapes = tuple(tf.TensorSpec(shape, kind) for shape, kind in photos.batch_shapes)
+    shapes = tuple(tf.TensorSpec(shape, kind) for shape, kind in batches.batch_shapes)
     # Keras looks at the first batch and begins again.
     return tf.data.Dataset.from_generator(
-        lambda: photos.batches(start, end), output_signature=shapes
+        lambda: batches.batches(start, end), output_signature=shapes
     )
 
 

@@ -113,8 +113,12 @@ class Distortions(Options):
     )
 
     def __bool__(self) -> bool:
-        amounts = (self.random_crop, self.random_scale, self.random_brightness)
-        return self.flip_left_right or any(amounts)
+        return self.flip_left_right or self.by_amounts
+
+    @property
+    def by_amounts(self) -> bool:
+        """Whether photos are cropped, enlarged or brightened: hardly any two copies are alike."""
+        return any((self.random_crop, self.random_scale, self.random_brightness))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from components.common.base.errors import InputError
 from components.common.dataset.dataset import Dataset
 from components.common.network import backbone
 from components.common.photos import images
-from components.retrain.distort import distorted_bottlenecks, distorted_input
+from components.retrain.distort import distorted_bottlenecks, distorted_input, draw
 from components.retrain.options import Distortions
 
 SIZE = 64
@@ -26,7 +26,8 @@ AS_IT_IS = images.model_input(JPEG, SIZE)
 
 def drawn(distortions: Distortions, count: int = 40) -> list[np.ndarray]:
     generator = np.random.default_rng(0)
-    return [distorted_input(JPEG, SIZE, distortions, generator) for _ in range(count)]
+    draws = [draw(SIZE, distortions, generator) for _ in range(count)]
+    return [distorted_input(JPEG, SIZE, drawn) for drawn in draws]
 
 
 def test_without_options_the_photo_is_as_it_is() -> None:
