@@ -11,7 +11,6 @@ from components.common.dataset.dataset import Dataset
 from components.common.network import weights_sources
 from components.common.network.architecture import parse_architecture
 from components.common.network.convert import quiet_tensorflow
-from components.retrain import finetune
 from components.retrain.export import KerasModels, build
 from components.retrain.finetune import TunedLook, fine_tune
 from components.retrain.head import Head
@@ -53,23 +52,10 @@ def tune(
     return models, looks
 
 
-def use_two_devices() -> None:
-    """Let two devices of this machine's processor stand for two GPUs."""
-    import tensorflow as tf
-
-    (processor,) = tf.config.list_physical_devices("CPU")
-    halves = [tf.config.LogicalDeviceConfiguration()] * 2
-    tf.config.set_logical_device_configuration(processor, halves)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    finetune._all_gpus = strategy.scope  # type: ignore[assignment]
-
-
 if __name__ == "__main__":
     configure_logging()
-    dataset_dir, place, steps, output, *replicas = sys.argv[1:]
+    dataset_dir, place, steps, output = sys.argv[1:]
     quiet_tensorflow()
-    if replicas:
-        use_two_devices()
     tuned, _ = tune(
         Dataset(dataset_dir),
         place,
