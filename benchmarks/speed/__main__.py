@@ -21,8 +21,8 @@ from components.common.base.step import run_command
 
 # In the order in which they run; the modules of this folder of the same names.
 ROWS = (
-    *("pipeline", "overhead", "clean", "bottleneck", "curate", "head", "label", "shards"),
-    "first_run",
+    *("pipeline", "overhead", "clean", "bottleneck", "curate", "head", "fine_tune"),
+    *("label", "shards", "first_run"),
 )
 Measure = Callable[[Bench], Iterator[Row]]
 

@@ -92,6 +92,7 @@ def fine_tune(
     seed: int,
     distortions: Distortions,
     report: Callable[[TunedLook], None],
+    keeping: bool = True,
 ) -> KerasModels:
     """Train the top of the network on the photos of the training part.
 
@@ -108,6 +109,8 @@ def fine_tune(
         seed: of batches and distortions.
         distortions: of the photos of each batch.
         report: is told of the progress.
+        keeping: run the frozen layers once for each photo, where that is possible; the weights are
+            those of running them in every step, to 0.000001 and mostly to the last bit.
 
     Returns:
         models in float32 with the tuned weights.
@@ -128,7 +131,7 @@ def fine_tune(
         return learner.network
 
     try:
-        network = train(keeping=True)
+        network = train(keeping=keeping)
     except NoRoom as full:
         log.info("fine-tuning runs the whole network in every step: %s", full)
         network = train(keeping=False)

@@ -102,8 +102,7 @@ def test_kept_activations_give_the_weights_of_the_whole_network(
     kept, kept_looks = tune(build, dataset, tmp_path, distortions=distortions)
     assert f"frozen layers: {count} photos, 0 MB of activations in memory" in said.text
     said.clear()
-    with tiny_network.run_whole():
-        whole, looks = tune(build, dataset, tmp_path, distortions=distortions)
+    whole, looks = tune(build, dataset, tmp_path, distortions=distortions, keeping=False)
     # In the last bits they may differ, so neither goes on from the other's checkpoint.
     assert "belongs to another training" in said.text
     for one, other in zip(kept, whole, strict=True):
@@ -172,8 +171,7 @@ def test_where_the_disk_is_full_the_whole_network_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     build = builder()
-    with tiny_network.run_whole():
-        expected, _ = tune(build, dataset, tmp_path / "whole")
+    expected, _ = tune(build, dataset, tmp_path / "whole", keeping=False)
     monkeypatch.setattr(kept_activations, "MEMORY_BYTES", 0)
     monkeypatch.setattr(tempfile, "TemporaryFile", partial(open, "/dev/full", "w+b"))
     weights, looks = tune(build, dataset, tmp_path / "full")

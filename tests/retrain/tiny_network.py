@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import numpy as np
 import small_networks
@@ -110,6 +109,8 @@ def tune(
     place: Path,
     options: FineTuning = SHORT,
     distortions: Distortions = Distortions(),
+    *,
+    keeping: bool = True,
 ) -> tuple[list[np.ndarray], list[TunedLook]]:
     """Fine-tune the network; returns all its weights."""
     looks: list[TunedLook] = []
@@ -120,13 +121,9 @@ def tune(
         seed=0,
         distortions=distortions,
         report=looks.append,
+        keeping=keeping,
     )
     return models.classifier.get_weights(), looks
-
-
-def run_whole() -> Any:
-    """Within it, every step runs the whole network."""
-    return mock.patch.object(finetune, "keep", return_value=None)
 
 
 def _use_two_devices() -> None:
@@ -164,7 +161,6 @@ if __name__ == "__main__":
     photos = Dataset(folder / "dataset")
     _tell_shares(folder / "shares")
     kept, _ = tune(build, photos, folder / "kept")
-    with run_whole():
-        whole, _ = tune(build, photos, folder / "whole")
+    whole, _ = tune(build, photos, folder / "whole", keeping=False)
     np.savez(folder / "kept.npz", *kept)  # type: ignore[arg-type]
     np.savez(folder / "whole.npz", *whole)  # type: ignore[arg-type]
