@@ -16,10 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from benchmarks.speed.growth import Point, exponent
 from benchmarks.speed.materials import Bench
 from components.common.base.errors import InputError
 from components.common.base.step import run_command
-from components.common.dataset import copies, label_check, nearest
+from components.common.dataset import label_check, nearest
 from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.decisions import Decisions
 from components.common.network import bottlenecks
@@ -44,7 +44,6 @@ MOST_EXPONENT = 1.3  # 1 is linear, 2 all pairs
 MOST_MB = 16_000
 ALL_PAIRS = ", all pairs compared"
 LOOK_EVERY_S = 0.2
-Returned = TypeVar("Returned")
 
 
 class Clock:
@@ -53,17 +52,28 @@ class Clock:
     def __init__(self) -> None:
         self.seconds: dict[str, tuple[float, float]] = {}
 
-    def __call__(self, name: str, work: Callable[..., Returned]) -> Callable[..., Returned]:
-        """The same function, timed."""
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Times the block."""
+        before = time.monotonic(), processor_s()
+        yield
+        self.seconds[name] = time.monotonic() - before[0], processor_s() - before[1]
 
-        def timed(*args: Any, **options: Any) -> Returned:
-            before = time.monotonic(), processor_s()
-            try:
-                return work(*args, **options)
-            finally:
-                self.seconds[name] = time.monotonic() - before[0], processor_s() - before[1]
+    @contextmanager
+    def calls(self, owner: Any, function: str, name: str) -> Iterator[list[Any]]:
+        """Times a function of a module while the block runs; keeps what it returns."""
+        real, returned = getattr(owner, function), []
 
-        return timed
+        def timed(*args: Any, **options: Any) -> Any:
+            with self(name):
+                returned.append(real(*args, **options))
+            return returned[-1]
+
+        setattr(owner, function, timed)
+        try:
+            yield returned
+        finally:
+            setattr(owner, function, real)
 
 
 def processor_s() -> float:
@@ -103,29 +113,25 @@ def most_anonymous() -> Iterator[list[int]]:
 def measure(folder: Path, plan: Plan) -> dict[str, Any]:
     """Select among the photos of a folder, in this process."""
     clock = Clock()
-    pairs: list[tuple[int, int]] = []
-
-    def near_copies(*args: Any) -> list[tuple[int, int]]:
-        pairs.extend(copies.near_copies(*args))
-        return pairs
-
-    vars(selection)["near_copies"] = clock("near copies", near_copies)
-    subject.judge = clock("subject", subject.judge)
-    label_check.judge_labels = clock("labels", label_check.judge_labels)
-
-    def curate() -> None:
-        vectors = clock("load", bottlenecks.load)(folder / "bottlenecks")
-        photos = clock("rows of the manifest", plan.photos)()
-        select = clock("selection", selection.select)
-        selected = select(photos, vectors, Division(), {}, Decisions())
-        clock("facts", write_facts)(folder, selected)
-
-    with most_anonymous() as anonymous:
-        clock("all", curate)()
-    left, right = np.array(pairs).T
+    with (
+        clock.calls(selection, "near_copies", "near copies") as near,
+        clock.calls(subject, "judge", "subject"),
+        clock.calls(label_check, "judge_labels", "labels"),
+        most_anonymous() as anonymous,
+        clock("all"),
+    ):
+        with clock("load"):
+            vectors = bottlenecks.load(folder / "bottlenecks")
+        with clock("rows of the manifest"):
+            photos = plan.photos()
+        with clock("selection"):
+            selected = selection.select(photos, vectors, Division(), {}, Decisions())
+        with clock("facts"):
+            write_facts(folder, selected)
+    left, right = np.array(near[0]).reshape(-1, 2).T
+    is_right = plan.roots[left] == plan.roots[right]
     found = np.zeros(len(plan.roots), bool)
-    right_ones = plan.roots[left] == plan.roots[right]
-    found[left[right_ones]] = found[right[right_ones]] = True
+    found[left[is_right]] = found[right[is_right]] = True
     return {
         "stages": clock.seconds,
         "peak_mb": resident_mb("VmHWM"),
@@ -135,8 +141,8 @@ def measure(folder: Path, plan: Plan) -> dict[str, Any]:
             for kind in dict.fromkeys(plan.kinds.tolist())
             if kind != ORIGINAL
         },
-        "pairs": len(pairs),
-        "wrong": int((~right_ones).sum()),
+        "pairs": len(left),
+        "wrong": int((~is_right).sum()),
     }
 
 
@@ -204,7 +210,7 @@ def _command(options: argparse.Namespace) -> int:
     files = [pair for folder in options.images for pair in Bench(folder).files]
     if not files:
         raise InputError("name folders of class folders of real photos")
-    real = Real(Bench(options.images[0]).network, files)
+    real = Real.of(Bench(options.images[0]).network, files)
     points, figures = [], []
     for count in map(int, options.photos.split(",")):
         for way, found in measured(count, real, options.work):
