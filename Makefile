@@ -288,6 +288,11 @@ bench-growth: setup  ## time and memory for 1,000, 10,000 and 100,000 photos
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-growth IMAGES=folder" >&2; exit 2; }
 	@$(PY) -m benchmarks.speed.growth "$$IMAGES" $(ARGS)
 
+.PHONY: bench-million
+bench-million: setup  ## curate's selection of a million made-up photos: half an hour, and 20 GB of disk meanwhile
+	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-million IMAGES=folder" >&2; exit 2; }
+	@$(PY) -m benchmarks.million "$$IMAGES" $(ARGS)
+
 .PHONY: bench-scale
 bench-scale: setup  ## a simulation of a run on N nodes, checked against runs of up to 100,000 photos here: an hour
 	@test -n "$$IMAGES" || { echo "make: name a folder of photos: make bench-scale IMAGES=folder" >&2; exit 2; }
