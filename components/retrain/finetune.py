@@ -25,7 +25,7 @@ from components.common.dataset.vocabulary import TRAINING
 from components.retrain.checkpoints import Checkpoint, Checkpoints
 from components.retrain.export import KerasModels
 from components.retrain.head import Head
-from components.retrain.kept_activations import keep
+from components.retrain.kept_activations import keep, say_why_not
 from components.retrain.options import Distortions, FineTuning
 from components.retrain.photo_batches import PREDICT_BATCH, Batches, NoRoom, PhotoBatches, inputs
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import keras
 
 REPORT_INTERVAL = 10  # steps
-# In the fingerprint: the last bits are those of running the whole network for most networks only.
-KEPT = ("activations kept",)
+# In the fingerprint: for some networks the last bits are not those of running the whole network.
+KEPT = "activations kept"
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,9 @@ def fine_tune(
     def train(*, keeping: bool) -> "keras.Model":
         with _all_gpus(), _precision("mixed_float16" if on_gpu else "float32"):
             learner = _learner(build(head), dataset, options, distortions, seed, keeping=keeping)
-        way = KEPT if learner.is_part else ()
-        others = [origin, str(seed), *way]
+        others = [origin, str(seed)]
+        if learner.is_part:
+            others.append(KEPT)
         fingerprint = _fingerprint(head, dataset, options, distortions, others)
         _run(learner, options, Checkpoints(checkpoint_path, fingerprint), report)
         return learner.network
@@ -133,7 +134,7 @@ def fine_tune(
     try:
         network = train(keeping=keeping)
     except NoRoom as full:
-        log.info("fine-tuning runs the whole network in every step: %s", full)
+        say_why_not(str(full))
         network = train(keeping=False)
     tuned = build(head)
     tuned.classifier.set_weights(network.get_weights())

@@ -10,6 +10,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,25 +45,35 @@ def keep(
     Returns:
         None where the whole network has to run in every step; a line of the log says why.
     """
-    parts = None if photos.distortions.by_amounts else split(models)
-    if not parts:
-        drawn = photos.distortions.by_amounts
-        _tell_why_not("distorted photos are never the same" if drawn else "its first layer learns")
-        return None
-    frozen, learning = parts
-    kept = ActivationBatches(photos, frozen, steps)
-    most = min(DISK_BYTES, shutil.disk_usage(tempfile.gettempdir()).free * DISK_SHARE)
-    if kept.size_bytes > max(MEMORY_BYTES, most):
-        _tell_why_not(
-            f"activations of {kept.count} photos would take {_gb(kept.size_bytes)}, and "
-            f"{tempfile.gettempdir()} has room for {_gb(most)}"
-        )
-        return None
-    return learning, kept
+    if photos.distortions.by_amounts:
+        reason = "photos are cropped, enlarged or brightened at random"
+    elif not (parts := split(models)):
+        reason = "its first layer learns, too"
+    else:
+        frozen, learning = parts
+        kept = ActivationBatches(photos, frozen, steps)
+        reason = "" if kept.size_bytes <= MEMORY_BYTES else _too_large(kept)
+        if not reason:
+            return learning, kept
+    say_why_not(reason)
+    return None
 
 
-def _tell_why_not(reason: str) -> None:
+def say_why_not(reason: str) -> None:
+    """Log that nothing is kept."""
     log.info("fine-tuning runs the whole network in every step: %s", reason)
+
+
+def _too_large(kept: "ActivationBatches") -> str:
+    """Why the activations cannot be in a file; empty where they can."""
+    place = tempfile.gettempdir()
+    most = min(DISK_BYTES, shutil.disk_usage(place).free * DISK_SHARE)
+    if kept.size_bytes <= most:
+        return ""
+    return (
+        f"activations of {counted(kept.count, 'photo')} would take {_gb(kept.size_bytes)}, and at "
+        f"most {_gb(most)} of {place} are used"
+    )
 
 
 def _gb(size_bytes: float) -> str:
@@ -84,9 +95,9 @@ class ActivationBatches:
         self._frozen = frozen
         # All steps' and not those to come: so a training that continues computes them in the same
         # batches.
-        drawn = (variant for step in range(steps) for variant in photos.drawn(step)[0])
+        drawn = chain.from_iterable(photos.drawn(step)[0] for step in range(steps))
         self._variants: dict[Any, Variant] = {}
-        for variant in (*drawn, *map(Variant, photos.validation)):
+        for variant in chain(drawn, map(Variant, photos.validation)):
             self._variants.setdefault(variant.key, variant)
         self._row = {key: row for row, key in enumerate(self._variants)}
         self._kept: NDArray[Any] | None = None
@@ -116,10 +127,8 @@ class ActivationBatches:
         progress = Progress("fine-tuning: frozen layers", self.count, verb="computed")
         activations = self._computed(progress)
         shape = (self.count, *self._shape)
-        if self.size_bytes <= MEMORY_BYTES:
-            self._kept = _in_memory(activations, shape, self._kind)
-        else:
-            self._kept = _in_file(activations, shape, self._kind)
+        is_in_file = self.size_bytes > MEMORY_BYTES
+        self._kept = (_in_file if is_in_file else _in_memory)(activations, shape, self._kind)
         place = (
             "memory" if self.size_bytes <= MEMORY_BYTES else f"a file in {tempfile.gettempdir()}"
         )

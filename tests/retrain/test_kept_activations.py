@@ -184,10 +184,10 @@ def test_where_the_disk_is_full_the_whole_network_runs(
 @pytest.mark.parametrize(
     ("distortions", "layers", "reason"),
     [
-        (Distortions(random_crop=1), LEARNING, "distorted photos are never the same"),
-        (Distortions(random_scale=1), LEARNING, "distorted photos are never the same"),
-        (Distortions(random_brightness=1), LEARNING, "distorted photos are never the same"),
-        (Distortions(), LEARNING + 1, "its first layer learns"),
+        (Distortions(random_crop=1), LEARNING, "photos are cropped, enlarged or brightened"),
+        (Distortions(random_scale=1), LEARNING, "photos are cropped, enlarged or brightened"),
+        (Distortions(random_brightness=1), LEARNING, "photos are cropped, enlarged or brightened"),
+        (Distortions(), LEARNING + 1, "its first layer learns, too"),
     ],
 )
 def test_what_is_never_the_same_is_not_kept(
