@@ -2,10 +2,10 @@
 
 Each feature has the values of real photos, and features go together as they do there (a Gaussian
 copula), so that cosines of two photos are spread as real ones: nine tenths of 340 real photos have
-0.32 to 0.61, of made-up ones 0.34 to 0.57. Photos of a class, and more so those
-of an observation, are nearer to one another. A copy differs from its original by what a copy of a
-real photo differs by, a little enlarged. Its fingerprint is turned, cut or tilted. Real photos and
-their real copies are among them too.
+0.32 to 0.61, of made-up ones 0.34 to 0.57. Photos of a class, and more so those of an observation,
+are nearer to one another. A copy differs from its original by what a copy of a real photo differs
+by, a little enlarged. Its fingerprint is turned, cut or tilted. Real photos and their real copies
+are among them too.
 """
 
 import dataclasses

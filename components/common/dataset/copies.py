@@ -64,7 +64,7 @@ def near_copies(
 ) -> list[tuple[int, int]]:
     """Pairs of rows that show the same photo.
 
-    Takes 1 KB for each row, whatever D is, and less than 0.5 GB besides.
+    Vectors and fingerprints are copied a block at a time, whatever N is.
 
     Args:
         fingerprints: uint8, shape (N, 32, 32), as of `components.common.photos.fingerprint`.
