@@ -117,7 +117,9 @@ check-sources: setup  ## fetch one photo from each live service, and check that 
 # A worker takes whole files, in the order of tests/conftest.py. Without bytecode of the programs and of
 # the tests a fifth of the time would go into compiling them, at each start.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(PY) -m pytest
-IN_PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One worker more than there are cores, since many tests wait for a server; 2 GB of memory for each.
+WORKERS = $(shell cores=$$(getconf _NPROCESSORS_ONLN || echo 2); echo $$((cores < 3 ? cores + 1 : 4)))
+IN_PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: setup  ## all tests but those of the next lines
