@@ -5,6 +5,7 @@ import ctypes
 import fcntl
 import gc
 import json
+import logging
 import os
 import shutil
 import signal
@@ -110,6 +111,20 @@ def _memory_given_back() -> Iterator[None]:
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # where there is no glibc
         ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What a program's start sets for the process is gone with its test.
+
+    pytest catches what is logged at the root and, if a logger hands nothing on, there as well: a
+    later test that lets it hand things on would see all twice.
+    """
+    log = logging.getLogger("components")
+    before = list(log.handlers), log.propagate, log.level
+    yield
+    log.handlers[:], log.propagate = before[:2]
+    log.setLevel(before[2])
 
 
 @pytest.fixture(scope="session")
