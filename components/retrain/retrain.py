@@ -107,7 +107,8 @@ def retrain(
         from components.retrain.summaries import TensorBoardSummaries
 
         # Before TensorFlow computes anything.
-        begin, tried = _int8_beside(opened) if extras.int8 else (_leave, None)
+        int8 = worker_process.beside(quantize.tried, "the int8 model") if extras.int8 else None
+        tried = opened.enter_context(int8) if int8 else None
         curves = Curves(summaries_dir, material.dataset.facts.of_classes(classes))
         # Whoever else is to hear of the training comes into this list.
         listeners: list[Listener] = [
@@ -150,7 +151,9 @@ def retrain(
         artifact.write_forms(
             *(model_folder, models, material, learned.learned, learned.vectors),
             final_tensor_name=name,
-            on_litert=partial(begin, litert, material.dataset, scored, size),
+            on_litert=partial(tried.begin, litert, material.dataset, scored, size)
+            if tried
+            else lambda: None,
         )
         measured = Measured(pool, rounds())
         if whole and pool:
@@ -163,7 +166,7 @@ def retrain(
             measured,
             origin=origin.find(material.architecture, pretrained.sha256, cache, options.weights),
             final_tensor_name=name,
-            int8=tried,
+            int8=tried.result if tried else None,
             onnx=options.export == ONNX,
         )
         graph = (model_folder / layout.FROZEN).read_bytes()
@@ -258,18 +261,6 @@ def _measured_beside(
     many = f"the held-out ones of {len(pool.photos)} photos are enough"
     log.info("%s: %s", what, "a class has only one group of photos" if number else many)
     return None, list
-
-
-def _int8_beside(
-    opened: ExitStack,
-) -> tuple[Callable[..., None], Callable[[], quantize.Tried]]:
-    """What begins to make the int8 form, and what waits for it."""
-    work = opened.enter_context(worker_process.beside(quantize.tried, "the int8 model"))
-    return work.begin, work.result
-
-
-def _leave(*_: object) -> None:
-    """Begin nothing."""
 
 
 def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:

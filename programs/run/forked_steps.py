@@ -13,7 +13,6 @@ import io
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -190,9 +189,7 @@ def _forget_the_parent(output: int) -> None:
     for logger in (logging.root, log):
         logger.handlers.clear()
     logging.root.setLevel(logging.WARNING)
-    signal.set_wakeup_fd(-1)
-    for number in termination.SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+    termination.end_as_others_on_signals()
     # The parent's temporary folders are not this process's to remove.
     atexit._clear()
 

@@ -22,15 +22,6 @@ from programs.run.forked_steps import step_of
 
 # In the command that kfp makes for a step: what stands for its input.
 INPUT_PLACEHOLDER = "{{$}}"
-# Steps that leave a core free for a while, and what is imported then, for which steps after them.
-_MEANWHILE: dict[str, dict[str, tuple[str, ...]]] = {
-    "curate": {"retrain": ("components.retrain.retrain",)},
-    "retrain": {
-        "evaluate": ("components.evaluate.evaluate", "sklearn.metrics"),
-        "label_image": ("components.label_image.label_image",),
-        "publish": ("components.publish.publish",),
-    },
-}
 _SHELL_KILLED = 128  # added to a signal's number by shells and containers
 
 
@@ -63,21 +54,35 @@ def use_processes(full_log: Path) -> None:
 
     def run(task: Any) -> status.Status:
         if start is forked_steps.run and cores() > 1:
-            for step, modules in _MEANWHILE.get(step_of(task.full_command), {}).items():
-                forked_steps.prepare(step, partial(_load, modules))
+            for step, imports in _MEANWHILE.get(step_of(task.full_command), {}).items():
+                forked_steps.prepare(step, imports)
         failed = told(task.full_command, lambda: start(task.full_command, task.env_vars), full_log)
         return status.Status.FAILURE if failed else status.Status.SUCCESS
 
     subprocess_task_handler.SubprocessTaskHandler.run = run
 
 
-def _load(modules: Sequence[str]) -> None:
+def _import(*modules: str) -> None:
     for module in modules:
         importlib.import_module(module)
-    if "components.retrain.retrain" in modules:
-        from components.common.network.convert import load_tensorflow
 
-        load_tensorflow()  # which is imported in a way of its own
+
+def _import_retrain() -> None:
+    from components.common.network.convert import load_tensorflow
+
+    _import("components.retrain.retrain")
+    load_tensorflow()
+
+
+# Steps that leave a core free for a while, and what is imported then, for which steps after them.
+_MEANWHILE: dict[str, dict[str, Callable[[], None]]] = {
+    "curate": {"retrain": _import_retrain},
+    "retrain": {
+        "evaluate": partial(_import, "components.evaluate.evaluate", "sklearn.metrics"),
+        "label_image": partial(_import, "components.label_image.label_image"),
+        "publish": partial(_import, "components.publish.publish"),
+    },
+}
 
 
 def told(command: Sequence[str], start: Callable[[], int], full_log: Path) -> int:

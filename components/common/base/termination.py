@@ -40,6 +40,13 @@ def end_cleanly_on_signals() -> None:
     threading.Thread(target=_watch, args=(reader,), daemon=True).start()
 
 
+def end_as_others_on_signals() -> None:
+    """Undo that in a fork, whose parent waits for signals: let `SIGNALS` end it as any process."""
+    signal.set_wakeup_fd(-1)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def is_ending() -> bool:
     """True once a signal has come: what fails from then on fails because of it."""
     return _announcement.locked()

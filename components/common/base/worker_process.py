@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from components.common.base import termination
 from components.common.base.errors import WorkError
 from components.common.base.worker_threads import cores
 
@@ -108,9 +109,7 @@ def _do(
     """Be the child."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     parents.close()
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
+    termination.end_as_others_on_signals()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     try:
         args, kwargs = own.recv()
