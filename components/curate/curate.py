@@ -5,11 +5,10 @@ then whole groups are divided. What looks like another class afterwards is left 
 part only. `selection` decides, this module reads and writes.
 """
 
-import collections
 import dataclasses
 import itertools
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,12 @@ from typing import Any
 
 from components.common.base.errors import InputError, WorkError
 from components.common.base.files import atomic_directory, write_file
-from components.common.base.step import FEW, LEFT_OUT, Progress, log, step, warn
+from components.common.base.step import Progress, step, warn
 from components.common.base.wording import counted
-from components.common.dataset import class_facts, decisions, ledger, listing, vocabulary
+from components.common.dataset import class_facts, decisions, ledger, listing
 from components.common.dataset.class_facts import ClassFacts
 from components.common.dataset.dataset import Dataset, DatasetWriter, stream_all
 from components.common.dataset.decisions import Decisions
-from components.common.dataset.label_check import MAX_PRUNED_SHARE
-from components.common.dataset.species import FILE_NAME as SPECIES
 from components.common.dataset.vocabulary import (
     DEMO,
     EXACT_DUPLICATE,
@@ -38,10 +35,10 @@ from components.common.dataset.vocabulary import (
 from components.common.network import bottlenecks
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.store import storage
-from components.curate import facts, moves, review, selection
+from components.curate import facts, moves, remarks, review, selection
 from components.curate.facts import CLEAN, CURATE, Entry
 from components.curate.moves import Found
-from components.curate.options import CurateOptions, Division
+from components.curate.options import CurateOptions
 from components.curate.selection import Judged, Selection
 
 
@@ -161,10 +158,10 @@ def _curate(
         photo for dataset in [*datasets, *rejected] for photo in dataset.photos
     )
     content = facts.summary(entries, selected, known, unknown)
-    _tell(entries, selected, options)
-    _tell_of_decisions(entries, by_hand, unknown)
+    remarks.tell(entries, selected, options)
+    remarks.tell_of_decisions(entries, by_hand, unknown)
     if options.earlier_ledger:
-        _tell_of_ledger(selected)
+        remarks.tell_of_ledger(selected)
     review_photos = review.choose(entries)
     problems = _problems(entries, selected)
     if problems:
@@ -320,96 +317,3 @@ def _measured(judged: Judged) -> str:
     if photo.reason == NO_MUSHROOM and judged.odds is not None:
         return f"log-odds of a mushroom {judged.odds:.1f}"
     return ""
-
-
-def _tell(entries: Sequence[Entry], selected: Selection, division: Division) -> None:
-    """Warn of what was left out, of what is doubtful, and of classes that are small."""
-    photos = [entry.photo for entry in entries if entry.step == CURATE]
-    left_out = _counted(photo.reason for photo in photos if photo.reason)
-    if left_out:
-        number = sum(left_out.values())
-        warn(
-            f"curate left {counted(number, 'photo')} out ({vocabulary.listed(left_out)})",
-            kind=LEFT_OUT,
-            number=number,
-            counts=left_out,
-        )
-    for label, count in selected.spared.items():
-        found = counted(sum(photo.label == label for photo in photos), "photo")
-        warn(
-            f"{label}: the pretrained network sees no mushroom in {count} of {found}. They are "
-            "kept and flagged, because so many may be typical of the class: see curation.html. "
-            f"If the class is for other things, state `other: true` for it in {SPECIES}; if no "
-            "class is of mushrooms, give --subject"
-        )
-    for label, count in selected.over_cap.items():
-        alike = counted(count, "training photo looks", "training photos look")
-        warn(
-            f"{label}: {alike} like another class; the clearest were left out, at most "
-            f"{MAX_PRUNED_SHARE:.0%} of a class: look at curation.html"
-        )
-    if doubts := facts.doubtful_in_words(facts.doubtful(entries)):
-        warn(f"{doubts}; see curation.html")
-    wanted = division.train_per_class + division.demo_per_class
-    usable = _counted(photo.label for photo in photos if not photo.reason and photo.split)
-    few = sum(count < wanted for count in usable.values())
-    if few:
-        of_them = f"{few} of {len(usable)}" if few < len(usable) else f"All {few}"
-        warn(
-            f"{of_them} classes have fewer than {wanted} photos: they were divided in proportion",
-            kind=FEW,
-            number=few,
-            of=len(usable),
-        )
-
-
-def _tell_of_ledger(selected: Selection) -> None:
-    photos = counted(len(selected.photos), "photo")
-    if selected.placed_earlier:
-        log.info("curate: the ledger placed %d of %s", selected.placed_earlier, photos)
-    else:
-        warn(
-            f"the ledger of an earlier run (--earlier_ledger) contains none of these {photos}: "
-            "is it from another collection? They are divided without it"
-        )
-
-
-def _tell_of_decisions(
-    entries: Sequence[Entry], by_hand: Decisions, unknown: Sequence[tuple[str, str]]
-) -> None:
-    """Tell of moved photos, and warn of decisions without effect.
-
-    Args:
-        entries: all photos found.
-        by_hand: all decisions.
-        unknown: those that are about no photo of these.
-    """
-    if moved := sum(entry.is_moved for entry in entries):
-        log.info("curate: %s moved to another class by hand", counted(moved, "photo"))
-    left = {entry.photo.label for entry in entries}
-    for label in sorted({entry.found_in for entry in entries if entry.is_moved} - left):
-        warn(
-            f"{label}: decisions moved all of its photos to other classes, so the class no "
-            "longer exists"
-        )
-    if unknown:
-        decided = counted(len(by_hand.decided), "decision")
-        warn(
-            f"{len(unknown)} of {decided} made by hand match no photo here; the first "
-            f"is of class {unknown[0][0]!r}, sha256 {unknown[0][1][:16]}…"
-        )
-    wanted = [entry for entry in entries if entry.decision in (decisions.KEEP, decisions.MOVE)]
-    used = {entry.key for entry in wanted if entry.photo.reason in ("", SURPLUS)}
-    # A moved photo that is there already is used all the same.
-    copies = (NEAR_DUPLICATE, EXACT_DUPLICATE)
-    vain = _counted(
-        entry.photo.reason
-        for entry in wanted
-        if entry.key not in used and not (entry.is_moved and entry.photo.reason in copies)
-    )
-    if vain:
-        warn(f"photos that decisions keep or move could not be used ({vocabulary.listed(vain)})")
-
-
-def _counted(names: Iterable[str]) -> dict[str, int]:
-    return dict(collections.Counter(names).most_common())
