@@ -218,12 +218,14 @@ def _command(options: argparse.Namespace) -> int:
             figures.append({"photos": count, "way": way, **found})
             if not way and count >= EXPONENT_FROM:
                 points.append(Point(count, found["stages"]["all"][1], found["peak_mb"]))
-    grown = exponent(points) if points else 1.0
-    print(f"processor time grows as photos ^ {grown:.2f}, from {EXPONENT_FROM:,} photos on")
+    grown = exponent(points) if len(points) > 1 else None
+    if grown is not None:
+        print(f"processor time grows as photos ^ {grown:.2f}, from {EXPONENT_FROM:,} photos on")
     options.output.mkdir(parents=True, exist_ok=True)
     content = {"machine": frame.machine(), "exponent": grown, "figures": figures}
     (options.output / "million.json").write_text(json.dumps(content, indent=2) + "\n")
-    return int(grown > MOST_EXPONENT or any(one["peak_mb"] > MOST_MB for one in figures))
+    too_fast = grown is not None and grown > MOST_EXPONENT
+    return int(too_fast or any(one["peak_mb"] > MOST_MB for one in figures))
 
 
 if __name__ == "__main__":
