@@ -443,7 +443,7 @@ def learned_as_it_was(
 @pytest.mark.parametrize(
     ("final_fit", "swapped_parts", "same"),
     [
-        ("training", {"test", "demo"}, True),
+        pytest.param("training", {"test", "demo"}, True, marks=pytest.mark.long),
         ("all", {"demo"}, True),
         ("all", {"test", "demo"}, False),
     ],

@@ -19,6 +19,8 @@ from programs.verify.verify import verify
 ODD = 'it\'s "my" $HOME (python3) {{$.inputs}} {{$}} [x] `touch hacked` 🍄'
 CLASSES = ("{{$.inputs}} python3", 'it\'s "q" $HOME [b] `id` 🍄')
 
+pytestmark = pytest.mark.long
+
 NO_TEXT = [b"G\xe4nsebl\xfcmchen 1.jpg", b"G\xe4nsebl\xfcmchen 2.jpg", b"\xff.jpg", b"\xfe.jpg"]
 
 

@@ -135,7 +135,11 @@ def test_dataset_is_not_cleaned_onto_itself(tmp_path: Path, same: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "each"),
-    [("flowers", 1), ("mushrooms", 2), pytest.param("mushrooms", 1, marks=pytest.mark.long)],
+    [
+        ("flowers", 1),
+        pytest.param("mushrooms", 2, marks=pytest.mark.long),
+        pytest.param("mushrooms", 1, marks=pytest.mark.long),
+    ],
 )
 def test_real_photos_pass_and_damaged_copies_do_not(
     shared_photos: Path, kind: str, each: int

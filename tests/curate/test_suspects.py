@@ -69,7 +69,12 @@ def test_small_networks_and_those_that_were_not_measured_only_flag(
 
 @pytest.mark.parametrize(
     "architecture",
-    ["mobilenet_1.0_224", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"],
+    [
+        "mobilenet_1.0_224",
+        "efficientnet_lite0",
+        pytest.param("efficientnet_lite1", marks=pytest.mark.long),
+        pytest.param("efficientnet_lite2", marks=pytest.mark.long),
+    ],
 )
 def test_flowers_among_real_fungi(shared_photos: Path, architecture: str) -> None:
     """Limits are those of the benchmark; here only that they hold for one fixed choice."""

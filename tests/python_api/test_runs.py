@@ -76,6 +76,7 @@ def test_containers_without_docker_are_an_input_error_before_anything_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_run_from_python_is_a_run_and_prints_lines_of_text(
     tmp_path: Path,
     backbone_cache: Path,

@@ -189,6 +189,7 @@ def tf_value(event: Any) -> np.ndarray:
     return value
 
 
+@pytest.mark.long
 def test_fine_tuned_model_is_whole_and_says_so(
     sample_run: Run, tmp_path: Path, backbone_cache: Path, photos: np.ndarray
 ) -> None:

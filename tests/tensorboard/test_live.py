@@ -90,6 +90,7 @@ def wait_for(address: str, step: int, log: Path) -> None:
         time.sleep(0.5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("store", ["s3"], indirect=True)
 def test_tensorboard_shows_the_curves_while_training_goes_on(
     store: Store, sample_run: Run, backbone_cache: Path, tmp_path: Path

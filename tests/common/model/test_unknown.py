@@ -39,7 +39,7 @@ def test_distance_is_mahalanobis_with_a_shrunk_covariance(count: int, size: int)
     expected = [
         min(float((photo - mean) @ precision @ (photo - mean)) for mean in means) for photo in asked
     ]
-    np.testing.assert_allclose(distances(asked), expected, rtol=2e-3)
+    np.testing.assert_allclose(distances(asked), expected, rtol=1e-4)
 
 
 def test_length_of_a_bottleneck_does_not_matter() -> None:

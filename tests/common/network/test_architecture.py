@@ -79,7 +79,7 @@ def test_layers_and_bottleneck_are_those_that_are_named(name: str, length: int) 
     assert model.input_shape == (None, architecture.size, architecture.size, 3)
 
 
-@pytest.fixture(scope="module", params=[NARROW, INCEPTION])
+@pytest.fixture(scope="module", params=[NARROW, pytest.param(INCEPTION, marks=pytest.mark.long)])
 def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file as keras.applications would serve it, with random weights."""
     import keras
