@@ -12,10 +12,11 @@ from components.common.base.errors import InputError
 from components.common.base.files import atomic_file, hash_file, write_file
 from components.common.base.step import Progress, log, step, warn
 from components.common.base.wording import counted
-from components.common.base.worker_threads import cores
+from components.common.base.worker_threads import cores, map_in_threads
 from components.common.dataset.class_facts import ClassFacts
 from components.common.model.learned import Learned
-from components.common.model.model import Model, top_k
+from components.common.model.model import BATCH, Model, Prediction, top_k
+from components.common.network.backbone import THREADS
 from components.common.photos import images
 from components.common.photos.images import BadPhoto
 from components.label_image.answers import (
@@ -33,6 +34,7 @@ from components.label_image.photos import STANDARD_INPUT, Reader, find, is_one, 
 from components.label_image.stored import Unreadable
 
 if TYPE_CHECKING:
+    from components.common.dataset.photo import Photo
     from components.label_image.gallery import Gallery
 
 THUMBNAIL_SIDE = 256  # pixels; cards are 200 to 260 wide
@@ -211,8 +213,9 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> "G
     with_maps = len(dataset.photos) <= MAX_WITH_MAPS
     progress = Progress("label demo photos", len(dataset.photos), verb="answered")
     results = model.predict_each(dataset.read(photo) for photo in dataset.photos)
-    labelled = []
-    for photo, prediction in zip(dataset.photos, progress.over(results), strict=True):
+
+    def shown(answered: "tuple[Photo, Prediction | BadPhoto]") -> Labelled:
+        photo, prediction = answered
         if isinstance(prediction, BadPhoto):
             raise InputError(f"{demo}: {photo.path!r} is not a usable photo ({prediction})")
         top = tuple(top_k(prediction.probabilities, model.classes, ONE_TOP_K))
@@ -221,18 +224,20 @@ def label_demo(model_dir: Path, demo: Path, predictions: Path, html: Path) -> "G
         if with_maps:
             where = model.activation_map(prediction, top[0][0])
             why = activation.spotlight(data, where, THUMBNAIL_SIDE)
-        labelled.append(
-            Labelled(
-                photo,
-                top,
-                images.thumbnail(data, THUMBNAIL_SIDE),
-                why,
-                prediction.unknown,
-                prediction.familiarity,
-                tuple(map(float, prediction.probabilities)),
-            )
+        return Labelled(
+            photo,
+            top,
+            images.thumbnail(data, THUMBNAIL_SIDE),
+            why,
+            prediction.unknown,
+            prediction.familiarity,
+            tuple(map(float, prediction.probabilities)),
         )
-    result = Gallery(model.description, tuple(labelled))
+
+    answers = zip(dataset.photos, progress.over(results), strict=True)
+    # Thumbnails are made while the next photos are looked at.
+    labelled = tuple(map_in_threads(shown, answers, threads=THREADS, ahead=BATCH))
+    result = Gallery(model.description, labelled)
     _write_predictions(result, predictions, hash_file(demo / MANIFEST))
     write_file(html, render(result), what="the gallery")
     return result

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +92,22 @@ def write_forms(
         final_tensor_name: name of the frozen graph's output.
         on_litert: called once the LiteRT form is there.
     """
-    # Thumbnails are made outside Python, and writing the model's forms is one thread's work.
+    written: list[Future[None]] = []
     with ThreadPoolExecutor(1) as beside:
-        place = folder / layout.REFERENCES
-        written = beside.submit(references.write, place, material.dataset, photos, vectors)
+
+        def once_there() -> None:
+            on_litert()
+            # Thumbnails are made outside Python, and writing the forms is one thread's work.
+            place = folder / layout.REFERENCES
+            work = beside.submit(references.write, place, material.dataset, photos, vectors)
+            written.append(work)
+
         doing("retrain: write the model")
         size = material.vectors.key.input_size
         name = final_tensor_name
-        export.write(models, size, folder, final_tensor_name=name, on_litert=on_litert)
-    written.result()
+        export.write(models, size, folder, final_tensor_name=name, on_litert=once_there)
+    for work in written:
+        work.result()
 
 
 def write(

@@ -49,10 +49,10 @@ class Round:
 
 
 def rounds_for(photos: int, wanted: int) -> int:
-    """How many rounds are made of so many photos, at most `wanted`."""
+    """How many rounds are made of so many photos, at most `wanted`: about `ENOUGH_ANSWERS`."""
     if not 0 < photos <= MOST_PHOTOS:
         return 0
-    return min(wanted, math.ceil(ENOUGH_ANSWERS / photos))
+    return min(wanted, max(1, round(ENOUGH_ANSWERS / photos)))
 
 
 def divisions(pool: Pool, rounds: int) -> list[NDArray[np.int64]]:

@@ -42,16 +42,19 @@ def train(pool: Pool, recipe: Recipe) -> Final:
         recipe: of the head; early stopping is left out.
     """
     chosen = pool.pruned(pool.in_dataset)
-    left_out = int(pool.in_dataset.sum() - chosen.sum())
     head = pool.train(chosen, recipe)
     photos = [pool.photos[row] for row in np.flatnonzero(chosen).tolist()]
+    return Final(head, photos, pool.examples.vectors[chosen], chosen)
+
+
+def tell(final: Final, pool: Pool) -> None:
+    """Log how many photos the final head learned from."""
     log.info(
         "Final head: trained on %d photos of the training, validation and test parts; %d that look "
         "like another class were left out",
-        len(photos),
-        left_out,
+        len(final.learned),
+        int(pool.in_dataset.sum()) - len(final.learned),
     )
-    return Final(head, photos, pool.examples.vectors[chosen], chosen)
 
 
 def calibrated(final: Final, pool: Pool, recipe: Recipe, rounds: Sequence[Round]) -> Trained:

@@ -24,6 +24,7 @@ from components.common.network.weights import Weights
 from components.retrain import artifact, calibrate, export, final, finetune, onnx_form, quantize
 from components.retrain import sweep as sweeping
 from components.retrain.artifact import Measured, Trained
+from components.retrain.calibrate import Calibration, OutOfFold
 from components.retrain.cross_validation import Round, cross_validate, divisions, rounds_for
 from components.retrain.curves import Curves
 from components.retrain.export import KerasModels
@@ -109,6 +110,10 @@ def retrain(
         # Before TensorFlow computes anything.
         int8 = worker_process.beside(quantize.tried, "the int8 model") if extras.int8 else None
         tried = opened.enter_context(int8) if int8 else None
+        calibration = opened.enter_context(
+            worker_process.beside(partial(_calibration, material), "the temperature's fit")
+        )
+        final_head = opened.enter_context(worker_process.beside(final.train, "the final head"))
         curves = Curves(summaries_dir, material.dataset.facts.of_classes(classes))
         # Whoever else is to hear of the training comes into this list.
         listeners: list[Listener] = [
@@ -133,32 +138,43 @@ def retrain(
             )
             last = replace(last, head=head)
             trained = _calibrated_after_tuning(material, recipe, head, fine_tuning)
+            learned, vectors, scored = trained.learned, trained.vectors, trained.scored
         else:
-            doing("retrain: fit the temperature")
-            trained = _calibrated(material, recipe, last)
-            if measuring.final_fit == ALL and pool:
-                whole = final.train(pool, same)
+            learned, vectors = material.learned, material.learned_vectors
+            fit_all = pool if measuring.final_fit == ALL else None
+            if fit_all:
+                final_head.begin(fit_all, same)
+            calibration.begin(same)
             doing("retrain: build the network")
-            head = (whole or trained).head
-            models = export.build(material.architecture, pretrained, head, material.views)
+            models = export.build(material.architecture, pretrained, last.head, material.views)
+            if fit_all:
+                whole = final_head.result()
+                final.tell(whole, fit_all)
+                models.set_head(whole.head)
+                learned, vectors = whole.learned, whole.vectors
+            scored = learned
         _report_test(last.head, material.parts[TEST], recipe)
         if extras.print_misclassified_test_images:
             _print_misclassified(last.head, material)
         curves.save(model_folder)
-        learned, name = whole or trained, extras.final_tensor_name
-        size, scored = material.vectors.key.input_size, whole.learned if whole else trained.scored
+        name, size = extras.final_tensor_name, material.vectors.key.input_size
         litert = model_folder / layout.LITERT
         artifact.write_forms(
-            *(model_folder, models, material, learned.learned, learned.vectors),
+            *(model_folder, models, material, learned, vectors),
             final_tensor_name=name,
             on_litert=partial(tried.begin, litert, material.dataset, scored, size)
             if tried
             else lambda: None,
         )
+        if not fine_tuning:
+            trained = _calibrated(material, recipe, last, calibration.result())
         measured = Measured(pool, rounds())
         if whole and pool:
             measured = replace(measured, tested=trained, final_fit=ALL)
             trained = final.calibrated(whole, pool, same, measured.rounds)
+        graph = (model_folder / layout.FROZEN).read_bytes()
+        for listener in listeners:
+            listener.finish(last, material, graph)
         artifact.write(
             model_folder,
             material,
@@ -169,9 +185,6 @@ def retrain(
             int8=tried.result if tried else None,
             onnx=options.export == ONNX,
         )
-        graph = (model_folder / layout.FROZEN).read_bytes()
-        for listener in listeners:
-            listener.finish(last, material, graph)
 
 
 class _IntermediateGraphs(Listener):
@@ -263,20 +276,30 @@ def _measured_beside(
     return None, list
 
 
-def _calibrated(material: Material, recipe: Recipe, last: Look) -> Trained:
-    """Temperature and rule, from heads trained for as many steps as this one was."""
-    learned = material.learned, material.learned_vectors
+def _calibration(material: Material, recipe: Recipe) -> tuple[OutOfFold, Calibration] | None:
+    """Temperature and rule by heads of this recipe; None where a fold would lack a class."""
     both = Examples(material.learned_vectors, material.learned_labels)
     fold = calibrate.folds(both.labels, material.learned_groups)
     if not fold.any():
+        return None
+    classes, copies = len(material.dataset.labels), material.learned_copies
+    scored = calibrate.out_of_fold(both, fold, classes, recipe, copies)
+    return scored, calibrate.calibrate(scored)
+
+
+def _calibrated(
+    material: Material,
+    recipe: Recipe,
+    last: Look,
+    fitted: tuple[OutOfFold, Calibration] | None,
+) -> Trained:
+    """The head of the training part, with what `_calibration` gave."""
+    learned = material.learned, material.learned_vectors, material.learned
+    if fitted is None:
         log.info(calibrate.TOO_FEW)
-        return Trained(last.head, recipe, *learned, material.learned, None, None)
-    same = replace(recipe, how_many_training_steps=last.step + 1)
-    classes = len(material.dataset.labels)
-    scored = calibrate.out_of_fold(both, fold, classes, same, material.learned_copies)
-    fitted = calibrate.calibrate(scored)
-    calibrate.tell(fitted)
-    return Trained(last.head, recipe, *learned, material.learned, scored, fitted)
+        return Trained(last.head, recipe, *learned, None, None)
+    calibrate.tell(fitted[1])
+    return Trained(last.head, recipe, *learned, *fitted)
 
 
 def _tuned(
