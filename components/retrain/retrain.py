@@ -1,6 +1,6 @@
 """Step `retrain`: a new last layer for the pretrained network, and the model in all its forms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -8,12 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from components.common.base import worker_process
 from components.common.base.cache_place import cache_folder
 from components.common.base.errors import InputError
 from components.common.base.files import atomic_directory, write_file
 from components.common.base.step import doing, log, step
-from components.common.base.worker_threads import step_threads
 from components.common.dataset.vocabulary import TEST, TRAINING, VALIDATION
 from components.common.model import layout
 from components.common.network import origin, weights_sources
@@ -21,11 +19,10 @@ from components.common.network.architecture import parse_architecture
 from components.common.network.bottlenecks import Bottlenecks
 from components.common.network.convert import freeze, load_tensorflow, quiet_tensorflow
 from components.common.network.weights import Weights
-from components.retrain import artifact, calibrate, export, final, finetune, onnx_form, quantize
+from components.retrain import artifact, beside, calibrate, export, final, finetune, onnx_form
 from components.retrain import sweep as sweeping
 from components.retrain.artifact import Measured, Trained
 from components.retrain.calibrate import Calibration, OutOfFold
-from components.retrain.cross_validation import Round, cross_validate, divisions, rounds_for
 from components.retrain.curves import Curves
 from components.retrain.export import KerasModels
 from components.retrain.finetune import TunedLook
@@ -43,7 +40,6 @@ from components.retrain.options import (
     Recipe,
     RetrainOptions,
 )
-from components.retrain.pool import Pool
 
 
 @step("retrain")
@@ -100,7 +96,7 @@ def retrain(
         LiveLogs(summaries_dir, logs_place),
         ExitStack() as opened,
     ):
-        measure = partial(_measured_beside, opened, material, measuring)
+        measure = partial(beside.measured, opened, material, measuring)
         # How many steps there are is known before training unless that stops by itself.
         begun = None if recipe.early_stopping_patience else measure(recipe)
         doing("retrain: load TensorFlow")
@@ -108,12 +104,7 @@ def retrain(
         from components.retrain.summaries import TensorBoardSummaries
 
         # Before TensorFlow computes anything.
-        int8 = worker_process.beside(quantize.tried, "the int8 model") if extras.int8 else None
-        tried = opened.enter_context(int8) if int8 else None
-        calibration = opened.enter_context(
-            worker_process.beside(partial(_calibration, material), "the temperature's fit")
-        )
-        final_head = opened.enter_context(worker_process.beside(final.train, "the final head"))
+        works = beside.prepare(opened, material, int8=extras.int8)
         curves = Curves(summaries_dir, material.dataset.facts.of_classes(classes))
         # Whoever else is to hear of the training comes into this list.
         listeners: list[Listener] = [
@@ -143,12 +134,12 @@ def retrain(
             learned, vectors = material.learned, material.learned_vectors
             fit_all = pool if measuring.final_fit == ALL else None
             if fit_all:
-                final_head.begin(fit_all, same)
-            calibration.begin(same)
+                works.final_head.begin(fit_all, same)
+            works.calibration.begin(same)
             doing("retrain: build the network")
             models = export.build(material.architecture, pretrained, last.head, material.views)
             if fit_all:
-                whole = final_head.result()
+                whole = works.final_head.result()
                 final.tell(whole, fit_all)
                 models.set_head(whole.head)
                 learned, vectors = whole.learned, whole.vectors
@@ -162,12 +153,12 @@ def retrain(
         artifact.write_forms(
             *(model_folder, models, material, learned, vectors),
             final_tensor_name=name,
-            on_litert=partial(tried.begin, litert, material.dataset, scored, size)
-            if tried
+            on_litert=partial(works.int8.begin, litert, material.dataset, scored, size)
+            if works.int8
             else lambda: None,
         )
         if not fine_tuning:
-            trained = _calibrated(material, recipe, last, calibration.result())
+            trained = _calibrated(material, recipe, last, works.calibration.result())
         measured = Measured(pool, rounds())
         if whole and pool:
             measured = replace(measured, tested=trained, final_fit=ALL)
@@ -182,7 +173,7 @@ def retrain(
             measured,
             origin=origin.find(material.architecture, pretrained.sha256, cache, options.weights),
             final_tensor_name=name,
-            int8=tried.result if tried else None,
+            int8=works.int8.result if works.int8 else None,
             onnx=options.export == ONNX,
         )
 
@@ -236,55 +227,6 @@ def _train(material: Material, recipe: Recipe, listeners: Sequence[Listener]) ->
     classes = len(material.dataset.labels)
     head = train(material.to_learn, material.parts[VALIDATION], classes, recipe, report)
     return replace(looks[0], head=head)
-
-
-def _measured_beside(
-    opened: ExitStack, material: Material, measuring: Measuring, recipe: Recipe
-) -> tuple[Pool | None, Callable[[], list[Round]]]:
-    """Begin the rounds that were asked for; none where there are too many photos or too few.
-
-    Without them the final head is that of the training part: had it learned from the test photos,
-    too, nothing but the demo photos would be left to tell how good it is.
-
-    Args:
-        opened: what ends them, where the training fails.
-        material: what is trained on.
-        measuring: what was asked for.
-        recipe: of the heads.
-
-    Returns:
-        The photos of cross-validation, and what waits for its rounds; None and no rounds without.
-    """
-    wanted, what = measuring.cross_validation_rounds, "no cross-validation"
-    if measuring.final_fit == ALL:
-        what += ", so the final head learns from the training part alone"
-    if not wanted:
-        if measuring.final_fit == ALL:
-            log.info("%s: --cross_validation_rounds is 0", what)
-        return None, list
-    pool = Pool.of(material)
-    number = rounds_for(len(pool.photos), wanted)
-    if divisions(pool, number):
-        # One core is for this process, which makes the forms of the model in the meantime.
-        threads = max(1, step_threads() - 1)
-        work = partial(cross_validate, pool, recipe, number, threads)
-        begun = opened.enter_context(worker_process.beside(work, "cross-validation"))
-        begun.begin()
-        return pool, begun.result
-    many = f"the held-out ones of {len(pool.photos)} photos are enough"
-    log.info("%s: %s", what, "a class has only one group of photos" if number else many)
-    return None, list
-
-
-def _calibration(material: Material, recipe: Recipe) -> tuple[OutOfFold, Calibration] | None:
-    """Temperature and rule by heads of this recipe; None where a fold would lack a class."""
-    both = Examples(material.learned_vectors, material.learned_labels)
-    fold = calibrate.folds(both.labels, material.learned_groups)
-    if not fold.any():
-        return None
-    classes, copies = len(material.dataset.labels), material.learned_copies
-    scored = calibrate.out_of_fold(both, fold, classes, recipe, copies)
-    return scored, calibrate.calibrate(scored)
 
 
 def _calibrated(
