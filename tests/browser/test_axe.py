@@ -57,6 +57,14 @@ def test_page_of_a_run_has_no_serious_issue(
     assert serious(screen) == []
 
 
+@pytest.mark.parametrize("name", ["change", "drift"])
+def test_page_that_compares_has_no_serious_issue(
+    screen: Page, comparisons: dict[str, Path], name: str
+) -> None:
+    screen.goto(comparisons[name].as_uri())
+    assert serious(screen) == []
+
+
 def test_report_that_shows_the_photos_of_one_cell_has_no_serious_issue(
     screen: Page, sample_run: Run
 ) -> None:

@@ -95,6 +95,19 @@ def test_nothing_of_a_page_is_cut_or_torn(phone: Page, pages: dict[str, Path], n
     assert "\u00a0%" in phone.inner_text("main") or name == "curation"
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["change", "drift"])
+def test_nothing_of_a_page_that_compares_is_cut_or_torn(
+    phone: Page, comparisons: dict[str, Path], name: str
+) -> None:
+    phone.goto(comparisons[name].as_uri())
+    for closed in phone.locator("details:not([open]) > summary").all():
+        closed.click()
+    check_fits(phone)
+    phone.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert phone.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
 @pytest.mark.parametrize("name", ["index", "report", "gallery", "curation"])
 def test_text_of_twice_the_size_fits_as_well(phone: Page, sample_run: Run, name: str) -> None:
     phone.goto((sample_run.directory / f"{name}.html").as_uri())

@@ -203,7 +203,18 @@ def test_final_head_is_calibrated_where_what_is_left_of_a_class_is_in_one_fold()
 
 @pytest.mark.parametrize(
     ("photos", "wanted", "made"),
-    [(0, 3, 0), (60, 0, 0), (60, 3, 3), (400, 3, 2), (390, 3, 3), (666, 3, 2), (667, 3, 1), (1000, 3, 1), (3000, 3, 1), (3001, 3, 0)],
+    [
+        (0, 3, 0),
+        (60, 0, 0),
+        (60, 3, 3),
+        (400, 3, 2),
+        (390, 3, 3),
+        (666, 3, 2),
+        (667, 3, 1),
+        (1000, 3, 1),
+        (3000, 3, 1),
+        (3001, 3, 0),
+    ],
 )
 def test_large_sets_need_fewer_rounds(photos: int, wanted: int, made: int) -> None:
     assert rounds_for(photos, wanted) == made
