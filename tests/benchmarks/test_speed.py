@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.speed import frame, growth, materials
+from benchmarks.speed import frame, growth, materials, overhead
 from benchmarks.speed.__main__ import ROWS, measure, measures
 from benchmarks.speed.bars import Bar, bars_file
 from benchmarks.speed.frame import LIMIT, OURS, Check, Row, Series, Turns, Way
@@ -166,3 +166,10 @@ def test_bars_are_as_long_as_they_say_and_lie_below_one_another() -> None:
     assert lengths[1] == pytest.approx(lengths[0] / 4)
     assert all(above[3] < below[1] for above, below in itertools.pairwise(numbers))
     assert numbers[-1][3] < float(root.get("height", "0"))
+
+
+def test_steps_run_in_one_process_as_in_the_pipeline(shared_photos: Path) -> None:
+    with Bench(shared_photos / "flowers", 1, 0.5, None) as bench:
+        (row,) = overhead.measure(bench)
+    assert [len(one.seconds) for one in row.series] == [1, 1]
+    assert "retrain" in row.notes[0]

@@ -61,9 +61,10 @@ class Steps:
         told = parameters.of_run(self._request.arguments)
         others = told.get(f"{PREFIX}{component.name}", {})
         known = {**dict.fromkeys(OF_CLUSTERS, ""), **told, OPTIONS: others, DEFAULTS: others}
-        scalars = {name: known[name] for name in specification.inputs if name not in given}
+        # What is not known is an artifact that a run may do without.
+        scalars = {name: known[name] for name in specification.inputs if name in known}
         started = time.perf_counter()
-        returned = component.python_func(**given, **scalars, **outputs)
+        returned = component.python_func(**{**scalars, **given}, **outputs)
         self.seconds.append((component.name, time.perf_counter() - started))
         return {**outputs, "Output": returned}
 
