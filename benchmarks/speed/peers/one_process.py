@@ -83,7 +83,7 @@ def main() -> None:
     shown = {"model": trained["model"], "demo": parts["demo"]}
     measured = call(evaluate, training=parts["training"], **shown)
     call(label_image, **shown)
-    call(publish, metrics=measured["metrics"], **shown)
+    call(publish, metrics=measured["metrics"], ledger=parts["ledger"], **shown)
     print()
     print(json.dumps({"seconds": time.perf_counter() - started, "steps": call.seconds}))
 
