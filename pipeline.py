@@ -292,7 +292,7 @@ def execute(request_file: Path) -> None:
         containers.use(request)
     else:
         runner = local.SubprocessRunner(use_venv=False)
-        tasks.use_processes(request.run_dir / run_log.FULL)
+        tasks.use_processes(request.run_dir / run_log.FULL, request.arguments)
     tasks.hand_over_values()
     local.init(runner, pipeline_root=str(request.run_dir / "artifacts"))
     run = build(continued=request.continued)

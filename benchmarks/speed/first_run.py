@@ -18,7 +18,8 @@ MOST_S = 120.0  # README.md: one to two minutes
 LINES = {
     "-m venv": "make the virtual environment",
     "-m pip install": "install uv by pip",
-    "uv pip sync": "fetch and install packages, compile bytecode",
+    "uv pip sync": "fetch and install packages",
+    "-m compileall": "compile bytecode",
     "pipeline.py run": "pipeline.py run",
 }
 IMPORTS = ("numpy", "cv2", "pyarrow.parquet", "kfp", "sklearn", "tensorflow", "keras")

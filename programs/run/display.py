@@ -102,9 +102,10 @@ class Display(AbstractContextManager["Display"]):
             self._progress.update(self._bars[step], total=total, completed=done)
         elif kind == "progress":
             self._detail = f"{event['what']}: {event['said']}" if event["said"] else event["what"]
-            bar = self._bars.get(self._steps.get(_process(event), ""))
-            if bar is not None:
-                self._progress.update(bar, detail=self._detail)
+            working = self._steps.get(_process(event), step)
+            if working in self._totals:  # a step that has not begun yet names itself
+                self._bar(working)
+                self._progress.update(self._bars[working], detail=self._detail)
         elif kind == "warning" and event["message"] not in self.warnings:
             self.warned.append(event)
         elif kind == "nothing_new":

@@ -11,6 +11,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,21 +41,25 @@ def with_input(
     return [given if word == INPUT_PLACEHOLDER else word for word in full_command]
 
 
-def use_processes(full_log: Path) -> None:
+def use_processes(full_log: Path, arguments: Mapping[str, Any] | None = None) -> None:
     """Let kfp.local's SubprocessRunner run tasks without a shell: as forks where that is safe.
 
     Elsewhere than on Linux, system libraries may have threads that a fork loses.
 
     Args:
         full_log: the file that this process writes to, for what a failed task said.
+        arguments: of the run, where the network is fetched and converted while photos are fetched.
     """
+    meanwhile = dict(_MEANWHILE)
+    if arguments:
+        meanwhile["download"] = {"bottleneck": partial(_make_network_ready, arguments)}
     from kfp.local import status, subprocess_task_handler
 
     start = forked_steps.run if sys.platform == "linux" else forked_steps.spawn
 
     def run(task: Any) -> status.Status:
         if start is forked_steps.run and cores() > 1:
-            for step, imports in _MEANWHILE.get(step_of(task.full_command), {}).items():
+            for step, imports in meanwhile.get(step_of(task.full_command), {}).items():
                 forked_steps.prepare(step, imports)
         failed = told(task.full_command, lambda: start(task.full_command, task.env_vars), full_log)
         return status.Status.FAILURE if failed else status.Status.SUCCESS
@@ -67,6 +72,25 @@ def _import(*modules: str) -> None:
         importlib.import_module(module)
 
 
+def _make_network_ready(arguments: Mapping[str, Any]) -> None:
+    from components.bottleneck.bottleneck import (
+        LOADING,
+        check,
+        is_network_ready,
+        load_network,
+    )
+    from components.bottleneck.options import BottleneckOptions
+
+    options = BottleneckOptions(
+        **{field.name: arguments[field.name] for field in fields(BottleneckOptions)}
+    )
+    check(options)
+    if not is_network_ready(options):
+        # The step itself begins later, and may then have to wait for this.
+        emit("progress", step="bottleneck", what=LOADING, said="")
+        load_network(options)
+
+
 def _import_retrain() -> None:
     from components.common.network.convert import load_tensorflow
 
@@ -75,7 +99,7 @@ def _import_retrain() -> None:
 
 
 # Steps that leave a core free for a while, and what is imported then, for which steps after them.
-_MEANWHILE: dict[str, dict[str, Callable[[], None]]] = {
+_MEANWHILE: dict[str, dict[str, Callable[[], object]]] = {
     "curate": {"retrain": _import_retrain},
     "retrain": {
         "evaluate": partial(_import, "components.evaluate.evaluate", "sklearn.metrics"),

@@ -88,7 +88,8 @@ class Run:
         """Every dataset: the three of curation, and those before it that are still there."""
         before = [
             path
-            for task, names in (("download", ("images",)), ("clean", ("cleaned", "rejects")))
+            # A run that goes on with an earlier one downloads in `download-if-new`.
+            for task, names in (("download*", ("images",)), ("clean", ("cleaned", "rejects")))
             for name in names
             for path in sorted(self.root.glob(f"**/{task}/{name}"))
         ]

@@ -169,6 +169,7 @@ def _fill_empty_parts(
         if not movable:
             raise InputError(
                 f"the class {label!r} has no group left for its {wanted} part: the ledger has "
-                "placed all of them: add photos, or run without the ledger"
+                "placed all of them: add photos, or run without the ledger (--continue, "
+                "--earlier_ledger)"
             )
         parts[movable[0]] = wanted

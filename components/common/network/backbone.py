@@ -239,6 +239,14 @@ def load_backbone(
     return Backbone(directory)
 
 
+def is_converted(
+    architecture: str, cache_dir: Path, given_weights: str = "", views: int = 1
+) -> bool:
+    """Whether `load_backbone` finds the backbone in the cache."""
+    found = _converted(parse_architecture(architecture), cache_dir, given_weights, views)
+    return found is not None
+
+
 def key_of(architecture: Architecture, weights_sha256: str, views: int) -> BackboneKey:
     """The cache key of an architecture with these weights and so many views."""
     size = input_size(architecture.size, views)

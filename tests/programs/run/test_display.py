@@ -59,6 +59,17 @@ def test_on_a_terminal_the_running_step_and_its_count_are_drawn() -> None:
     assert not any("daisy" in line and "roses" in line for line in lines)
 
 
+def test_step_that_has_not_begun_says_what_is_done_for_it() -> None:
+    out = io.StringIO()
+    display = play(
+        Console(file=out, width=100, force_terminal=True),
+        {"event": "started", "step": "download", "pid": 1},
+        {"event": "progress", "step": "bottleneck", "what": "load it", "said": "", "pid": 2},
+    )
+    assert any("bottleneck" in line and "load it" in line for line in out.getvalue().splitlines())
+    assert display.running() == ["download"]
+
+
 def test_step_that_counts_nothing_says_what_it_does_within_80_columns() -> None:
     out = io.StringIO()
     play(

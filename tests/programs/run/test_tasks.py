@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SMALL_ARCHITECTURE
 
+from components.bottleneck.bottleneck import LOADING, is_network_ready
+from components.bottleneck.options import BottleneckOptions
+from components.common.base.step import EVENTS_VARIABLE
 from programs.run import forked_steps, tasks
 
 # What people name folders, classes and options, and what kfp.local or a shell would take for more.
@@ -179,3 +182,21 @@ def test_no_step_s_command_has_another_placeholder_than_its_input() -> None:
         words = [*container.command, *container.args]
         assert [word for word in words if "{{$" in word] == [tasks.INPUT_PLACEHOLDER]
         assert forked_steps.step_of(words) == name
+
+
+@pytest.mark.long
+def test_network_is_made_ready_once_and_said_to_be(
+    backbone_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "weights").symlink_to(backbone_cache / "weights")
+    events = tmp_path / "events.jsonl"
+    monkeypatch.setenv(EVENTS_VARIABLE, str(events))
+    options = BottleneckOptions(architecture=SMALL_ARCHITECTURE, cache_dir=str(tmp_path))
+    arguments = {**vars(options), "min_accuracy": 0.5}
+    assert not is_network_ready(options)
+    tasks._make_network_ready(arguments)
+    assert is_network_ready(options)
+    said = events.read_text()
+    assert json.loads(said.splitlines()[0])["what"] == LOADING
+    tasks._make_network_ready(arguments)
+    assert events.read_text() == said

@@ -85,6 +85,19 @@ def test_finished_run_fits_and_every_artifact_has_a_line(sample_run: Run) -> Non
     assert "before seals existed" not in " ".join(one.said for one in found)
 
 
+def test_photos_that_a_run_downloaded_which_goes_on_are_checked_too(run: verifying.Run) -> None:
+    usual, other = run.root / "download", run.root / "download-if-new"
+    usual.rename(other)
+    try:
+        with open(other / "images" / "images-00000.tar", "r+b") as shard:
+            shard.seek(3000)
+            shard.write(b"\0\1\2\3")
+        found = damaged(run.folder)
+    finally:
+        other.rename(usual)
+    assert set(found) == {"download-if-new/images"}
+
+
 # Each file with the artifact that must be called damaged; more may follow from it.
 FILES = {
     "curate/training/manifest.parquet": "curate/training",
