@@ -95,7 +95,7 @@ def test_page_shows_both_models_and_goes_with_the_published_one(
     distances = [distance(one[1], two[1]) for one, two in zip(old, new, strict=True)]
     worst = demo.photos[distances.index(max(distances))]
     first_card = found.text.split("disagree most", 1)[1]
-    assert worst.path.split("/")[-1] in first_card[: first_card.index("By how much")]
+    assert worst.path.split("/")[-1] in first_card[: first_card.index("Sorted by how much")]
     before, now = (
         {photo.sha256: photo.label for photo in References(one / "references.parquet").photos}
         for one in (good, shuffled_model)
