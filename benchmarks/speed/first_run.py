@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.speed.frame import Check, Row, Series, run
 from benchmarks.speed.materials import Bench
 
-MOST_S = 120.0  # README.md: one to two minutes
+MOST_S = 120.0  # README.md: about a minute, longer on a slow connection
 # What tells the lines of the Makefile's recipes apart.
 LINES = {
     "-m venv": "make the virtual environment",

@@ -7,11 +7,10 @@ from components.bottleneck.options import BottleneckOptions
 from components.common.base.cache_place import cache_folder
 from components.common.base.errors import InputError
 from components.common.base.files import hash_file
-from components.common.base.step import doing, step
+from components.common.base.step import doing, emit, step
 from components.common.dataset.dataset import Dataset, stream_all
 from components.common.network import backbone, bottlenecks
 from components.common.network.architecture import parse_architecture
-from components.common.network.backbone import Backbone
 
 LOADING = "bottleneck: load the pretrained network; the first time it is fetched and converted"
 
@@ -34,36 +33,36 @@ def bottleneck(
             none, or another weights file.
         WorkError: the pretrained weights are not to be had.
     """
-    check(options)
+    _check(options)
     datasets = [Dataset(source) for source in sources]
     doing(LOADING)
-    network = load_network(options)
     cache = cache_folder(options.cache_dir)
+    network = backbone.load_backbone(options.architecture, cache, options.weights, options.views)
     result = bottlenecks.compute(network, stream_all(datasets), cache / bottlenecks.CACHE_FOLDER)
     labels = {photo.sha256: photo.label for dataset in datasets for photo in dataset.photos}
     bottlenecks.save(result, output, [labels[sha256] for sha256 in result.sha256])
 
 
-def check(options: BottleneckOptions) -> None:
-    """Raise `InputError` where the options name no network, or another weights file."""
+def prepare(options: BottleneckOptions) -> None:
+    """Fetch and convert the network where that was not done yet, before the step has photos.
+
+    The step begins later, and may have to wait for this: so its bar says what is done.
+
+    Raises:
+        InputError, WorkError: as the step does.
+    """
+    _check(options)
+    cache = cache_folder(options.cache_dir)
+    wanted = options.architecture, cache, options.weights, options.views
+    if not backbone.is_converted(*wanted):
+        emit("progress", step="bottleneck", what=LOADING, said="")
+        backbone.load_backbone(*wanted)
+
+
+def _check(options: BottleneckOptions) -> None:
     options.check()
     parse_architecture(options.architecture)
     _check_weights(options.weights, options.weights_sha256)
-
-
-def load_network(options: BottleneckOptions) -> Backbone:
-    """The network, fetched and converted where that was not done yet; see `load_backbone`."""
-    return backbone.load_backbone(*_network(options))
-
-
-def is_network_ready(options: BottleneckOptions) -> bool:
-    """Whether it is fetched and converted already."""
-    return backbone.is_converted(*_network(options))
-
-
-def _network(options: BottleneckOptions) -> tuple[str, Path, str, int]:
-    cache = cache_folder(options.cache_dir)
-    return options.architecture, cache, options.weights, options.views
 
 
 def _check_weights(weights: str, sha256: str) -> None:

@@ -235,7 +235,7 @@ def _calibrated(
     last: Look,
     fitted: tuple[OutOfFold, Calibration] | None,
 ) -> Trained:
-    """The head of the training part, with what `_calibration` gave."""
+    """The head of the training part, with the temperature and rule that were fitted for it."""
     learned = material.learned, material.learned_vectors, material.learned
     if fitted is None:
         log.info(calibrate.TOO_FEW)

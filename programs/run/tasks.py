@@ -16,8 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from components.bottleneck.bottleneck import prepare
+from components.bottleneck.options import BottleneckOptions
 from components.common.base.step import emit
 from components.common.base.worker_threads import cores
+from components.common.network.convert import load_tensorflow
 from programs.run import forked_steps, run_log
 from programs.run.forked_steps import step_of
 
@@ -48,13 +51,13 @@ def use_processes(full_log: Path, arguments: Mapping[str, Any] | None = None) ->
 
     Args:
         full_log: the file that this process writes to, for what a failed task said.
-        arguments: of the run, where the network is fetched and converted while photos are fetched.
+        arguments: of the run; with them the network is prepared while photos are fetched.
     """
-    meanwhile = dict(_MEANWHILE)
-    if arguments:
-        meanwhile["download"] = {"bottleneck": partial(_make_network_ready, arguments)}
     from kfp.local import status, subprocess_task_handler
 
+    meanwhile = dict(_MEANWHILE)
+    if arguments:
+        meanwhile["download"] = {"bottleneck": partial(_prepare_network, arguments)}
     start = forked_steps.run if sys.platform == "linux" else forked_steps.spawn
 
     def run(task: Any) -> status.Status:
@@ -67,45 +70,15 @@ def use_processes(full_log: Path, arguments: Mapping[str, Any] | None = None) ->
     subprocess_task_handler.SubprocessTaskHandler.run = run
 
 
-def _import(*modules: str) -> None:
-    for module in modules:
-        importlib.import_module(module)
-
-
-def _make_network_ready(arguments: Mapping[str, Any]) -> None:
-    from components.bottleneck.bottleneck import (
-        LOADING,
-        check,
-        is_network_ready,
-        load_network,
-    )
-    from components.bottleneck.options import BottleneckOptions
-
-    options = BottleneckOptions(
-        **{field.name: arguments[field.name] for field in fields(BottleneckOptions)}
-    )
-    check(options)
-    if not is_network_ready(options):
-        # The step itself begins later, and may then have to wait for this.
-        emit("progress", step="bottleneck", what=LOADING, said="")
-        load_network(options)
-
-
-def _import_retrain() -> None:
-    from components.common.network.convert import load_tensorflow
-
-    _import("components.retrain.retrain")
-    load_tensorflow()
+def _prepare_network(arguments: Mapping[str, Any]) -> None:
+    names = [field.name for field in fields(BottleneckOptions)]
+    prepare(BottleneckOptions(**{name: arguments[name] for name in names}))
 
 
 # Steps that leave a core free for a while, and what is imported then, for which steps after them.
 _MEANWHILE: dict[str, dict[str, Callable[[], object]]] = {
-    "curate": {"retrain": _import_retrain},
-    "retrain": {
-        "evaluate": partial(_import, "components.evaluate.evaluate", "sklearn.metrics"),
-        "label_image": partial(_import, "components.label_image.label_image"),
-        "publish": partial(_import, "components.publish.publish"),
-    },
+    "curate": {"retrain": load_tensorflow},
+    "retrain": {"evaluate": partial(importlib.import_module, "sklearn.metrics")},
 }
 
 

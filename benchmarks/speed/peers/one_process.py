@@ -61,10 +61,11 @@ class Steps:
         told = parameters.of_run(self._request.arguments)
         others = told.get(f"{PREFIX}{component.name}", {})
         known = {**dict.fromkeys(OF_CLUSTERS, ""), **told, OPTIONS: others, DEFAULTS: others}
-        # What is not known is an artifact that a run may do without.
-        scalars = {name: known[name] for name in specification.inputs if name in known}
+        # What is not known has a default.
+        wanted = specification.inputs.keys() & known.keys() - given.keys()
+        scalars = {name: known[name] for name in wanted}
         started = time.perf_counter()
-        returned = component.python_func(**{**scalars, **given}, **outputs)
+        returned = component.python_func(**given, **scalars, **outputs)
         self.seconds.append((component.name, time.perf_counter() - started))
         return {**outputs, "Output": returned}
 

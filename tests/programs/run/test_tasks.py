@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, SMALL_ARCHITECTURE
 
-from components.bottleneck.bottleneck import LOADING, is_network_ready
+from components.bottleneck.bottleneck import LOADING
 from components.bottleneck.options import BottleneckOptions
 from components.common.base.step import EVENTS_VARIABLE
+from components.common.network.backbone import is_converted
 from programs.run import forked_steps, tasks
 
 # What people name folders, classes and options, and what kfp.local or a shell would take for more.
@@ -193,10 +194,10 @@ def test_network_is_made_ready_once_and_said_to_be(
     monkeypatch.setenv(EVENTS_VARIABLE, str(events))
     options = BottleneckOptions(architecture=SMALL_ARCHITECTURE, cache_dir=str(tmp_path))
     arguments = {**vars(options), "min_accuracy": 0.5}
-    assert not is_network_ready(options)
-    tasks._make_network_ready(arguments)
-    assert is_network_ready(options)
+    assert not is_converted(SMALL_ARCHITECTURE, tmp_path)
+    tasks._prepare_network(arguments)
+    assert is_converted(SMALL_ARCHITECTURE, tmp_path)
     said = events.read_text()
     assert json.loads(said.splitlines()[0])["what"] == LOADING
-    tasks._make_network_ready(arguments)
+    tasks._prepare_network(arguments)
     assert events.read_text() == said
